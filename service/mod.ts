@@ -1,0 +1,29 @@
+/**
+ * The lifecycle vocabulary that every room shares: errors with a meaning, deadlines, journals and
+ * barriers in place of sleeps, child processes that cannot outlive us, ports and file watches.
+ *
+ * ```ts
+ * await using child = await startProcess({
+ *   command: "sleep", args: ["60"], stdout: "null", stderr: "null",
+ * });
+ * ```
+ *
+ * @module
+ */
+export { Barriers } from "./barrier.ts";
+export { now } from "./clock.ts";
+export { deadlineSignal, delay, withDeadline } from "./deadline.ts";
+export { messageOf, UnavailableError, UsageError } from "./errors.ts";
+export { Journal } from "./journal.ts";
+export { watchLaunchers } from "./launcher.ts";
+export { type Log, silent } from "./log.ts";
+export { closeServer } from "./net_server.ts";
+export { NONCE_HEADER, nonceOf, openNonce, signNonce } from "./nonce.ts";
+export { assertPortFree, whoListens } from "./ports.ts";
+export {
+  type ChildProcess,
+  type ExitStatus,
+  type ProcessOptions,
+  startProcess,
+} from "./process.ts";
+export { watchFile, watchFolder } from "./watch.ts";
