@@ -1,0 +1,63 @@
+/** A client of a policy engine, ours or anybody's. */
+import { type CallOptions, connectGrpc, type GrpcClientOptions } from "./client.ts";
+import { messageCodec, protoRoot } from "./schema.ts";
+import type { JsonObject } from "./proto_json.ts";
+
+/** What an engine's answer means to Envoy. */
+export interface Verdict {
+  readonly decision: "allow" | "deny" | "error";
+  /** HTTP status that the client would see; 200 when allowed, 0 for an error. */
+  readonly status: number;
+  /** What `x-llm-deny-code` says; empty without it. */
+  readonly code: string;
+}
+
+/** Asks a policy engine. */
+export interface CheckClient extends Disposable {
+  /**
+   * One Check; request and response as proto3 JSON with the field names of the .proto files.
+   * Rejects with `GrpcError`, code UNAVAILABLE or DEADLINE_EXCEEDED when nobody answers.
+   */
+  check(request: JsonObject, options?: CallOptions): Promise<JsonObject>;
+  /** One Check, reduced to what was decided. */
+  verdict(request: JsonObject, options?: CallOptions): Promise<Verdict>;
+  /** One Check in bytes. */
+  checkBytes(request: Uint8Array, options?: CallOptions): Promise<Uint8Array>;
+}
+
+const PATH = "/envoy.service.auth.v3.Authorization/Check";
+
+/** Makes a client of the engine at `options.address`; nothing is dialled before the first call. */
+export function checkClient(options: GrpcClientOptions): CheckClient {
+  const client = connectGrpc(options);
+  const request = messageCodec("envoy.service.auth.v3.CheckRequest");
+  const response = messageCodec("envoy.service.auth.v3.CheckResponse");
+  const check = async (plain: JsonObject, call?: CallOptions) =>
+    response.decode(await client.unary(PATH, request.encode(plain), call));
+  return {
+    check,
+    verdict: async (plain, call) => verdictOf(await check(plain, call)),
+    checkBytes: (bytes, call) => client.unary(PATH, bytes, call),
+    [Symbol.dispose]: () => client[Symbol.dispose](),
+  };
+}
+
+interface Refusal {
+  readonly status?: { readonly code?: string | number };
+  readonly headers?: readonly {
+    readonly header: { readonly key: string; readonly value?: string };
+  }[];
+}
+
+/** Reads a CheckResponse as Envoy does: status OK allows, whatever else it holds. */
+function verdictOf(response: JsonObject): Verdict {
+  const { code = 0 } = (response["status"] ?? {}) as { code?: number };
+  if (code === 0) return { decision: "allow", status: 200, code: "" };
+  if (response["error_response"] !== undefined) return { decision: "error", status: 0, code: "" };
+  const denied = (response["denied_response"] ?? {}) as Refusal;
+  const named = denied.status?.code ?? 0;
+  const statuses = protoRoot().lookupEnum("envoy.type.v3.StatusCode").values;
+  const status = typeof named === "number" ? named : statuses[named] ?? 0;
+  const option = denied.headers?.find(({ header }) => header.key === "x-llm-deny-code");
+  return { decision: "deny", status: status || 403, code: option?.header.value ?? "" };
+}

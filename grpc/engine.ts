@@ -1,0 +1,30 @@
+/** What the engines under `startGrpcServer` have in common. */
+import type { GrpcService } from "./service.ts";
+
+/** Certificates of a server, as PEM texts. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Certificate authority whose clients alone are taken (mutual TLS). */
+  readonly clientCa?: string;
+}
+
+/** What an engine gets: everything decided. */
+export interface EngineOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly services: readonly GrpcService[];
+  readonly tls: ServerTls | undefined;
+  readonly maxReceiveBytes: number;
+}
+
+/** What an engine gives. */
+export interface Engine {
+  readonly port: number;
+  stop(graceMs: number): Promise<void>;
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,244 @@
+/** One HTTP/2 stream as a gRPC call: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+import { Deframer, encodeGrpcMessage, parseGrpcTimeout } from "../frame.ts";
+import { type BidiCall, isWireFault, type Method, type UnaryHandler } from "../service.ts";
+import { GRPC_STATUS, GrpcError, statusOf } from "../status.ts";
+import { STREAM_WINDOW } from "./frames.ts";
+import { encodeHeaders } from "./hpack.ts";
+import type { H2Stream, StreamEvents } from "./stream.ts";
+import { breakAnswer } from "./wire_fault.ts";
+
+const OK_HEADERS = encodeHeaders([[":status", "200"], ["content-type", "application/grpc"]]);
+const OK_TRAILERS = encodeHeaders([["grpc-status", "0"]]);
+const NOT_GRPC = encodeHeaders([[":status", "415"]]);
+
+/** Answers one stream; never throws. */
+export class StreamCall implements BidiCall, StreamEvents {
+  readonly path: string;
+  trailers: Record<string, string> = {};
+  readonly #stream: H2Stream;
+  readonly #method: Method | undefined;
+  readonly #deframer: Deframer;
+  #request: Uint8Array | undefined;
+  #controller: AbortController | undefined;
+  #cancelled: GrpcError | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #headersSent = false;
+  #ended = false;
+  /** Messages of a bidi call that nobody has taken yet; null stands for the end. */
+  #inbox: (Uint8Array | null)[] = [];
+  /** Bytes of the messages in there. */
+  #queued = 0;
+  /** Bytes taken off the wire for which the client has no new window yet. */
+  #uncredited = 0;
+  #arrived: (() => void) | undefined;
+
+  constructor(
+    stream: H2Stream,
+    { methods, maxReceiveBytes }: { methods: ReadonlyMap<string, Method>; maxReceiveBytes: number },
+  ) {
+    this.#stream = stream;
+    this.path = this.#header(":path") ?? "";
+    this.#method = methods.get(this.path);
+    this.#deframer = new Deframer(maxReceiveBytes);
+    stream.events = this;
+    if (!(this.#header("content-type") ?? "").startsWith("application/grpc")) {
+      this.#ended = true;
+      stream.sendHeaders(NOT_GRPC, true);
+    } else if (this.#method === undefined) {
+      this.#finish({ code: GRPC_STATUS.UNIMPLEMENTED, details: `unknown method ${this.path}` });
+    } else if ("bidi" in this.#method) {
+      stream.autoConsume = false;
+      this.#startDeadline();
+      this.#method.bidi(this).then(
+        () => this.#finish({ code: GRPC_STATUS.OK, details: "" }),
+        (error) => this.#finish(statusOf(error)),
+      );
+    }
+  }
+
+  get peer(): string {
+    const { remoteAddress, remotePort } = this.#stream.connection.socket;
+    return `${remoteAddress ?? "unknown"}:${remotePort ?? 0}`;
+  }
+
+  get metadata(): Readonly<Record<string, string>> {
+    const out: Record<string, string> = {};
+    for (const [name, value] of this.#stream.headers) {
+      if (name.startsWith(":")) continue;
+      const before = out[name];
+      out[name] = before === undefined ? value : `${before},${value}`;
+    }
+    return out;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#cancelled !== undefined) this.#controller.abort(this.#cancelled);
+    }
+    return this.#controller.signal;
+  }
+
+  get messages(): AsyncIterable<Uint8Array> {
+    return this.#take();
+  }
+
+  async write(message: Uint8Array): Promise<void> {
+    if (this.#cancelled !== undefined) throw this.#cancelled;
+    this.#sendHeaders();
+    this.#stream.sendMessage(message);
+    await this.#stream.drained();
+    if (this.#cancelled !== undefined) throw this.#cancelled;
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    this.#uncredited += chunk.length;
+    try {
+      for (const message of this.#deframer.push(chunk)) this.#message(message);
+    } catch (error) {
+      this.#finish(statusOf(error));
+    }
+    this.#credit();
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    if (this.#deframer.pending > 0) {
+      this.#finish({ code: GRPC_STATUS.INTERNAL, details: "the request ends within a message" });
+    } else if (this.#method !== undefined && "unary" in this.#method) {
+      this.#unary(this.#method.unary);
+    } else this.#message(null);
+  }
+
+  closed(lost: boolean): void {
+    clearTimeout(this.#deadline);
+    if (lost && !this.#ended) {
+      this.#cancel(new GrpcError(GRPC_STATUS.CANCELLED, "the client left"));
+    }
+  }
+
+  #header(name: string): string | undefined {
+    for (const [key, value] of this.#stream.headers) {
+      if (key === name) return value;
+    }
+    return undefined;
+  }
+
+  #message(message: Uint8Array | null): void {
+    if (this.#method !== undefined && "bidi" in this.#method) {
+      this.#inbox.push(message);
+      this.#queued += message?.length ?? 0;
+      this.#arrived?.();
+    } else if (this.#request === undefined && message !== null) this.#request = message;
+    else throw new GrpcError(GRPC_STATUS.INTERNAL, "expected exactly one message");
+  }
+
+  async *#take(): AsyncGenerator<Uint8Array> {
+    while (true) {
+      if (this.#cancelled !== undefined) throw this.#cancelled;
+      const message = this.#inbox.shift();
+      if (message === null) return;
+      if (message === undefined) {
+        await new Promise<void>((resolve) => this.#arrived = resolve);
+        continue;
+      }
+      this.#queued -= message.length;
+      this.#credit();
+      yield message;
+    }
+  }
+
+  /**
+   * Lets the client send more of a bidi call, unless whole messages wait to be taken. Bytes of a
+   * message that is still arriving count as read: one longer than the window would wait for ever.
+   */
+  #credit(): void {
+    if (this.#stream.autoConsume || this.#queued >= STREAM_WINDOW) return;
+    this.#stream.consume(this.#uncredited);
+    this.#uncredited = 0;
+  }
+
+  #cancel(reason: GrpcError): void {
+    if (this.#cancelled !== undefined) return;
+    this.#cancelled = reason;
+    this.#controller?.abort(reason);
+    this.#arrived?.();
+  }
+
+  #startDeadline(): void {
+    const ms = parseGrpcTimeout(this.#header("grpc-timeout"));
+    if (ms === undefined) return;
+    this.#deadline = setTimeout(() => {
+      const late = new GrpcError(GRPC_STATUS.DEADLINE_EXCEEDED, "deadline exceeded");
+      this.#cancel(late);
+      this.#finish(statusOf(late));
+    }, ms);
+  }
+
+  #unary(handler: UnaryHandler): void {
+    const request = this.#request;
+    if (request === undefined) {
+      this.#finish({ code: GRPC_STATUS.INTERNAL, details: "expected exactly one message" });
+      return;
+    }
+    try {
+      const answer = handler(request, this);
+      if (answer instanceof Uint8Array) return this.#reply(answer);
+      if (!(answer instanceof Promise)) return this.#break(answer);
+      // Only an answer that is still to come needs a timer.
+      this.#startDeadline();
+      answer.then(
+        (late) => isWireFault(late) ? this.#break(late) : this.#reply(late),
+        (error) => this.#finish(statusOf(error)),
+      );
+    } catch (error) {
+      this.#finish(statusOf(error));
+    }
+  }
+
+  #reply(message: Uint8Array): void {
+    if (!this.#claim()) return;
+    this.#sendHeaders();
+    this.#stream.sendMessage(message);
+    const own = Object.entries(this.trailers);
+    const trailers = own.length === 0 ? OK_TRAILERS : encodeHeaders([...own, ["grpc-status", "0"]]);
+    this.#stream.sendHeaders(trailers, true);
+  }
+
+  #break(answer: Parameters<typeof breakAnswer>[1]): void {
+    if (this.#claim()) breakAnswer(this.#stream, answer);
+  }
+
+  /** Ends the call with a status and no message: in one block of headers when none were sent yet. */
+  #finish(status: { code: number; details: string }): void {
+    if (!this.#claim()) return;
+    const trailers: (readonly [string, string])[] = [
+      ...Object.entries(this.trailers),
+      ["grpc-status", String(status.code)],
+    ];
+    if (status.details !== "") trailers.push(["grpc-message", encodeGrpcMessage(status.details)]);
+    this.#stream.sendHeaders(
+      encodeHeaders(
+        this.#headersSent
+          ? trailers
+          : [[":status", "200"], ["content-type", "application/grpc"], ...trailers],
+      ),
+      true,
+    );
+  }
+
+  /** True once: whoever gets it answers. */
+  #claim(): boolean {
+    if (this.#ended || this.#stream.closed) return false;
+    this.#ended = true;
+    clearTimeout(this.#deadline);
+    return true;
+  }
+
+  #sendHeaders(): void {
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    this.#stream.sendHeaders(OK_HEADERS, false);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The fast engine: gRPC on this room's own HTTP/2. It answers several times as many calls as
+ * grpc-js, since a unary call costs no stream object, no timer and no write of its own; and it can
+ * break an answer on purpose (`WireFault`), which no gRPC library allows.
+ */
+import net from "node:net";
+import tls from "node:tls";
+import { closeServer } from "../../service/mod.ts";
+import type { Engine, EngineOptions } from "../engine.ts";
+import type { Method } from "../service.ts";
+import { StreamCall } from "./call.ts";
+import { H2Connection } from "./connection.ts";
+
+/** Starts the engine; see `startGrpcServer`. */
+export async function startNative(options: EngineOptions): Promise<Engine> {
+  const methods = new Map<string, Method>();
+  for (const service of options.services) {
+    for (const [name, method] of Object.entries(service.methods)) {
+      methods.set(`/${service.name}/${name}`, method);
+    }
+  }
+  const connections = new Set<H2Connection>();
+  const accept = (socket: net.Socket) => {
+    const connection = new H2Connection(socket, (stream) => {
+      new StreamCall(stream, { methods, maxReceiveBytes: options.maxReceiveBytes });
+    });
+    connections.add(connection);
+    socket.once("close", () => connections.delete(connection));
+  };
+  const server = options.tls === undefined ? net.createServer(accept) : tls.createServer({
+    cert: options.tls.cert,
+    key: options.tls.key,
+    ALPNProtocols: ["h2"],
+    ...(options.tls.clientCa === undefined
+      ? {}
+      : { ca: options.tls.clientCa, requestCert: true, rejectUnauthorized: true }),
+  }, accept);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    async stop(graceMs) {
+      if (graceMs > 0) {
+        server.close();
+        for (const connection of connections) connection.goAway();
+        await idle(connections, graceMs);
+      }
+      await closeServer(server, [...connections].map(({ socket }) => socket));
+    },
+  };
+}
+
+/** How often `idle` looks, ms; only a server that is stopping does. */
+const LOOK_MS = 10;
+
+/** Resolves when no stream is open, or after `ms`. */
+async function idle(connections: ReadonlySet<H2Connection>, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  const busy = () => [...connections].some(({ open }) => open > 0);
+  while (busy() && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  for (const connection of connections) connection.flush();
+}

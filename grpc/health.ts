@@ -1,0 +1,79 @@
+/** grpc.health.v1: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
+import { messageCodec } from "./schema.ts";
+import { GRPC_STATUS, GrpcError } from "./status.ts";
+import type { BidiCall, GrpcService } from "./service.ts";
+
+/** What a service says of itself. */
+export type ServingStatus = "SERVING" | "NOT_SERVING";
+
+/** Health of the services on one server; the empty name stands for the server as a whole. */
+export class Health {
+  readonly #statuses = new Map<string, ServingStatus>();
+  readonly #changed = new Set<() => void>();
+
+  /** @param services Full names that start as SERVING, besides the server itself. */
+  constructor(services: readonly string[]) {
+    for (const name of ["", ...services]) this.#statuses.set(name, "SERVING");
+  }
+
+  /** Sets what Check and Watch say of a service. */
+  set(service: string, status: ServingStatus): void {
+    this.#statuses.set(service, status);
+    for (const wake of this.#changed) wake();
+  }
+
+  /** The service to register on a server. */
+  service(): GrpcService {
+    return {
+      name: "grpc.health.v1.Health",
+      methods: {
+        Check: { unary: (request) => this.#check(request) },
+        Watch: { bidi: (call) => this.#watch(call) },
+      },
+    };
+  }
+
+  #check(request: Uint8Array): Uint8Array {
+    const name = serviceOf(request);
+    const status = this.#statuses.get(name);
+    if (status === undefined) {
+      throw new GrpcError(GRPC_STATUS.NOT_FOUND, `unknown service "${name}"`);
+    }
+    return response(status);
+  }
+
+  /** Sends the status now and after each change, until the client leaves. */
+  async #watch(call: BidiCall): Promise<void> {
+    let name = "";
+    for await (const message of call.messages) {
+      name = serviceOf(message);
+      break;
+    }
+    let last: string | undefined;
+    const left = new Promise<void>((resolve) =>
+      call.signal.addEventListener("abort", () => resolve(), { once: true })
+    );
+    while (!call.signal.aborted) {
+      const status = this.#statuses.get(name) ?? "SERVICE_UNKNOWN";
+      let wake = () => {};
+      const changed = new Promise<void>((resolve) => wake = resolve);
+      this.#changed.add(wake);
+      try {
+        if (status !== last) await call.write(response(status));
+        last = status;
+        await Promise.race([changed, left]);
+      } finally {
+        this.#changed.delete(wake);
+      }
+    }
+  }
+}
+
+function serviceOf(request: Uint8Array): string {
+  const { service } = messageCodec("grpc.health.v1.HealthCheckRequest").decode(request);
+  return typeof service === "string" ? service : "";
+}
+
+function response(status: string): Uint8Array {
+  return messageCodec("grpc.health.v1.HealthCheckResponse").encode({ status });
+}

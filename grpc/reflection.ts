@@ -1,0 +1,68 @@
+/** grpc.reflection v1 and v1alpha: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md */
+import { type FileDescriptor, fileDescriptors } from "./descriptors.ts";
+import { messageCodec, protoRoot } from "./schema.ts";
+import { GRPC_STATUS } from "./status.ts";
+import type { BidiCall, GrpcService } from "./service.ts";
+import type { JsonObject } from "./proto_json.ts";
+
+/** Both versions: their messages are the same, their package is not, and clients ask for either. */
+const VERSIONS = ["v1", "v1alpha"] as const;
+
+/** The reflection services that describe `services`, by full name. */
+export function reflectionServices(services: readonly string[]): GrpcService[] {
+  const own = VERSIONS.map((version) => `grpc.reflection.${version}.ServerReflection`);
+  const names = [...services, ...own];
+  return VERSIONS.map((version, i) => ({
+    name: own[i] ?? "",
+    methods: { ServerReflectionInfo: { bidi: (call) => info(call, version, names) } },
+  }));
+}
+
+async function info(call: BidiCall, version: string, services: string[]): Promise<void> {
+  const request = messageCodec(`grpc.reflection.${version}.ServerReflectionRequest`);
+  const response = messageCodec(`grpc.reflection.${version}.ServerReflectionResponse`);
+  for await (const message of call.messages) {
+    const asked = request.decode(message);
+    await call.write(response.encode({
+      valid_host: asked["host"] ?? "",
+      original_request: asked,
+      ...answer(asked, services),
+    }));
+  }
+}
+
+function answer(asked: JsonObject, services: string[]): JsonObject {
+  if (asked["list_services"] !== undefined) {
+    return { list_services_response: { service: services.map((name) => ({ name })) } };
+  }
+  const symbol = asked["file_containing_symbol"];
+  if (typeof symbol === "string") {
+    return protoRoot().lookup(symbol) === null
+      ? notFound(`symbol "${symbol}"`)
+      : files((one) => one.package !== "google.protobuf" && symbol.startsWith(`${one.package}.`));
+  }
+  const file = asked["file_by_filename"];
+  if (typeof file === "string") {
+    return fileDescriptors().some(({ name }) => name === file)
+      ? files(({ name }) => name === file)
+      : notFound(`file "${file}"`);
+  }
+  const type = asked["all_extension_numbers_of_type"];
+  if (typeof type === "string") {
+    return { all_extension_numbers_response: { base_type_name: type } };
+  }
+  return notFound("extension: proto3 has none");
+}
+
+/** The file asked for first, as clients expect, and all others behind it: that saves the round trips. */
+function files(wanted: (file: FileDescriptor) => boolean): JsonObject {
+  const all = fileDescriptors();
+  const sorted = [...all.filter(wanted), ...all.filter((file) => !wanted(file))];
+  return { file_descriptor_response: { file_descriptor_proto: sorted.map(({ bytes }) => bytes) } };
+}
+
+function notFound(what: string): JsonObject {
+  return {
+    error_response: { error_code: GRPC_STATUS.NOT_FOUND, error_message: `unknown ${what}` },
+  };
+}
