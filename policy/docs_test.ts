@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { messageCodec, observeCall, WIRE_FAULTS } from "../grpc/mod.ts";
+import { signNonce } from "../service/mod.ts";
+import page from "../docs/policy.md" with { type: "text" };
+import { FAULT_ANSWERS } from "./faults.ts";
+import {
+  parseRules,
+  type Policy,
+  type PolicyAnswer,
+  policyControlHandler,
+  startPolicy,
+} from "./mod.ts";
+
+const SECRET = "of this run";
+const NONCE = "case-0001";
+
+/** Fenced examples whose info string starts with `info`, and the words after it. */
+function examples(info: string): { text: string; words: string[] }[] {
+  return [...page.matchAll(/^```(.*)\n([^]*?)^```$/gm)]
+    .filter(([, head = ""]) => head.startsWith(info))
+    .map(([, head = "", text = ""]) => ({
+      text,
+      words: head.slice(info.length).trim().split(" "),
+    }));
+}
+
+/** The first column of the table whose head starts with `| fault ` and has `columns` columns. */
+function faultsOfTable(columns: number): string[] {
+  const lines = page.split("\n");
+  const rows = lines.filter((line) => /^\| `[a-z_0-9]+` /.test(line));
+  return rows.filter((line) => line.split("|").length === columns + 2)
+    .map((line) => /`(.+?)`/.exec(line)?.[1] ?? "");
+}
+
+function ask(policy: Policy) {
+  const headers = { "x-harness-case": signNonce(NONCE, SECRET), "x-api-key": "demo-key" };
+  return observeCall({
+    host: policy.host,
+    port: policy.port,
+    path: "/envoy.service.auth.v3.Authorization/Check",
+    message: messageCodec("envoy.service.auth.v3.CheckRequest").encode({
+      attributes: { request: { http: { headers } } },
+    }),
+  });
+}
+
+Deno.test("docs/policy.md: every rules example is taken", () => {
+  const all = examples("yaml rules");
+  assert.equal(all.length, 2);
+  for (const { text } of all) parseRules(text, "docs/policy.md");
+});
+
+Deno.test("docs/policy.md: every script example is answered as the text around it says", async () => {
+  const all = examples("json script");
+  assert.ok(all.length >= 10);
+  for (const { text, words } of all) {
+    await using policy = await startPolicy({ scriptSecret: SECRET });
+    const answers = JSON.parse(text) as PolicyAnswer[];
+    policy.scripts.set(NONCE, answers);
+    const call = ask(policy);
+    if (words.includes("hangs")) {
+      await policy.journal.waitFor(({ nonce }) => nonce === NONCE);
+      await policy.close();
+      assert.match((await call).end, /^tcp/);
+      continue;
+    }
+    if (words.includes("waits")) {
+      await policy.barriers.arrival(`${NONCE}/hold`);
+      policy.barriers.release(`${NONCE}/hold`);
+    }
+    const seen = await call;
+    assert.equal(seen.end, answers[0]?.fault === "tcp_rst" ? "tcp_rst" : "end_stream", text);
+    assert.equal(policy.journal.entries()[0]?.nonce, NONCE);
+  }
+});
+
+Deno.test("docs/policy.md: the tables name every fault once, and no other", () => {
+  assert.deepEqual(faultsOfTable(2), [...WIRE_FAULTS]);
+  assert.deepEqual(faultsOfTable(3), Object.keys(FAULT_ANSWERS));
+});
+
+Deno.test("docs/policy.md: the control call sets a script and returns the header to send", async () => {
+  await using policy = await startPolicy({ scriptSecret: SECRET });
+  const control = policyControlHandler(policy);
+  const [example] = examples("bash");
+  const [, url = "", body = ""] = /-sX PUT (\S+) -d '(.*)'/.exec(example?.text ?? "") ?? [];
+  const answer = await control(new Request(url, { method: "PUT", body }));
+  assert.deepEqual(await answer.json(), {
+    header: { "x-harness-case": signNonce(NONCE, SECRET) },
+    answers: 1,
+  });
+  await ask(policy);
+  assert.equal(policy.journal.entries()[0]?.status, 429);
+});
+
+Deno.test("docs/policy.md: the table of control calls names every route", async () => {
+  await using policy = await startPolicy({ scriptSecret: SECRET });
+  const control = policyControlHandler(policy);
+  const calls = [...page.matchAll(/`(PUT|POST|GET|DELETE) (\/__policy\/[^`?]*)/g)];
+  assert.equal(calls.length, 8);
+  for (const [, method = "", path = ""] of calls) {
+    const url = `http://c${path.replace("NONCE", NONCE).replace("NAME", "b")}?deadline_ms=1`;
+    const body = method !== "PUT" ? {} : {
+      body: path.endsWith("rules") ? "version: v2\nrules: []" : '[{"allow": {}}]',
+    };
+    const response = await control(new Request(url, { method, ...body }));
+    // Nobody waits at the barrier here: 504 is what the call says then.
+    const want = path.endsWith("arrival") ? 504 : undefined;
+    assert.ok(want === response.status || response.ok, `${method} ${path}: ${response.status}`);
+  }
+  assert.equal(policy.version, "v2");
+});
+
+Deno.test("policyControlHandler() refuses scripts without a secret, and broken ones with their place", async () => {
+  await using plain = await startPolicy();
+  await using policy = await startPolicy({ scriptSecret: SECRET });
+  const put = (to: Policy, body: string) =>
+    policyControlHandler(to)(
+      new Request(`http://c/__policy/scripts/${NONCE}`, { method: "PUT", body }),
+    );
+  assert.equal((await put(plain, "[{allow: {}}]")).status, 409);
+  const broken = await put(policy, "- allow: {}\n- { falt: x }\n");
+  assert.equal(broken.status, 400);
+  assert.match((await broken.json()).error.message, /script:2:5: 1\.falt: Expected no such key/);
+  const get = await policyControlHandler(plain)(new Request("http://c/__policy/rules"));
+  assert.equal(get.status, 405);
+});

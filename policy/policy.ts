@@ -1,0 +1,327 @@
+/** The policy stub: an ext_authz server with rules, and with a script for each test that wants one. */
+import {
+  type Call,
+  type CheckRequest,
+  decodeCheckRequest,
+  GRPC_STATUS,
+  GrpcError,
+  type GrpcServer,
+  type ServerTls,
+  startGrpcServer,
+  type WireFault,
+} from "../grpc/mod.ts";
+import {
+  Barriers,
+  delay,
+  Journal,
+  type Log,
+  messageOf,
+  NONCE_HEADER,
+  now,
+  openNonce,
+  signNonce,
+  silent,
+  UsageError,
+  watchFile,
+} from "../service/mod.ts";
+import { entryOf, type PolicyCheck } from "./check_log.ts";
+import { compileRules, type RulesEngine } from "./engine.ts";
+import { PolicyMetrics } from "./metrics.ts";
+import { type Recorder, startRecorder } from "./record.ts";
+import { DEFAULT_RULES } from "./default_rules.ts";
+import { parseRules } from "./rules_file.ts";
+import { type CheckedAnswer, type PolicyAnswer, Scripts } from "./script.ts";
+import { aborted, answerScript } from "./scripted.ts";
+
+/** What {@linkcode startPolicy} takes. */
+export interface PolicyOptions {
+  /** Interface to listen on; `127.0.0.1` unless told otherwise. */
+  readonly host?: string;
+  /** Port to listen on; 0, the default, picks a free one. */
+  readonly port?: number;
+  /** Rules as YAML; the built-in `rules.yaml` when neither this nor `rulesFile` is given. */
+  readonly rules?: string;
+  /** Rules as a file, read again whenever it changes. */
+  readonly rulesFile?: string;
+  /** The upstream provider's key: replaces the client's credential on every allowed request. */
+  readonly providerKey?: string;
+  /** Secret of this run: with it, and only with it, a request with a signed nonce is answered by its script. */
+  readonly scriptSecret?: string;
+  /** Lines about rules being loaded or refused. */
+  readonly log?: Log;
+  /** Called once per answer; also when a call was cancelled instead. */
+  readonly onCheck?: (check: PolicyCheck) => void;
+  /** Appends every Check, without its secrets, to this file as JSON lines. */
+  readonly recordFile?: string;
+  readonly tls?: ServerTls;
+  /** See `startGrpcServer`; `native` unless told otherwise. */
+  readonly engine?: "native" | "grpc-js";
+  /** Entries that the journal keeps; 10,000 unless told otherwise. */
+  readonly journalLimit?: number;
+  /** Stops the stub when aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** A running policy stub. */
+export interface Policy extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** `host:port` */
+  readonly address: string;
+  /** Every Check, newest last, without secrets. */
+  readonly journal: Journal<PolicyCheck>;
+  readonly scripts: {
+    /** Answers in sequence for requests with this nonce; the last one repeats. Throws `UsageError`. */
+    set(nonce: string, answers: readonly PolicyAnswer[]): void;
+    delete(nonce: string): void;
+  };
+  /**
+   * The `x-harness-case` value whose requests are answered by the script of `nonce`; undefined when
+   * the stub has no script secret. Throws `RangeError` for what is no nonce.
+   */
+  signNonce(nonce: string): string | undefined;
+  /** Barriers of scripted answers, named `nonce/name`. */
+  readonly barriers: Barriers;
+  /** `version:` of the rules in force. */
+  readonly version: string;
+  /** Takes rules as YAML, or reads the rules file again. Throws `UsageError`; the old rules then stay. */
+  reload(rules?: string): Promise<void>;
+  /** Takes the listener and every connection down; scripts, journal and rules stay. */
+  close(): Promise<void>;
+  /** Listens again on the same port. */
+  reopen(): Promise<void>;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}
+
+const JOURNAL_LIMIT = 10_000;
+
+/** The service's full name, for health and reflection. */
+export const AUTHORIZATION = "envoy.service.auth.v3.Authorization";
+
+/** Starts a policy stub and resolves when it listens. Rejects with `UsageError` for broken rules. */
+export async function startPolicy(options: PolicyOptions = {}): Promise<Policy> {
+  options.signal?.throwIfAborted();
+  const stub = new PolicyStub(options);
+  await stub.start();
+  return stub;
+}
+
+class PolicyStub implements Policy {
+  readonly journal: Journal<PolicyCheck>;
+  readonly scripts = new Scripts();
+  readonly barriers = new Barriers();
+  readonly host: string;
+  port: number;
+  readonly #options: PolicyOptions;
+  readonly #log: Log;
+  readonly #metrics: PolicyMetrics;
+  readonly #reloads = { ok: 0, failed: 0 };
+  readonly #stack = new AsyncDisposableStack();
+  #engine: RulesEngine | undefined;
+  #server: GrpcServer | undefined;
+  #recorder: Recorder | undefined;
+  #disposed: Promise<void> | undefined;
+
+  constructor(options: PolicyOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silent;
+    this.host = options.host ?? "127.0.0.1";
+    this.port = options.port ?? 0;
+    this.journal = new Journal({ limit: options.journalLimit ?? JOURNAL_LIMIT });
+    this.#metrics = new PolicyMetrics({
+      dropped: () => this.journal.dropped,
+      reloads: () => this.#reloads,
+    });
+  }
+
+  async start(): Promise<void> {
+    const { rulesFile, recordFile, signal } = this.#options;
+    await this.reload(this.#options.rules);
+    await using undo = new AsyncDisposableStack();
+    undo.defer(() => this[Symbol.asyncDispose]());
+    if (recordFile !== undefined) {
+      this.#recorder = this.#stack.use(await startRecorder(recordFile));
+    }
+    await this.reopen();
+    this.#stack.defer(() => this.close());
+    if (rulesFile !== undefined && this.#options.rules === undefined) {
+      this.#stack.use(watchFile(rulesFile, () => void this.#onChange()));
+    }
+    if (signal !== undefined) {
+      const stop = () => void this[Symbol.asyncDispose]();
+      signal.addEventListener("abort", stop, { once: true });
+      this.#stack.defer(() => signal.removeEventListener("abort", stop));
+    }
+    undo.move();
+  }
+
+  get address(): string {
+    return this.host.includes(":") ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`;
+  }
+
+  get version(): string {
+    return this.#rules.version;
+  }
+
+  get #rules(): RulesEngine {
+    if (this.#engine === undefined) throw new TypeError("Cannot decide: no rules were loaded");
+    return this.#engine;
+  }
+
+  async reload(rules?: string): Promise<void> {
+    const { rulesFile, providerKey } = this.#options;
+    const file = rules !== undefined ? "rules" : rulesFile ?? "policy/rules.yaml";
+    try {
+      const text = rules ?? (rulesFile === undefined ? DEFAULT_RULES : await read(rulesFile));
+      this.#engine = compileRules(parseRules(text, file), { providerKey });
+      this.#reloads.ok++;
+    } catch (error) {
+      this.#reloads.failed++;
+      throw error;
+    }
+  }
+
+  async #onChange(): Promise<void> {
+    try {
+      await this.reload();
+      this.#log(`policy: rules "${this.version}" are in force`);
+    } catch (error) {
+      this.#log(`policy: rules "${this.version}" stay in force: ${messageOf(error)}`);
+    }
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#server !== undefined) return;
+    const { tls, engine } = this.#options;
+    this.#server = await startGrpcServer({
+      host: this.host,
+      port: this.port,
+      services: [{
+        name: AUTHORIZATION,
+        methods: { Check: { unary: (bytes, call) => this.#check(bytes, call) } },
+      }],
+      ...(tls === undefined ? {} : { tls }),
+      ...(engine === undefined ? {} : { engine }),
+    });
+    this.port = this.#server.port;
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    await server?.stop();
+  }
+
+  signNonce(nonce: string): string | undefined {
+    const { scriptSecret } = this.#options;
+    return scriptSecret === undefined ? undefined : signNonce(nonce, scriptSecret);
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics.text();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.barriers.releaseAll();
+    return this.#disposed ??= this.#stack.disposeAsync();
+  }
+
+  #check(bytes: Uint8Array, call: Call): Uint8Array | Promise<Uint8Array | WireFault> {
+    const receivedAt = now();
+    const request = this.#decode(bytes);
+    const signed = request.headers[NONCE_HEADER];
+    const { scriptSecret } = this.#options;
+    if (signed !== undefined && scriptSecret !== undefined) {
+      const nonce = openNonce(signed, scriptSecret);
+      const answer = nonce === undefined ? undefined : this.scripts.take(nonce);
+      if (nonce !== undefined && answer !== undefined) {
+        return this.#scripted({ request, bytes, call, receivedAt, nonce, answer });
+      }
+    }
+    return this.#decide(request, { bytes, grpcPath: call.path, receivedAt });
+  }
+
+  #decode(bytes: Uint8Array): CheckRequest {
+    try {
+      return decodeCheckRequest(bytes);
+    } catch (error) {
+      throw new GrpcError(GRPC_STATUS.INVALID_ARGUMENT, messageOf(error));
+    }
+  }
+
+  /** The hot path: no promise, no timer. */
+  #decide(
+    request: CheckRequest,
+    about: { bytes: Uint8Array; grpcPath: string; receivedAt: number; entry?: PolicyCheck },
+  ): Uint8Array {
+    const engine = this.#rules;
+    const decided = engine.decide(request);
+    const entry = about.entry ?? entryOf(request, { ...about, engine, key: decided.key });
+    entry.decision = decided.decision;
+    entry.rule = decided.rule;
+    entry.code = decided.code;
+    entry.status = decided.status;
+    entry.tenant = decided.tenant;
+    entry.decisionId = decided.decisionId;
+    this.#recorder?.record(about.bytes, entry);
+    this.#answered(entry, about.entry === undefined);
+    return decided.response;
+  }
+
+  /** Closes an entry: journal, counters, listener. */
+  #answered(entry: PolicyCheck, isNew: boolean): void {
+    entry.answeredAt = now();
+    if (isNew) this.journal.append(entry);
+    else this.journal.notify();
+    const { decision = "error", rule = "", code = "" } = entry;
+    this.#metrics.count({ decision, rule, code }, entry.answeredAt - entry.receivedAt);
+    this.#options.onCheck?.(entry);
+  }
+
+  async #scripted(
+    { request, bytes, call, receivedAt, nonce, answer }: {
+      request: CheckRequest;
+      bytes: Uint8Array;
+      call: Call;
+      receivedAt: number;
+      nonce: string;
+      answer: CheckedAnswer;
+    },
+  ): Promise<Uint8Array | WireFault> {
+    const engine = this.#rules;
+    const { key } = engine.keys.identify(request.headers);
+    const entry = entryOf(request, { engine, key, receivedAt, grpcPath: call.path });
+    this.journal.append(entry);
+    const { signal } = call;
+    signal.addEventListener("abort", () => {
+      if (entry.answeredAt !== undefined) return;
+      entry.cancelledAt = now();
+      this.journal.notify();
+      this.#options.onCheck?.(entry);
+    }, { once: true });
+    if (answer.delay !== undefined) await delay(answer.delay, signal);
+    if (answer.barrier !== undefined) {
+      await this.barriers.arrive(`${nonce}/${answer.barrier}`, signal);
+    }
+    if (answer.hang) return await aborted(signal);
+    if (answer.rules) {
+      return this.#decide(request, { bytes, grpcPath: call.path, receivedAt, entry });
+    }
+    entry.rule = "script";
+    entry.tenant = "";
+    try {
+      return answerScript(answer, { request, entry, engine });
+    } finally {
+      this.#answered(entry, false);
+    }
+  }
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    throw new UsageError(`Cannot read the rules file "${path}": ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,71 @@
+/** Recordings of Checks: one JSON object per line, reviewable, without secrets. */
+import { type JsonObject, messageCodec } from "../grpc/mod.ts";
+import type { PolicyCheck } from "./check_log.ts";
+
+/** One recorded Check. */
+export interface RecordedCheck {
+  /** CheckRequest as proto3 JSON; keys read `[key:NAME]`, other secrets `[redacted]`. */
+  readonly request: JsonObject;
+  readonly decision: "allow" | "deny" | "error";
+  readonly rule: string;
+  readonly code: string;
+  readonly status: number;
+  readonly tenant: string;
+}
+
+/** Appends Checks to a file. */
+export interface Recorder extends AsyncDisposable {
+  /** Queues one Check; it is written soon, and at the latest when the recorder is disposed. */
+  record(bytes: Uint8Array, check: PolicyCheck): void;
+}
+
+/** Opens a recording for appending. Rejects with the system's error when it cannot be written. */
+export async function startRecorder(path: string): Promise<Recorder> {
+  const file = await Deno.open(path, { append: true, create: true, mode: 0o600 });
+  const encoder = new TextEncoder();
+  let pending: string[] = [];
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async () => {
+    const lines = pending.splice(0);
+    if (lines.length === 0) return;
+    const bytes = encoder.encode(lines.join(""));
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  };
+  return {
+    record(bytes, check) {
+      pending.push(`${JSON.stringify(recordOf(bytes, check))}\n`);
+      if (pending.length === 1) writing = writing.then(flush);
+    },
+    async [Symbol.asyncDispose]() {
+      await writing;
+      await flush();
+      pending = [];
+      file.close();
+    },
+  };
+}
+
+/** A Check as its line says it. */
+export function recordOf(bytes: Uint8Array, check: PolicyCheck): RecordedCheck {
+  const request = messageCodec("envoy.service.auth.v3.CheckRequest").decode(bytes);
+  const attributes = (request["attributes"] ?? {}) as { request?: { http?: JsonObject } };
+  const http = attributes.request?.http;
+  if (http !== undefined) {
+    http["path"] = check.path;
+    if (http["headers"] !== undefined) http["headers"] = check.headers;
+    if (check.headerList !== undefined) {
+      http["header_map"] = { headers: check.headerList.map(([key, value]) => ({ key, value })) };
+    }
+    // A body may hold anything, and no rule reads it.
+    delete http["body"];
+    delete http["raw_body"];
+  }
+  return {
+    request,
+    decision: check.decision ?? "error",
+    rule: check.rule ?? "",
+    code: check.code ?? "",
+    status: check.status ?? 0,
+    tenant: check.tenant ?? "",
+  };
+}
