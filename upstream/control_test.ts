@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { controlHandler, startUpstream } from "./mod.ts";
+import { RawClient, request } from "./testing/raw_client.ts";
+
+const BASE = "http://control/__mock";
+
+Deno.test("controlHandler() sets, shows and deletes scripts", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const control = controlHandler(upstream);
+  const yaml = "steps:\n  - headers: { status: 418 }\n  - write: short and stout\n";
+  const put = await control(
+    new Request(`${BASE}/scripts/tea-pot-1`, { method: "PUT", body: yaml }),
+  );
+  assert.equal(put.status, 201);
+  const answer = await fetch(upstream.url, { headers: { "x-mock-script": "tea-pot-1" } });
+  assert.equal(answer.status, 418);
+  assert.equal(await answer.text(), "short and stout");
+  assert.deepEqual(await (await control(new Request(`${BASE}/scripts`))).json(), ["tea-pot-1"]);
+  const shown = await (await control(new Request(`${BASE}/scripts/tea-pot-1`))).json();
+  assert.deepEqual(shown.steps[1], { write: "short and stout" });
+  const gone = await control(new Request(`${BASE}/scripts/tea-pot-1`, { method: "DELETE" }));
+  assert.equal(gone.status, 204);
+  assert.equal((await control(new Request(`${BASE}/scripts/tea-pot-1`))).status, 404);
+});
+
+Deno.test("controlHandler() refuses a wrong script with line, column and what was expected", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const response = await controlHandler(upstream)(
+    new Request(`${BASE}/scripts/x`, { method: "PUT", body: "steps:\n  - wrte: a\n" }),
+  );
+  assert.equal(response.status, 400);
+  const { error } = await response.json();
+  assert.match(error.message, /script "x":2:5: .*"steps.0".*expected a step/);
+});
+
+Deno.test("controlHandler() runs a lock-step over barriers and waits for the end", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const control = controlHandler(upstream);
+  upstream.scripts.set("case-0001", { steps: [{ event: { data: "1" } }, { barrier: "go" }] });
+  await using client = await RawClient.connect(upstream.port);
+  client.send(request("/v1/x", { headers: { "x-harness-case": "case-0001.aa" } }));
+  const arrived = await control(new Request(`${BASE}/barriers/case-0001/go/arrival`));
+  assert.equal(arrived.status, 204);
+  await control(new Request(`${BASE}/barriers/case-0001/go/release`, { method: "POST" }));
+  const lines = await control(new Request(`${BASE}/journal?nonce=case-0001&wait=end`));
+  const entry = JSON.parse((await lines.text()).trim());
+  assert.equal(entry.end, "completed");
+  assert.equal(entry.events, 1);
+});
+
+Deno.test("controlHandler() says 504 when nobody arrives in time", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const response = await controlHandler(upstream)(
+    new Request(`${BASE}/barriers/case-0001/go/arrival?deadline_ms=5`),
+  );
+  assert.equal(response.status, 504);
+});
+
+Deno.test("controlHandler() keeps credentials out of the journal and resets one nonce", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const control = controlHandler(upstream);
+  await using client = await RawClient.connect(upstream.port);
+  for (const nonce of ["case-0001", "case-0002"]) {
+    client.send(request("/healthz", {
+      method: "GET",
+      headers: {
+        "x-harness-case": `${nonce}.aa`,
+        Authorization: "Bearer sk-very-secret",
+        "X-Api-Key": "sk-very-secret",
+      },
+    }));
+    await upstream.journal.waitFor((entry) => entry.nonce === nonce && entry.end !== undefined);
+  }
+  const text = await (await control(new Request(`${BASE}/journal`))).text();
+  assert.equal(text.trim().split("\n").length, 2);
+  assert.ok(!text.includes("sk-very-secret"));
+  assert.match(text, /Authorization: Bearer \[redacted\]/);
+  await control(new Request(`${BASE}/nonces/case-0001`, { method: "DELETE" }));
+  assert.deepEqual(upstream.journal.entries().map((entry) => entry.nonce), ["case-0002"]);
+});
+
+Deno.test("the data port never serves the control plane", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const response = await fetch(`${upstream.url}/__mock/journal`);
+  assert.equal(response.status, 404);
+  await response.body?.cancel();
+});

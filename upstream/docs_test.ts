@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { readData } from "./data_file.ts";
+import { startUpstream, STEP_NAMES, type UpstreamScript } from "./mod.ts";
+import { SCRIPT_SCHEMA } from "./script_schema.ts";
+import { chunksOf, RawClient, request } from "./testing/raw_client.ts";
+import { readScenarios } from "./scenarios.ts";
+import { ROUTES } from "./endpoints/routes.ts";
+
+const FILE = new URL("../docs/upstream.md", import.meta.url);
+const PAGE = await Deno.readTextFile(FILE);
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+  readonly line: number;
+}
+
+const BLOCKS: Block[] = [...PAGE.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map((match) => ({
+  language: match[1] ?? "",
+  text: match[2] ?? "",
+  line: PAGE.slice(0, match.index).split("\n").length,
+}));
+
+for (const [i, block] of BLOCKS.entries()) {
+  const wire = BLOCKS[i + 1];
+  if (block.language !== "yaml" || wire?.language !== "wire") continue;
+  Deno.test(`docs/upstream.md:${block.line} puts on the wire what it says`, async () => {
+    const script = readData(block.text, { file: "docs/upstream.md", schema: SCRIPT_SCHEMA });
+    await using upstream = await startUpstream({ pace: "none" });
+    upstream.scripts.set("docs-1", script);
+    await using client = await RawClient.connect(upstream.port);
+    client.send(request("/v1/chat/completions", {
+      headers: { "x-mock-script": "docs-1" },
+      body: "{}",
+    }));
+    if (hasBarrier(script)) {
+      await upstream.barriers.arrival("docs-1/next");
+      upstream.barriers.release("docs-1/next");
+    }
+    await check(client, upstream, wire.text.trim().split("\n"));
+  });
+}
+
+async function check(
+  client: RawClient,
+  upstream: Awaited<ReturnType<typeof startUpstream>>,
+  lines: string[],
+) {
+  const chunks = lines.filter((line) => line.startsWith('"')).map((line) => JSON.parse(line));
+  const raw = lines.filter((line) => line.startsWith("raw: "))
+    .map((line) => JSON.parse(line.slice(5)));
+  const end = lines.find((line) => line.startsWith("end: "))?.slice(5);
+  if (end === "completed") {
+    await upstream.journal.waitFor((entry) => entry.end === "completed");
+    await client.until((text) => text.endsWith("\r\n\r\n") && text.includes("\r\n0\r\n"));
+  } else if (end === "open") {
+    await client.until((text) => text.includes(chunks.at(-1)));
+    assert.equal(upstream.journal.entries()[0]?.end, undefined);
+  } else {
+    assert.equal((await client.ended()).end, end);
+  }
+  if (chunks.length > 0) {
+    assert.deepEqual(chunksOf(client.text).slice(0, chunks.length), chunks);
+    if (raw.length === 0) assert.equal(chunksOf(client.text).length, chunks.length);
+  }
+  for (const tail of raw) assert.ok(client.text.endsWith(tail), JSON.stringify(client.text));
+}
+
+function hasBarrier(script: UpstreamScript): boolean {
+  return script.steps.some((step) => "barrier" in step);
+}
+
+for (const block of BLOCKS.filter((candidate) => candidate.language === "bash")) {
+  Deno.test(`docs/upstream.md:${block.line} runs and is answered`, async () => {
+    await using upstream = await startUpstream({ port: 0 });
+    const command = new Deno.Command("bash", {
+      args: [
+        "-euo",
+        "pipefail",
+        "-c",
+        block.text.replaceAll("http://127.0.0.1:9000", upstream.url),
+      ],
+      cwd: new URL("..", import.meta.url),
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const { success, stdout, stderr } = await command.output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    assert.ok(stdout.length > 10);
+    const exchange = upstream.journal.entries()[0];
+    assert.equal(exchange?.status, 200);
+    assert.equal(exchange?.end, "completed");
+    assert.equal(exchange?.script !== undefined, /mock-script|metadata/.test(block.text));
+  });
+}
+
+Deno.test("docs/upstream.md has a scenario that is right", async () => {
+  const block = BLOCKS.find((candidate) => candidate.text.startsWith("name: "));
+  assert.ok(block);
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/a.yaml`, block.text);
+    const [scenario] = await readScenarios(folder);
+    assert.equal(scenario?.name, "rate-limited");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("docs/upstream.md has an example of every step, and names every endpoint", () => {
+  const scripts = BLOCKS.filter((block) => block.language === "yaml").map((block) => block.text);
+  for (const step of STEP_NAMES.filter((name) => name !== "stamp")) {
+    assert.ok(scripts.some((text) => new RegExp(`- ${step}:`).test(text)), step);
+  }
+  assert.ok(PAGE.includes("`stamp: true`"));
+  for (const route of ROUTES) {
+    assert.ok(PAGE.includes(route.path.replace(/\/$/, "/{id}")), route.path);
+  }
+});

@@ -1,0 +1,184 @@
+import { Buffer } from "node:buffer";
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { RequestHead } from "./http1_head.ts";
+import type { AbortKind } from "./types.ts";
+import { type EngineHost, type HeaderList, resetSocket, Wire } from "./wire.ts";
+
+const EMPTY = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+/** What an exchange needs of its connection. */
+export interface Http1Link {
+  readonly socket: Socket;
+  send(bytes: Uint8Array, done?: () => void): Promise<void> | undefined;
+  slowRead(bytesPerSecond: number): void;
+  finish(): void;
+  onAnswered(keepAlive: boolean): void;
+}
+
+/** One HTTP/1.1 exchange. */
+export class Http1Wire extends Wire {
+  readonly #connection: Http1Link;
+  readonly #head: RequestHead;
+  #framing: "chunked" | "length" | "close" | "none" = "none";
+  #keepAlive: boolean;
+  #continued = false;
+
+  constructor(
+    exchange: Wire["exchange"],
+    head: RequestHead,
+    options: { connection: Http1Link; host: EngineHost },
+  ) {
+    super(exchange, options.host);
+    this.#head = head;
+    this.#connection = options.connection;
+    this.#keepAlive = head.keepAlive;
+  }
+
+  override sendContinue(): void {
+    if (!this.#head.expectContinue || this.#continued || this.body.done) return;
+    this.#continued = true;
+    this.#connection.send(encoder.encode("HTTP/1.1 100 Continue\r\n\r\n"));
+  }
+
+  override slowRead(bytesPerSecond: number): void {
+    this.sendContinue();
+    this.#connection.slowRead(bytesPerSecond);
+  }
+
+  protected override sendHead(status: number, headers: HeaderList) {
+    return this.#connection.send(latin1Bytes(this.#headText(status, headers)));
+  }
+
+  protected override sendWhole(status: number, headers: HeaderList, body: Uint8Array): void {
+    const known = headers.some(([name]) => name.toLowerCase() === "content-length");
+    const head = latin1Bytes(this.#headText(
+      status,
+      known ? headers : [...headers, ["content-length", String(body.length)]],
+    ));
+    const done = () => this.close("completed");
+    const bare = this.#framing === "none";
+    this.#connection.send(bare ? head : concat(head, body), done);
+    this.#connection.onAnswered(this.#keepAlive);
+  }
+
+  protected override sendBody(bytes: Uint8Array) {
+    if (this.#framing === "none" || bytes.length === 0) return undefined;
+    return this.#connection.send(this.#framing === "chunked" ? chunk(bytes) : bytes);
+  }
+
+  protected override sendText(text: string) {
+    if (this.#framing !== "chunked" || text === "") return this.sendBody(encoder.encode(text));
+    // One allocation and one pass: this is the hot path of every stream.
+    const length = Buffer.byteLength(text);
+    const size = length.toString(16);
+    const out = Buffer.allocUnsafe(size.length + length + 4);
+    out.write(`${size}\r\n`, 0, "latin1");
+    out.write(text, size.length + 2, "utf8");
+    out[out.length - 2] = 13;
+    out[out.length - 1] = 10;
+    return this.#connection.send(out);
+  }
+
+  protected override sendEnd(trailers: HeaderList): void {
+    const done = () => this.close("completed");
+    if (this.#framing === "chunked") {
+      const lines = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+      this.#connection.send(latin1Bytes(`0\r\n${lines}\r\n`), done);
+    } else {
+      this.#connection.send(EMPTY, done);
+    }
+    this.#connection.onAnswered(this.#keepAlive && this.#framing !== "close");
+  }
+
+  protected override sendAbort(kind: AbortKind): void {
+    const { socket } = this.#connection;
+    if (kind === "rst" || kind === "tcp_rst") {
+      resetSocket(socket, this.exchange);
+      return;
+    }
+    const broken = this.#brokenBytes(kind);
+    if (broken) this.#connection.send(latin1Bytes(broken));
+    this.#connection.finish();
+  }
+
+  /** What an abort puts on the wire before its FIN. */
+  #brokenBytes(kind: AbortKind): string | undefined {
+    const sent = this.headSent;
+    switch (kind) {
+      case "bad_chunk":
+        return (sent ? "" : CHUNKED_HEAD) + "zz\r\nnot a chunk\r\n";
+      case "short_length":
+        return (sent && this.#framing === "chunked")
+          ? "1000\r\nshort"
+          : sent
+          ? undefined
+          : 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4096\r\n\r\n{"id":"';
+      case "garbage":
+        return GARBAGE;
+      default:
+        return undefined;
+    }
+  }
+
+  #headText(status: number, headers: HeaderList): string {
+    const bodiless = this.#head.method === "HEAD" || status === 204 || status === 304 ||
+      status < 200;
+    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Unknown"}\r\n`;
+    let framed: "chunked" | "length" | undefined;
+    for (const [name, value] of headers) {
+      const lower = name.toLowerCase();
+      if (lower === "content-length") framed ??= "length";
+      if (lower === "transfer-encoding") framed = "chunked";
+      if (lower === "connection" && value.toLowerCase() === "close") this.#keepAlive = false;
+      text += `${name}: ${value}\r\n`;
+    }
+    if (!framed && !bodiless && this.#head.version === "1.1") {
+      text += "transfer-encoding: chunked\r\n";
+    }
+    this.#framing = bodiless
+      ? "none"
+      : framed ?? (this.#head.version === "1.1" ? "chunked" : "close");
+    if (this.#framing === "close") this.#keepAlive = false;
+    if (!this.#keepAlive && !headers.some(([name]) => name.toLowerCase() === "connection")) {
+      text += "connection: close\r\n";
+    }
+    return `${text}\r\n`;
+  }
+}
+
+const CHUNKED_HEAD =
+  "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+
+/** Bytes that are neither a status line, nor a chunk size, nor a frame. The same every time. */
+const GARBAGE = "\x00\xff\x13garbage\x7f\x80\xfe not http \x01\x02\x03\r\n\r\n\xde\xad\xbe\xef";
+
+function chunk(bytes: Uint8Array): Uint8Array {
+  const size = bytes.length.toString(16);
+  const out = new Uint8Array(size.length + bytes.length + 4);
+  for (let i = 0; i < size.length; i++) out[i] = size.charCodeAt(i);
+  let at = size.length;
+  out[at++] = 13;
+  out[at++] = 10;
+  out.set(bytes, at);
+  at += bytes.length;
+  out[at++] = 13;
+  out[at] = 10;
+  return out;
+}
+
+/** One byte per character, as header values are sent. */
+function latin1Bytes(text: string): Uint8Array {
+  const out = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
+  return out;
+}
+
+/** Joins two pieces of bytes. */
+export function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const out = new Uint8Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
+}

@@ -1,0 +1,28 @@
+/**
+ * A mock OpenAI upstream: the API's endpoints in full shape, scripts that make it do anything on
+ * command (lock-step events, cut bytes, broken framing, resets), and a journal that witnesses what
+ * came and how it ended. HTTP/1.1 and HTTP/2 (prior knowledge) on one port.
+ *
+ * ```ts
+ * await using upstream = await startUpstream({ port: 0 });
+ * upstream.scripts.set("case-0001", { steps: [{ event: { data: "1" } }, { barrier: "go" }] });
+ * ```
+ *
+ * @module
+ */
+export { CONTROL_PREFIX, controlHandler, exchangeLine } from "./control.ts";
+export { type RecordOptions } from "./recorder.ts";
+export { type ReplayOptions } from "./replayer.ts";
+export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./pace.ts";
+export { readScenarios, type Scenario, type ScenarioMatch } from "./scenarios.ts";
+export { checkScript, STEP_NAMES } from "./script_schema.ts";
+export {
+  type AbortKind,
+  type Cut,
+  type ExchangeEnd,
+  type ScriptEvent,
+  type UpstreamExchange,
+  type UpstreamScript,
+  type UpstreamStep,
+} from "./types.ts";
+export { startUpstream, type Upstream, type UpstreamOptions } from "./upstream.ts";

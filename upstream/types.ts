@@ -1,0 +1,102 @@
+import type { SseEventInit } from "../openai/mod.ts";
+
+/** How `abort` breaks the answer; docs/upstream.md says what each puts on the wire. */
+export type AbortKind =
+  | "fin"
+  | "rst"
+  | "bad_chunk"
+  | "short_length"
+  | "garbage"
+  | "tcp_rst"
+  | "goaway";
+
+/** Where one piece of bytes is cut into several writes: at these offsets, or every n bytes. */
+export type Cut = number | readonly number[];
+
+/** What `event` writes; `eol` chooses the line end, `cut` the writes it is split into. */
+export type ScriptEvent = SseEventInit & { readonly eol?: "lf" | "crlf" | "cr" };
+
+/** One step of a script. Each `write`, `event` and `comment` is one write, flushed at once. */
+export type UpstreamStep =
+  | {
+    readonly headers: {
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+    };
+  }
+  | { readonly write: string; readonly cut?: Cut }
+  | { readonly write_base64: string; readonly cut?: Cut }
+  | { readonly event: ScriptEvent; readonly cut?: Cut }
+  | { readonly comment: string; readonly cut?: Cut }
+  | { readonly flush: true }
+  | { readonly sleep: number }
+  | { readonly barrier: string }
+  | { readonly trailers: Readonly<Record<string, string>> }
+  | { readonly end: true }
+  | { readonly abort: AbortKind }
+  | { readonly hang: true }
+  | { readonly slow_read: number }
+  | { readonly throttle: number }
+  | { readonly stamp: boolean }
+  | { readonly repeat: { readonly times: number; readonly steps: readonly UpstreamStep[] } };
+
+/**
+ * What the mock does with one request, step by step. A script that ends without `end`, `abort` or
+ * `hang` ends the answer.
+ */
+export interface UpstreamScript {
+  /**
+   * By default the first step that answers waits until the whole request body has come, so that
+   * its hash is complete; `true` answers at the request head.
+   */
+  readonly early?: boolean;
+  /** `gzip`: the body is one gzip stream, flushed after each write. */
+  readonly encoding?: "gzip";
+  readonly steps: readonly UpstreamStep[];
+}
+
+/** How an exchange ended. */
+export type ExchangeEnd = "completed" | "client-fin" | "client-rst" | "h2-rst" | "aborted";
+
+/** What the mock saw of one request and did with it. Mutated while it runs. */
+export interface UpstreamExchange {
+  /** The nonce part of `x-harness-case`. */
+  nonce?: string;
+  /** `x-request-id`. */
+  requestId?: string;
+  /** Number of the connection, counted from 1 in the order of accepting. */
+  connection: number;
+  protocol: "http/1.1" | "h2";
+  /** 1 for the first request with its request id (or else nonce), 2 for the next, and so on. */
+  attempt: number;
+  method: string;
+  target: string;
+  /** As received: order, case and duplicates kept. */
+  headers: [string, string][];
+  /** HTTP/1.1 only: the request head as it came, each byte one character. */
+  rawHead?: string;
+  bodyBytes: number;
+  /** Hex; set when the whole body has come. */
+  bodySha256?: string;
+  bodyEnd?: number;
+  /** All times: `now()` of service/, milliseconds. */
+  receivedAt: number;
+  firstBodyByteAt?: number;
+  /** Which script answered: `header`, `nonce`, `body`, or a scenario's name. */
+  script?: string;
+  status?: number;
+  /** Body bytes handed to the connection, framing not counted. */
+  bytesWritten: number;
+  events: number;
+  /** When each event was written; the first `EVENT_TIMES` of them. */
+  eventTimes: number[];
+  /** Time spent waiting for the peer to take what was written. */
+  writeStallMs: number;
+  end?: ExchangeEnd;
+  endedAt?: number;
+  /** Why a request was refused before it reached an endpoint, e.g. a malformed head. */
+  problem?: string;
+}
+
+/** How many event times one exchange keeps: more than the longest case writes. */
+export const EVENT_TIMES = 20_000;

@@ -1,0 +1,237 @@
+import { Registry } from "prom-client";
+import { Barriers, Journal, type Log, nonceOf, now, silent, UsageError } from "../service/mod.ts";
+import { AttemptCounter } from "./attempts.ts";
+import { Dispatcher, type Tape } from "./dispatcher.ts";
+import { registerMetrics, UpstreamCounters } from "./metrics.ts";
+import { NO_PACE, type Pace, REALISTIC_PACE } from "./pace.ts";
+import { openRecorder, type RecordOptions } from "./recorder.ts";
+import { Replayer, type ReplayOptions } from "./replayer.ts";
+import { ScenarioFolder } from "./scenarios.ts";
+import { checkScript } from "./script_schema.ts";
+import { DataServer } from "./server.ts";
+import { TimerWheel } from "./timer_wheel.ts";
+import type { UpstreamExchange, UpstreamScript } from "./types.ts";
+
+/** What `startUpstream` may be told. */
+export interface UpstreamOptions {
+  /** Interface to listen on. Default "127.0.0.1". */
+  readonly host?: string;
+  /** 0 picks a free port, the default. */
+  readonly port?: number;
+  /** Model ids that exist; every name does when this is not given. */
+  readonly models?: readonly string[];
+  /** How fast answers come; "none" uses no timer. Default: about 50 tokens per second. */
+  readonly pace?: Partial<Pace> | "none";
+  /** A folder of scenario files, read now and again whenever one changes. */
+  readonly scenarios?: string;
+  /** Forward what no script answers to a real upstream, and store what it says. */
+  readonly record?: RecordOptions;
+  /** Answer from recordings what no script answers. Not together with `record`. */
+  readonly replay?: ReplayOptions;
+  /** Exchanges that the journal keeps. Default 4,096. */
+  readonly journalLimit?: number;
+  /** Called once for each exchange when it has ended, however it did. */
+  readonly onEnd?: (exchange: UpstreamExchange) => void;
+  /** Gets one line for everything that goes wrong inside. */
+  readonly log?: Log;
+}
+
+/** A running mock upstream. */
+export interface Upstream extends AsyncDisposable {
+  /** `http://host:port` */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly journal: Journal<UpstreamExchange>;
+  readonly scripts: {
+    /**
+     * Sets the script for an id: named in `x-mock-script`, or equal to a case's nonce.
+     *
+     * @throws {UsageError} when the script is not valid
+     */
+    set(id: string, script: UpstreamScript): void;
+    delete(id: string): boolean;
+    get(id: string): UpstreamScript | undefined;
+    ids(): string[];
+  };
+  /** Barriers of scripts; names are `${nonce}/${name}`, or `${script id}/${name}` without nonce. */
+  readonly barriers: Barriers;
+  readonly metrics: Registry;
+  /** Forgets the exchanges, script and barriers of one nonce. */
+  reset(nonce: string): void;
+  /** Takes the listener and every connection down; `reopen()` brings the same port back. */
+  close(): Promise<void>;
+  reopen(): Promise<void>;
+}
+
+/** Bytes of a request body that are kept for an endpoint; longer ones get 413. */
+const BODY_LIMIT = 64 * 1024 * 1024;
+const JOURNAL_LIMIT = 4_096;
+/** Named scripts kept at once; the oldest goes when there are more. */
+const SCRIPT_LIMIT = 10_000;
+
+interface Parts {
+  readonly scenarios: ScenarioFolder | undefined;
+  readonly tape: Tape | undefined;
+}
+
+/**
+ * Starts the mock upstream; resolves when it listens.
+ *
+ * @throws {UnavailableError} when the port is taken
+ * @throws {UsageError} when a scenario file is not right: file, line, column and what was expected
+ */
+export async function startUpstream(options: UpstreamOptions = {}): Promise<Upstream> {
+  const log = options.log ?? silent;
+  if (options.record && options.replay) {
+    throw new UsageError("Cannot record and replay at once: choose one of both");
+  }
+  const tape = options.record
+    ? await openRecorder(options.record, log)
+    : options.replay
+    ? await Replayer.open(options.replay)
+    : undefined;
+  const scenarios = options.scenarios === undefined
+    ? undefined
+    : await ScenarioFolder.open(options.scenarios, log);
+  const upstream = new MockUpstream(options, { scenarios, tape });
+  try {
+    await upstream.reopen();
+  } catch (error) {
+    await upstream[Symbol.asyncDispose]();
+    throw error;
+  }
+  return upstream;
+}
+
+/** Waiters look once for all changes of a turn: a fast stream changes its entry at every event. */
+class ExchangeJournal extends Journal<UpstreamExchange> {
+  #queued = false;
+
+  override notify(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    queueMicrotask(() => {
+      this.#queued = false;
+      super.notify();
+    });
+  }
+}
+
+class MockUpstream implements Upstream {
+  readonly host: string;
+  readonly journal: Journal<UpstreamExchange>;
+  readonly barriers = new Barriers();
+  readonly metrics = new Registry();
+  readonly scripts: Upstream["scripts"];
+  readonly #scripts = new Map<string, UpstreamScript>();
+  readonly #scenarios: ScenarioFolder | undefined;
+  readonly #attempts = new AttemptCounter();
+  readonly #wheel = new TimerWheel();
+  readonly #server: DataServer;
+  readonly #counters = new UpstreamCounters();
+  #port: number;
+  #disposed = false;
+
+  constructor(options: UpstreamOptions, parts: Parts) {
+    this.#scenarios = parts.scenarios;
+    this.host = options.host ?? "127.0.0.1";
+    this.#port = options.port ?? 0;
+    this.journal = new ExchangeJournal({ limit: options.journalLimit ?? JOURNAL_LIMIT });
+    this.scripts = {
+      set: (id, script) => this.#setScript(id, script),
+      delete: (id) => this.#scripts.delete(id),
+      get: (id) => this.#scripts.get(id),
+      ids: () => [...this.#scripts.keys()],
+    };
+    const dispatcher = new Dispatcher({
+      scripts: this.#scripts,
+      scenarios: parts.scenarios,
+      tape: parts.tape,
+      models: options.models,
+      pace: options.pace === "none" ? NO_PACE : { ...REALISTIC_PACE, ...options.pace },
+      barriers: this.barriers,
+      wheel: this.#wheel,
+      counters: this.#counters,
+      log: options.log ?? silent,
+    });
+    this.#server = new DataServer({
+      journal: this.journal,
+      bodyLimit: BODY_LIMIT,
+      open: (start, rawHead) => this.#open(start, rawHead),
+      ended: (exchange) => {
+        this.#counters.ended(exchange);
+        options.onEnd?.(exchange);
+      },
+      serve: (wire) => void dispatcher.serve(wire),
+    });
+    registerMetrics(this.metrics, this.#counters, this.#server);
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return `http://${this.host}:${this.#port}`;
+  }
+
+  reset(nonce: string): void {
+    this.journal.clear((exchange) => exchange.nonce === nonce);
+    this.#scripts.delete(nonce);
+    this.barriers.forget(`${nonce}/`);
+  }
+
+  close(): Promise<void> {
+    return this.#server.close();
+  }
+
+  async reopen(): Promise<void> {
+    this.#port = await this.#server.listen(this.host, this.#port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#scenarios?.[Symbol.asyncDispose]();
+    await this.#server.close();
+    this.#wheel[Symbol.dispose]();
+    this.barriers.releaseAll();
+  }
+
+  #setScript(id: string, script: UpstreamScript): void {
+    this.#scripts.delete(id);
+    this.#scripts.set(id, checkScript(script, `script "${id}"`));
+    const oldest = this.#scripts.keys().next().value;
+    if (this.#scripts.size > SCRIPT_LIMIT && oldest !== undefined) this.#scripts.delete(oldest);
+  }
+
+  #open(
+    start: Pick<UpstreamExchange, "connection" | "protocol" | "method" | "target" | "headers">,
+    rawHead: string | undefined,
+  ): UpstreamExchange {
+    let nonce: string | undefined;
+    let requestId: string | undefined;
+    for (const [name, value] of start.headers) {
+      const lower = name.toLowerCase();
+      if (lower === "x-harness-case") nonce ??= nonceOf(value);
+      else if (lower === "x-request-id") requestId ??= value;
+    }
+    const exchange: UpstreamExchange = {
+      ...(nonce === undefined ? {} : { nonce }),
+      ...(requestId === undefined ? {} : { requestId }),
+      ...start,
+      ...(rawHead === undefined ? {} : { rawHead }),
+      attempt: this.#attempts.next(requestId ?? nonce),
+      bodyBytes: 0,
+      receivedAt: now(),
+      bytesWritten: 0,
+      events: 0,
+      eventTimes: [],
+      writeStallMs: 0,
+    };
+    this.#counters.started();
+    this.journal.append(exchange);
+    return exchange;
+  }
+}
