@@ -1,0 +1,77 @@
+import type { Answer, Phase, PhaseMessage } from "./phase.ts";
+
+/** A message or an answer that the contract does not allow at this moment. */
+export class OrderError extends Error {
+  override name = "OrderError";
+}
+
+type Side = "request" | "response";
+const STEPS: Readonly<Record<Phase, { side: Side; step: number }>> = {
+  request_headers: { side: "request", step: 1 },
+  request_body: { side: "request", step: 2 },
+  request_trailers: { side: "request", step: 3 },
+  response_headers: { side: "response", step: 1 },
+  response_body: { side: "response", step: 2 },
+  response_trailers: { side: "response", step: 3 },
+};
+
+/**
+ * The order of one ext_proc stream. Within the request, and within the response, headers come
+ * before body before trailers, each may be left out (Envoy's processing mode says which), only a
+ * body may come in pieces, and nothing follows an end of stream. The two sides may interleave: an
+ * upstream may answer while the request's body still comes. Every message gets one answer of its
+ * phase, in order; nothing follows an immediate answer.
+ */
+export class PhaseOrder {
+  readonly #reached: Record<Side, number> = { request: 0, response: 0 };
+  readonly #ended: Record<Side, boolean> = { request: false, response: false };
+  #waiting: Phase[] = [];
+  #over: "immediate answer" | "end of the stream" | undefined;
+
+  /** Phases that wait for their answer, oldest first. */
+  get waiting(): readonly Phase[] {
+    return this.#waiting;
+  }
+
+  /** Takes a message of Envoy's. Throws {@linkcode OrderError} when it must not come now. */
+  receive(message: PhaseMessage): void {
+    const { phase } = message;
+    const { side, step } = STEPS[phase];
+    const reached = this.#reached[side];
+    if (this.#over !== undefined) throw wrong(phase, `came after the ${this.#over}`);
+    if (this.#ended[side]) throw wrong(phase, `came after the end of the ${side}`);
+    if (step < reached) throw wrong(phase, `came after the ${side}'s ${name(reached)}`);
+    if (step === reached && step !== 2) throw wrong(phase, "came twice");
+    this.#reached[side] = step;
+    this.#ended[side] = step === 3 || ("endOfStream" in message && message.endOfStream);
+    this.#waiting.push(phase);
+  }
+
+  /** Takes an answer to a phase. Throws {@linkcode OrderError} when nobody waits for it. */
+  answer(phase: Phase, { kind }: Pick<Answer, "kind">): void {
+    const [next] = this.#waiting;
+    if (this.#over !== undefined) throw wrong(phase, `was answered after the ${this.#over}`);
+    if (next === undefined) throw wrong(phase, "was answered without being asked");
+    if (next !== phase) throw wrong(phase, `was answered while "${next}" waits`);
+    this.#waiting.shift();
+    if (kind === "immediate") this.#end("immediate answer");
+  }
+
+  /** Nothing comes any more: the stream was closed or cancelled. */
+  close(): void {
+    this.#end("end of the stream");
+  }
+
+  #end(reason: "immediate answer" | "end of the stream"): void {
+    this.#over ??= reason;
+    this.#waiting = [];
+  }
+}
+
+function wrong(phase: Phase, what: string): OrderError {
+  return new OrderError(`Illegal order in an ext_proc stream: "${phase}" ${what}`);
+}
+
+function name(step: number): string {
+  return ["", "headers", "body", "trailers"][step] ?? "";
+}
