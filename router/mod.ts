@@ -1,0 +1,19 @@
+/**
+ * The model router: an ext_proc processor that reads the model from a request's body, checks it
+ * against `routes.json`, and names the model server that takes the request.
+ *
+ * ```ts
+ * await using router = await startRouter({
+ *   hosts: parseHosts("127.0.0.1:8000,127.0.0.1:8001"),
+ *   routing: "round_robin",
+ * });
+ * // An Envoy with `llmgate envoy config --profile router` reaches it at router.address.
+ * ```
+ *
+ * @module
+ */
+export { type BackendHost, parseHosts } from "./hosts.ts";
+export { DEFAULT_ROUTES } from "./default_routes.ts";
+export { parseRoutes, type Route, RouteTable } from "./route_table.ts";
+export { ENDPOINT_KEY, type Router, type RouterOptions, startRouter } from "./router.ts";
+export { ROUTING_LOGICS, type RoutingLogic } from "./strategies.ts";
