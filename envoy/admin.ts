@@ -1,0 +1,155 @@
+import { Agent, request as httpRequest } from "node:http";
+import { Buffer } from "node:buffer";
+import { messageOf, UnavailableError } from "../service/mod.ts";
+import type { HostPort } from "./overlay.ts";
+import { isObject, type Json, objectsAt, valueAt } from "./tree.ts";
+
+/** How long Envoy may take to answer an admin request, in milliseconds. A dump is the slowest. */
+const ADMIN_DEADLINE_MS = 5_000;
+
+/** An answer of the admin interface. */
+interface AdminReply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * Asks a running Envoy about itself, over its admin interface. Every call is bounded by five
+ * seconds and rejects with `UnavailableError` when Envoy does not answer.
+ */
+export class AdminClient implements Disposable {
+  readonly host: string;
+  readonly port: number;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
+
+  constructor({ host, port }: HostPort) {
+    this.host = host;
+    this.port = port;
+  }
+
+  /** The interface's address: `http://127.0.0.1:9901`. */
+  get url(): string {
+    const host = this.host.includes(":") ? `[${this.host}]` : this.host;
+    return `http://${host}:${this.port}`;
+  }
+
+  /** Is the server live, with every listener up? Envoy's word for it otherwise: `PRE_INITIALIZING`. */
+  async ready(signal?: AbortSignal): Promise<{ live: boolean; state: string }> {
+    const { status, text } = await this.#send("GET", "/ready", signal);
+    return { live: status === 200, state: text.trim() };
+  }
+
+  /** Returns counters and gauges by name; `filter` is a regular expression for Envoy (RE2). */
+  async stats(filter?: string): Promise<Map<string, number>> {
+    const query = filter === undefined ? "" : `&filter=${encodeURIComponent(filter)}`;
+    const stats = valueAt(await this.#json(`/stats?format=json${query}`), "stats");
+    const values = new Map<string, number>();
+    for (const stat of Array.isArray(stats) ? stats : []) {
+      if (!isObject(stat) || typeof stat.name !== "string") continue;
+      if (typeof stat.value === "number") values.set(stat.name, stat.value);
+    }
+    return values;
+  }
+
+  /** Returns all statistics as Envoy's own text, histograms included. */
+  async statsText(): Promise<string> {
+    return (await this.#ok("GET", "/stats")).text;
+  }
+
+  /** Returns the configuration that is in force, endpoints included. */
+  configDump(): Promise<Json> {
+    return this.#json("/config_dump?include_eds");
+  }
+
+  /** Returns where each listener really listens, by name. */
+  async listeners(): Promise<Map<string, HostPort>> {
+    const dump = await this.#json("/listeners?format=json");
+    const found = new Map<string, HostPort>();
+    for (const listener of objectsAt(dump, "listener_statuses/*")) {
+      const host = valueAt(listener, "local_address/socket_address/address");
+      const port = valueAt(listener, "local_address/socket_address/port_value");
+      if (typeof listener.name !== "string" || typeof host !== "string") continue;
+      if (typeof port === "number") found.set(listener.name, { host, port });
+    }
+    return found;
+  }
+
+  /** Returns Envoy's version as it says it, and its state. */
+  async serverInfo(): Promise<{ version: string; state: string; uptimeSeconds: number }> {
+    const info = await this.#json("/server_info");
+    const text = (key: string) => String(valueAt(info, key) ?? "");
+    return {
+      version: text("version"),
+      state: text("state"),
+      uptimeSeconds: Number.parseInt(text("uptime_current_epoch")),
+    };
+  }
+
+  /** How many requests run on the ingress right now (not the admin's own). */
+  async activeRequests(): Promise<number> {
+    const stats = await this.stats("^http\\..*downstream_rq_active$");
+    return [...stats].filter(([name]) => !name.startsWith("http.admin."))
+      .reduce((sum, [, value]) => sum + value, 0);
+  }
+
+  /** Closes the listening sockets; running streams go on. */
+  async drainListeners(): Promise<void> {
+    await this.#ok("POST", "/drain_listeners");
+  }
+
+  /** Tells Envoy to end, at once. */
+  async quit(): Promise<void> {
+    await this.#ok("POST", "/quitquitquit");
+  }
+
+  /** Closes the connections to the admin interface. */
+  [Symbol.dispose](): void {
+    this.#agent.destroy();
+  }
+
+  async #json(path: string): Promise<Json> {
+    return JSON.parse((await this.#ok("GET", path)).text);
+  }
+
+  async #ok(method: string, path: string): Promise<AdminReply> {
+    const reply = await this.#send(method, path);
+    if (reply.status !== 200) {
+      throw new UnavailableError(
+        `Cannot ask Envoy's admin for "${path}": status ${reply.status}: ${reply.text.trim()}`,
+      );
+    }
+    return reply;
+  }
+
+  // node:http rather than fetch: fetch would follow HTTP_PROXY away from loopback.
+  #send(method: string, path: string, signal?: AbortSignal): Promise<AdminReply> {
+    const reply = Promise.withResolvers<AdminReply>();
+    const fail = (error: Error) =>
+      reply.reject(
+        new UnavailableError(
+          `Cannot ask Envoy's admin at ${this.host}:${this.port} for "${path}": ${
+            messageOf(error)
+          }`,
+        ),
+      );
+    const { host, port } = this;
+    const agent = this.#agent;
+    const call = httpRequest({ host, port, method, path, agent }, (message) => {
+      const chunks: Uint8Array[] = [];
+      message.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+      message.on("error", fail);
+      message.on("end", () => {
+        const text = new TextDecoder().decode(Buffer.concat(chunks));
+        reply.resolve({ status: message.statusCode ?? 0, text });
+      });
+    });
+    const onAbort = () => call.destroy(new Error("aborted"));
+    call.setTimeout(ADMIN_DEADLINE_MS, () => {
+      call.destroy(new Error(`no answer within ${ADMIN_DEADLINE_MS} ms`));
+    });
+    call.on("error", fail);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    call.end();
+    return reply.promise.finally(() => signal?.removeEventListener("abort", onAbort));
+  }
+}

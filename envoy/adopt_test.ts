@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../service/mod.ts";
+import { adoptEnvoyConfig } from "./adopt.ts";
+import { bundledConfig, parseEnvoyConfig } from "./config_file.ts";
+import { launchConfig } from "./overlay.ts";
+import { type Json, setAt, valueAt } from "./tree.ts";
+
+/** A configuration as people write it: names of their own, TLS upstream, a second listener. */
+const FOREIGN = `
+staticResources:
+  listeners:
+    - address: { socketAddress: { address: 0.0.0.0, portValue: 443 } }
+      filterChains:
+        - filters:
+            - name: hcm
+              typedConfig:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                statPrefix: in
+                routeConfig:
+                  virtualHosts:
+                    - name: all
+                      domains: ["*"]
+                      routes:
+                        - match: { prefix: /v1/embeddings }
+                          route: { cluster: small }
+                        - match: { prefix: / }
+                          route: { cluster: openai }
+                httpFilters:
+                  - name: authz
+                    typedConfig:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+                      grpcService: { envoyGrpc: { clusterName: opa } }
+    - name: other
+      address: { socketAddress: { address: 0.0.0.0, portValue: 80 } }
+  clusters:
+    - name: openai
+      type: LOGICAL_DNS
+      transportSocket: { name: tls }
+      loadAssignment: &one
+        clusterName: one
+        endpoints:
+          - lbEndpoints:
+              - endpoint: { address: { socketAddress: { address: api.test, portValue: 443 } } }
+    - { name: small, type: STRICT_DNS, loadAssignment: *one }
+    - { name: opa, type: STRICT_DNS, loadAssignment: *one, healthChecks: [] }
+`;
+
+Deno.test("adoptEnvoyConfig() finds listener, policy and upstream, and says what it changed", () => {
+  const adopted = adoptEnvoyConfig(parseEnvoyConfig(FOREIGN, "own.yaml"));
+  assert.equal(adopted.listener, "listener_0");
+  assert.equal(adopted.policyCluster, "opa");
+  assert.equal(adopted.upstreamCluster, "small");
+  assert.deepEqual(adopted.adjustments, [
+    'The unnamed listener 0 is called "listener_0"',
+    'The listener "other" is not judged, and moved to a free port',
+    'The cluster "opa" makes no health checks of its own',
+    'The cluster "openai" speaks plain text to our part, and not TLS',
+    'The cluster "openai" has the address of "small"',
+  ]);
+});
+
+Deno.test("adoptEnvoyConfig() leaves a configuration that only needs addresses", () => {
+  const { file, listener, policyCluster, upstreamCluster, adjustments } = adoptEnvoyConfig(
+    parseEnvoyConfig(FOREIGN, "own.yaml"),
+  );
+  const { bootstrap, changes } = launchConfig(file, {
+    adminPort: 0,
+    listeners: { [listener]: { host: "127.0.0.1", port: 0 } },
+    clusters: {
+      [String(policyCluster)]: { host: "127.0.0.1", port: 1 },
+      [upstreamCluster]: { host: "127.0.0.1", port: 2 },
+    },
+  });
+  const port = (index: number) =>
+    valueAt(
+      bootstrap,
+      `static_resources/clusters/${index}/load_assignment/endpoints/0/lb_endpoints/0` +
+        "/endpoint/address/socket_address/port_value",
+    );
+  assert.deepEqual([port(0), port(1), port(2)], [2, 2, 1]);
+  assert.equal(valueAt(bootstrap, "admin/address/socket_address/port_value"), 0);
+  assert.ok(changes.length > 0);
+  assert.equal(adjustments.length, 5);
+});
+
+Deno.test("adoptEnvoyConfig() changes nothing in the bundled configuration", () => {
+  const file = bundledConfig("base");
+  const adopted = adoptEnvoyConfig(file);
+  assert.deepEqual(adopted, {
+    file,
+    listener: "ingress",
+    policyCluster: "policy_engine",
+    upstreamCluster: "upstream",
+    adjustments: [],
+  });
+});
+
+for (
+  const { edit, message, what } of [
+    {
+      what: "no HTTP listener",
+      edit: (text: string) => text.replace("HttpConnectionManager", "TcpProxy"),
+      message: /no listener with an HTTP connection manager/,
+    },
+    {
+      what: "a cluster that discovers its endpoints",
+      edit: (text: string) => text.replace("type: LOGICAL_DNS", "type: EDS"),
+      message: /the cluster "openai" does not hold its endpoints \(type EDS\)/,
+    },
+    {
+      what: "a cluster that is not there",
+      edit: (text: string) => text.replace("cluster: openai", "cluster: gone"),
+      message: /the cluster "gone" is not in the file/,
+    },
+  ]
+) {
+  Deno.test(`adoptEnvoyConfig() refuses a configuration with ${what}`, () => {
+    assert.throws(() => adoptEnvoyConfig(parseEnvoyConfig(edit(FOREIGN), "own.yaml")), message);
+  });
+}
+
+Deno.test("adoptEnvoyConfig() says when nobody asks our policy", () => {
+  const text = FOREIGN.replace(
+    "grpcService: { envoyGrpc: { clusterName: opa } }",
+    "httpService: {}",
+  );
+  const { policyCluster, adjustments } = adoptEnvoyConfig(parseEnvoyConfig(text, "own.yaml"));
+  assert.equal(policyCluster, undefined);
+  assert.match(adjustments.join("\n"), /our policy cannot stand in/);
+});
+
+Deno.test("adoptEnvoyConfig() and launchConfig() take any value anywhere without a fault of their own", () => {
+  const file = bundledConfig("base");
+  for (const path of leavesAndAbove(file.bootstrap)) {
+    for (const value of [null, "text", 7, [], {}, [null]]) {
+      const bootstrap = structuredClone(file.bootstrap);
+      setAt(bootstrap, path, value);
+      try {
+        const adopted = adoptEnvoyConfig({ ...file, bootstrap });
+        launchConfig(adopted.file, {
+          adminPort: 0,
+          listeners: { [adopted.listener]: { host: "127.0.0.1", port: 0 } },
+          clusters: { [adopted.upstreamCluster]: { host: "127.0.0.1", port: 2 } },
+          pathPrefixes: { [adopted.upstreamCluster]: "/gateway" },
+          accessLogPath: "/run/access.log",
+        });
+      } catch (error) {
+        assert.ok(error instanceof UsageError, `${path} = ${JSON.stringify(value)}: ${error}`);
+      }
+    }
+  }
+});
+
+function leavesAndAbove(value: Json, path = ""): string[] {
+  const below = typeof value === "object" && value !== null
+    ? Object.entries(value).flatMap(([key, child]) =>
+      leavesAndAbove(child, path === "" ? key : `${path}/${key}`)
+    )
+    : [];
+  return path === "" ? below : [path, ...below];
+}

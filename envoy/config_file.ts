@@ -1,0 +1,124 @@
+import { createHash } from "node:crypto";
+import { LineCounter, parseDocument } from "yaml";
+import { UsageError } from "../service/mod.ts";
+import { isObject, type Json, type JsonObject } from "./tree.ts";
+import base from "./configs/base.yaml" with { type: "text" };
+import router from "./configs/router.yaml" with { type: "text" };
+import body from "./configs/check/body.yaml" with { type: "text" };
+import extProc from "./configs/check/ext_proc.yaml" with { type: "text" };
+import jwt from "./configs/check/jwt.yaml" with { type: "text" };
+import rateLimit from "./configs/check/rate_limit.yaml" with { type: "text" };
+import resilience from "./configs/check/resilience.yaml" with { type: "text" };
+import routeCache from "./configs/check/route_cache.yaml" with { type: "text" };
+import tls from "./configs/check/tls.yaml" with { type: "text" };
+import trailers from "./configs/check/trailers.yaml" with { type: "text" };
+
+/** An Envoy configuration as it stands in its file. */
+export interface EnvoyConfigFile {
+  /** The file's name, for messages and reports. */
+  readonly name: string;
+  /** The text, byte for byte as it was read. */
+  readonly text: string;
+  /** SHA-256 of the text, hex. */
+  readonly sha256: string;
+  /** The parsed bootstrap. */
+  readonly bootstrap: JsonObject;
+}
+
+/** The configurations that come with the program, by name. Each is a file of `envoy/configs/`. */
+const BUNDLED: Readonly<Record<string, string>> = {
+  base,
+  router,
+  "check/body": body,
+  "check/ext_proc": extProc,
+  "check/jwt": jwt,
+  "check/rate_limit": rateLimit,
+  "check/resilience": resilience,
+  "check/route_cache": routeCache,
+  "check/tls": tls,
+  "check/trailers": trailers,
+};
+
+/**
+ * The check-only configuration of each opt-in feature that the suite can measure. They open what the
+ * base profile keeps shut, and are not to be copied from.
+ */
+export const CHECK_CONFIGS: Readonly<Record<string, string>> = {
+  body: "check/body",
+  clear_route_cache: "check/route_cache",
+  ext_proc: "check/ext_proc",
+  jwt: "check/jwt",
+  rate_limit: "check/rate_limit",
+  resilience: "check/resilience",
+  tls: "check/tls",
+  trailers: "check/trailers",
+};
+
+/** Returns the names of the bundled configurations. */
+export function bundledConfigNames(): string[] {
+  return Object.keys(BUNDLED);
+}
+
+/**
+ * Returns the bundled configuration of a profile.
+ *
+ * @throws {UsageError} that lists the names, for any other name
+ */
+export function bundledConfig(profile: string): EnvoyConfigFile {
+  const text = Object.hasOwn(BUNDLED, profile) ? BUNDLED[profile] : undefined;
+  if (text === undefined) {
+    throw new UsageError(
+      `Cannot find the Envoy configuration "${profile}": there are ${
+        bundledConfigNames().map((name) => `"${name}"`).join(", ")
+      }`,
+    );
+  }
+  return parseEnvoyConfig(text, `envoy/configs/${profile}.yaml`);
+}
+
+/**
+ * Reads an Envoy configuration, YAML or JSON.
+ *
+ * @throws {UsageError} with line and column, when it cannot be read or parsed
+ */
+export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    throw new UsageError(
+      `Cannot read the Envoy configuration "${path}": ${
+        error instanceof Error ? error.message : error
+      }`,
+    );
+  }
+  return parseEnvoyConfig(text, path);
+}
+
+/**
+ * Parses an Envoy configuration, YAML or JSON (which is YAML too).
+ *
+ * @throws {UsageError} with line and column, when it is not one YAML mapping
+ */
+export function parseEnvoyConfig(text: string, name: string): EnvoyConfigFile {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw new UsageError(`Cannot parse "${name}":${line}:${col}: ${problem.message}`);
+  }
+  // Aliases are spelled out, so that each place can be set by itself.
+  const bootstrap: Json = JSON.parse(JSON.stringify(document.toJS()));
+  if (!isObject(bootstrap)) {
+    throw new UsageError(
+      `Cannot use "${name}" as an Envoy configuration: it must be a mapping with "static_resources"`,
+    );
+  }
+  return { name, text, sha256: sha256(text), bootstrap };
+}
+
+/** SHA-256 of a text (UTF-8), hex. */
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,275 @@
+import { isObject, type Json, type JsonObject, valueAt } from "../tree.ts";
+import { type Ingress, type LintModel, placedAt } from "./model.ts";
+import { hasPolicy } from "./policy_rules.ts";
+import type { Hit, LintRule } from "./rule.ts";
+
+/** The edge: one meaning for one request, nothing smuggled in, evidence of what happened. */
+export const EDGE_RULES: readonly LintRule[] = [
+  {
+    id: "edge.admin-exposed",
+    severity: "error",
+    why: "whoever reaches the admin port can read the configuration and stop Envoy",
+    fix: "listen on 127.0.0.1 or on a Unix socket",
+    case: "sec.admin-not-exposed",
+    source: "Admin.address",
+    check: ({ admin }) => {
+      const host = admin && valueAt(admin.value, "address/socket_address/address");
+      if (typeof host !== "string" || isLoopback(host)) return [];
+      return [{
+        path: `${admin?.path}/address/socket_address/address`,
+        found: `the admin interface listens on ${host}`,
+      }];
+    },
+  },
+  {
+    id: "edge.trusted-names",
+    severity: "error",
+    why: "what a client sends under a name that only policy may set is taken for policy's word",
+    fix: "remove them in `early_header_mutation_extensions`, before policy sees the request",
+    case: "sec.tenant-absent-when-none",
+    source: "HttpConnectionManager.early_header_mutation_extensions",
+    check: (model) =>
+      model.ingresses.filter(hasPolicy).flatMap((ingress) => {
+        const removed = removedBeforePolicy(ingress);
+        const kept = model.trustedNames.filter((name) => !removed.has(name));
+        if (kept.length === 0) return [];
+        return [{ path: ingress.path, found: `a client's own ${kept.join(", ")} is not removed` }];
+      }),
+  },
+  {
+    id: "edge.underscores",
+    severity: "warning",
+    why: "x_tenant and x-tenant are one name to CGI, WSGI and many frameworks",
+    fix: "set `headers_with_underscores_action: REJECT_REQUEST`",
+    case: "sec.tenant-spoof-variants",
+    source: "HttpProtocolOptions.headers_with_underscores_action",
+    check: unless(
+      "common_http_protocol_options/headers_with_underscores_action",
+      (value) => value === "REJECT_REQUEST" || value === "DROP_HEADER",
+      "names with underscores pass",
+    ),
+  },
+  {
+    id: "edge.path-normalization",
+    severity: "error",
+    why: "policy decides on /public/../admin, and the upstream serves /admin",
+    fix: "set `normalize_path: true`",
+    case: "sec.path-dotdot",
+    source: "HttpConnectionManager.normalize_path",
+    check: unless("normalize_path", (value) => value === true, "dot segments are not resolved"),
+  },
+  {
+    id: "edge.merge-slashes",
+    severity: "warning",
+    why: "//admin is another path than /admin to policy, and the same to many upstreams",
+    fix: "set `merge_slashes: true`",
+    case: "sec.path-dotdot",
+    source: "HttpConnectionManager.merge_slashes",
+    check: unless("merge_slashes", (value) => value === true, "double slashes are not merged"),
+  },
+  {
+    id: "edge.escaped-slashes",
+    severity: "warning",
+    why: "%2F is no slash to policy, and one to many upstreams",
+    fix: "set `path_with_escaped_slashes_action: REJECT_REQUEST`",
+    case: "sec.path-escape",
+    source: "HttpConnectionManager.path_with_escaped_slashes_action",
+    check: unless(
+      "path_with_escaped_slashes_action",
+      (value) => /^(REJECT_REQUEST|UNESCAPE_)/.test(String(value)),
+      "escaped slashes pass as they are",
+    ),
+  },
+  {
+    id: "edge.remote-address",
+    severity: "warning",
+    why: "Envoy believes the x-forwarded-for and x-envoy-* headers that a client sends",
+    fix: "set `use_remote_address: true` on a listener that clients reach directly",
+    case: "sec.xff",
+    source: "HttpConnectionManager.use_remote_address",
+    check: unless(
+      "use_remote_address",
+      (value) => value === true,
+      "the peer is not taken for the client",
+    ),
+  },
+  {
+    id: "edge.length-and-chunked",
+    severity: "error",
+    why: "a message with Content-Length and Transfer-Encoding can be read as two requests",
+    fix: "take `allow_chunked_length` away",
+    case: "sec.cl-te",
+    source: "Http1ProtocolOptions.allow_chunked_length",
+    check: (model) =>
+      model.ingresses.flatMap((ingress) =>
+        valueAt(ingress.value, "http_protocol_options/allow_chunked_length") === true
+          ? [{
+            path: `${ingress.path}/http_protocol_options/allow_chunked_length`,
+            found: "both are taken together",
+          }]
+          : []
+      ),
+  },
+  {
+    id: "edge.slow-heads",
+    severity: "warning",
+    why: "a client that sends its head byte by byte holds a connection for ever",
+    fix: "set `request_headers_timeout`, 10 s for one",
+    case: "lim.slowloris-headers",
+    source: "HttpConnectionManager.request_headers_timeout",
+    check: unless(
+      "request_headers_timeout",
+      (value) => value !== undefined && value !== "0s",
+      "a request head may take for ever",
+    ),
+  },
+  {
+    id: "edge.append-action",
+    severity: "warning",
+    why: "without an action the value is added to the client's own, and both reach the upstream",
+    fix: "set `append_action: OVERWRITE_IF_EXISTS_OR_ADD`",
+    case: "mut.unset-append",
+    source: "HeaderValueOption.append_action",
+    check: (model) => model.ingresses.flatMap(unsetAppendActions),
+  },
+  {
+    id: "edge.denial-rewritten",
+    severity: "error",
+    why:
+      "a mapper that goes by status alone replaces the policy's own denial, and its reason is lost",
+    fix: "filter on `response.code_details` or response flags instead of the status",
+    case: "deny.body-and-headers",
+    source: "LocalReplyConfig.mappers, body_format",
+    check: (model) => model.ingresses.filter(hasPolicy).flatMap(rewritesDenials),
+  },
+  {
+    id: "edge.error-shape",
+    severity: "warning",
+    why: "clients get Envoy's plain text for its own errors, and OpenAI SDKs cannot read it",
+    fix: "give `local_reply_config` a mapper per kind of error",
+    case: "obs.error-details",
+    source: "HttpConnectionManager.local_reply_config",
+    check: unless("local_reply_config", (value) => value !== undefined, "errors are plain text"),
+  },
+  {
+    id: "edge.request-id",
+    severity: "warning",
+    why: "a client cannot name its request to whoever reads the logs",
+    fix: "set `always_set_request_id_in_response: true`",
+    case: "obs.request-id",
+    source: "HttpConnectionManager.always_set_request_id_in_response",
+    check: unless(
+      "always_set_request_id_in_response",
+      (value) => value === true,
+      "responses carry no x-request-id",
+    ),
+  },
+  {
+    id: "edge.access-log",
+    severity: "warning",
+    why: "nobody can tell afterwards who was let in, and why a stream ended",
+    fix: "add an `access_log` with code details and flags",
+    case: "obs.access-log-line",
+    source: "HttpConnectionManager.access_log",
+    check: unless(
+      "access_log",
+      (value) => Array.isArray(value) && value.length > 0,
+      "there is no access log",
+    ),
+  },
+  {
+    id: "edge.secrets-logged",
+    severity: "error",
+    why: "credentials and prompts end in a file that many may read",
+    fix: "log the path without its query (`%PATH(NQ:PATH)%`), and no credential header",
+    case: "obs.no-secrets",
+    source: "Access logging, command operators",
+    check: (model) => model.ingresses.flatMap(loggedSecrets),
+  },
+];
+
+/** Command operators that print a credential, or a query that may hold one. */
+const SECRET_OPERATORS =
+  /%REQ\((AUTHORIZATION|X-API-KEY|API-KEY|COOKIE|PROXY-AUTHORIZATION)[^)]*\)[^%]*%/i;
+
+/** A rule for one field of the connection manager. */
+function unless(
+  field: string,
+  fine: (value: Json | undefined) => boolean,
+  found: string,
+): (model: LintModel) => Hit[] {
+  return ({ ingresses }) =>
+    ingresses.filter(({ value }) => !fine(valueAt(value, field)))
+      .map(({ path, value }) => ({
+        path: valueAt(value, field) === undefined ? path : `${path}/${field}`,
+        found,
+      }));
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}
+
+/** Names removed on the way in: by early mutation, or by a header filter before ext_authz. */
+function removedBeforePolicy(ingress: Ingress): Set<string> {
+  const names = placedAt(ingress, "early_header_mutation_extensions/*/typed_config/mutations/*")
+    .map(({ value }) => value.remove);
+  for (const filter of ingress.filters) {
+    if (filter.type === "ExtAuthz") break;
+    if (filter.type !== "HeaderMutation") continue;
+    const mutations = valueAt(filter.config, "mutations/request_mutations");
+    for (const mutation of Array.isArray(mutations) ? mutations : []) {
+      if (isObject(mutation)) names.push(mutation.remove);
+    }
+  }
+  return new Set(names.map((name) => String(name).toLowerCase()));
+}
+
+/** Headers that routes, virtual hosts and tables add to requests without saying how. */
+function unsetAppendActions(ingress: Ingress): Hit[] {
+  const seen = new Map<string, Hit>();
+  for (const route of ingress.routes) {
+    for (const holder of [route, ...route.parents]) {
+      for (const { path, value } of placedAt(holder, "request_headers_to_add/*")) {
+        if (value.append_action !== undefined || value.append !== undefined) continue;
+        const key = valueAt(value, "header/key");
+        seen.set(path, { path, found: `"${key}" is appended to what the client sent` });
+      }
+    }
+  }
+  return [...seen.values()];
+}
+
+function rewritesDenials(ingress: Ingress): Hit[] {
+  const hits: Hit[] = [];
+  const path = `${ingress.path}/local_reply_config`;
+  if (valueAt(ingress.value, "local_reply_config/body_format") !== undefined) {
+    hits.push({ path: `${path}/body_format`, found: "every local reply gets a new body" });
+  }
+  for (const mapper of placedAt(ingress, "local_reply_config/mappers/*")) {
+    if (mapper.value.body_format_override === undefined && mapper.value.body === undefined) {
+      continue;
+    }
+    if (isObject(mapper.value.filter) && goesByStatusOnly(mapper.value.filter)) {
+      hits.push({ path: `${mapper.path}/filter`, found: "the mapper goes by status alone" });
+    }
+  }
+  return hits;
+}
+
+function goesByStatusOnly(filter: JsonObject): boolean {
+  if (filter.status_code_filter !== undefined) return true;
+  const all = valueAt(filter, "and_filter/filters");
+  if (Array.isArray(all)) return all.every((part) => isObject(part) && goesByStatusOnly(part));
+  const any = valueAt(filter, "or_filter/filters");
+  return Array.isArray(any) && any.some((part) => isObject(part) && goesByStatusOnly(part));
+}
+
+function loggedSecrets(ingress: Ingress): Hit[] {
+  return placedAt(ingress, "access_log/*").flatMap(({ path, value }) => {
+    const format = JSON.stringify(valueAt(value, "typed_config") ?? {});
+    const [operator] = SECRET_OPERATORS.exec(format) ?? [];
+    if (operator === undefined) return [];
+    return [{ path: `${path}/typed_config`, found: `the access log holds ${operator}` }];
+  });
+}

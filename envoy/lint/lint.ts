@@ -1,0 +1,153 @@
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { messageOf, UsageError } from "../../service/mod.ts";
+import { isObject, type Json } from "../tree.ts";
+import { EDGE_RULES } from "./edge_rules.ts";
+import { lintModel } from "./model.ts";
+import { normalForm } from "./normal_form.ts";
+import { POLICY_RULES } from "./policy_rules.ts";
+import type { LintRule, Severity } from "./rule.ts";
+import { STREAM_RULES } from "./stream_rules.ts";
+
+/** Every rule, in the order of the findings. */
+export const LINT_RULES: readonly LintRule[] = [...STREAM_RULES, ...POLICY_RULES, ...EDGE_RULES];
+
+/** Names that only policy may set, in the bundled configurations. */
+export const TRUSTED_NAMES = ["x-llm-decision-id", "x-llm-policy-version", "x-tenant"];
+
+/** One thing that is wrong, at one place. */
+export interface Finding {
+  readonly id: string;
+  readonly severity: Severity;
+  /** Line of the field, or of the nearest one above it; absent for a running Envoy. */
+  readonly line?: number;
+  /** Keys and indices joined by slashes, as they are written. */
+  readonly path: string;
+  readonly found: string;
+  readonly why: string;
+  readonly fix: string;
+  /** The conformance case that shows it on a running gateway. */
+  readonly case?: string;
+  readonly source: string;
+}
+
+/** What linting found. */
+export interface LintResult {
+  readonly findings: readonly Finding[];
+  /** What could not be looked at, and why. */
+  readonly notes: readonly string[];
+}
+
+/** How to lint. */
+export interface LintOptions {
+  /** What the text is called in messages. */
+  readonly name: string;
+  /** Names that only policy may set; those of the bundled configurations when left out. */
+  readonly trustedNames?: readonly string[];
+  /** The text is JSON that nobody wrote, such as a dump: leave lines out. */
+  readonly withoutLines?: boolean;
+}
+
+/**
+ * Looks for what is wrong with an Envoy configuration for LLM traffic: a bootstrap in YAML or
+ * JSON, or the answer of `/config_dump`. Nothing is started and nothing dialled.
+ *
+ * @throws {UsageError} with line and column when the text cannot be parsed, or holds no listener
+ */
+export function lintEnvoyConfig(text: string, options: LintOptions): LintResult {
+  const { value, lineOf } = options.withoutLines
+    ? parseJson(text, options.name)
+    : parseYaml(text, options.name);
+  const { root, spelled } = normalForm(value);
+  if (!isObject(root) || (root.static_resources ?? root.configs) === undefined) {
+    throw new UsageError(
+      `Cannot lint "${options.name}": it must be an Envoy bootstrap with "static_resources", ` +
+        `or the answer of the admin's /config_dump`,
+    );
+  }
+  const model = lintModel(root, options.trustedNames ?? TRUSTED_NAMES);
+  const findings = LINT_RULES.flatMap(({ check, ...rule }) =>
+    check(model).map((hit): Finding => {
+      const path = spelledPath(hit.path, spelled);
+      const line = lineOf?.(path);
+      return { ...rule, ...hit, path, ...(line === undefined ? {} : { line }) };
+    })
+  );
+  const notes = model.ingresses.filter(({ routesMissing }) => routesMissing).map(({ listener }) =>
+    `The routes of listener "${listener}" come by RDS and are not in this file: lint the admin's /config_dump`
+  );
+  if (model.ingresses.length === 0) {
+    notes.push("There is no HTTP connection manager in it: nothing to lint on the way in");
+  }
+  return { findings, notes };
+}
+
+interface Parsed {
+  readonly value: Json;
+  readonly lineOf?: (path: string) => number;
+}
+
+function parseYaml(text: string, name: string): Parsed {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const { line, col } = lines.linePos(problem.pos[0]);
+    throw new UsageError(`Cannot parse "${name}":${line}:${col}: ${problem.message}`);
+  }
+  return {
+    value: document.toJS() as Json,
+    lineOf: (path) => lines.linePos(offsetOf(document.contents, path)).line,
+  };
+}
+
+/** A dump can have megabytes, which the YAML parser would chew on for seconds. */
+function parseJson(text: string, name: string): Parsed {
+  try {
+    return { value: JSON.parse(text) };
+  } catch (error) {
+    throw new UsageError(`Cannot parse "${name}": ${messageOf(error)}`);
+  }
+}
+
+/** Prints findings for people: place, what, why, how to mend it, and the case that shows it. */
+export function formatFindings({ findings, notes }: LintResult, name: string): string {
+  const blocks = findings.map((finding) => {
+    const place = finding.line === undefined ? name : `${name}:${finding.line}`;
+    const shown = finding.case === undefined
+      ? ""
+      : `\n  shown by: llmgate check --case ${finding.case}`;
+    return `${place}: ${finding.severity}: ${finding.id}: ${finding.found}\n  at: ${finding.path}\n` +
+      `  why: ${finding.why}\n  fix: ${finding.fix}${shown}\n`;
+  });
+  return [...blocks, ...notes.map((note) => `note: ${note}\n`)].join("\n");
+}
+
+/** The nearest spelling that was written: fields that are missing have none of their own. */
+function spelledPath(path: string, spelled: ReadonlyMap<string, string>): string {
+  const steps = path.split("/");
+  for (let count = steps.length; count > 0; count--) {
+    const original = spelled.get(steps.slice(0, count).join("/"));
+    if (original !== undefined) return [original, ...steps.slice(count)].join("/");
+  }
+  return path;
+}
+
+/** Offset of a path's key in the text, or of the deepest one above it that is there. */
+function offsetOf(contents: unknown, path: string): number {
+  let at = contents as Node | null;
+  let offset = at?.range?.[0] ?? 0;
+  for (const step of path.split("/")) {
+    if (isMap(at)) {
+      const pair = at.items.find(({ key }) => isScalar(key) && String(key.value) === step);
+      if (pair === undefined) break;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      at = pair.value as Node | null;
+    } else if (isSeq(at)) {
+      const item = at.items[Number(step)] as Node | undefined;
+      if (item === undefined) break;
+      offset = item.range?.[0] ?? offset;
+      at = item;
+    } else break;
+  }
+  return offset;
+}

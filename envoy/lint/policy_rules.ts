@@ -1,0 +1,302 @@
+import { isObject, type JsonObject, valueAt } from "../tree.ts";
+import {
+  filterOf,
+  type HttpFilter,
+  type Ingress,
+  type LintModel,
+  type Placed,
+  type Route,
+  seconds,
+} from "./model.ts";
+import type { Hit, LintRule } from "./rule.ts";
+import { filters, forwarding } from "./stream_rules.ts";
+
+const AUTHZ = "envoy.filters.http.ext_authz";
+const HTTP_OPTIONS =
+  "typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+/** Many gRPC servers answer more frequent pings with GOAWAY too_many_pings (gRPC keepalive guide). */
+const RUDE_PING_SECONDS = 300;
+
+/** The policy engine: always asked, never bypassed, and its silence is a no. */
+export const POLICY_RULES: readonly LintRule[] = [
+  {
+    id: "policy.missing",
+    severity: "error",
+    why: "requests are forwarded that nobody has decided on",
+    fix: "put an ext_authz filter before the router",
+    case: "deny.no-credential",
+    source: "ExtAuthz",
+    check: (model) =>
+      model.ingresses.filter((ingress) =>
+        ingress.routes.some(({ clusters }) => clusters.length > 0)
+      )
+        .filter((ingress) => filterOf(ingress, "ExtAuthz") === undefined)
+        .map((ingress) => ({
+          path: `${ingress.path}/http_filters`,
+          found: `the listener "${ingress.listener}" has no ext_authz filter in force`,
+        })),
+  },
+  {
+    id: "policy.fail-open",
+    severity: "error",
+    why: "when the engine is down, everybody is let in",
+    fix: "set `failure_mode_allow: false`, or leave it away",
+    case: "fc.policy-down",
+    source: "ExtAuthz.failure_mode_allow",
+    check: (model) =>
+      where(model, ({ config }) => config.failure_mode_allow === true, {
+        field: "failure_mode_allow",
+        found: "the filter lets requests pass when the engine gives no answer",
+      }),
+  },
+  {
+    id: "policy.partly-enabled",
+    severity: "error",
+    why: "some requests are forwarded without a decision",
+    fix: "take `filter_enabled` and `filter_enabled_metadata` away, or set `deny_at_disable`",
+    case: "deny.no-credential",
+    source: "ExtAuthz.filter_enabled",
+    check: (model) =>
+      where(model, isPartlyEnabled, {
+        field: "filter_enabled",
+        found: "the filter is not asked about every request",
+      }),
+  },
+  {
+    id: "policy.route-exempt",
+    severity: "error",
+    why: "whoever finds the path reaches the model without a decision",
+    fix: "take the exemption away; answer open paths such as health checks by `direct_response`",
+    case: "fc.no-route-bypass",
+    source: "ExtAuthzPerRoute.disabled",
+    check: (model) => forwarding(model).flatMap(({ route }) => exemption(route)),
+  },
+  {
+    id: "policy.body-buffered",
+    severity: "error",
+    why: "the upload is held back for policy, larger ones get 413, and it wins over fail-open",
+    fix: "take `with_request_body` away: decide on headers",
+    case: "contract.no-body-buffer",
+    source: "ExtAuthz.with_request_body",
+    check: (model) =>
+      where(model, ({ config }) => config.with_request_body !== undefined, {
+        field: "with_request_body",
+        found: "the filter waits for the request body",
+      }),
+  },
+  {
+    id: "policy.clears-route-cache",
+    severity: "error",
+    why: "a header that policy sets can move the request to a route that policy did not decide on",
+    fix: "take `clear_route_cache` away, or let no route match on headers that policy sets",
+    case: "route.no-reroute-bypass",
+    source: "ExtAuthz.clear_route_cache",
+    check: (model) =>
+      where(model, ({ config }) => config.clear_route_cache === true, {
+        field: "clear_route_cache",
+        found: "the route is chosen again after the decision",
+      }),
+  },
+  {
+    id: "policy.timeout",
+    severity: "warning",
+    why: "Envoy's default of 200 ms refuses requests in a burst; 0 s waits for ever",
+    fix: "set `timeout` of the filter's `grpc_service`, 2 s for one",
+    case: "fc.slow-but-in-time",
+    source: "GrpcService.timeout",
+    check: (model) =>
+      where(model, ({ config }) => {
+        const service = isObject(config.grpc_service) ? config.grpc_service : config.http_service;
+        const timeout = valueAt(service, "timeout") ?? valueAt(service, "server_uri/timeout");
+        return !(seconds(timeout) !== undefined && seconds(timeout) !== 0);
+      }, { field: "grpc_service", found: "no time limit for the engine's answer is set" }),
+  },
+  {
+    id: "policy.error-status",
+    severity: "warning",
+    why: "403 tells clients that their credential is wrong, though nobody looked at it",
+    fix: "set `status_on_error: { code: ServiceUnavailable }`",
+    case: "fc.policy-down",
+    source: "ExtAuthz.status_on_error",
+    check: (model) =>
+      where(model, ({ config }) => config.status_on_error === undefined, {
+        field: "",
+        found: "an engine that is down answers 403",
+      }),
+  },
+  {
+    id: "policy.mutations-unchecked",
+    severity: "warning",
+    why: "a header with a line break from the engine is applied as far as it goes",
+    fix: "set `validate_mutations: true`",
+    case: "mut.invalid-name",
+    source: "ExtAuthz.validate_mutations",
+    check: (model) =>
+      where(model, ({ config }) => config.validate_mutations !== true, {
+        field: "",
+        found: "illegal header names and values of the engine are not refused",
+      }),
+  },
+  {
+    id: "policy.steers-envoy",
+    severity: "warning",
+    why: "the engine can set x-envoy-* (retries, timeouts), host and path",
+    fix: "set `decoder_header_mutation_rules` with `disallow_system: true`",
+    case: "mut.x-envoy-blocked",
+    source: "ExtAuthz.decoder_header_mutation_rules",
+    check: (model) =>
+      where(model, ({ config }) => config.decoder_header_mutation_rules === undefined, {
+        field: "",
+        found: "there are no rules for what the engine may change",
+      }),
+  },
+  {
+    id: "policy.no-http2",
+    severity: "error",
+    why: "gRPC is HTTP/2: every call to the engine fails, and every request with it",
+    fix:
+      "set `explicit_http_config: { http2_protocol_options: {} }` in the cluster's protocol options",
+    case: "allow.basic-200",
+    source: "HttpProtocolOptions.explicit_http_config",
+    check: (model) =>
+      grpcClusters(model).filter(({ value }) => !speaksHttp2(value))
+        .map(({ path, value }) => ({ path, found: `the cluster "${value.name}" speaks HTTP/1.1` })),
+  },
+  {
+    id: "policy.rude-pings",
+    severity: "warning",
+    why: "many gRPC servers answer a client that pings this often with GOAWAY too_many_pings",
+    fix: "take `connection_keepalive` away, or ping at most every five minutes; use TCP keepalive",
+    case: "allow.independent-decisions",
+    source: "Http2ProtocolOptions.connection_keepalive",
+    check: (model) =>
+      grpcClusters(model).flatMap(({ path, value }) => {
+        const field =
+          `${HTTP_OPTIONS}/explicit_http_config/http2_protocol_options/connection_keepalive`;
+        const interval = seconds(valueAt(value, `${field}/interval`));
+        if (interval === undefined || interval >= RUDE_PING_SECONDS) return [];
+        return [{ path: `${path}/${field}`, found: `the cluster pings every ${interval} s` }];
+      }),
+  },
+  {
+    id: "policy.tls-unchecked",
+    severity: "error",
+    why: "TLS without a root to check against takes anybody for the peer",
+    fix: "set `trusted_ca` in the `validation_context`, and `auto_sni_san_validation: true`",
+    source: "UpstreamTlsContext.common_tls_context",
+    check: (model) => [...model.clusters.values()].flatMap(uncheckedTls),
+  },
+  {
+    id: "policy.burst-limits",
+    severity: "warning",
+    why: "Envoy's default of 1,024 requests at a time refuses half of a burst of 5,000",
+    fix: "raise `max_requests`, `max_pending_requests` and `max_connections` in `circuit_breakers`",
+    case: "sse.concurrent-100",
+    source: "CircuitBreakers.Thresholds",
+    check: (model) => {
+      const routed = forwarding(model).flatMap(({ route }) => route.clusters)
+        .flatMap((name) => model.clusters.get(name) ?? []);
+      return [...new Set([...authzClusters(model), ...routed])]
+        .filter(({ value }) =>
+          valueAt(value, "circuit_breakers/thresholds/0/max_requests") === undefined
+        )
+        .map(({ path, value }) => ({
+          path,
+          found: `the cluster "${value.name}" takes 1,024 requests at a time`,
+        }));
+    },
+  },
+];
+
+function where(
+  model: LintModel,
+  broken: (filter: HttpFilter) => boolean,
+  { field, found }: { field: string; found: string },
+): Hit[] {
+  return filters(model, "ExtAuthz").filter(broken).map(({ configPath }) => ({
+    path: field === "" ? configPath : `${configPath}/${field}`,
+    found,
+  }));
+}
+
+function isPartlyEnabled({ config }: HttpFilter): boolean {
+  if (valueAt(config, "deny_at_disable/default_value") === true) return false;
+  if (config.filter_enabled_metadata !== undefined) return true;
+  const enabled = valueAt(config, "filter_enabled/default_value");
+  if (!isObject(enabled)) return config.filter_enabled !== undefined;
+  const whole = { TEN_THOUSAND: 10_000, MILLION: 1_000_000 }[String(enabled.denominator)] ?? 100;
+  return Number(enabled.numerator ?? 0) < whole;
+}
+
+/** The nearest of route, virtual host and table that speaks about the filter decides. */
+function exemption(route: Route): Hit[] {
+  for (const { path, value } of [route, ...route.parents]) {
+    const own = isObject(value.typed_per_filter_config)
+      ? value.typed_per_filter_config[AUTHZ]
+      : null;
+    if (!isObject(own)) continue;
+    const disabled = own.disabled === true || valueAt(own, "config/disabled") === true;
+    if (!disabled) return [];
+    return [{
+      path: `${path}/typed_per_filter_config`,
+      found: `route ${route.match} is forwarded to ${route.clusters.join(", ")} without policy`,
+    }];
+  }
+  return [];
+}
+
+function authzClusters(model: LintModel): Placed[] {
+  return named(model, filters(model, "ExtAuthz"));
+}
+
+/** Clusters that a filter speaks gRPC to. */
+function grpcClusters(model: LintModel): Placed[] {
+  return named(model, [...filters(model, "ExtAuthz"), ...filters(model, "ExternalProcessor")]);
+}
+
+function named(model: LintModel, callers: readonly HttpFilter[]): Placed[] {
+  const names = callers.map(({ config }) =>
+    valueAt(config, "grpc_service/envoy_grpc/cluster_name")
+  );
+  return [...new Set(names)].flatMap((name) => model.clusters.get(String(name)) ?? []);
+}
+
+function speaksHttp2(cluster: JsonObject): boolean {
+  const options = valueAt(cluster, HTTP_OPTIONS);
+  return cluster.http2_protocol_options !== undefined ||
+    valueAt(options, "explicit_http_config/http2_protocol_options") !== undefined ||
+    valueAt(options, "auto_config") !== undefined ||
+    valueAt(options, "use_downstream_protocol_config/http2_protocol_options") !== undefined;
+}
+
+function uncheckedTls({ path, value }: Placed): Hit[] {
+  const sockets: [string, JsonObject][] = [];
+  if (isObject(value.transport_socket)) sockets.push(["transport_socket", value.transport_socket]);
+  const matches = Array.isArray(value.transport_socket_matches)
+    ? value.transport_socket_matches
+    : [];
+  matches.forEach((match, index) => {
+    const socket = valueAt(match, "transport_socket");
+    if (isObject(socket)) {
+      sockets.push([`transport_socket_matches/${index}/transport_socket`, socket]);
+    }
+  });
+  return sockets.flatMap(([field, socket]) => {
+    const context = valueAt(socket, "typed_config");
+    if (!isObject(context) || !String(context["@type"]).endsWith(".UpstreamTlsContext")) return [];
+    const common = isObject(context.common_tls_context) ? context.common_tls_context : {};
+    const checked = valueAt(common, "validation_context/trusted_ca") ??
+      valueAt(common, "combined_validation_context/default_validation_context/trusted_ca") ??
+      common.validation_context_sds_secret_config ?? common.combined_validation_context;
+    if (checked !== undefined) return [];
+    return [{
+      path: `${path}/${field}/typed_config`,
+      found: `the cluster "${value.name}" takes any certificate`,
+    }];
+  });
+}
+
+/** Is policy in force for this way in? */
+export function hasPolicy(ingress: Ingress): boolean {
+  return filterOf(ingress, "ExtAuthz") !== undefined;
+}

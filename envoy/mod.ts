@@ -1,0 +1,80 @@
+/**
+ * Envoy: get it (`findEnvoy`), configure it (`launchConfig`), run it (`startEnvoy`), and ask it
+ * (`AdminClient`, the access log).
+ *
+ * ```ts
+ * await using envoy = await startEnvoy({
+ *   path: "/usr/local/bin/envoy",
+ *   config: bundledConfig("base"),
+ *   overlay: {
+ *     adminPort: 0,
+ *     listeners: { ingress: { host: "127.0.0.1", port: 0 } },
+ *     clusters: { policy_engine: { host: "127.0.0.1", port: 9002 } },
+ *   },
+ *   runDir: await Deno.makeTempDir(),
+ *   onRequest: (entry) => console.log(entry.method, entry.path, entry.status),
+ * });
+ * envoy.listeners.get("ingress"); // { host: "127.0.0.1", port: 40123 }
+ * ```
+ *
+ * @module
+ */
+export { type AccessLogEntry, AccessLogFollower, parseAccessLogLine } from "./access_log.ts";
+export { AdminClient } from "./admin.ts";
+export { type AdoptedConfig, adoptEnvoyConfig } from "./adopt.ts";
+export { CHECK_JWT, CHECK_JWT_KEY, checkTlsCertificate } from "./check_keys.ts";
+export {
+  bundledConfig,
+  bundledConfigNames,
+  CHECK_CONFIGS,
+  type EnvoyConfigFile,
+  parseEnvoyConfig,
+  readEnvoyConfig,
+} from "./config_file.ts";
+export {
+  type Finding,
+  formatFindings,
+  LINT_RULES,
+  lintEnvoyConfig,
+  type LintOptions,
+  type LintResult,
+  TRUSTED_NAMES,
+} from "./lint/lint.ts";
+export type { LintRule, Severity } from "./lint/rule.ts";
+export {
+  blanked,
+  type Endpoint,
+  type EnvoyOverlay,
+  formatChanges,
+  type HostPort,
+  launchConfig,
+  type LaunchedConfig,
+  OVERLAY_TABLE,
+  type OverlayChange,
+  overlayChanges,
+  type TlsFiles,
+} from "./overlay.ts";
+export { cachedEnvoyPath, dataHome, type Env, verifyCached } from "./provision/cache.ts";
+export {
+  findEnvoy,
+  type FindEnvoyOptions,
+  type FoundEnvoy,
+  publicSources,
+  versionOf,
+} from "./provision/find.ts";
+export { FUNC_E_INDEX_URL, funcEIndex } from "./provision/func_e_index.ts";
+export { currentPlatform, type Platform } from "./provision/platform.ts";
+export type { OnProgress, Progress } from "./provision/progress.ts";
+export type { EnvoySource, FetchRequest } from "./provision/source.ts";
+export {
+  assertSupported,
+  compareVersions,
+  DEFAULT_ENVOY_VERSION,
+  fetchableVersions,
+  isSupported,
+  OLDEST_ENVOY,
+} from "./provision/versions.ts";
+export { pipWheel } from "./provision/wheel.ts";
+export { describeExit, type EnvoyOptions, type RunningEnvoy, startEnvoy } from "./start.ts";
+export { systemRoots } from "./trust.ts";
+export { validateConfig, type Validation } from "./validate.ts";

@@ -1,0 +1,307 @@
+import { UsageError } from "../service/mod.ts";
+import { type EnvoyConfigFile, sha256 } from "./config_file.ts";
+import {
+  canonicalJson,
+  deleteAt,
+  type Difference,
+  differences,
+  isObject,
+  type Json,
+  type JsonObject,
+  liesWithin,
+  objectsAt,
+  setAt,
+  valueAt,
+} from "./tree.ts";
+
+/** Where something listens or is reached. */
+export interface HostPort {
+  /** A name or an address; IPv6 without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** PEM files for TLS to a peer. */
+export interface TlsFiles {
+  /** Roots that the peer's certificate must chain to; `systemRoots()` finds the machine's own. */
+  readonly caFile: string;
+  /** Our own certificate and its key, for mTLS. */
+  readonly certFile?: string;
+  readonly keyFile?: string;
+}
+
+/** Where a cluster's traffic goes. */
+export interface Endpoint extends HostPort {
+  /**
+   * `Host` where the route rewrites it, and SNI; `host:port` when left out. With TLS a port is
+   * taken off: Envoy sends the hostname as SNI as it stands, and servers refuse one with a port.
+   */
+  readonly hostname?: string;
+  /** TLS to the peer; plain text without it. */
+  readonly tls?: TlsFiles;
+}
+
+/** What is set at launch. Whatever is left out stays as it stands in the file. */
+export interface EnvoyOverlay {
+  /** Port of the admin listener, which is always on loopback; 0 picks a free one. */
+  readonly adminPort?: number;
+  /** Addresses of listeners, by name; port 0 picks a free one. */
+  readonly listeners?: Readonly<Record<string, HostPort>>;
+  /** Endpoint of each cluster, by the cluster's name. */
+  readonly clusters?: Readonly<Record<string, Endpoint>>;
+  /**
+   * Every endpoint of a cluster whose file has one as a pattern, by the cluster's name. Each gets
+   * its name (`hostname`, or `host:port`) as the metadata that picks it.
+   */
+  readonly endpoints?: Readonly<Record<string, readonly Endpoint[]>>;
+  /** What is put before the request's path, by the cluster that is routed to: `/gateway`. */
+  readonly pathPrefixes?: Readonly<Record<string, string>>;
+  /** File for the access log. */
+  readonly accessLogPath?: string;
+  /** Files that discovery reads, by the cluster's name. */
+  readonly discoveryPaths?: Readonly<Record<string, string>>;
+}
+
+/** A configuration as it is launched. */
+export interface LaunchedConfig {
+  readonly bootstrap: JsonObject;
+  /** The file that Envoy is given: JSON. */
+  readonly text: string;
+  /** SHA-256 of the file it came from. */
+  readonly configSha256: string;
+  /** SHA-256 of the launched bootstrap with the overlay's fields blanked. */
+  readonly launchedSha256: string;
+  /** Everything that differs from the file. */
+  readonly changes: readonly OverlayChange[];
+}
+
+/** One place that was set at launch. */
+export interface OverlayChange extends Difference {
+  /** What it is, in the overlay table's words. */
+  readonly what: string;
+}
+
+/** One row of the overlay table: a place in the bootstrap that may be set at launch. */
+export interface OverlayRow {
+  readonly what: string;
+  /** Keys joined by slashes; `*` is any index or key. */
+  readonly path: string;
+}
+
+const LISTENER = "static_resources/listeners/*";
+const MANAGER = `${LISTENER}/filter_chains/*/filters/*/typed_config`;
+const CLUSTER = "static_resources/clusters/*";
+const ENDPOINT = `${CLUSTER}/load_assignment/endpoints/*/lb_endpoints/*`;
+const TLS =
+  `${CLUSTER}/transport_socket_matches/*/transport_socket/typed_config/common_tls_context`;
+const TRANSPORT = "metadata/filter_metadata/envoy.transport_socket_match";
+const NAME = "metadata/filter_metadata/envoy.lb/x-gateway-destination-endpoint";
+const FOLLOWS = "metadata/filter_metadata/llmgate.overlay/follows";
+const LOOPBACK = "127.0.0.1";
+
+/** Everything that may differ between the file and what is launched. Nothing else may. */
+export const OVERLAY_TABLE: readonly OverlayRow[] = [
+  { what: "admin address", path: "admin/address/socket_address/address" },
+  { what: "admin port", path: "admin/address/socket_address/port_value" },
+  { what: "listener address", path: `${LISTENER}/address/socket_address/address` },
+  { what: "listener port", path: `${LISTENER}/address/socket_address/port_value` },
+  { what: "endpoint address", path: `${ENDPOINT}/endpoint/address/socket_address/address` },
+  { what: "endpoint port", path: `${ENDPOINT}/endpoint/address/socket_address/port_value` },
+  { what: "endpoint hostname", path: `${ENDPOINT}/endpoint/hostname` },
+  { what: "endpoint name", path: `${ENDPOINT}/${NAME}` },
+  { what: "endpoint transport", path: `${ENDPOINT}/${TRANSPORT}` },
+  { what: "trusted roots file", path: `${TLS}/validation_context/trusted_ca` },
+  { what: "client certificate files", path: `${TLS}/tls_certificates` },
+  {
+    what: "upstream path prefix",
+    path: `${MANAGER}/route_config/virtual_hosts/*/routes/*/route/prefix_rewrite`,
+  },
+  { what: "access log file", path: `${MANAGER}/access_log/*/typed_config/path` },
+  {
+    what: "discovery file",
+    path: `${CLUSTER}/eds_cluster_config/eds_config/path_config_source/path`,
+  },
+];
+
+/**
+ * Returns the configuration as it is launched: the file's values with the overlay's set on them,
+ * as typed values. Text is never replaced.
+ *
+ * @throws {UsageError} when the file lacks a listener, cluster or route that the overlay names
+ */
+export function launchConfig(file: EnvoyConfigFile, overlay: EnvoyOverlay): LaunchedConfig {
+  const bootstrap = structuredClone(file.bootstrap);
+  setAdmin(bootstrap, overlay);
+  for (const [name, address] of Object.entries(overlay.listeners ?? {})) {
+    const listener = named(bootstrap, { file, kind: "listeners", name });
+    setSocketAddress(listener, "address", address);
+  }
+  for (const [name, endpoint] of Object.entries(overlay.clusters ?? {})) {
+    for (
+      const cluster of [
+        named(bootstrap, { file, kind: "clusters", name }),
+        ...followers(bootstrap, name),
+      ]
+    ) {
+      setCluster(cluster, endpoint);
+    }
+  }
+  for (const [name, endpoints] of Object.entries(overlay.endpoints ?? {})) {
+    setEndpoints(named(bootstrap, { file, kind: "clusters", name }), endpoints);
+  }
+  for (const [cluster, prefix] of Object.entries(overlay.pathPrefixes ?? {})) {
+    setPathPrefix(bootstrap, cluster, prefix);
+  }
+  for (const [name, path] of Object.entries(overlay.discoveryPaths ?? {})) {
+    const cluster = named(bootstrap, { file, kind: "clusters", name });
+    setAt(cluster, "eds_cluster_config/eds_config/path_config_source/path", path);
+  }
+  if (overlay.accessLogPath !== undefined) setAccessLog(bootstrap, overlay.accessLogPath);
+  return {
+    bootstrap,
+    text: `${JSON.stringify(bootstrap, null, 1)}\n`,
+    configSha256: file.sha256,
+    launchedSha256: sha256(canonicalJson(blanked(bootstrap))),
+    changes: overlayChanges(file.bootstrap, bootstrap),
+  };
+}
+
+/** Returns a copy without the fields that the overlay table lists. */
+export function blanked(bootstrap: JsonObject): JsonObject {
+  const copy = structuredClone(bootstrap);
+  for (const row of OVERLAY_TABLE) deleteAt(copy, row.path);
+  // How many endpoints there are is the overlay's as well; an emptied one leaves a gap.
+  for (const group of objectsAt(copy, `${CLUSTER}/load_assignment/endpoints/*`)) {
+    if (Array.isArray(group.lb_endpoints)) group.lb_endpoints = group.lb_endpoints.filter(Boolean);
+  }
+  return copy;
+}
+
+/**
+ * Returns every difference between a file and its launched form, with the row that allows it.
+ *
+ * @throws {TypeError} when something differs that the overlay table does not list
+ */
+export function overlayChanges(file: JsonObject, launched: JsonObject): OverlayChange[] {
+  return differences(file, launched).map((difference) => {
+    const row = OVERLAY_TABLE.find(({ path }) => liesWithin(difference.path, path));
+    if (row === undefined) {
+      throw new TypeError(
+        `Cannot launch the configuration: "${difference.path}" differs from the file and is not in the overlay table`,
+      );
+    }
+    return { ...difference, what: row.what };
+  });
+}
+
+/** Prints the changes, one line each: what, where, and from which value to which. */
+export function formatChanges(changes: readonly OverlayChange[]): string {
+  return changes.map(({ what, path, from, to }) => {
+    const arrow = from === undefined ? show(to) : `${show(from)} -> ${show(to)}`;
+    return `${what}: ${arrow}\n    ${path}\n`;
+  }).join("");
+}
+
+function show(value: Json | undefined): string {
+  const text = value === undefined ? "nothing" : JSON.stringify(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+function setAdmin(bootstrap: JsonObject, { adminPort }: EnvoyOverlay): void {
+  if (adminPort === undefined) return;
+  setSocketAddress(bootstrap, "admin/address", { host: LOOPBACK, port: adminPort });
+}
+
+function setSocketAddress(root: JsonObject, path: string, { host, port }: HostPort): void {
+  setAt(root, `${path}/socket_address/address`, host);
+  setAt(root, `${path}/socket_address/port_value`, port);
+}
+
+function setCluster(cluster: JsonObject, endpoint: Endpoint): void {
+  for (const place of objectsAt(cluster, "load_assignment/endpoints/*/lb_endpoints/*")) {
+    setSocketAddress(place, "endpoint/address", endpoint);
+    setAt(place, "endpoint/hostname", hostnameOf(endpoint));
+    setAt(place, TRANSPORT, { transport: endpoint.tls === undefined ? "plain" : "tls" });
+  }
+  if (endpoint.tls !== undefined) setTlsFiles(cluster, endpoint.tls);
+}
+
+function setEndpoints(cluster: JsonObject, endpoints: readonly Endpoint[]): void {
+  for (const group of objectsAt(cluster, "load_assignment/endpoints/*")) {
+    const [pattern] = objectsAt(group, "lb_endpoints/*");
+    if (pattern === undefined) continue;
+    group.lb_endpoints = endpoints.map((endpoint) => {
+      const place = structuredClone(pattern);
+      setSocketAddress(place, "endpoint/address", endpoint);
+      setAt(place, "endpoint/hostname", hostnameOf(endpoint));
+      setAt(place, NAME, hostnameOf(endpoint));
+      return place;
+    });
+  }
+}
+
+function hostnameOf({ host, port, hostname, tls }: Endpoint): string {
+  const authority = hostname ?? (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  return tls === undefined ? authority : authority.replace(/:\d+$/, "");
+}
+
+function setTlsFiles(cluster: JsonObject, { caFile, certFile, keyFile }: TlsFiles): void {
+  const contexts = objectsAt(
+    cluster,
+    "transport_socket_matches/*/transport_socket/typed_config/common_tls_context",
+  );
+  if (contexts.length === 0) {
+    throw new UsageError(
+      `Cannot use TLS for the cluster "${cluster.name}": its configuration has no TLS transport socket`,
+    );
+  }
+  for (const context of contexts) {
+    setAt(context, "validation_context/trusted_ca", { filename: caFile });
+    if (certFile === undefined || keyFile === undefined) continue;
+    context.tls_certificates = [{
+      certificate_chain: { filename: certFile },
+      private_key: { filename: keyFile },
+    }];
+  }
+}
+
+function setPathPrefix(bootstrap: JsonObject, cluster: string, prefix: string): void {
+  if (prefix === "") return;
+  const clusters = [cluster, ...followers(bootstrap, cluster).map(({ name }) => name)];
+  const routes = objectsAt(bootstrap, `${MANAGER}/route_config/virtual_hosts/*/routes/*`);
+  for (const route of routes) {
+    const path = valueAt(route, "route/prefix_rewrite") ?? valueAt(route, "match/prefix") ??
+      valueAt(route, "match/path");
+    if (!clusters.includes(valueAt(route, "route/cluster") ?? "") || typeof path !== "string") {
+      continue;
+    }
+    setAt(route, "route/prefix_rewrite", `${prefix}${path}`);
+  }
+}
+
+function setAccessLog(bootstrap: JsonObject, path: string): void {
+  for (const log of objectsAt(bootstrap, `${MANAGER}/access_log/*/typed_config`)) {
+    if (log.path !== undefined) log.path = path;
+  }
+}
+
+/** Clusters whose metadata says that they have another cluster's address. */
+function followers(bootstrap: JsonObject, name: string): JsonObject[] {
+  return objectsAt(bootstrap, CLUSTER)
+    .filter((cluster) => valueAt(cluster, FOLLOWS) === name);
+}
+
+function named(
+  bootstrap: JsonObject,
+  { file, kind, name }: { file: EnvoyConfigFile; kind: string; name: string },
+): JsonObject {
+  const all = objectsAt(bootstrap, `static_resources/${kind}/*`);
+  const found = all.find((candidate) => candidate.name === name);
+  if (!isObject(found)) {
+    const names = all.map((candidate) => `"${candidate.name}"`).join(", ");
+    throw new UsageError(
+      `Cannot launch "${file.name}": it has no ${kind.slice(0, -1)} "${name}", only ${names}`,
+    );
+  }
+  return found;
+}

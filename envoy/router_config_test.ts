@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { bundledConfig } from "./config_file.ts";
+import { launchConfig } from "./overlay.ts";
+import { differences, type Json, type JsonObject, objectsAt, valueAt } from "./tree.ts";
+
+const { bootstrap } = bundledConfig("router");
+const base = bundledConfig("base").bootstrap;
+const MANAGER = "static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+const PROCESSOR = `${MANAGER}/http_filters/3/typed_config`;
+const BACKENDS = "static_resources/clusters/2";
+
+Deno.test("router.yaml asks policy first, then buffers, then asks the router", () => {
+  const names = objectsAt(bootstrap, `${MANAGER}/http_filters/*`).map(({ name }) => name);
+  assert.deepEqual(names, [
+    "envoy.filters.http.local_ratelimit",
+    "envoy.filters.http.ext_authz",
+    "envoy.filters.http.buffer",
+    "envoy.filters.http.ext_proc",
+    "envoy.filters.http.router",
+  ]);
+});
+
+/** What each promise of docs/router.md hangs on. */
+const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
+  ["fails closed", `${PROCESSOR}/failure_mode_allow`, false],
+  ["a message timeout", `${PROCESSOR}/message_timeout`, "2s"],
+  ["bodies whole", `${PROCESSOR}/processing_mode/request_body_mode`, "BUFFERED"],
+  ["answers unseen", `${PROCESSOR}/processing_mode/response_body_mode`, "NONE"],
+  ["the stream's end", `${PROCESSOR}/processing_mode/response_trailer_mode`, "SEND"],
+  ["no mode override", `${PROCESSOR}/allow_mode_override`, undefined],
+  ["the longest body", `${MANAGER}/http_filters/2/typed_config/max_request_bytes`, 8388608],
+  ["no other host", `${BACKENDS}/lb_subset_config/fallback_policy`, "NO_FALLBACK"],
+];
+
+Deno.test.each(PROMISES.map(([what, path, value]) => ({ what, path, value })))(
+  "router.yaml holds the promise: $what",
+  ({ path, value }) => assert.deepEqual(valueAt(bootstrap, path), value),
+);
+
+Deno.test("router.yaml is base.yaml but for the router's parts", () => {
+  const own = [
+    `${MANAGER}/http_filters/`,
+    `${MANAGER}/local_reply_config/`,
+    `${MANAGER}/access_log/`,
+    `${MANAGER}/early_header_mutation_extensions/0/typed_config/mutations/5`,
+    `${MANAGER}/route_config/virtual_hosts/0/routes/0/typed_per_filter_config/`,
+    `${MANAGER}/route_config/virtual_hosts/0/routes/1/route/cluster`,
+    "static_resources/clusters/1/",
+    "static_resources/clusters/2/",
+  ];
+  const others = differences(base, bootstrap).map(({ path }) => path)
+    .filter((path) => !own.some((prefix) => path.startsWith(prefix)));
+  assert.deepEqual(others, []);
+});
+
+Deno.test("launchConfig() makes one endpoint of each backend, under the name that picks it", () => {
+  const file = bundledConfig("router");
+  const endpoints = [
+    { host: "a.test", port: 1, hostname: "a.test:1" },
+    { host: "::1", port: 2, hostname: "[::1]:2" },
+  ];
+  const launched = launchConfig(file, { endpoints: { backends: endpoints } });
+  const places = objectsAt(
+    launched.bootstrap,
+    `${BACKENDS}/load_assignment/endpoints/0/lb_endpoints/*`,
+  );
+  const name = (place: JsonObject) =>
+    valueAt(place, "metadata/filter_metadata/envoy.lb/x-gateway-destination-endpoint");
+  assert.deepEqual(places.map(name), ["a.test:1", "[::1]:2"]);
+  assert.deepEqual(
+    places.map((place) => valueAt(place, "endpoint/address/socket_address/address")),
+    ["a.test", "::1"],
+  );
+  assert.equal(launched.launchedSha256, launchConfig(file, {}).launchedSha256);
+  assert.ok(launched.changes.some(({ what }) => what === "endpoint name"));
+});

@@ -1,0 +1,304 @@
+import { join } from "node:path";
+import {
+  type ChildProcess,
+  delay,
+  type ExitStatus,
+  messageOf,
+  now,
+  startProcess,
+  UnavailableError,
+} from "../service/mod.ts";
+import { AccessLogFollower } from "./access_log.ts";
+import type { AccessLogEntry } from "./access_log.ts";
+import { AdminClient } from "./admin.ts";
+import type { EnvoyConfigFile } from "./config_file.ts";
+import { lastLines } from "./log_tail.ts";
+import { type EnvoyOverlay, type HostPort, launchConfig, type LaunchedConfig } from "./overlay.ts";
+import { valueAt } from "./tree.ts";
+
+/** How to start an Envoy. */
+export interface EnvoyOptions {
+  /** The executable; `findEnvoy()` gets one. */
+  readonly path: string;
+  readonly config: EnvoyConfigFile;
+  readonly overlay: EnvoyOverlay;
+  /** Existing directory that receives the launched configuration and every log. */
+  readonly runDir: string;
+  /** Called for each finished request, within about 70 ms of its end. */
+  readonly onRequest?: (entry: AccessLogEntry) => void;
+  /** Worker threads; one per core when left out. */
+  readonly concurrency?: number;
+  /** Envoy's own log level, `info` when left out. */
+  readonly logLevel?: "trace" | "debug" | "info" | "warning" | "error" | "critical";
+  /** Milliseconds until Envoy must be live; 10,000 when left out. */
+  readonly readyMs?: number;
+  /** Milliseconds that running streams get at the end; 5,000 when left out. */
+  readonly graceMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** An Envoy that is live and listens. Disposing it gives running streams their grace and stops it. */
+export interface RunningEnvoy extends AsyncDisposable {
+  readonly pid: number;
+  /** `1.40.0`, as the running Envoy says. */
+  readonly version: string;
+  /** The executable. */
+  readonly path: string;
+  readonly launched: LaunchedConfig;
+  /** The file's name, for reports. */
+  readonly configName: string;
+  readonly configSha256: string;
+  readonly launchedSha256: string;
+  readonly admin: AdminClient;
+  /** Where each listener really listens, by name. */
+  readonly listeners: ReadonlyMap<string, HostPort>;
+  /** Milliseconds from the start of the process to live and listening. */
+  readonly readyMs: number;
+  readonly runDir: string;
+  readonly launchedPath: string;
+  readonly accessLogPath: string;
+  readonly logPath: string;
+  /** Resolves when the process has ended, however that came about. */
+  readonly exited: Promise<ExitStatus>;
+  /** Returns the last lines of Envoy's own log. */
+  lastLog(lines?: number): Promise<string>;
+  /** Writes `stats.txt` and `config_dump.json` into the run directory, while Envoy runs. */
+  saveEvidence(): Promise<void>;
+  /** Waits for running streams up to the grace, then stops. An aborted `signal` ends the wait. */
+  stop(options?: { graceMs?: number; signal?: AbortSignal }): Promise<ExitStatus>;
+}
+
+/** Contract, "Times and limits": Envoy ready. */
+const READY_MS = 10_000;
+/** Contract, "Times and limits": grace for running streams at shutdown. */
+const GRACE_MS = 5_000;
+/** Between looks at a starting Envoy: a look costs well under a millisecond. */
+const READY_POLL_MS = 3;
+/** Between looks at the running streams of a draining Envoy. */
+const DRAIN_POLL_MS = 25;
+/** How long Envoy gets between SIGTERM and SIGKILL: it ends within 50 ms when it is well. */
+const KILL_MS = 2_000;
+/** Contract, "Times and limits": access log flush. Envoy's default is 10 s. */
+const FLUSH_MS = 50;
+
+/**
+ * Starts Envoy with a configuration and resolves when it is live and every listener is bound.
+ *
+ * @throws {UnavailableError} with the last readiness failure and the last lines of Envoy's log,
+ *   when Envoy ends or is not live in time
+ * @throws {UsageError} when the configuration lacks what the overlay names
+ */
+export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
+  options.signal?.throwIfAborted();
+  const files = filesOf(options.runDir);
+  const launched = launchConfig(options.config, {
+    accessLogPath: files.accessLog,
+    ...options.overlay,
+  });
+  await Deno.writeTextFile(files.config, launched.text);
+  const started = now();
+  await using rescue = new AsyncDisposableStack();
+  const process = rescue.use(
+    await startProcess({
+      command: options.path,
+      args: argumentsOf(options, files),
+      stdout: { file: files.accessLog },
+      stderr: { file: files.log },
+      graceMs: KILL_MS,
+    }),
+  );
+  const admin = rescue.use(await becomeLive({ options, files, launched, process, started }));
+  const [listeners, info] = await Promise.all([admin.listeners(), admin.serverInfo()]);
+  const readyMs = now() - started;
+  if (options.onRequest !== undefined) {
+    rescue.use(new AccessLogFollower(files.accessLog, options.onRequest));
+  }
+  const version = info.version.split("/")[1] ?? info.version;
+  const facts = { launched, listeners, version, readyMs };
+  return new Envoy(options, files, { process, admin, facts, held: rescue.move() });
+}
+
+interface RunFiles {
+  readonly config: string;
+  readonly log: string;
+  readonly accessLog: string;
+  readonly adminAddress: string;
+}
+
+function filesOf(runDir: string): RunFiles {
+  return {
+    config: join(runDir, "envoy.json"),
+    log: join(runDir, "envoy.log"),
+    accessLog: join(runDir, "access.log"),
+    adminAddress: join(runDir, "admin_address.txt"),
+  };
+}
+
+function argumentsOf(options: EnvoyOptions, files: RunFiles): string[] {
+  return [
+    ...["-c", files.config],
+    ...["--admin-address-path", files.adminAddress],
+    ...["--file-flush-interval-msec", String(FLUSH_MS)],
+    ...["--log-level", options.logLevel ?? "info"],
+    // At info it lists every extension that is built in: 50 KB.
+    ...(options.logLevel === undefined ? ["--component-log-level", "main:warning"] : []),
+    // Hot restart claims a shared memory region by number, and a second stack would find it taken.
+    "--disable-hot-restart",
+    ...(options.concurrency === undefined ? [] : ["--concurrency", String(options.concurrency)]),
+  ];
+}
+
+interface Starting {
+  readonly options: EnvoyOptions;
+  readonly files: RunFiles;
+  readonly launched: LaunchedConfig;
+  readonly process: ChildProcess;
+  readonly started: number;
+}
+
+/** Polls until Envoy says it is live. Whatever it last said is the error when it never does. */
+async function becomeLive(starting: Starting): Promise<AdminClient> {
+  const { options, files, process, started } = starting;
+  const limit = options.readyMs ?? READY_MS;
+  let ended: ExitStatus | undefined;
+  process.exited.then((status) => ended = status);
+  let admin: AdminClient | undefined;
+  let last = "no admin address yet";
+  while (now() - started < limit && ended === undefined && !options.signal?.aborted) {
+    try {
+      admin ??= await adminOf(files.adminAddress);
+      const { live, state } = await admin?.ready() ?? { live: false, state: last };
+      if (live && admin !== undefined) return admin;
+      last = state;
+    } catch (error) {
+      last = messageOf(error);
+    }
+    await delay(READY_POLL_MS);
+  }
+  admin?.[Symbol.dispose]();
+  options.signal?.throwIfAborted();
+  const why = ended === undefined
+    ? `not live after ${limit} ms: ${last}`
+    : `it ended with ${describeExit(ended)}`;
+  throw new UnavailableError(
+    `Cannot start Envoy "${options.path}": ${why}\n${await lastLines(files.log, 8)}` +
+      `\nEverything it wrote is in ${options.runDir}`,
+  );
+}
+
+/** Envoy writes the file once its admin listener is bound; it is empty for an instant. */
+async function adminOf(path: string): Promise<AdminClient | undefined> {
+  const text = await Deno.readTextFile(path).catch(() => "");
+  const colon = text.lastIndexOf(":");
+  const port = Number(text.slice(colon + 1));
+  if (colon < 0 || !(port > 0)) return undefined;
+  return new AdminClient({ host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port });
+}
+
+/** Says how a process ended: `exit code 1`, or the signal. */
+export function describeExit({ code, signal }: ExitStatus): string {
+  return signal === null ? `exit code ${code}` : `signal ${signal}`;
+}
+
+interface Parts {
+  readonly process: ChildProcess;
+  readonly admin: AdminClient;
+  readonly facts: Pick<RunningEnvoy, "launched" | "version" | "readyMs" | "listeners">;
+  readonly held: AsyncDisposableStack;
+}
+
+class Envoy implements RunningEnvoy {
+  readonly pid: number;
+  readonly version: string;
+  readonly path: string;
+  readonly launched: LaunchedConfig;
+  readonly configName: string;
+  readonly configSha256: string;
+  readonly launchedSha256: string;
+  readonly admin: AdminClient;
+  readonly listeners: ReadonlyMap<string, HostPort>;
+  readonly readyMs: number;
+  readonly runDir: string;
+  readonly launchedPath: string;
+  readonly accessLogPath: string;
+  readonly logPath: string;
+  readonly exited: Promise<ExitStatus>;
+  readonly #graceMs: number;
+  readonly #process: ChildProcess;
+  readonly #held: AsyncDisposableStack;
+  #ended = false;
+  #stopping: Promise<ExitStatus> | undefined;
+
+  constructor(options: EnvoyOptions, files: RunFiles, { process, admin, facts, held }: Parts) {
+    this.pid = process.pid;
+    this.version = facts.version;
+    this.path = options.path;
+    this.launched = facts.launched;
+    this.configName = options.config.name;
+    this.configSha256 = facts.launched.configSha256;
+    this.launchedSha256 = facts.launched.launchedSha256;
+    this.admin = admin;
+    this.listeners = facts.listeners;
+    this.readyMs = facts.readyMs;
+    this.runDir = options.runDir;
+    this.launchedPath = files.config;
+    this.accessLogPath = accessLogPathOf(facts.launched) ?? files.accessLog;
+    this.logPath = files.log;
+    this.exited = process.exited;
+    this.#graceMs = options.graceMs ?? GRACE_MS;
+    this.#process = process;
+    this.#held = held;
+    process.exited.then(() => this.#ended = true);
+  }
+
+  lastLog(lines = 8): Promise<string> {
+    return lastLines(this.logPath, lines);
+  }
+
+  async saveEvidence(): Promise<void> {
+    const [stats, dump] = await Promise.all([this.admin.statsText(), this.admin.configDump()]);
+    await Deno.writeTextFile(join(this.runDir, "stats.txt"), stats);
+    await Deno.writeTextFile(join(this.runDir, "config_dump.json"), JSON.stringify(dump, null, 1));
+  }
+
+  stop(options: { graceMs?: number; signal?: AbortSignal } = {}): Promise<ExitStatus> {
+    return this.#stopping ??= this.#stop(options.graceMs ?? this.#graceMs, options.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #stop(graceMs: number, signal?: AbortSignal): Promise<ExitStatus> {
+    await this.#drain(graceMs, signal);
+    const status = await this.#process.stop(KILL_MS);
+    await this.#held.disposeAsync();
+    return status;
+  }
+
+  /** No new connections; waits until the running streams are done. */
+  async #drain(graceMs: number, signal?: AbortSignal): Promise<void> {
+    const end = now() + graceMs;
+    try {
+      if (await this.#active() === 0) return;
+      await this.admin.drainListeners();
+      while (!this.#ended && !signal?.aborted && now() < end && await this.#active() > 0) {
+        await delay(DRAIN_POLL_MS, signal).catch(() => {});
+      }
+    } catch {
+      // An Envoy that no longer answers has no stream left to wait for.
+    }
+  }
+
+  async #active(): Promise<number> {
+    return this.#ended ? 0 : await this.admin.activeRequests();
+  }
+}
+
+function accessLogPathOf({ bootstrap }: LaunchedConfig): string | undefined {
+  const path = valueAt(
+    bootstrap,
+    "static_resources/listeners/0/filter_chains/0/filters/0/typed_config/access_log/0/typed_config/path",
+  );
+  return typeof path === "string" ? path : undefined;
+}
