@@ -1,0 +1,216 @@
+import { BOTH, type Case } from "../case.ts";
+import type { CaseContext } from "../context.ts";
+import { delay, now } from "../../service/mod.ts";
+import { Awaited } from "../verdict.ts";
+
+const AZF = "Envoy ext_authz.proto: failure_mode_allow is false";
+
+/** gRPC codes by name (google.rpc.Code). */
+const GRPC = { UNAVAILABLE: 14, INTERNAL: 13, UNIMPLEMENTED: 12, RESOURCE_EXHAUSTED: 8 } as const;
+
+/** Sends a request while the policy engine is at fault: it must be refused as promised. */
+async function refused(t: CaseContext, label: string): Promise<void> {
+  const transcript = await t.ask();
+  t.equal(`${label}: status`, t.target.expect.policyErrorStatus, transcript.head?.status);
+  t.equal(`${label}: requests at the upstream`, 0, t.upstream.requests().length);
+}
+
+/** The policy engine is down, slow or broken: nothing may pass. */
+export const FAIL_CLOSED_CASES: readonly Case[] = [
+  {
+    id: "fc.policy-down",
+    level: "must",
+    control: "both",
+    requirement: "With the policy engine down, requests are refused and never reach the upstream",
+    source: AZF,
+    axes: BOTH,
+    exclusive: true,
+    deadlineMs: 30_000,
+    async run(t) {
+      await t.policy.close();
+      try {
+        for (let i = 0; i < 5; i++) await refused(t.fork(i), `request ${i + 1}`);
+      } finally {
+        await t.policy.reopen();
+        await recovered(t.fork("recovers"));
+      }
+    },
+  },
+  {
+    id: "fc.policy-timeout",
+    level: "must",
+    control: "both",
+    requirement: "A policy engine that never answers is given up in the declared time",
+    source: `${AZF}; GrpcService.timeout`,
+    async run(t) {
+      const limit = t.target.expect.policyTimeoutMs;
+      t.policy.script({ hang: true });
+      const began = now();
+      const exchange = await t.send(t.chat());
+      const { head } = await exchange.done({ deadlineMs: t.ms(limit + 5_000) });
+      t.equal("status", t.target.expect.policyErrorStatus, head?.status);
+      const took = Math.round(now() - began);
+      const most = limit + t.ms(1_500);
+      t.that("answered in the declared time", took <= most, `<= ${most} ms`, `${took} ms`);
+      t.equal("requests at the upstream", 0, t.upstream.requests().length);
+    },
+  },
+  {
+    id: "fc.policy-grpc-error",
+    level: "must",
+    control: "both",
+    requirement: "A gRPC error of the policy engine refuses the request, whatever its code",
+    source: AZF,
+    async run(t) {
+      for (const [name, code] of Object.entries(GRPC)) {
+        const part = t.fork(name.toLowerCase().replace("_", "-"));
+        part.policy.script({ grpc: { code, message: "planned" } });
+        await refused(part, name);
+      }
+    },
+  },
+  {
+    id: "fc.policy-rst",
+    level: "must",
+    control: "both",
+    requirement: "A reset in the middle of a Check call refuses the request",
+    source: AZF,
+    // A TCP reset ends every Check call on the connection, those of other cases too.
+    exclusive: true,
+    async run(t) {
+      for (const fault of ["rst_stream", "tcp_rst"]) {
+        const part = t.fork(fault.replace("_", "-"));
+        part.policy.script({ fault });
+        await refused(part, fault);
+      }
+    },
+  },
+  {
+    id: "fc.policy-garbage",
+    level: "must",
+    control: "both",
+    requirement: "An answer that is not a CheckResponse refuses the request",
+    source: AZF,
+    // A frame that breaks HTTP/2 takes the connection down, and every other call on it.
+    exclusive: true,
+    async run(t) {
+      for (const fault of ["garbage", "truncated_frame", "no_trailers"]) {
+        const part = t.fork(fault.replace("_", "-"));
+        part.policy.script({ fault });
+        await refused(part, fault);
+      }
+    },
+  },
+  {
+    id: "fc.slow-but-in-time",
+    level: "must",
+    control: "both",
+    requirement: "An answer at half of the time limit is honoured",
+    source: "Envoy GrpcService.timeout",
+    async run(t) {
+      const wait = Math.round(t.target.expect.policyTimeoutMs / 2);
+      t.policy.script({ allow: {}, delay: wait });
+      const { head } = await t.ask();
+      t.equal("status", 200, head?.status);
+      t.equal("requests at the upstream", 1, t.upstream.requests().length);
+    },
+  },
+  {
+    id: "fc.recovers",
+    level: "must",
+    control: "both",
+    requirement: "When the policy engine is back, requests pass within 10 s, without a restart",
+    source: "Project: policy is external and swappable",
+    exclusive: true,
+    deadlineMs: 30_000,
+    async run(t) {
+      await t.policy.close();
+      try {
+        await refused(t.fork("down"), "down");
+      } finally {
+        await t.policy.reopen();
+      }
+      await recovered(t.fork("up"));
+    },
+  },
+  {
+    id: "fc.outage-under-load",
+    level: "must",
+    control: "both",
+    requirement:
+      "While the policy engine dies and comes back under load, no request passes unchecked",
+    source: `${AZF}; project: zero leaks during an outage`,
+    exclusive: true,
+    deadlineMs: 40_000,
+    async run(t) {
+      let running = true;
+      const statuses: number[] = [];
+      const worker = async (n: number) => {
+        for (let i = 0; running; i++) {
+          const transcript = await t.fork(`${n}-${i}`).ask();
+          statuses.push(transcript.head?.status ?? 0);
+        }
+      };
+      const workers = Promise.all(Array.from({ length: 4 }, (_, n) => worker(n)));
+      // Should the case end early, nobody awaits them any more.
+      workers.catch(() => {});
+      const seen = async (what: string, ok: (status: number) => boolean) => {
+        const from = statuses.length;
+        const began = now();
+        while (statuses.slice(from).filter(ok).length < 10) {
+          if (now() - began > t.ms(8_000)) {
+            running = false;
+            throw new Awaited(`10 ${what} answers`, `not within 8 s: ${statuses.slice(-5)}`);
+          }
+          await delay(5, t.signal);
+        }
+      };
+      await seen("allowed", (status) => status === 200);
+      await t.policy.close();
+      try {
+        await seen("refused", (status) => status === t.target.expect.policyErrorStatus);
+      } finally {
+        await t.policy.reopen();
+      }
+      await seen("allowed", (status) => status === 200);
+      running = false;
+      await workers;
+      const odd = statuses.filter((s) => s !== 200 && s !== t.target.expect.policyErrorStatus);
+      t.equal("answers that are neither", [], odd);
+      t.that("requests sent", statuses.length >= 30, ">= 30", statuses.length);
+      // That each request at the upstream was allowed before is checked by the witnesses.
+    },
+  },
+  {
+    id: "fc.no-route-bypass",
+    level: "must",
+    control: "none",
+    requirement: "An unknown path without a credential gets an error and never the upstream",
+    source: "Project: everything but the open paths is policed or 404",
+    async run(t) {
+      for (
+        const path of ["/", "/v2/chat/completions", "/v1", "/internal/v1/models", "/V1/models"]
+      ) {
+        const part = t.fork(path.replace(/[^a-z0-9]+/gi, "-").toLowerCase() + "x");
+        const { head } = await part.ask({ as: "nobody", method: "GET", path });
+        t.oneOf(`${path}: status`, [401, 403, 404], head?.status);
+        if (t.target.upstream) {
+          t.equal(`${path}: requests at the upstream`, 0, part.upstream.requests().length);
+        }
+      }
+    },
+  },
+];
+
+/** Waits until requests pass again: the one place where the suite polls. */
+async function recovered(t: CaseContext): Promise<void> {
+  const began = now();
+  const limit = t.ms(10_000);
+  let last: number | undefined;
+  for (let i = 0; now() - began < limit; i++) {
+    last = (await t.fork(i).ask()).head?.status;
+    if (last === 200) break;
+    await delay(50, t.signal);
+  }
+  t.equal("passes again within 10 s", 200, last);
+}

@@ -1,0 +1,49 @@
+/**
+ * The catalogue: every case, in the order in which it is listed and reported. Explicit lists, so
+ * that a case can be found and nothing registers itself.
+ *
+ * @module
+ */
+import type { Case } from "../case.ts";
+import { ALLOW_CASES } from "./allow.ts";
+import { CANCEL_CASES } from "./cancel.ts";
+import { CONTRACT_CASES } from "./contract.ts";
+import { DENY_CASES } from "./deny.ts";
+import { EXT_PROC_CASES } from "./ext_proc.ts";
+import { FAIL_CLOSED_CASES } from "./fail_closed.ts";
+import { HTTP_CASES } from "./http.ts";
+import { LIMIT_CASES } from "./limits.ts";
+import { MUTATION_CASES } from "./mutation.ts";
+import { OBSERVABILITY_CASES } from "./observability.ts";
+import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
+import { PASS_CASES } from "./passthrough.ts";
+import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
+import { SECURITY_CASES } from "./security.ts";
+import { SMUGGLING_CASES } from "./smuggling.ts";
+import { STREAM_CASES } from "./stream.ts";
+import { STREAM_FORMAT_CASES } from "./stream_format.ts";
+import { STREAM_TIME_CASES } from "./stream_time.ts";
+
+/** All cases. */
+export const CASES: readonly Case[] = [
+  ...CONTRACT_CASES,
+  ...ALLOW_CASES,
+  ...DENY_CASES,
+  ...MUTATION_CASES,
+  ...FAIL_CLOSED_CASES,
+  ...STREAM_CASES,
+  ...STREAM_FORMAT_CASES,
+  ...STREAM_TIME_CASES,
+  ...PASS_CASES,
+  ...CANCEL_CASES,
+  ...LIMIT_CASES,
+  ...OBSERVABILITY_CASES,
+  ...ROUTING_CASES,
+  ...RETRY_CASES,
+  ...HTTP_CASES,
+  ...SMUGGLING_CASES,
+  ...EXT_PROC_CASES,
+  ...JWT_CASES,
+  ...RATE_LIMIT_CASES,
+  ...SECURITY_CASES,
+];

@@ -1,0 +1,198 @@
+import { createPrivateKey, generateKeyPairSync, sign } from "node:crypto";
+import { Buffer } from "node:buffer";
+import type { Case } from "../case.ts";
+import { jsonOf, valueOf, valuesOf } from "../client/transcript.ts";
+import type { CaseContext } from "../context.ts";
+import type { HeaderList, JwtFeature } from "../target.ts";
+import { lockstep } from "./stream.ts";
+
+const RFC8725 = "RFC 8725 section 3";
+
+/** What a token says; the defaults are valid. */
+interface TokenOptions {
+  alg?: "ES256" | "none";
+  kid?: string;
+  claims?: Record<string, unknown>;
+  /** Signs with another key. */
+  forged?: true;
+}
+
+function featureOf(t: CaseContext): JwtFeature {
+  return t.target.jwt ?? t.notMeasured("The target does not say how its tokens are signed");
+}
+
+/** Returns a signed JSON Web Token (RFC 7519). */
+function token(t: CaseContext, options: TokenOptions = {}): string {
+  const { key, issuer, audience } = featureOf(t);
+  const second = Math.floor(Date.now() / 1000);
+  const head = { alg: options.alg ?? "ES256", typ: "JWT", kid: options.kid ?? key.kid };
+  const claims = { iss: issuer, aud: audience, sub: t.nonce, exp: second + 300, ...options.claims };
+  const text = [head, claims].map((part) => base64url(JSON.stringify(part))).join(".");
+  if (options.alg === "none") return `${text}.`;
+  const privateKey = options.forged
+    ? generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey
+    : createPrivateKey({ key: { ...key }, format: "jwk" });
+  const signature = sign("sha256", Buffer.from(text), {
+    key: privateKey,
+    dsaEncoding: "ieee-p1363",
+  });
+  return `${text}.${signature.toString("base64url")}`;
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text).toString("base64url");
+}
+
+function withToken(t: CaseContext, value: string): HeaderList {
+  return [[featureOf(t).header, value]];
+}
+
+function refusedToken(id: string, requirement: string, make: (t: CaseContext) => HeaderList): Case {
+  return {
+    id,
+    level: "must",
+    control: "both",
+    feature: "jwt",
+    requirement,
+    source: RFC8725,
+    async run(t) {
+      const { head } = await t.ask({ headers: make(t) });
+      t.oneOf("status", [401, 403], head?.status);
+      t.equal("Check calls", 0, t.policy.checks().length);
+      t.equal("requests at the upstream", 0, t.upstream.requests().length);
+      const good = t.fork("good");
+      const valid = await good.ask({ headers: withToken(good, token(good)) });
+      t.equal("a valid token", 200, valid.head?.status);
+    },
+  };
+}
+
+/** Tokens that the gateway itself checks. */
+export const JWT_CASES: readonly Case[] = [
+  refusedToken("jwt.missing-401", "A request without a token is refused", () => []),
+  refusedToken(
+    "jwt.expired",
+    "An expired token is refused",
+    (t) => withToken(t, token(t, { claims: { exp: Math.floor(Date.now() / 1000) - 300 } })),
+  ),
+  refusedToken(
+    "jwt.bad-sig",
+    "A token that another key signed is refused",
+    (t) => withToken(t, token(t, { forged: true })),
+  ),
+  refusedToken(
+    "jwt.alg-none",
+    "A token without a signature is refused",
+    (t) => withToken(t, token(t, { alg: "none" })),
+  ),
+  refusedToken(
+    "jwt.wrong-aud",
+    "A token for another audience is refused",
+    (t) => withToken(t, token(t, { claims: { aud: "somebody-else" } })),
+  ),
+  refusedToken(
+    "jwt.kid-unknown",
+    "A token of an unknown key is refused",
+    (t) => withToken(t, token(t, { kid: "nobody", forged: true })),
+  ),
+  {
+    id: "jwt.not-forwarded",
+    level: "should",
+    control: "both",
+    feature: "jwt",
+    requirement: "The token does not reach the upstream",
+    source: "Envoy jwt_authn: forward is false",
+    async run(t) {
+      const { head } = await t.ask({ headers: withToken(t, token(t)) });
+      t.equal("status", 200, head?.status);
+      const { headers } = await t.upstream.request();
+      t.equal("token at the upstream", [], valuesOf(headers, featureOf(t).header));
+    },
+  },
+];
+
+/** Sends requests with one key until the bucket is empty; returns the statuses. */
+async function exhaust(t: CaseContext, key: string): Promise<(number | undefined)[]> {
+  const limit = t.target.rateLimit ?? t.notMeasured("The target does not say what it limits");
+  const statuses: (number | undefined)[] = [];
+  for (let i = 0; i <= limit.burst; i++) {
+    const { head } = await t.fork(`${key}-${i}`).ask({
+      headers: [[limit.header, `${t.nonce}-${key}`]],
+    });
+    statuses.push(head?.status);
+  }
+  return statuses;
+}
+
+/** A limit that the gateway itself enforces. */
+export const RATE_LIMIT_CASES: readonly Case[] = [
+  {
+    id: "rl.429-shape",
+    level: "may",
+    control: "none",
+    feature: "rate_limit",
+    requirement: "Beyond the limit the answer is 429 with retry-after and an OpenAI error",
+    source: "RFC 6585 section 4; openai-node src/core/error.ts: RateLimitError",
+    async run(t) {
+      const statuses = await exhaust(t, "a");
+      t.equal("last status", 429, statuses.at(-1));
+      const limit = t.target.rateLimit;
+      const transcript = await t.ask({ headers: [[limit?.header ?? "", `${t.nonce}-a`]] });
+      const headers = transcript.head?.headers ?? [];
+      const told = valueOf(headers, "retry-after") ?? valueOf(headers, "x-ratelimit-reset");
+      t.that("retry-after", told !== undefined, "there", told);
+      t.equal("error.type is text", "string", typeof jsonOf(transcript)?.error?.type);
+    },
+  },
+  {
+    id: "rl.per-key",
+    level: "may",
+    control: "none",
+    feature: "rate_limit",
+    requirement: "One key's limit does not touch another's",
+    source: "Envoy local rate limit: descriptors",
+    async run(t) {
+      const one = await exhaust(t, "one");
+      const two = await exhaust(t, "two");
+      t.equal("both keys alike", one, two);
+      t.equal("first of the second key", 200, two[0]);
+    },
+  },
+  {
+    id: "rl.before-upstream",
+    level: "may",
+    control: "both",
+    feature: "rate_limit",
+    requirement: "A limited request is not seen by the upstream",
+    source: "Project: coarse and first",
+    async run(t) {
+      const statuses = await exhaust(t, "b");
+      const limit = t.target.rateLimit?.burst ?? 0;
+      t.equal("last status", 429, statuses.at(-1));
+      t.equal("requests at the upstream", 0, t.fork(`b-${limit}`).upstream.requests().length);
+    },
+  },
+  {
+    id: "rl.stream-counts-once",
+    level: "may",
+    control: "upstream",
+    feature: "rate_limit",
+    requirement: "A stream is one request, however many events it has",
+    source: "Envoy local rate limit: a token per request",
+    async run(t) {
+      const limit = t.target.rateLimit ?? t.notMeasured("The target does not say what it limits");
+      const headers: HeaderList = [[limit.header, t.nonce]];
+      t.upstream.script(...lockstep(6));
+      const exchange = await t.send(t.chat({ stream: true, headers }));
+      for (let n = 0; n < 6; n++) {
+        await exchange.event(n);
+        t.upstream.release(n < 5 ? String(n + 1) : "done");
+      }
+      t.equal("the stream", "complete", (await exchange.ended()).kind);
+      for (let i = 1; i < limit.burst; i++) {
+        const { head } = await t.fork(i).ask({ headers });
+        t.equal(`request ${i + 1}`, 200, head?.status);
+      }
+    },
+  },
+];

@@ -1,0 +1,65 @@
+import net from "node:net";
+import tls from "node:tls";
+import { UnavailableError, withDeadline } from "../../service/mod.ts";
+
+/** Where to connect, out of a base URL. */
+export interface Address {
+  host: string;
+  port: number;
+  tls: boolean;
+  /** Value of `host` and `:authority`. */
+  authority: string;
+  /** Path prefix of the base URL, without a slash at the end. */
+  prefix: string;
+}
+
+/** How long a TCP or TLS connection to the target may take, milliseconds. */
+const CONNECT_MS = 5_000;
+
+/** Returns the address that a base URL names. */
+export function addressOf(base: string): Address {
+  const url = new URL(base);
+  const secure = url.protocol === "https:";
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(url.port || (secure ? 443 : 80)),
+    tls: secure,
+    authority: url.host,
+    prefix: url.pathname.replace(/\/+$/, ""),
+  };
+}
+
+/**
+ * Opens a socket with Nagle off: what is written is sent.
+ *
+ * @throws {UnavailableError} when nobody answers there
+ */
+export async function openSocket(
+  address: Address,
+  options: { alpn: string; ca?: string; signal?: AbortSignal },
+): Promise<net.Socket> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { host, port } = address;
+  const { ca, alpn } = options;
+  // SNI is for names, not for addresses (RFC 6066 section 3).
+  const name = net.isIP(host) ? {} : { servername: host };
+  const socket = address.tls
+    ? tls.connect(
+      { host, port, ...name, ALPNProtocols: [alpn], ...(ca && { ca }) },
+      resolve,
+    )
+    : net.connect({ host, port, allowHalfOpen: true }, resolve);
+  socket.setNoDelay(true);
+  const refuse = (error: Error) =>
+    reject(new UnavailableError(`Cannot connect to "${host}:${port}": ${error.message}`));
+  socket.once("error", refuse);
+  try {
+    await withDeadline(promise, CONNECT_MS, `Connect to "${host}:${port}"`, options.signal);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    socket.removeListener("error", refuse);
+  }
+  return socket;
+}

@@ -1,0 +1,214 @@
+import { NONCE_HEADER } from "../service/mod.ts";
+import { type Connection, openConnection } from "./client/connection.ts";
+import type { Exchange, RequestSpec } from "./client/exchange.ts";
+import type { Transcript } from "./client/transcript.ts";
+import type { HeaderList, Protocol, Target } from "./target.ts";
+import { NotJudged, Verdict } from "./verdict.ts";
+import { EnvoyView, PolicyView, UpstreamView } from "./views.ts";
+
+/** What a chat request of a case may differ in. */
+export interface ChatOptions {
+  /** Ask for server-sent events. */
+  stream?: boolean;
+  /** Whose credential is sent; default `allow`. */
+  as?: "allow" | "deny" | "nobody";
+  /** More headers, after the usual ones. */
+  headers?: HeaderList;
+  /** More body fields, or the whole body when it is text or bytes. */
+  body?: Record<string, unknown> | string | Uint8Array;
+  path?: string;
+  method?: string;
+  manual?: true;
+  framing?: "length" | "chunked" | "none";
+}
+
+/** What all contexts of one case run share. */
+export interface CaseRun {
+  readonly target: Target;
+  readonly protocol: Protocol;
+  readonly timeScale: number;
+  readonly signal: AbortSignal;
+  readonly verdict: Verdict;
+  readonly random: () => number;
+  readonly exchanges: Exchange[];
+  readonly nonces: string[];
+  readonly connections: Connection[];
+  /** Reasons why an invariant between the witnesses does not apply, by invariant. */
+  readonly excused: Map<string, string>;
+  readonly onSettled: () => void;
+}
+
+/** How long a wait inside a case lasts, milliseconds before the time scale. */
+const WAIT_MS = 8_000;
+
+/** What a case gets: traffic through the target, the witnesses scoped to its nonce, and checks. */
+export class CaseContext {
+  readonly nonce: string;
+  readonly #run: CaseRun;
+
+  constructor(run: CaseRun, nonce: string) {
+    this.#run = run;
+    this.nonce = nonce;
+    run.nonces.push(nonce);
+  }
+
+  get target(): Target {
+    return this.#run.target;
+  }
+
+  get protocol(): Protocol {
+    return this.#run.protocol;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  /** Seeded random numbers in [0, 1): the same seed gives the same case. */
+  get random(): () => number {
+    return this.#run.random;
+  }
+
+  /** Returns milliseconds stretched by `--time-scale`. */
+  ms(milliseconds: number): number {
+    return milliseconds * this.#run.timeScale;
+  }
+
+  /** Our upstream, seen through this nonce. */
+  get upstream(): UpstreamView {
+    const upstream = this.target.upstream;
+    if (!upstream) throw new NotJudged("not-measured", "The upstream is not ours");
+    return new UpstreamView(upstream, this.nonce, this.#wait());
+  }
+
+  /** Our policy engine, seen through this nonce. */
+  get policy(): PolicyView {
+    const policy = this.target.policy;
+    if (!policy) throw new NotJudged("not-measured", "The policy engine is not ours");
+    return new PolicyView(policy, this.nonce, this.#wait());
+  }
+
+  /** What Envoy itself tells. */
+  get envoy(): EnvoyView {
+    const envoy = this.target.envoy;
+    if (!envoy) throw new NotJudged("not-measured", "Envoy's admin interface is not reachable");
+    return new EnvoyView(envoy, this.#wait());
+  }
+
+  /** Returns a context with a nonce of its own: for a second request with its own script. */
+  fork(name: string | number): CaseContext {
+    return new CaseContext(this.#run, `${this.nonce}-${name}`);
+  }
+
+  /** Returns a chat request with the usual headers and the nonce. */
+  chat(options: ChatOptions = {}): RequestSpec {
+    const { as = "allow", method = "POST", path = "/v1/chat/completions" } = options;
+    const headers: HeaderList = [...this.#credentials(as), ...this.identity()];
+    const withBody = method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
+    if (withBody && !options.headers?.some(([name]) => name.toLowerCase() === "content-type")) {
+      headers.push(["content-type", "application/json"]);
+    }
+    headers.push(...(options.headers ?? []));
+    const spec: RequestSpec = { method, path, headers };
+    if (options.framing) spec.framing = options.framing;
+    if (options.manual) spec.manual = true;
+    else if (withBody) spec.body = this.#body(options);
+    return spec;
+  }
+
+  /** Returns the headers that mark a request as this case's. */
+  identity(): HeaderList {
+    const { sign, carry } = this.target;
+    return sign && carry !== "body" ? [[NONCE_HEADER, sign(this.nonce)]] : [];
+  }
+
+  /** Opens a connection, closed when the case is over. */
+  async connect(protocol: Protocol = this.protocol): Promise<Connection> {
+    const { url, ca } = this.target;
+    const options = { ...this.#wait(), ...(ca !== undefined && { ca }) };
+    const connection = await openConnection(protocol, url, options);
+    this.#run.connections.push(connection);
+    return connection;
+  }
+
+  /** Sends a request, on a new connection unless one is given. */
+  async send(spec: RequestSpec, connection?: Connection): Promise<Exchange> {
+    const { budget } = this.target;
+    if (budget && budget.left-- <= 0) throw new NotJudged("skip", "The request budget is spent");
+    const on = connection ?? await this.connect();
+    return this.watch(on.request(spec));
+  }
+
+  /** Sends a chat request and waits until the response has ended. */
+  async ask(options: ChatOptions = {}): Promise<Transcript> {
+    return await (await this.send(this.chat(options))).done();
+  }
+
+  /** Makes an exchange part of the case's story. */
+  watch(exchange: Exchange): Exchange {
+    this.#run.exchanges.push(exchange);
+    return exchange;
+  }
+
+  /** Says that the case, from now on, does not mind what happens to the policy engine. */
+  settled(): void {
+    this.#run.onSettled();
+  }
+
+  /** Says why an invariant between the witnesses does not hold for this case. */
+  excuse(invariant: string, reason: string): void {
+    this.#run.excused.set(invariant, reason);
+  }
+
+  equal(name: string, expected: unknown, observed: unknown): boolean {
+    return this.#run.verdict.equal(name, expected, observed);
+  }
+
+  that(name: string, ok: boolean, expected: unknown, observed: unknown): boolean {
+    return this.#run.verdict.that(name, ok, expected, observed);
+  }
+
+  oneOf(name: string, expected: readonly unknown[], observed: unknown): boolean {
+    return this.#run.verdict.oneOf(name, expected, observed);
+  }
+
+  /** Ends the case: this target cannot be judged by it. */
+  notMeasured(reason: string): never {
+    throw new NotJudged("not-measured", reason);
+  }
+
+  /** Ends the case: the target does not have the feature. */
+  unsupported(reason: string): never {
+    throw new NotJudged("unsupported", reason);
+  }
+
+  #wait(): { signal: AbortSignal; deadlineMs: number } {
+    return { signal: this.signal, deadlineMs: this.ms(WAIT_MS) };
+  }
+
+  #credentials(as: "allow" | "deny" | "nobody"): HeaderList {
+    if (as === "nobody") return [];
+    if (as === "allow") return this.target.credentials.allow;
+    const { deny } = this.target.credentials;
+    if (!deny) throw new NotJudged("not-measured", "No refused credential is known: --deny-header");
+    return deny;
+  }
+
+  #body(options: ChatOptions): string | Uint8Array {
+    const { body } = options;
+    const { sign, carry, model } = this.target;
+    if (typeof body === "string" || body instanceof Uint8Array) {
+      if (carry !== "body") return body;
+      const reason =
+        "The gateway passes no unknown headers on, and this body cannot carry the nonce";
+      throw new NotJudged("not-measured", reason);
+    }
+    return JSON.stringify({
+      model,
+      messages: [{ role: "user", content: "ping" }],
+      ...(options.stream && { stream: true }),
+      ...(carry === "body" && sign && { user: sign(this.nonce) }),
+      ...body,
+    });
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The conformance suite: cases as data, judged against any gateway through what its client, its
+ * policy engine, its upstream and Envoy itself have seen.
+ *
+ * ```ts
+ * const report = await runSuite(target, { case: ["sse.*"], seed: 1 });
+ * console.log(renderTerminal(report));
+ * Deno.exit(exitCode(report));
+ * ```
+ *
+ * The room knows no other room but the leaves: what it needs of the thing it judges is `Target`.
+ *
+ * @module
+ */
+export { MalformedResponse, ResponseReader, type ResponseSink } from "./client/response_reader.ts";
+export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
+export { CASES } from "./cases/mod.ts";
+export { type Probe, probeTarget } from "./probe.ts";
+export { ENGINE_CASES } from "./engine/cases.ts";
+export { MODEL_SERVER_CASES } from "./model_server/cases.ts";
+export { modelServerTarget, policyEngineTarget } from "./parts.ts";
+export { SSE_VECTORS, type SseVector, writesOf } from "./vectors/mod.ts";
+export { type KnownFailure, parseKnownFailures } from "./known_failures.ts";
+export { type Difference, diffReports, renderDiff } from "./diff.ts";
+export { renderAnnotations } from "./render/annotations.ts";
+export { type Renderer, REPORT_FORMATS } from "./render/formats.ts";
+export { progressLine } from "./render/progress.ts";
+export { renderTerminal } from "./render/terminal.ts";
+export {
+  CATALOGUE_REVISION,
+  exitCode,
+  parseReport,
+  type Report,
+  REPORT_SCHEMA,
+  type ReportCase,
+  reportJsonSchema,
+  reportSchema,
+  type Summary,
+} from "./report.ts";
+export { type Progress, type RunOptions, runSuite } from "./runner.ts";
+export { listCases, type Selection } from "./select.ts";
+export type {
+  BarrierControl,
+  Control,
+  Credentials,
+  EnvoyEvidence,
+  EnvoyRecord,
+  Expectations,
+  HeaderList,
+  JwtFeature,
+  PolicyAnswer,
+  PolicyControl,
+  PolicyRecord,
+  ProcessorAction,
+  ProcessorControl,
+  ProcessorScript,
+  Protocol,
+  RateLimitFeature,
+  Target,
+  UpstreamControl,
+  UpstreamRecord,
+  UpstreamStep,
+  WaitOptions,
+  Witness,
+} from "./target.ts";
+export type { Check, Status } from "./verdict.ts";

@@ -1,0 +1,110 @@
+import { delay, UnavailableError } from "../service/mod.ts";
+import { openConnection } from "./client/connection.ts";
+import type { RequestSpec } from "./client/exchange.ts";
+import type { Control, Protocol, Target } from "./target.ts";
+
+/** What a first look at a foreign gateway found. */
+export interface Probe {
+  protocols: Protocol[];
+  /** Whether and how our nonce reaches our upstream. */
+  carry: "header" | "body";
+  /** What the harness really owns, which may be less than was said. */
+  control: Control;
+  /** What was found, one line each, for the user. */
+  notes: string[];
+}
+
+const PROBE_MS = 8_000;
+
+/**
+ * Looks at a gateway before it is judged: is it there, which HTTP versions does it speak, are our
+ * policy engine and our upstream really behind it, and does our nonce get through?
+ *
+ * @throws {UnavailableError} when nobody answers at its URL
+ */
+export async function probeTarget(target: Target): Promise<Probe> {
+  const notes: string[] = [];
+  const protocols: Protocol[] = ["h1"];
+  const plain = await ask(target, "h1", "header");
+  notes.push(`an allowed request gets status ${plain.status ?? "none"}`);
+  if (
+    (await ask(target, "h2c", "header").catch(() => ({ status: undefined }))).status !== undefined
+  ) {
+    protocols.push("h2c");
+  }
+  notes.push(`speaks ${protocols.join(" and ")}`);
+  const { upstream, policy } = target;
+  const seen = async (
+    nonce: string,
+    journal: { entries(): readonly { nonce?: string | undefined }[] } | undefined,
+  ) => {
+    if (!journal) return false;
+    // The answer may overtake the journal by a little.
+    for (let i = 0; i < 20; i++) {
+      if (journal.entries().some((entry) => entry.nonce === nonce)) return true;
+      await delay(10);
+    }
+    return false;
+  };
+  const policyIsOurs = await seen(plain.nonce, policy?.journal);
+  let carry: Probe["carry"] = "header";
+  let upstreamIsOurs = await seen(plain.nonce, upstream?.journal);
+  if (upstream && !upstreamIsOurs) {
+    const other = await ask(target, "h1", "body");
+    if (await seen(other.nonce, upstream.journal)) {
+      [upstreamIsOurs, carry] = [true, "body"];
+      notes.push("unknown headers are not passed on: the nonce goes in the body");
+    }
+  }
+  if (policy) notes.push(policyIsOurs ? "asks our policy engine" : "never asked our policy engine");
+  if (upstream) notes.push(upstreamIsOurs ? "reaches our upstream" : "never reached our upstream");
+  const control = policyIsOurs && upstreamIsOurs
+    ? "both"
+    : policyIsOurs
+    ? "policy"
+    : upstreamIsOurs
+    ? "upstream"
+    : "none";
+  return { protocols, carry, control, notes };
+}
+
+async function ask(
+  target: Target,
+  protocol: Protocol,
+  carry: "header" | "body",
+): Promise<{ status: number | undefined; nonce: string }> {
+  const nonce = `probe-${protocol}-${carry}-${Math.floor(Math.random() * 36 ** 6).toString(36)}`;
+  const signed = target.sign?.(nonce);
+  const spec: RequestSpec = {
+    method: "POST",
+    path: "/v1/chat/completions",
+    headers: [
+      ...target.credentials.allow,
+      ["content-type", "application/json"],
+      ...(signed !== undefined && carry === "header"
+        ? [["x-harness-case", signed] as [string, string]]
+        : []),
+    ],
+    body: JSON.stringify({
+      model: target.model,
+      messages: [{ role: "user", content: "ping" }],
+      ...(signed !== undefined && carry === "body" && { user: signed }),
+    }),
+  };
+  const ca = target.ca === undefined ? {} : { ca: target.ca };
+  await using connection = await openConnection(protocol, target.url, {
+    deadlineMs: PROBE_MS,
+    ...ca,
+  });
+  const exchange = connection.request(spec);
+  const end = await exchange.ended().catch(() => undefined);
+  const status = exchange.transcript.head?.status;
+  if (protocol === "h1" && status === undefined) {
+    throw new UnavailableError(
+      `Cannot judge "${target.url}": it takes connections but answered no request: ${
+        end ? exchange.describe() : `nothing within ${PROBE_MS} ms`
+      }`,
+    );
+  }
+  return { status, nonce };
+}

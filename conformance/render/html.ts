@@ -1,0 +1,196 @@
+import type { Report, ReportCase } from "../report.ts";
+import style from "./html.css" with { type: "text" };
+import script from "./html_page.js" with { type: "text" };
+import { drawTimeline } from "./timeline.ts";
+
+/**
+ * Returns one self-contained page: cases by targets, every failure with its checks and the traces of
+ * its witnesses, and the streams drawn. Works without network, with the keyboard, and in the dark.
+ */
+export function renderHtml(reports: readonly Report[]): string {
+  const ids = [...new Set(reports.flatMap(({ cases }) => cases.map(({ id }) => id)))];
+  const title = `Conformance: ${reports.map(({ target }) => target.name).join(", ")}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escape(title)}</title>
+<style>
+${style}</style>
+</head>
+<body>
+<h1>Conformance report</h1>
+${reports.map(header).join("\n")}
+<div class="controls" role="search">
+<label>Filter <input id="search" type="search" placeholder="case id, press /"></label>
+<label><input id="only" type="checkbox"> only what did not pass</label>
+<span class="note">keys: / filter, j and k through the findings, Enter opens</span>
+</div>
+<h2 id="matrix">Cases</h2>
+<div class="scroll">
+<table>
+<thead><tr><th scope="col">case</th><th scope="col">level</th>${
+    reports.map(({ target }) => `<th scope="col">${escape(target.name)}</th>`).join("")
+  }<th scope="col">requirement</th></tr></thead>
+<tbody>
+${matrix(ids, reports)}
+</tbody>
+</table>
+</div>
+<h2 id="findings">Findings</h2>
+${findings(reports) || '<p class="note">Everything that was measured passed.</p>'}
+<h2 id="streams">Streams</h2>
+<p class="note">Upper row: when the upstream sent each event. Lower row: when the client had it.</p>
+${streams(reports) || '<p class="note">No stream was measured.</p>'}
+<script>
+${script}</script>
+</body>
+</html>
+`;
+}
+
+function header(report: Report): string {
+  const { target, summary, run, platform, tool } = report;
+  const counts = [
+    ["pass", summary.passed, "passed"],
+    ["fail", summary.failed, "failed"],
+    ["warn", summary.warned, "warned"],
+    ["skip", summary.skipped, "skipped"],
+    ["unsupported", summary.unsupported, "unsupported"],
+    ["not-measured", summary.not_measured, "not measured"],
+  ] as const;
+  const facts: [string, string][] = [
+    ["target", `${target.name}, ${target.url}`],
+    ["control", target.control],
+    ["tool", `${tool.name} ${tool.version}, catalogue ${report.catalogue}`],
+    ...(target.envoy_version ? [["Envoy", target.envoy_version] as [string, string]] : []),
+    ...Object.entries(target.facts),
+    ["platform", `${platform.os} ${platform.arch}, ${platform.runtime}`],
+    [
+      "run",
+      `${report.started_at}, seed ${run.seed}, time scale ${run.time_scale}, ${run.jobs} jobs`,
+    ],
+    ["repeat with", report.reproduce],
+    ...report.problems.map((problem): [string, string] => ["problem", problem]),
+  ];
+  return `<section>
+<h2>${escape(target.name)}</h2>
+<div class="counts">${
+    counts.map(([status, n, word]) => `<span class="${status}"><b>${n}</b> ${word}</span>`).join("")
+  }<span class="note">in ${(report.duration_ms / 1000).toFixed(1)} s</span></div>
+<dl class="facts">${
+    facts.map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`).join("")
+  }</dl>
+</section>`;
+}
+
+function matrix(ids: readonly string[], reports: readonly Report[]): string {
+  const rows: string[] = [];
+  let group = "";
+  for (const id of ids) {
+    const found = reports.map(({ cases }) => cases.find((one) => one.id === id));
+    const first = found.find((one) => one !== undefined);
+    if (!first) continue;
+    if (first.group !== group) {
+      group = first.group;
+      const span = reports.length + 3;
+      rows.push(
+        `<tr class="group" data-name="${escape(group)}"><th colspan="${span}">${
+          escape(group)
+        }</th></tr>`,
+      );
+    }
+    const bad = found.some((one) => one && isBad(one)) ? 1 : 0;
+    const cells = found.map((one, index) =>
+      one
+        ? `<td class="status ${one.status}" title="${escape(one.reason)}">${link(one, index)}</td>`
+        : '<td class="note">not in this run</td>'
+    );
+    rows.push(
+      `<tr data-case="${escape(id)}" data-group="${escape(group)}" data-bad="${bad}">` +
+        `<td><code>${escape(id)}</code></td><td>${first.level}</td>${cells.join("")}` +
+        `<td>${escape(first.requirement)}</td></tr>`,
+    );
+  }
+  return rows.join("\n");
+}
+
+function link(one: ReportCase, index: number): string {
+  const text = `${one.status}${one.known_failure ? " (known)" : ""}`;
+  return isBad(one) ? `<a href="#${anchor(one, index)}">${text}</a>` : text;
+}
+
+function findings(reports: readonly Report[]): string {
+  return reports.flatMap((report, index) =>
+    report.cases.filter(isBad).map((one) => finding(one, report, index))
+  ).join("\n");
+}
+
+function finding(one: ReportCase, report: Report, index: number): string {
+  const checks = one.checks.filter(({ ok }) => !ok).map(({ name, expected, observed }) =>
+    `<tr><td>${escape(name)}</td><td><code>${show(expected)}</code></td>` +
+    `<td><code>${show(observed)}</code></td></tr>`
+  );
+  const trace = (one.trace ?? []).map(({ t, witness, text }) =>
+    `<span class="t">${t.toFixed(2)} ms</span><span class="${witness}">${witness}</span>` +
+    `<span>${escape(text)}</span>`
+  );
+  const commands = [one.reproduce, one.curl].filter((line) => line !== undefined);
+  return `<details class="finding" id="${anchor(one, index)}" open data-case="${
+    escape(one.id)
+  }" data-bad="1">
+<summary><span class="${one.status}">${one.status}</span> <code>${
+    escape(one.id)
+  }</code> (${one.level}) on ${escape(report.target.name)}</summary>
+<div>
+<p>${escape(one.requirement)}<br><span class="note">Source: ${escape(one.source)}. Heard: ${
+    escape(one.witnesses.join(", "))
+  }.</span></p>
+${
+    checks.length > 0
+      ? `<table><thead><tr><th>check</th><th>expected</th><th>observed</th></tr></thead><tbody>${
+        checks.join("")
+      }</tbody></table>`
+      : `<p>${escape(one.reason)}</p>`
+  }
+${one.known_issue ? `<p>Known issue: ${escape(one.known_issue)}</p>` : ""}
+${one.known_failure ? `<p>Known failure: ${escape(one.known_failure)}</p>` : ""}
+${trace.length > 0 ? `<div class="trace">${trace.join("")}</div>` : ""}
+${commands.length > 0 ? `<pre>${escape(commands.join("\n"))}</pre>` : ""}
+</div>
+</details>`;
+}
+
+function streams(reports: readonly Report[]): string {
+  return reports.flatMap((report, index) =>
+    report.cases.filter(({ timeline }) => timeline && timeline.received.length > 1).map((one) =>
+      `<details class="finding" data-case="${escape(one.id)}" data-bad="${isBad(one) ? 1 : 0}"${
+        index === 0 && one.id === "sse.cadence" ? " open" : ""
+      }>
+<summary><code>${escape(one.id)}</code> over ${one.timeline?.protocol} on ${
+        escape(report.target.name)
+      }</summary>
+<div>${one.timeline ? drawTimeline(one.timeline) : ""}</div>
+</details>`
+    )
+  ).join("\n");
+}
+
+function isBad(one: ReportCase): boolean {
+  return one.status === "fail" || one.status === "warn" ||
+    (one.status === "not-measured" && one.checks.length > 0);
+}
+
+function anchor(one: ReportCase, index: number): string {
+  return `${one.id.replace(/[^a-z0-9]+/g, "-")}-${index}`;
+}
+
+function show(value: unknown): string {
+  return escape(JSON.stringify(value) ?? "null");
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
+}

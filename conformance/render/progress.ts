@@ -1,0 +1,18 @@
+import type { Progress } from "../runner.ts";
+import { caseLine } from "./terminal.ts";
+
+/** Returns the line that a terminal shows for a step of a run; `undefined`: nothing to show. */
+export function progressLine(
+  event: Progress,
+  options: { colour?: boolean } = {},
+): string | undefined {
+  if (event.kind === "start") {
+    const { name, url, control } = event.target;
+    return `${event.cases} cases against ${name} at ${url}, control ${control}`;
+  }
+  if (event.kind === "case") {
+    const count = `${event.done}/${event.total}`.padStart(7);
+    return `${count} ${caseLine(event.result, options)}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,227 @@
+import { deadlineSignal, messageOf, now, UnavailableError } from "../service/mod.ts";
+import { judgeAgreement, type Story, witnessesOf } from "./agreement.ts";
+import { type Case, groupOf } from "./case.ts";
+import { requestIdOf } from "./client/transcript.ts";
+import { CaseContext, type CaseRun } from "./context.ts";
+import { curlOf } from "./curl.ts";
+import type { ReportCase } from "./report.ts";
+import type { Axis } from "./schedule.ts";
+import type { EnvoyRecord, Target } from "./target.ts";
+import { type Timeline, timelineOf, type TraceLine, traceOf } from "./trace.ts";
+import { Awaited, type Check, NotJudged, type Status, Verdict } from "./verdict.ts";
+
+/** How long a case may take when it says nothing else, milliseconds before the time scale. */
+const CASE_MS = 15_000;
+
+/** How long the access log may lag behind (it is flushed every 50 ms by the bundled launch). */
+const LOG_LAG_MS = 3_000;
+
+/** What one run of a case needs to know. */
+export interface AxisOptions extends Axis {
+  target: Target;
+  timeScale: number;
+  seed: number;
+  runId: string;
+  signal: AbortSignal;
+}
+
+/** How one run of a case over one HTTP version ended. */
+export interface AxisResult {
+  protocol: Axis["protocol"];
+  status: Status;
+  reason: string;
+  duration: number;
+  nonce: string;
+  checks: Check[];
+  witnesses: string[];
+  trace: TraceLine[];
+  timeline?: Timeline;
+  curl?: string;
+}
+
+/** Runs a case once, over one HTTP version, and hears all witnesses. Never rejects. */
+export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResult> {
+  const { target, protocol, timeScale } = options;
+  const nonce = nonceFor(one, options);
+  const verdict = new Verdict();
+  const over = new AbortController();
+  const budget = (one.deadlineMs ?? CASE_MS) * timeScale;
+  const run: CaseRun = {
+    target,
+    protocol,
+    timeScale,
+    signal: AbortSignal.any([deadlineSignal(budget, options.signal), over.signal]),
+    verdict,
+    random: seeded(`${options.seed}/${one.id}/${protocol}/${options.round}`),
+    exchanges: [],
+    nonces: [],
+    connections: [],
+    excused: new Map(),
+    onSettled: options.onSettled,
+  };
+  const began = now();
+  let status: Status | undefined;
+  let reason = "";
+  try {
+    await untilAborted(one.run(new CaseContext(run, nonce)), run.signal);
+  } catch (error) {
+    if (error instanceof NotJudged) ({ status, message: reason } = error);
+    else if (error instanceof Awaited) {
+      verdict.that("awaited", false, error.expected, error.observed);
+    } else if (error instanceof UnavailableError) {
+      verdict.that("reachable", false, "the target answers", error.message);
+    } else if (options.signal.aborted) [status, reason] = ["not-measured", "Interrupted"];
+    else if (run.signal.aborted) {
+      const states = run.exchanges.map((exchange) => exchange.describe()).join("; ");
+      verdict.that("in time", false, `the case ends within ${budget} ms`, states || "no response");
+    } else {
+      const stack = error instanceof Error ? error.stack ?? "" : "";
+      [status, reason] = [
+        "not-measured",
+        `Harness fault: ${messageOf(error)} ${stack.split("\n")[1]?.trim() ?? ""}`,
+      ];
+    }
+  }
+  for (const connection of run.connections) connection.close();
+  const story = await hear(run);
+  if (!status) judgeAgreement(story, verdict, run.excused);
+  over.abort();
+  forget(run);
+
+  const failed = verdict.failed();
+  if (!status) {
+    if (verdict.checks.length === 0) {
+      [status, reason] = ["not-measured", "Harness fault: no check made"];
+    } else if (failed.length === 0) status = "pass";
+    else status = one.level === "must" ? "fail" : "warn";
+  }
+  const timeline = timelineOf(story);
+  const curl = curlOf(run.exchanges[0]?.transcript, target);
+  return {
+    protocol,
+    status,
+    reason: reason || failed.map(({ name }) => name).join(", "),
+    duration: now() - began,
+    nonce,
+    checks: verdict.checks,
+    witnesses: witnessesOf(story),
+    trace: traceOf(story),
+    ...(timeline && { timeline }),
+    ...(curl && { curl }),
+  };
+}
+
+/** Statuses from worst to best: a case is as good as its worst run. */
+const WORST: readonly Status[] = ["fail", "warn", "not-measured", "unsupported", "skip", "pass"];
+
+/** Makes one entry of the report out of all runs of a case, or out of the reason not to run it. */
+export function assemble(
+  one: Case,
+  outcome: AxisResult[] | Pick<ReportCase, "status" | "reason">,
+  options: { command: string; seed: number; envoyVersion: string | undefined },
+): ReportCase {
+  const { id, level, source, requirement, control } = one;
+  const base = { id, level, source, requirement, group: groupOf(id), control };
+  if (!Array.isArray(outcome)) {
+    return { ...base, ...outcome, duration_ms: 0, checks: [], witnesses: [], axes: [] };
+  }
+  const status = WORST.find((wanted) => outcome.some((run) => run.status === wanted)) ?? "pass";
+  const worst = outcome.find((run) => run.status === status);
+  const bad = outcome.filter((run) => run.status === status).length;
+  const share = bad < outcome.length && status !== "pass"
+    ? ` (${bad} of ${outcome.length} runs)`
+    : "";
+  const timed = outcome.find(({ timeline }) => timeline);
+  const issue = one.knownIssues?.find(({ envoy }) => options.envoyVersion?.startsWith(envoy));
+  const unhappy = status === "fail" || status === "warn" || status === "not-measured";
+  return {
+    ...base,
+    status,
+    reason: `${worst?.reason ?? ""}${share}`,
+    duration_ms: Math.round(outcome.reduce((sum, { duration }) => sum + duration, 0)),
+    checks: outcome.flatMap((run) =>
+      run.checks.map((check) => ({
+        ...check,
+        name: outcome.length > 1 ? `${run.protocol}: ${check.name}` : check.name,
+      }))
+    ),
+    witnesses: [...new Set(outcome.flatMap(({ witnesses }) => witnesses))],
+    axes: outcome.map(({ protocol, status, duration, nonce }) => ({
+      protocol,
+      status,
+      duration_ms: Math.round(duration),
+      nonce,
+    })),
+    ...(unhappy && worst && { trace: worst.trace }),
+    ...(timed?.timeline && { timeline: { protocol: timed.protocol, ...timed.timeline } }),
+    ...(unhappy && { reproduce: `${options.command} --case ${id} --seed ${options.seed}` }),
+    ...(unhappy && worst?.curl && { curl: worst.curl }),
+    ...(issue && { known_issue: `Envoy ${issue.envoy}: ${issue.note}` }),
+  };
+}
+
+/** Collects what every witness has about this run's nonces. */
+async function hear(run: CaseRun): Promise<Story> {
+  const { target, nonces } = run;
+  const mine = new Set(nonces);
+  const client = run.exchanges.map(({ transcript }) => transcript);
+  const story: Story = { client };
+  const ofMine = <T extends { nonce?: string | undefined }>(entries: readonly T[]) =>
+    entries.filter(({ nonce }) => nonce !== undefined && mine.has(nonce));
+  if (target.envoy?.accessLog && !run.excused.has("agree.log-line")) {
+    const log = target.envoy.accessLog;
+    const ids = [...new Set(client.flatMap((transcript) => requestIdOf(transcript) ?? []))];
+    const wait = { deadlineMs: LOG_LAG_MS * run.timeScale };
+    await Promise.allSettled(
+      ids.map((id) => log.waitFor(({ requestId }) => requestId === id, wait)),
+    );
+    const wanted = new Set(ids);
+    const lines: EnvoyRecord[] = log.entries().filter(({ requestId }) => wanted.has(requestId));
+    story.envoy = lines;
+  }
+  if (target.policy) story.policy = ofMine(target.policy.journal.entries());
+  if (target.upstream) story.upstream = ofMine(target.upstream.journal.entries());
+  return story;
+}
+
+/** Frees what the case set up: scripts, and whoever still stands at a barrier. */
+function forget(run: CaseRun): void {
+  for (const nonce of run.nonces) {
+    for (const room of [run.target.policy, run.target.upstream]) {
+      room?.scripts.delete(nonce);
+      room?.barriers.forget(`${nonce}/`);
+    }
+  }
+}
+
+/** A nonce that says in a journal whose it is: 8 to 64 characters of a-z, 0-9 and "-". */
+function nonceFor(one: Case, { runId, protocol, round }: AxisOptions): string {
+  const name = one.id.replace(/[^a-z0-9]+/g, "-").slice(0, 36);
+  return `${runId}-${name}-${protocol}-${round}`;
+}
+
+/** Returns a small, fast, seeded generator (mulberry32) of numbers in [0, 1). */
+function seeded(text: string): () => number {
+  let state = 2166136261;
+  for (const char of text) state = Math.imul(state ^ (char.codePointAt(0) ?? 0), 16777619);
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  promise.catch(() => {});
+  aborted.catch(() => {});
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,206 @@
+import { messageOf, now, UnavailableError } from "../service/mod.ts";
+import { type Case } from "./case.ts";
+import { CASES } from "./cases/mod.ts";
+import { platform, secretsOf } from "./facts.ts";
+import { type KnownFailure, matchKnownFailures } from "./known_failures.ts";
+import {
+  CATALOGUE_REVISION,
+  redact,
+  type Report,
+  REPORT_SCHEMA,
+  type ReportCase,
+  summarize,
+} from "./report.ts";
+import { assemble, type AxisResult, runAxis } from "./run_case.ts";
+import { type Job, schedule } from "./schedule.ts";
+import { selectCases, type Selection, verdictBeforeRun } from "./select.ts";
+import type { Target } from "./target.ts";
+
+/** What happens during a run, for a terminal. */
+export type Progress =
+  | { kind: "start"; target: Target; cases: number }
+  | { kind: "case"; result: ReportCase; done: number; total: number }
+  | { kind: "end"; report: Report };
+
+/** How to run the suite. */
+export interface RunOptions extends Selection {
+  /** Default: the whole catalogue. */
+  cases?: readonly Case[];
+  /** Cases side by side; default 8. Cases that only wait do not count. */
+  jobs?: number;
+  /** Default: a random one, shown in the report. */
+  seed?: number;
+  /** Stretches every deadline; default 1. */
+  timeScale?: number;
+  /** Runs every case so many times; one failure fails it. Default 1. */
+  repeat?: number;
+  knownFailures?: readonly KnownFailure[];
+  signal?: AbortSignal;
+  onProgress?: (event: Progress) => void;
+  /** Version of the tool, for the report. */
+  version?: string;
+  /** Command line that repeats the run; default `llmgate check`. */
+  command?: string;
+}
+
+const DEFAULT_JOBS = 8;
+
+/**
+ * Runs the selected cases against a target and returns the report. Resolves when all are judged;
+ * after `signal` has aborted, what was not finished is `not-measured`. Opt-in groups run last, each
+ * on the variant of the target that has their feature.
+ *
+ * @throws {UsageError} when the selection matches nothing
+ */
+export async function runSuite(target: Target, options: RunOptions = {}): Promise<Report> {
+  const suite = new Suite(target, options);
+  return await suite.run();
+}
+
+class Suite {
+  readonly #target: Target;
+  readonly #options: RunOptions;
+  readonly #selected: Case[];
+  readonly #results = new Map<string, ReportCase>();
+  readonly #signal: AbortSignal;
+  readonly #seed: number;
+  /** Keeps the nonces of two runs against one long-lived stack apart. */
+  readonly #runId = Math.floor(Math.random() * 36 ** 5).toString(36).padStart(5, "0");
+
+  constructor(target: Target, options: RunOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.#selected = selectCases(options.cases ?? CASES, options);
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
+  }
+
+  async run(): Promise<Report> {
+    const startedAt = new Date().toISOString();
+    const began = now();
+    this.#options.onProgress?.({
+      kind: "start",
+      target: this.#target,
+      cases: this.#selected.length,
+    });
+    const { own, variants } = this.#split();
+    const { active, waiting } = this.#start(own, this.#target);
+    await active;
+    for (const [feature, cases] of variants) await this.#runVariant(feature, cases);
+    await waiting;
+    const report = this.#report(startedAt, now() - began);
+    this.#options.onProgress?.({ kind: "end", report });
+    return report;
+  }
+
+  /** Sorts out the cases whose feature only a variant of the target has. */
+  #split(): { own: Case[]; variants: Map<string, Case[]> } {
+    const own: Case[] = [];
+    const variants = new Map<string, Case[]>();
+    for (const one of this.#selected) {
+      const { feature } = one;
+      const elsewhere = feature !== undefined && !this.#target.features.includes(feature) &&
+        this.#target.variants?.[feature] !== undefined;
+      if (elsewhere) variants.set(feature, [...(variants.get(feature) ?? []), one]);
+      else own.push(one);
+    }
+    return { own, variants };
+  }
+
+  async #runVariant(feature: string, cases: readonly Case[]): Promise<void> {
+    const start = this.#target.variants?.[feature];
+    if (!start) return;
+    let variant: Target & AsyncDisposable;
+    try {
+      variant = await start();
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      const reason = `Cannot start the variant "${feature}": ${messageOf(error)}`;
+      for (const one of cases) this.#finish(one, { status: "not-measured", reason });
+      return;
+    }
+    await using _ = variant;
+    const { active, waiting } = this.#start(cases, variant);
+    await Promise.all([active, waiting]);
+  }
+
+  #start(cases: readonly Case[], target: Target) {
+    const jobs: Job[] = [];
+    for (const one of cases) {
+      const before = verdictBeforeRun(one, target, this.#options);
+      if (before) this.#finish(one, before);
+      else {
+        const protocols = (one.axes ?? ["h1"]).filter((axis) => target.protocols.includes(axis));
+        jobs.push({ one, protocols });
+      }
+    }
+    return schedule(jobs, {
+      jobs: this.#options.jobs ?? DEFAULT_JOBS,
+      repeat: this.#options.repeat ?? 1,
+      runAxis: (one, axis) =>
+        runAxis(one, {
+          target,
+          ...axis,
+          timeScale: this.#options.timeScale ?? 1,
+          seed: this.#seed,
+          runId: this.#runId,
+          signal: this.#signal,
+        }),
+      finish: (one, results) => this.#finish(one, results),
+    });
+  }
+
+  #finish(one: Case, outcome: AxisResult[] | Pick<ReportCase, "status" | "reason">): void {
+    const result = redact(
+      assemble(one, outcome, {
+        command: this.#command(),
+        seed: this.#seed,
+        envoyVersion: this.#target.envoy?.version,
+      }),
+      secretsOf(this.#target),
+    );
+    this.#results.set(one.id, result);
+    const done = this.#results.size;
+    this.#options.onProgress?.({ kind: "case", result, done, total: this.#selected.length });
+  }
+
+  #command(): string {
+    return this.#options.command ?? "llmgate check";
+  }
+
+  #report(startedAt: string, duration: number): Report {
+    const target = this.#target;
+    const judged = this.#selected.flatMap(({ id }) => this.#results.get(id) ?? []);
+    const known = matchKnownFailures(judged, this.#options.knownFailures ?? []);
+    const faults = judged.filter(({ reason }) => reason.startsWith("Harness fault"));
+    const report: Report = {
+      schema: REPORT_SCHEMA,
+      tool: { name: "llmgate", version: this.#options.version ?? "0.0.0" },
+      catalogue: CATALOGUE_REVISION,
+      started_at: startedAt,
+      duration_ms: Math.round(duration),
+      target: {
+        name: target.name,
+        url: target.url,
+        control: target.control,
+        protocols: [...target.protocols],
+        features: [...target.features],
+        ...(target.envoy && { envoy_version: target.envoy.version }),
+        facts: { ...target.facts },
+      },
+      platform: platform(),
+      run: {
+        seed: this.#seed,
+        time_scale: this.#options.timeScale ?? 1,
+        repeat: this.#options.repeat ?? 1,
+        jobs: this.#options.jobs ?? DEFAULT_JOBS,
+      },
+      reproduce: `${this.#command()} --seed ${this.#seed}`,
+      summary: summarize(known.cases),
+      problems: [...known.problems, ...faults.map(({ id, reason }) => `${id}: ${reason}`)],
+      harness_faults: faults.length,
+      cases: known.cases,
+    };
+    return redact(report, secretsOf(target));
+  }
+}

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { UsageError } from "../service/mod.ts";
+import type { Case } from "./case.ts";
+import { CASES } from "./cases/mod.ts";
+import { exitCode, parseReport, type Report, reportJsonSchema } from "./report.ts";
+import { diffReports } from "./diff.ts";
+import { parseKnownFailures } from "./known_failures.ts";
+import { REPORT_FORMATS } from "./render/formats.ts";
+import { renderTerminal } from "./render/terminal.ts";
+import { renderAnnotations } from "./render/annotations.ts";
+import { runSuite } from "./runner.ts";
+import { fakeTarget } from "./testing.ts";
+import { Awaited } from "./verdict.ts";
+
+function made(id: string, run: Case["run"], change: Partial<Case> = {}): Case {
+  return { id, level: "must", control: "none", requirement: "r", source: "s", run, ...change };
+}
+
+const PASS = made("t.pass", (t) => Promise.resolve(void t.equal("one", 1, 1)));
+const FAIL = made("t.fail", (t) => Promise.resolve(void t.equal("one & only", 1, "<2>")));
+const WARN = made("t.warn", (t) => Promise.resolve(void t.equal("one", 1, 2)), { level: "should" });
+
+function run(
+  cases: Case[],
+  options: Partial<Parameters<typeof runSuite>[1]> = {},
+): Promise<Report> {
+  return runSuite(fakeTarget().target, { cases, seed: 7, ...options });
+}
+
+function statuses(report: Report): Record<string, string> {
+  return Object.fromEntries(report.cases.map(({ id, status }) => [id, status]));
+}
+
+Deno.test("CASES have unique ids, a requirement and a source", () => {
+  assert.equal(new Set(CASES.map(({ id }) => id)).size, CASES.length);
+  for (const { id, requirement, source } of CASES) {
+    assert.match(id, /^[a-z]+\.[a-z0-9-]+$/);
+    assert.ok(requirement.length > 10 && source.length > 3, id);
+  }
+});
+
+Deno.test("runSuite() judges by level, and exitCode() by what failed", async () => {
+  const report = await run([PASS, FAIL, WARN]);
+  assert.deepEqual(statuses(report), { "t.pass": "pass", "t.fail": "fail", "t.warn": "warn" });
+  assert.equal(exitCode(report), 1);
+  assert.equal(exitCode(await run([PASS, WARN])), 0);
+  assert.equal(exitCode(await run([PASS, WARN]), { strict: true }), 1);
+});
+
+Deno.test("runSuite() never passes what it cannot measure", async () => {
+  const report = await runSuite(fakeTarget({ control: "none" }).target, {
+    cases: [
+      { ...PASS, id: "t.control", control: "upstream" },
+      { ...PASS, id: "t.feature", feature: "jwt" },
+      { ...PASS, id: "t.admin", admin: true },
+      { ...PASS, id: "t.slow", slow: true },
+      { ...PASS, id: "t.axis", axes: ["h2c"] },
+      made("t.empty", () => Promise.resolve()),
+    ],
+  });
+  assert.deepEqual(statuses(report), {
+    "t.control": "not-measured",
+    "t.feature": "unsupported",
+    "t.admin": "not-measured",
+    "t.slow": "skip",
+    "t.axis": "unsupported",
+    "t.empty": "not-measured",
+  });
+  assert.equal(report.summary.passed, 0);
+  assert.equal(exitCode(report), 4, "a case without a check is a fault of the harness");
+  const none = { ...report, harness_faults: 0 };
+  assert.equal(exitCode(none), 2, "no MUST case could be measured");
+});
+
+Deno.test("runSuite() takes a wait in vain for a finding, a bug of the suite for its own", async () => {
+  const report = await run([
+    made("t.awaited", () => Promise.reject(new Awaited("event 2", "not within 5 ms"))),
+    made("t.bug", () => Promise.reject(new TypeError("x is not a function"))),
+  ]);
+  assert.deepEqual(statuses(report), { "t.awaited": "fail", "t.bug": "not-measured" });
+  assert.equal(report.harness_faults, 1);
+});
+
+Deno.test("runSuite() fails a case that does not end in its time", async () => {
+  const report = await run([
+    made("t.hangs", () => new Promise(() => {}), { deadlineMs: 20 }),
+  ]);
+  assert.equal(report.cases[0]?.checks[0]?.name, "in time");
+  assert.equal(report.cases[0]?.status, "fail");
+});
+
+Deno.test("runSuite() leaves what is not finished unmeasured when it is interrupted", async () => {
+  const control = new AbortController();
+  const report = await run([made("t.hangs", () => {
+    control.abort();
+    return new Promise(() => {});
+  })], { signal: control.signal });
+  assert.deepEqual(statuses(report), { "t.hangs": "not-measured" });
+});
+
+Deno.test("runSuite() runs exclusive cases alone, once waiting ones are settled", async () => {
+  const order: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const report = await run([
+    made("t.alone", (t) => {
+      order.push("alone");
+      gate.resolve();
+      t.equal("one", 1, 1);
+      return Promise.resolve();
+    }, { exclusive: true }),
+    made("t.waits", async (t) => {
+      order.push("waiting");
+      t.settled();
+      await gate.promise;
+      t.equal("one", 1, 1);
+    }, { waits: true }),
+    made("t.plain", (t) => {
+      order.push("plain");
+      t.equal("one", 1, 1);
+      return Promise.resolve();
+    }),
+  ]);
+  assert.deepEqual(order, ["waiting", "plain", "alone"]);
+  assert.equal(report.summary.passed, 3);
+});
+
+Deno.test("runSuite() fails a case when one of its repetitions fails, and says how many", async () => {
+  let runs = 0;
+  const report = await run([
+    made("t.flaky", (t) => Promise.resolve(void t.equal("one", 1, runs++ === 1 ? 2 : 1))),
+  ], { repeat: 3 });
+  assert.equal(report.cases[0]?.status, "fail");
+  assert.match(report.cases[0]?.reason ?? "", /1 of 3 runs/);
+});
+
+Deno.test("runSuite() gives a case the same random numbers for the same seed", async () => {
+  const seen: number[] = [];
+  const one = made("t.random", (t) => {
+    seen.push(t.random());
+    t.equal("one", 1, 1);
+    return Promise.resolve();
+  });
+  await run([one]);
+  await run([one]);
+  await run([one], { seed: 8 });
+  assert.equal(seen[0], seen[1]);
+  assert.notEqual(seen[0], seen[2]);
+});
+
+Deno.test("runSuite() refuses a glob that matches nothing, and names what is near", async () => {
+  await assert.rejects(run([PASS], { case: ["t.pas"] }), (error) => {
+    assert.ok(error instanceof UsageError);
+    assert.match(error.message, /did you mean "t\.pass"/);
+    return true;
+  });
+});
+
+Deno.test("known failures excuse a failure, and are stale when the case passes or is gone", async () => {
+  const knownFailures = parseKnownFailures("# list\nt.fail  # bug 17\n");
+  assert.equal(exitCode(await run([PASS, FAIL], { knownFailures })), 0);
+  const stale = await run([PASS], {
+    knownFailures: parseKnownFailures("t.pass # old\nt.x # typo"),
+  });
+  assert.equal(stale.problems.length, 2);
+  assert.equal(exitCode(stale), 1);
+  assert.throws(() => parseKnownFailures("t.fail"), /line 1/);
+});
+
+Deno.test("a case hears its witnesses on a real connection, and no credential is in the report", async () => {
+  const server = http.createServer((_request, response) => {
+    response.setHeader("x-request-id", "id-1");
+    response.end('{"echo":"sesame-opens"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const { target } = fakeTarget({ url: `http://127.0.0.1:${port}` });
+    const report = await runSuite(target, {
+      cases: [made("t.asks", async (t) => {
+        const { head, chunks } = await t.ask();
+        t.equal("status", 500, head?.status);
+        t.equal("body", "", new TextDecoder().decode(chunks[0]?.bytes));
+      })],
+    });
+    const [one] = report.cases;
+    assert.deepEqual(one?.witnesses, ["client", "policy", "upstream"]);
+    // The server answered although the upstream journal is empty: the witnesses disagree.
+    assert.ok(one?.checks.some(({ name, ok }) => name === "agree.answer-has-a-source" && !ok));
+    assert.ok(one?.trace?.some(({ witness }) => witness === "client"));
+    assert.ok(one?.curl?.includes("$ALLOW"));
+    assert.ok(!JSON.stringify(report).includes("sesame-opens"));
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+Deno.test("every format renders a run; JSON reads back, XML and HTML are well-formed", async () => {
+  const report = await run([PASS, FAIL, WARN, { ...PASS, id: "t.none", feature: "x" }]);
+  for (const [ending, render] of Object.entries(REPORT_FORMATS)) {
+    const text = render([report]);
+    assert.ok(text.includes("t.fail"), ending);
+    assert.ok(!text.includes("undefined"), `${ending} holds "undefined"`);
+    assert.equal(text, render([report]), `${ending} is not deterministic`);
+  }
+  assert.deepEqual(parseReport(REPORT_FORMATS[".json"]?.([report]) ?? ""), report);
+  const xml = REPORT_FORMATS[".xml"]?.([report]) ?? "";
+  assert.match(xml, /tests="4" failures="1" errors="0" skipped="1"/);
+  assert.match(xml, /one &amp; only: expected 1, got &quot;&lt;2&gt;&quot;/);
+  const tap = REPORT_FORMATS[".tap"]?.([report]) ?? "";
+  assert.match(tap, /^TAP version 14\n1\.\.4\nok 1 - t\.pass\nnot ok 2 - t\.fail\n {2}---\n/);
+  assert.match(tap, /ok 4 - t\.none # SKIP unsupported/);
+  const html = REPORT_FORMATS[".html"]?.([report, report]) ?? "";
+  assert.ok(!/https?:\/\/(?!127\.0\.0\.1)/.test(html), "the page loads nothing");
+  assert.ok(html.includes("&lt;2&gt;") && !html.includes("<2>"));
+  assert.match(renderTerminal(report), /4 cases: 1 passed, 1 failed, 1 warned/);
+  assert.deepEqual(renderAnnotations(report).map((line) => line.split(" ")[0]), [
+    "::error",
+    "::warning",
+  ]);
+});
+
+Deno.test("diffReports() tells what got worse", async () => {
+  const before = await run([PASS, { ...FAIL, id: "t.other" }]);
+  const after = await run([{ ...FAIL, id: "t.pass" }, { ...PASS, id: "t.other" }]);
+  assert.deepEqual(
+    diffReports(before, after).map(({ id, before, after, worse }) => [id, before, after, worse]),
+    [["t.pass", "pass", "fail", true], ["t.other", "fail", "pass", false]],
+  );
+});
+
+Deno.test("the published JSON Schema is the one of this version", async () => {
+  const file = new URL("./report.schema.json", import.meta.url);
+  assert.deepEqual(JSON.parse(await Deno.readTextFile(file)), reportJsonSchema());
+});
+
+Deno.test("parseReport() names the field that is wrong", () => {
+  assert.throws(() => parseReport('{"schema":"llmgate.report/v2"}'), /field "schema"/);
+});

@@ -1,0 +1,281 @@
+/**
+ * What the suite needs of the thing it judges. The gateway room implements these for the bundled
+ * stack; anyone else's gateway is described with the same words.
+ */
+
+/** A header list as it goes over the wire: order, case and duplicates kept. */
+export type HeaderList = [name: string, value: string][];
+
+/** How much of the surroundings of the gateway the harness owns. */
+export type Control = "none" | "upstream" | "policy" | "both";
+
+/** The HTTP versions that a case can be run over. */
+export type Protocol = "h1" | "h2c";
+
+/** Options of everything that waits. */
+export interface WaitOptions {
+  signal?: AbortSignal;
+  /** Milliseconds. */
+  deadlineMs?: number;
+}
+
+/** Someone who saw the traffic and can be asked, now or when something has happened. */
+export interface Witness<T> {
+  entries(): readonly T[];
+  waitFor(predicate: (entry: T) => boolean, options?: WaitOptions): Promise<T>;
+  clear?(predicate?: (entry: T) => boolean): void;
+}
+
+/** Named lock-step barriers; names are `<nonce>/<name>`. */
+export interface BarrierControl {
+  release(name: string): void;
+  arrival(
+    name: string,
+    options?: { count?: number; deadlineMs?: number; signal?: AbortSignal },
+  ): Promise<void>;
+  blocked(name: string): number;
+  forget(prefix: string): void;
+}
+
+/** A header mutation; `unset` sends neither `append` nor `append_action`. */
+export interface HeaderMutation {
+  name: string;
+  value: string;
+  action?: "append_or_add" | "add_if_absent" | "overwrite_or_add" | "overwrite_if_exists" | "unset";
+}
+
+/** What the policy answers to one Check: mirrors the policy room's script format. */
+// deno-lint-ignore no-explicit-any -- plain JSON whose schema belongs to the policy room
+export type PolicyAnswer = Record<string, any>;
+
+/** One step of an upstream script: mirrors the upstream room's script format. */
+export type UpstreamStep =
+  | { headers: { status?: number; headers?: Record<string, string | string[]> } }
+  | { write: string }
+  | { write_base64: string }
+  | { event: { data: string | object; event?: string; id?: string; retry?: number } }
+  | { comment: string }
+  | { flush: true }
+  | { sleep: number }
+  | { barrier: string }
+  | { trailers: Record<string, string> }
+  | { end: true }
+  | { abort: "fin" | "rst" | "bad_chunk" | "short_length" | "garbage" }
+  | { hang: true }
+  | { slow_read: number }
+  | { repeat: { times: number; steps: UpstreamStep[] } };
+
+/** What the policy engine saw of one Check call. Times are `now()` of service/, milliseconds. */
+export interface PolicyRecord {
+  nonce?: string | undefined;
+  requestId?: string | undefined;
+  receivedAt: number;
+  method: string;
+  path: string;
+  host: string;
+  protocol: string;
+  headers: Record<string, string>;
+  headerList?: readonly (readonly [string, string])[] | undefined;
+  bodyBytes: number;
+  contextExtensions: Record<string, string>;
+  source: string;
+  decision?: "allow" | "deny" | "error" | undefined;
+  rule?: string | undefined;
+  code?: string | undefined;
+  status?: number | undefined;
+  tenant?: string | undefined;
+  answeredAt?: number | undefined;
+  cancelledAt?: number | undefined;
+}
+
+/** What the upstream saw of one request, and what it did. Times as in {@linkcode PolicyRecord}. */
+export interface UpstreamRecord {
+  nonce?: string | undefined;
+  requestId?: string | undefined;
+  connection: number;
+  protocol: string;
+  attempt: number;
+  method: string;
+  target: string;
+  headers: [string, string][];
+  rawHead?: string | undefined;
+  bodyBytes: number;
+  bodySha256?: string | undefined;
+  bodyEnd?: number | undefined;
+  receivedAt: number;
+  firstBodyByteAt?: number | undefined;
+  status?: number | undefined;
+  bytesWritten: number;
+  events: number;
+  eventTimes: number[];
+  writeStallMs: number;
+  end?: string | undefined;
+  endedAt?: number | undefined;
+}
+
+/** One line of the gateway's access log, with Envoy's names for the parts. */
+export interface EnvoyRecord {
+  requestId: string;
+  status: number;
+  flags: string;
+  codeDetails: string;
+  bytesReceived: number;
+  bytesSent: number;
+  durationMs: number;
+  method: string;
+  path: string;
+  /** The whole line as logged. */
+  line: string;
+}
+
+/** The policy engine that the harness owns. */
+export interface PolicyControl {
+  readonly address: string;
+  readonly journal: Witness<PolicyRecord>;
+  readonly scripts: {
+    set(nonce: string, answers: PolicyAnswer[]): void;
+    delete(nonce: string): void;
+  };
+  readonly barriers: BarrierControl;
+  /** Takes the listener and its connections down. */
+  close(): Promise<void>;
+  /** Listens again on the same port. */
+  reopen(): Promise<void>;
+}
+
+/** The upstream that the harness owns. */
+export interface UpstreamControl {
+  readonly url: string;
+  readonly journal: Witness<UpstreamRecord>;
+  readonly scripts: {
+    set(nonce: string, script: { early?: boolean; steps: UpstreamStep[] }): void;
+    delete(nonce: string): void;
+  };
+  readonly barriers: BarrierControl;
+}
+
+/** What only the gateway itself can tell; read from Envoy, never from our own rooms. */
+export interface EnvoyEvidence {
+  readonly version: string;
+  readonly accessLog?: Witness<EnvoyRecord>;
+  /** Returns counters and gauges whose name matches the regular expression. */
+  stats(filter?: string): Promise<Record<string, number>>;
+  /** Returns the whole access log and Envoy's own log as text, for the secret canary. */
+  logs?(): Promise<string>;
+  /** Returns bytes allocated by Envoy (`server.memory_allocated`). */
+  memory?(): Promise<number>;
+}
+
+/** What a target promises; a case judges against the promise, not against our own defaults. */
+export interface Expectations {
+  /** Status of a denial made because the policy engine failed: Envoy's `status_on_error`. */
+  policyErrorStatus: number;
+  /** How long the gateway waits for the policy engine, milliseconds. */
+  policyTimeoutMs: number;
+  /** How long a request head may take, milliseconds; 0: not limited. */
+  requestHeadersTimeoutMs: number;
+  /** How long a connection to an upstream may take, milliseconds. */
+  connectTimeoutMs: number;
+  /** Paths under which requests go upstream. */
+  routes: string[];
+  /** Headers that the gateway may add to a request on its way upstream, lower case. */
+  requestHeadersAdded: string[];
+  /** Headers that the gateway may drop or change on the way upstream, lower case. */
+  requestHeadersChanged: string[];
+  /** Headers that the gateway may add to a response, lower case. */
+  responseHeadersAdded: string[];
+  /** Trusted names: only the policy may set them, a client's copy never passes. */
+  trustedHeaders: string[];
+  /** True when a client's own `x-request-id` is kept. */
+  requestIdKept: boolean;
+}
+
+/** What an external processor does in one phase. */
+export type ProcessorAction =
+  /** A ProcessingResponse as proto3 JSON, verbatim. */
+  | { response: Record<string, unknown> }
+  /** Ends its stream with OK. */
+  | { close: true }
+  /** Ends its stream with this gRPC status. */
+  | { grpc: number }
+  /** Never answers. */
+  | { hang: true };
+
+/** What an external processor does with one request, by phase; it lets the other phases pass. */
+export type ProcessorScript = Partial<
+  Record<
+    | "request_headers"
+    | "response_headers"
+    | "request_body"
+    | "response_body"
+    | "request_trailers"
+    | "response_trailers",
+    ProcessorAction
+  >
+>;
+
+/** The external processor that the harness owns, for the feature `ext_proc`. */
+export interface ProcessorControl {
+  readonly scripts: {
+    set(nonce: string, script: ProcessorScript): void;
+    delete(nonce: string): void;
+  };
+}
+
+/** How the tokens of the feature `jwt` are made. */
+export interface JwtFeature {
+  /** Private key as JSON Web Key (RFC 7517), ES256. */
+  readonly key: Readonly<Record<string, string>>;
+  readonly issuer: string;
+  readonly audience: string;
+  /** The header that carries the token. */
+  readonly header: string;
+}
+
+/** What the feature `rate_limit` limits: so many requests per value of a header. */
+export interface RateLimitFeature {
+  readonly header: string;
+  readonly burst: number;
+}
+
+/** How a client names itself to the target. */
+export interface Credentials {
+  /** Headers that the target's policy allows. */
+  allow: HeaderList;
+  /** Headers that the target's policy refuses; `undefined`: not known. */
+  deny?: HeaderList;
+}
+
+/** The gateway to be judged, and everything around it that the harness may ask or steer. */
+export interface Target {
+  readonly name: string;
+  /** Base URL of the ingress, `http://` or `https://`. */
+  readonly url: string;
+  readonly control: Control;
+  readonly protocols: readonly Protocol[];
+  /** What the target declares beyond the core: opens the opt-in groups. */
+  readonly features: readonly string[];
+  readonly credentials: Credentials;
+  readonly model: string;
+  readonly expect: Expectations;
+  readonly policy?: PolicyControl;
+  readonly upstream?: UpstreamControl;
+  readonly envoy?: EnvoyEvidence;
+  /** Returns the value of `x-harness-case` for a nonce; without it, scripts cannot be used. */
+  readonly sign?: (nonce: string) => string;
+  /** Where the upstream finds the nonce: a header, or the body where headers do not pass. */
+  readonly carry?: "header" | "body";
+  /** Free facts for the report's header: versions, hashes, addresses. */
+  readonly facts?: Readonly<Record<string, string>>;
+  /** PEM of the root that an `https://` target's certificate chains to; default: the system's. */
+  readonly ca?: string;
+  /** Set when the target is a policy engine alone: `host:port`, gRPC. */
+  readonly engine?: { readonly address: string };
+  /** Requests that may still be sent; cases beyond are skipped. Default: as many as are needed. */
+  readonly budget?: { left: number };
+  readonly processor?: ProcessorControl;
+  readonly jwt?: JwtFeature;
+  readonly rateLimit?: RateLimitFeature;
+  /** Starts a copy of the target with another configuration, for an opt-in group. */
+  readonly variants?: Readonly<Record<string, () => Promise<Target & AsyncDisposable>>>;
+}
