@@ -1,0 +1,74 @@
+import { Buffer } from "node:buffer";
+import type { ProcessorControl, ProcessorScript } from "../conformance/mod.ts";
+import { type BidiCall, GrpcError, messageCodec, startGrpcServer } from "../grpc/mod.ts";
+import { nonceOf } from "../service/mod.ts";
+
+/** An external processor that does what a case says, and otherwise lets everything pass. */
+export interface ScriptedProcessor extends ProcessorControl, AsyncDisposable {
+  readonly port: number;
+}
+
+const REQUEST = messageCodec("envoy.service.ext_proc.v3.ProcessingRequest");
+const RESPONSE = messageCodec("envoy.service.ext_proc.v3.ProcessingResponse");
+
+/** The phases of ProcessingRequest, each answered by the response of the same name. */
+const PHASES = [
+  "request_headers",
+  "response_headers",
+  "request_body",
+  "response_body",
+  "request_trailers",
+  "response_trailers",
+] as const;
+
+/** Starts the processor on a free port; `check/ext_proc.yaml` asks it. */
+export async function startScriptedProcessor(): Promise<ScriptedProcessor> {
+  const scripts = new Map<string, ProcessorScript>();
+  const server = await startGrpcServer({
+    services: [{
+      name: "envoy.service.ext_proc.v3.ExternalProcessor",
+      methods: { Process: { bidi: (call) => process(call, scripts) } },
+    }],
+  });
+  return {
+    port: Number(server.address.split(":").at(-1)),
+    scripts: {
+      set: (nonce, script) => void scripts.set(nonce, script),
+      delete: (nonce) => void scripts.delete(nonce),
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function process(
+  call: BidiCall,
+  scripts: ReadonlyMap<string, ProcessorScript>,
+): Promise<void> {
+  let script: ProcessorScript = {};
+  for await (const bytes of call.messages) {
+    const message = REQUEST.decode(bytes) as Record<string, unknown>;
+    const phase = PHASES.find((name) => name in message);
+    if (phase === undefined) continue;
+    if (phase === "request_headers") script = scripts.get(nonceIn(message[phase])) ?? {};
+    const action = script[phase];
+    if (action === undefined) await call.write(RESPONSE.encode({ [phase]: {} }));
+    else if ("response" in action) await call.write(RESPONSE.encode(action.response));
+    else if ("close" in action) return;
+    else if ("grpc" in action) throw new GrpcError(action.grpc, "planned");
+    else await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
+  }
+}
+
+/** The nonce of a request, from its headers; values are bytes in base64 in proto3 JSON. */
+function nonceIn(headers: unknown): string {
+  const list = (headers as { headers?: { headers?: Field[] } }).headers?.headers ?? [];
+  const field = list.find(({ key }) => key === "x-harness-case");
+  const value = field?.value || Buffer.from(field?.raw_value ?? "", "base64").toString();
+  return nonceOf(value) ?? "";
+}
+
+interface Field {
+  key?: string;
+  value?: string;
+  raw_value?: string;
+}

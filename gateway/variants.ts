@@ -1,0 +1,80 @@
+import type { Target } from "../conformance/mod.ts";
+import {
+  bundledConfig,
+  CHECK_CONFIGS,
+  CHECK_JWT,
+  CHECK_JWT_KEY,
+  checkTlsCertificate,
+  type EnvoyConfigFile,
+} from "../envoy/mod.ts";
+import { startScriptedProcessor } from "./scripted_processor.ts";
+import { FREE_PORTS, startGateway } from "./gateway.ts";
+import { ownTarget } from "./target.ts";
+
+/** Where the check-only gateways run. */
+export interface VariantOptions {
+  readonly envoyPath: string;
+  readonly runParents: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** Tokens in a bucket of `check/rate_limit.yaml`, and the header that picks the bucket. */
+const RATE_LIMIT = { header: "x-rate-key", burst: 3 };
+
+/** What a variant tells the suite beside the base profile's expectations. */
+const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
+  jwt: { jwt: { key: CHECK_JWT_KEY, ...CHECK_JWT } },
+  rate_limit: { rateLimit: RATE_LIMIT },
+  tls: { ca: checkTlsCertificate() },
+};
+
+/**
+ * Returns how to start a copy of the gateway on each check-only configuration, by the feature that
+ * it opens, so that the suite's opt-in groups are measured on a real Envoy too.
+ */
+export function checkVariants(options: VariantOptions): NonNullable<Target["variants"]> {
+  return Object.fromEntries(
+    Object.keys(CHECK_CONFIGS).map((feature) => [feature, () => startVariant(feature, options)]),
+  );
+}
+
+async function startVariant(
+  feature: string,
+  options: VariantOptions,
+): Promise<Target & AsyncDisposable> {
+  const scriptSecret = crypto.randomUUID();
+  await using stack = new AsyncDisposableStack();
+  const bundled = bundledConfig(CHECK_CONFIGS[feature] ?? feature);
+  const processor = feature === "ext_proc" ? stack.use(await startScriptedProcessor()) : undefined;
+  const gateway = await startGateway({
+    ...options,
+    ports: FREE_PORTS,
+    config: processor ? withProcessor(bundled, processor.port) : bundled,
+    scriptSecret,
+    graceMs: 0,
+    concurrency: 1,
+  });
+  const target = ownTarget(gateway, { scriptSecret, name: `check-only configuration ${feature}` });
+  const owned = stack.move();
+  return Object.assign(target, {
+    features: [feature],
+    ...EXTRAS[feature],
+    ...(processor && { processor }),
+    [Symbol.asyncDispose]: async () => {
+      target[Symbol.dispose]();
+      await gateway[Symbol.asyncDispose]();
+      await owned.disposeAsync();
+    },
+  });
+}
+
+/** The configuration with the processor's address: a cluster that the gateway's options do not name. */
+function withProcessor(file: EnvoyConfigFile, port: number): EnvoyConfigFile {
+  // deno-lint-ignore no-explicit-any -- a bundled file, edited at a known place
+  const bootstrap: any = structuredClone(file.bootstrap);
+  const { clusters } = bootstrap.static_resources;
+  const cluster = clusters.find(({ name }: { name: string }) => name === "ext_proc");
+  const { endpoint } = cluster.load_assignment.endpoints[0].lb_endpoints[0];
+  endpoint.address.socket_address.port_value = port;
+  return { ...file, bootstrap };
+}
