@@ -1,0 +1,431 @@
+import type { Config, Mutant } from "./mutant.ts";
+
+const EXTENSION = "type.googleapis.com/envoy.extensions";
+
+/** The places of the bundled configuration that mutants edit. */
+function hcm(config: Config): Config {
+  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+}
+function host(config: Config): Config {
+  return hcm(config).route_config.virtual_hosts[0];
+}
+function route(config: Config): Config {
+  return host(config).routes.find((one: Config) => one.name === "v1");
+}
+function authz(config: Config): Config {
+  return filter(config, "envoy.filters.http.ext_authz").typed_config;
+}
+function filter(config: Config, name: string): Config {
+  return hcm(config).http_filters.find((one: Config) => one.name === name);
+}
+/** Puts a filter right before the router. */
+function beforeRouter(config: Config, added: Config): void {
+  hcm(config).http_filters.splice(-1, 0, added);
+}
+function lua(code: string): Config {
+  return {
+    name: "envoy.filters.http.lua",
+    typed_config: {
+      "@type": `${EXTENSION}.filters.http.lua.v3.Lua`,
+      default_source_code: { inline_string: code },
+    },
+  };
+}
+function header(key: string, value: string, append_action = "APPEND_IF_EXISTS_OR_ADD"): Config {
+  return { header: { key, value }, append_action };
+}
+
+/** Envoy made wrong by its own configuration. */
+export const CONFIG_MUTANTS: readonly Mutant[] = [
+  {
+    id: "route-timeout",
+    defect: "the route has Envoy's default timeout of 15 s",
+    kills: ["sse.idle-20s", "sse.slow-ttft", "lim.stream-exempt"],
+    edit: (config) => route(config).route.timeout = "15s",
+  },
+  {
+    id: "stream-idle-timeout",
+    defect: "streams are cut after 12 s of silence",
+    kills: ["sse.idle-20s", "sse.slow-ttft"],
+    edit: (config) => route(config).route.idle_timeout = "12s",
+  },
+  {
+    id: "max-stream-duration",
+    defect: "streams may last 14 s at most",
+    kills: ["sse.idle-20s", "lim.stream-exempt"],
+    edit: (config) => route(config).route.max_stream_duration = { max_stream_duration: "14s" },
+  },
+  {
+    id: "fail-open",
+    defect: "requests pass when the policy engine does not answer",
+    kills: [
+      "fc.policy-down",
+      "fc.policy-timeout",
+      "fc.policy-grpc-error",
+      "fc.policy-rst",
+      "fc.policy-garbage",
+      "fc.recovers",
+      "fc.outage-under-load",
+    ],
+    edit: (config) => authz(config).failure_mode_allow = true,
+  },
+  {
+    id: "error-is-403",
+    defect: "a failed policy engine looks like a denial: 403",
+    kills: ["fc.policy-down", "fc.policy-grpc-error"],
+    edit: (config) => {
+      delete authz(config).status_on_error;
+      delete hcm(config).local_reply_config.mappers[0].status_code;
+    },
+  },
+  {
+    id: "no-authz",
+    defect: "there is no policy in the way",
+    kills: ["deny.no-credential", "deny.wrong-credential", "deny.default-403", "deny.every-route"],
+    edit: (config) =>
+      hcm(config).http_filters = hcm(config).http_filters.filter((one: Config) =>
+        one.name !== "envoy.filters.http.ext_authz"
+      ),
+  },
+  {
+    id: "authz-off-for-models",
+    defect: "one route is exempt from policy",
+    kills: ["deny.every-route"],
+    edit: (config) => {
+      const open = structuredClone(route(config));
+      open.name = "models";
+      open.match = { path: "/v1/models" };
+      open.typed_per_filter_config = {
+        "envoy.filters.http.ext_authz": {
+          "@type": `${EXTENSION}.filters.http.ext_authz.v3.ExtAuthzPerRoute`,
+          disabled: true,
+        },
+      };
+      host(config).routes.unshift(open);
+    },
+  },
+  {
+    id: "request-body-to-policy",
+    defect: "the policy engine gets the body, and the upload waits for it",
+    kills: ["contract.no-body-buffer", "contract.no-body-by-default"],
+    edit: (config) =>
+      authz(config).with_request_body = {
+        max_request_bytes: 16 << 20,
+        allow_partial_message: true,
+      },
+  },
+  {
+    id: "buffer-filter",
+    defect: "uploads are buffered whole before anything happens",
+    kills: ["contract.no-body-buffer", "deny.before-upload-end"],
+    edit: (config) =>
+      hcm(config).http_filters.unshift({
+        name: "envoy.filters.http.buffer",
+        typed_config: {
+          "@type": `${EXTENSION}.filters.http.buffer.v3.Buffer`,
+          max_request_bytes: 32 << 20,
+        },
+      }),
+  },
+  {
+    id: "response-buffer",
+    defect: "responses are held back until they are complete",
+    kills: ["sse.lockstep", "sse.first-byte", "sse.comments-keepalive"],
+    edit: (config) =>
+      beforeRouter(
+        config,
+        lua("function envoy_on_response(handle) handle:body() end"),
+      ),
+  },
+  {
+    id: "compressor",
+    defect: "event streams are compressed on the way",
+    kills: ["sse.no-compression"],
+    edit: (config) =>
+      beforeRouter(config, {
+        name: "envoy.filters.http.compressor",
+        typed_config: {
+          "@type": `${EXTENSION}.filters.http.compressor.v3.Compressor`,
+          response_direction_config: {
+            common_config: { min_content_length: 30, content_type: ["text/event-stream"] },
+          },
+          compressor_library: {
+            name: "gzip",
+            typed_config: { "@type": `${EXTENSION}.compression.gzip.compressor.v3.Gzip` },
+          },
+        },
+      }),
+  },
+  {
+    id: "trusted-names-pass",
+    defect: "a client's own trusted names are not removed at the edge",
+    kills: ["sec.tenant-absent-when-none", "sec.trusted-not-at-policy", "sec.auth-failure-header"],
+    edit: (config) => delete hcm(config).early_header_mutation_extensions,
+  },
+  {
+    id: "underscores-pass",
+    defect: "x_tenant passes beside x-tenant",
+    kills: ["sec.tenant-spoof-variants"],
+    edit: (config) =>
+      delete hcm(config).common_http_protocol_options.headers_with_underscores_action,
+  },
+  {
+    id: "tenant-appended",
+    defect: "the gateway appends a tenant of its own",
+    kills: ["sec.tenant-spoof", "sec.tenant-spoof-variants"],
+    edit: (config) => route(config).request_headers_to_add = [header("x-tenant", "edge")],
+  },
+  {
+    id: "paths-as-sent",
+    defect: "dot segments and hidden slashes are passed on as they come",
+    kills: ["sec.path-dotdot"],
+    edit: (config) => {
+      hcm(config).normalize_path = false;
+      hcm(config).merge_slashes = false;
+      hcm(config).path_with_escaped_slashes_action = "KEEP_UNCHANGED";
+    },
+  },
+  {
+    id: "retry-on-5xx",
+    defect: "a POST is repeated after an error",
+    kills: ["retry.post-not-blind", "retry.reset-not-blind"],
+    edit: (config) => route(config).route.retry_policy = { retry_on: "5xx,reset", num_retries: 2 },
+  },
+  {
+    id: "x-envoy-from-client",
+    defect: "loopback clients are internal: their x-envoy-* headers act",
+    kills: ["sec.x-envoy-strip"],
+    edit: (config) => {
+      hcm(config).internal_address_config = {
+        cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }],
+      };
+    },
+  },
+  {
+    id: "policy-steers-envoy",
+    defect: "x-envoy-* headers that the policy sets act on the router",
+    kills: ["mut.x-envoy-blocked"],
+    edit: (config) => delete authz(config).decoder_header_mutation_rules,
+  },
+  {
+    id: "policy-never-late",
+    defect: "the policy engine may take 60 s",
+    kills: ["fc.policy-timeout"],
+    edit: (config) => authz(config).grpc_service.timeout = "60s",
+  },
+  {
+    id: "policy-too-impatient",
+    defect: "the policy engine may take 100 ms",
+    kills: ["fc.slow-but-in-time"],
+    edit: (config) => authz(config).grpc_service.timeout = "0.1s",
+  },
+  {
+    id: "denials-rewritten",
+    defect: "a local-reply mapper writes over the policy's own denials",
+    kills: ["deny.body-and-headers", "deny.local-reply-wins"],
+    edit: (config) =>
+      hcm(config).local_reply_config.mappers.unshift({
+        filter: {
+          status_code_filter: {
+            comparison: { op: "GE", value: { default_value: 400, runtime_key: "mutant" } },
+          },
+        },
+        body_format_override: { text_format_source: { inline_string: "denied" } },
+      }),
+  },
+  {
+    id: "asked-twice",
+    defect: "two authorization filters ask about every request",
+    kills: ["contract.check-once"],
+    edit: (config) => {
+      const filters = hcm(config).http_filters;
+      const first = structuredClone(filter(config, "envoy.filters.http.ext_authz"));
+      filters.splice(filters.length - 2, 0, {
+        ...first,
+        name: "envoy.filters.http.ext_authz.second",
+      });
+    },
+  },
+  {
+    id: "few-headers-to-policy",
+    defect: "the policy engine gets only some headers",
+    kills: ["contract.headers-complete"],
+    edit: (config) =>
+      authz(config).allowed_headers = {
+        patterns: ["x-api-key", "authorization", "x-harness-case", "x-request-id"].map((exact) => ({
+          exact,
+        })),
+      },
+  },
+  {
+    id: "header-added",
+    defect: "the gateway adds an undeclared request header",
+    kills: ["pass.headers-request"],
+    edit: (config) => route(config).request_headers_to_add = [header("x-gateway", "mutant")],
+  },
+  {
+    id: "header-removed",
+    defect: "the gateway drops the client's cookies",
+    kills: ["pass.headers-request"],
+    edit: (config) => route(config).request_headers_to_remove = ["cookie"],
+  },
+  {
+    id: "response-header-added",
+    defect: "the gateway adds an undeclared response header",
+    kills: ["pass.response-headers"],
+    edit: (config) => route(config).response_headers_to_add = [header("x-powered-by", "mutant")],
+  },
+  {
+    id: "response-header-removed",
+    defect: "the gateway drops retry-after",
+    kills: ["pass.response-headers"],
+    edit: (config) => route(config).response_headers_to_remove = ["retry-after"],
+  },
+  {
+    id: "content-type-set",
+    defect: "the gateway sets its own content-type on streams",
+    kills: ["sse.content-type"],
+    edit: (config) =>
+      route(config).response_headers_to_add = [
+        header("content-type", "text/event-stream", "OVERWRITE_IF_EXISTS"),
+      ],
+  },
+  {
+    id: "query-dropped",
+    defect: "the query is rewritten",
+    kills: ["pass.query-exact"],
+    edit: (config) =>
+      route(config).route.regex_rewrite = {
+        pattern: { regex: "^([^?]*).*$" },
+        substitution: "\\1?q=1",
+      },
+  },
+  {
+    id: "admin-exposed",
+    defect: "Envoy's statistics are on the ingress",
+    kills: ["sec.admin-not-exposed"],
+    edit: (config) =>
+      host(config).routes.unshift({
+        match: { path: "/stats" },
+        direct_response: { status: 200, body: { inline_string: "server.live: 1\n" } },
+        typed_per_filter_config: {
+          "envoy.filters.http.ext_authz": {
+            "@type": `${EXTENSION}.filters.http.ext_authz.v3.ExtAuthzPerRoute`,
+            disabled: true,
+          },
+        },
+      }),
+  },
+  {
+    id: "everything-routed",
+    defect: "every path goes upstream",
+    kills: ["route.unknown-404"],
+    edit: (config) => route(config).match = { prefix: "/" },
+  },
+  {
+    id: "open-catch-all",
+    defect: "unknown paths go upstream without policy",
+    kills: ["fc.no-route-bypass", "route.unknown-404", "sec.path-escape"],
+    edit: (config) => {
+      const open = structuredClone(route(config));
+      open.name = "open";
+      open.match = { prefix: "/" };
+      open.typed_per_filter_config = {
+        "envoy.filters.http.ext_authz": {
+          "@type": `${EXTENSION}.filters.http.ext_authz.v3.ExtAuthzPerRoute`,
+          disabled: true,
+        },
+      };
+      host(config).routes.push(open);
+    },
+  },
+  {
+    id: "route-missing",
+    defect: "only chat completions are routed",
+    kills: ["route.known-paths"],
+    edit: (config) => route(config).match = { prefix: "/v1/chat/" },
+  },
+  {
+    id: "rerouted-after-check",
+    defect: "x-envoy-original-path of the policy becomes the path",
+    kills: ["route.no-reroute-bypass"],
+    edit: (config) => {
+      delete authz(config).decoder_header_mutation_rules;
+      beforeRouter(
+        config,
+        lua(
+          'function envoy_on_request(handle) local p = handle:headers():get("x-envoy-original-path"); ' +
+            'if p then handle:headers():replace(":path", p) end end',
+        ),
+      );
+    },
+  },
+  {
+    id: "no-request-id-back",
+    defect: "the client is not told the request id",
+    kills: ["obs.request-id", "contract.request-id"],
+    edit: (config) => hcm(config).always_set_request_id_in_response = false,
+  },
+  {
+    id: "prompt-logged",
+    defect: "credentials are written to the access log",
+    kills: ["obs.no-secrets"],
+    edit: (config) => {
+      const format = hcm(config).access_log[0].typed_config.log_format.json_format;
+      format.key = "%REQ(X-API-KEY)%";
+    },
+  },
+  {
+    id: "wide-buffers",
+    defect: "a slow reader fills 64 MiB of Envoy's memory",
+    kills: ["sse.slow-reader"],
+    edit: (config) => {
+      config.static_resources.listeners[0].per_connection_buffer_limit_bytes = 64 << 20;
+      for (const cluster of config.static_resources.clusters) {
+        cluster.per_connection_buffer_limit_bytes = 64 << 20;
+      }
+    },
+  },
+  {
+    id: "slow-heads",
+    defect: "a request head may take for ever",
+    kills: ["lim.slowloris-headers"],
+    edit: (config) => delete hcm(config).request_headers_timeout,
+  },
+  {
+    id: "h1-only",
+    defect: "HTTP/2 is not served",
+    kills: ["http.h2c", "cancel.h2-rst-only-one"],
+    edit: (config) => hcm(config).codec_type = "HTTP1",
+  },
+  {
+    id: "denials-with-200",
+    defect: "every denial gets status 200",
+    kills: [
+      "deny.no-credential",
+      "deny.wrong-credential",
+      "deny.custom-status",
+      "deny.streaming-not-sse",
+    ],
+    edit: (config) =>
+      hcm(config).http_filters.unshift(
+        lua(
+          'function envoy_on_response(handle) local s = handle:headers():get(":status"); ' +
+            'if s == "401" or s == "402" or s == "403" or s == "429" then handle:headers():replace(":status", "200") end end',
+        ),
+      ),
+  },
+  {
+    id: "errors-relabelled",
+    defect: "errors of the upstream become 502",
+    kills: ["allow.upstream-error-verbatim"],
+    edit: (config) =>
+      beforeRouter(
+        config,
+        lua(
+          'function envoy_on_response(handle) local s = handle:headers():get(":status"); ' +
+            'if s == "429" or s == "500" then handle:headers():replace(":status", "502") end end',
+        ),
+      ),
+  },
+];

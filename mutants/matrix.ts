@@ -1,0 +1,91 @@
+import type { Case } from "../conformance/mod.ts";
+import type { Mutant } from "./mutant.ts";
+
+/** What the suite said about one mutant. */
+export interface MutantResult {
+  mutant: Mutant;
+  /** Ids of the cases that did not pass. */
+  killedBy: string[];
+  /** Ids of the cases that judged it. */
+  ran: string[];
+  /** Why it could not be judged at all. */
+  problem?: string;
+}
+
+/** Which case notices which mutant, and what is wrong with the suite. */
+export interface KillMatrix {
+  results: MutantResult[];
+  correct: { name: string; failed: string[] }[];
+  /** Everything that makes the self-test fail. */
+  problems: string[];
+  /** MUST cases that no specific mutant kills. */
+  uncovered: string[];
+  covered: number;
+}
+
+/** A mutant that more cases notice than this says nothing about any one of them. */
+const TOO_BROAD = 15;
+
+/** Judges the suite by what it did to the mutants. */
+export function killMatrix(
+  cases: readonly Case[],
+  run: { results: MutantResult[]; correct: { name: string; failed: string[] }[]; full: boolean },
+): KillMatrix {
+  const problems: string[] = [];
+  for (const { mutant, killedBy, problem } of run.results) {
+    if (problem !== undefined) problems.push(`${mutant.id}: cannot be judged: ${problem}`);
+    for (const id of mutant.kills) {
+      if (problem === undefined && !killedBy.includes(id)) {
+        problems.push(`${mutant.id}: survives ${id}, which is made for it`);
+      }
+    }
+    if (run.full && problem === undefined && killedBy.length === 0 && mutant.kills.length > 0) {
+      problems.push(`${mutant.id}: survives every case`);
+    }
+  }
+  for (const { name, failed } of run.correct) {
+    for (const id of failed) problems.push(`${name}: fails ${id} although it is correct`);
+  }
+  const killed = new Set(
+    run.results.filter(({ killedBy }) => killedBy.length <= TOO_BROAD).flatMap((result) =>
+      result.killedBy.filter((id) => result.mutant.kills.includes(id))
+    ),
+  );
+  const musts = cases.filter(({ level, feature, slow }) => level === "must" && !feature && !slow);
+  const uncovered = musts.map(({ id }) => id).filter((id) => !killed.has(id));
+  return {
+    results: run.results,
+    correct: run.correct,
+    problems,
+    uncovered,
+    covered: musts.length - uncovered.length,
+  };
+}
+
+/** Returns the matrix as text: a line per mutant, then what is wrong. */
+export function renderMatrix(matrix: KillMatrix): string {
+  const lines = matrix.results.map(({ mutant, killedBy, ran, problem }) => {
+    const mark = problem !== undefined
+      ? "????"
+      : mutant.kills.every((id) => killedBy.includes(id))
+      ? "dead"
+      : "LIVE";
+    const kind = mutant.defects ? "proxy" : "envoy";
+    const cases = killedBy.length > 0 ? killedBy.join(", ") : problem ?? "nothing noticed it";
+    return `${mark} ${mutant.id.padEnd(26)} ${kind}  ${String(killedBy.length).padStart(3)}/${
+      String(ran.length).padEnd(3)
+    }  ${cases}`;
+  });
+  for (const { name, failed } of matrix.correct) {
+    lines.push(
+      `${failed.length === 0 ? "good" : "FAIL"} ${name}: ${failed.join(", ") || "no case fails"}`,
+    );
+  }
+  for (const problem of matrix.problems) lines.push(`problem: ${problem}`);
+  const total = matrix.covered + matrix.uncovered.length;
+  lines.push(
+    `${matrix.covered} of ${total} MUST cases are proven able to fail by a mutant made for them`,
+  );
+  if (matrix.uncovered.length > 0) lines.push(`not yet proven: ${matrix.uncovered.join(", ")}`);
+  return lines.join("\n") + "\n";
+}

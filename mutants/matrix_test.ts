@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { type Case, CASES } from "../conformance/mod.ts";
+import { killMatrix, renderMatrix } from "./matrix.ts";
+import type { Mutant } from "./mutant.ts";
+import { MUTANTS } from "./prove.ts";
+
+function must(id: string): Case {
+  return {
+    id,
+    level: "must",
+    control: "none",
+    requirement: "r",
+    source: "s",
+    run: () => Promise.resolve(),
+  };
+}
+
+function mutant(id: string, kills: string[]): Mutant {
+  return { id, defect: "d", kills, defects: {} };
+}
+
+Deno.test("MUTANTS have unique ids, a defect, and name only cases that exist", () => {
+  assert.equal(
+    new Set(MUTANTS.map(({ id, defects }) => `${id} ${!!defects}`)).size,
+    MUTANTS.length,
+  );
+  const known = new Set(CASES.map(({ id }) => id));
+  for (const { id, kills, edit, defects } of MUTANTS) {
+    assert.ok(kills.length > 0, `${id} names no case`);
+    assert.deepEqual(kills.filter((kill) => !known.has(kill)), [], id);
+    assert.ok((edit === undefined) !== (defects === undefined), `${id} is broken in one way`);
+  }
+});
+
+Deno.test("killMatrix() reports a mutant that survives the case made for it", () => {
+  const results = [
+    { mutant: mutant("dead", ["a.x"]), killedBy: ["a.x"], ran: ["a.x", "a.y"] },
+    { mutant: mutant("live", ["a.y"]), killedBy: [], ran: ["a.x", "a.y"] },
+  ];
+  const matrix = killMatrix([must("a.x"), must("a.y")], { results, correct: [], full: false });
+  assert.deepEqual(matrix.problems, ["live: survives a.y, which is made for it"]);
+  assert.deepEqual(matrix.uncovered, ["a.y"]);
+  assert.match(renderMatrix(matrix), /dead dead .*\nLIVE live /);
+});
+
+Deno.test("killMatrix() does not count a mutant that everything notices, nor a chance kill", () => {
+  const many = Array.from({ length: 16 }, (_, n) => `a.case-${n}`);
+  const results = [
+    { mutant: mutant("broad", ["a.case-0"]), killedBy: many, ran: many },
+    { mutant: mutant("chance", ["a.case-1"]), killedBy: ["a.case-1", "a.case-2"], ran: many },
+  ];
+  const { uncovered } = killMatrix(many.map(must), { results, correct: [], full: false });
+  assert.ok(uncovered.includes("a.case-0") && uncovered.includes("a.case-2"));
+  assert.ok(!uncovered.includes("a.case-1"));
+});
+
+Deno.test("killMatrix() reports a correct gateway that fails, and a mutant that did not start", () => {
+  const results = [{ mutant: mutant("gone", ["a.x"]), killedBy: [], ran: [], problem: "no port" }];
+  const correct = [{ name: "good", failed: ["a.x"] }];
+  const { problems } = killMatrix([must("a.x")], { results, correct, full: false });
+  assert.deepEqual(problems, [
+    "gone: cannot be judged: no port",
+    "good: fails a.x although it is correct",
+  ]);
+});

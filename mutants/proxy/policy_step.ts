@@ -1,0 +1,170 @@
+import type { HeaderList } from "../../conformance/mod.ts";
+import type { CheckClient } from "../../grpc/mod.ts";
+import type { Defects } from "./defects.ts";
+import type { RequestHead } from "./request_reader.ts";
+
+/** What the policy engine said, ready to be acted on. */
+export type Decision =
+  | { kind: "allow"; request: HeaderList; path: string; response: HeaderList }
+  | { kind: "deny"; status: number; headers: HeaderList; body: string }
+  | { kind: "error" };
+
+/** A HeaderValueOption as proto3 JSON. */
+interface Option {
+  header?: { key?: string; value?: string };
+  append?: boolean;
+  append_action?: string;
+}
+
+/** How long the policy engine may take, milliseconds; the bundled configuration's number. */
+export const POLICY_TIMEOUT_MS = 2_000;
+
+const PROTECTED = new Set(["host", "content-length", "transfer-encoding", "connection"]);
+
+/** Asks the policy engine and applies its mutations. Anything but an answer is an error. */
+export async function askPolicy(
+  client: CheckClient,
+  head: RequestHead,
+  options: {
+    id: string;
+    peer: { address: string; port: number };
+    defects: Defects;
+    body?: string;
+    signal: AbortSignal;
+  },
+): Promise<Decision> {
+  const { defects } = options;
+  const deadlineMs = defects.neverGivesUp
+    ? 60_000
+    : defects.givesUpAtOnce
+    ? 100
+    : POLICY_TIMEOUT_MS;
+  let answer: Record<string, unknown>;
+  try {
+    answer = await client.check(checkRequest(head, options), {
+      deadlineMs,
+      signal: options.signal,
+    });
+    if (defects.asksTwice) await client.check(checkRequest(head, options), { deadlineMs });
+  } catch {
+    if (options.signal.aborted) throw options.signal.reason;
+    return defects.failsOpen
+      ? { kind: "allow", request: head.headers, path: head.target, response: [] }
+      : { kind: "error" };
+  }
+  const code = (answer.status as { code?: number } | undefined)?.code ?? 0;
+  const ok = answer.ok_response as Record<string, unknown> | undefined;
+  if (code === 0 && !(defects.needsOkResponse && !ok)) return allow(head, ok ?? {}, defects);
+  const denied = answer.denied_response as Record<string, unknown> | undefined;
+  const status = (denied?.status as { code?: number | string } | undefined)?.code;
+  const headers = ((denied?.headers ?? []) as Option[]).map(fieldOf);
+  return {
+    kind: "deny",
+    status: defects.deniesWith200 ? 200 : statusNumber(status),
+    headers: defects.denialEchoesHeaders ? [...headers, ...head.headers] : headers,
+    body: defects.ownDenialBody ? '{"detail":"denied"}' : String(denied?.body ?? ""),
+  };
+}
+
+function allow(head: RequestHead, ok: Record<string, unknown>, defects: Defects): Decision {
+  let request: HeaderList = [...head.headers];
+  const removed = ((ok.headers_to_remove ?? []) as string[]).map((name) => name.toLowerCase());
+  if (!defects.ignoresRemove) {
+    request = request.filter(([name]) =>
+      !removed.includes(name.toLowerCase()) ||
+      (PROTECTED.has(name.toLowerCase()) && !defects.removesHost)
+    );
+  }
+  for (const option of defects.ignoresSet ? [] : (ok.headers ?? []) as Option[]) {
+    const [name, value] = fieldOf(option);
+    const bad = !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) || /[\r\n\0]/.test(value);
+    if (bad && !defects.splitsValues) return { kind: "error" };
+    if (PROTECTED.has(name) || name.startsWith("x-envoy-")) continue;
+    const append = option.append === true || defects.appendsAlways;
+    if (!append) request = request.filter(([key]) => key.toLowerCase() !== name.toLowerCase());
+    request.push([name, value]);
+  }
+  const [path = "", query] = split(head.target);
+  const toSet = (ok.query_parameters_to_set ?? []) as { key: string; value: string }[];
+  const toRemove = (ok.query_parameters_to_remove ?? []) as string[];
+  let target = head.target;
+  if (toSet.length > 0 || toRemove.length > 0) {
+    const kept = (query ?? "").split("&").filter((pair) =>
+      pair !== "" && !toRemove.includes(decodeURIComponent(pair.split("=")[0] ?? ""))
+    );
+    for (const { key, value } of toSet) {
+      kept.push(`${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
+    }
+    target = kept.length > 0 ? `${path}?${kept.join("&")}` : path;
+  }
+  const response = ((ok.response_headers_to_add ?? []) as Option[]).map(fieldOf);
+  return { kind: "allow", request, path: target, response };
+}
+
+function checkRequest(head: RequestHead, options: {
+  id: string;
+  peer: { address: string; port: number };
+  defects: Defects;
+  body?: string;
+}): Record<string, unknown> {
+  const headers: Record<string, string> = {};
+  for (
+    const [name, value] of options.defects.asksWithoutHeaders ? keyOnly(head.headers) : head.headers
+  ) {
+    const key = name.toLowerCase();
+    // Protobuf strings are UTF-8: other bytes are replaced, as Envoy does.
+    const clean = value.replace(/[^\x20-\x7e\t]/g, "!");
+    headers[key] = headers[key] === undefined ? clean : `${headers[key]},${clean}`;
+  }
+  const host = headers["host"] ?? "";
+  const path = options.defects.asksWithoutQuery ? split(head.target)[0] ?? "" : head.target;
+  const address = {
+    socket_address: { address: options.peer.address, port_value: options.peer.port },
+  };
+  return {
+    attributes: {
+      source: { address },
+      request: {
+        http: {
+          id: options.id,
+          method: head.method,
+          headers,
+          path,
+          host,
+          scheme: "http",
+          protocol: "HTTP/1.1",
+          ...(options.body !== undefined && { body: options.body }),
+        },
+      },
+    },
+  };
+}
+
+/** What the rules and the nonce need, and nothing else. */
+function keyOnly(headers: HeaderList): HeaderList {
+  const kept = ["x-api-key", "authorization", "x-harness-case", "x-request-id", "host"];
+  return headers.filter(([name]) => kept.includes(name.toLowerCase()));
+}
+
+function fieldOf({ header }: Option): [string, string] {
+  return [header?.key ?? "", header?.value ?? ""];
+}
+
+/** HTTP statuses of a Check answer are an enum: names or numbers, nothing is 403. */
+function statusNumber(status: number | string | undefined): number {
+  const names: Record<string, number> = {
+    Unauthorized: 401,
+    PaymentRequired: 402,
+    Forbidden: 403,
+    NotFound: 404,
+    TooManyRequests: 429,
+    Empty: 403,
+  };
+  if (typeof status === "string") return names[status] ?? (Number(status) || 403);
+  return status === undefined || status === 0 ? 403 : status;
+}
+
+function split(target: string): string[] {
+  const mark = target.indexOf("?");
+  return mark < 0 ? [target] : [target.slice(0, mark), target.slice(mark + 1)];
+}

@@ -1,0 +1,56 @@
+import net, { type AddressInfo } from "node:net";
+import { checkClient } from "../../grpc/mod.ts";
+import type { Defects } from "./defects.ts";
+import { ProxyConnection, type ProxyPlace } from "./proxy_connection.ts";
+
+/** A running small proxy. */
+export interface Proxy extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** Where policy and upstream are, and what is wrong with the proxy. */
+export interface ProxyOptions {
+  /** `host:port` of an ext_authz engine. */
+  policy: string;
+  upstream: { host: string; port: number };
+  defects?: Defects;
+}
+
+/**
+ * Starts a small HTTP/1.1 gateway that is not Envoy: ext_authz in front of one upstream. Without
+ * defects it holds everything that the portable part of the suite asks; with one it is a mutant.
+ */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const client = checkClient({ address: options.policy });
+  const place: ProxyPlace = {
+    client,
+    upstream: options.upstream,
+    defects: options.defects ?? {},
+    cache: new Map(),
+  };
+  const sockets = new Set<net.Socket>();
+  let served = 0;
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    if (++served > 3 && place.defects.servesThree) {
+      socket.destroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    socket.setNoDelay(true);
+    new ProxyConnection(socket, place);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      client[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import type { Target } from "../conformance/mod.ts";
+import { bundledConfig, parseEnvoyConfig } from "../envoy/mod.ts";
+import { BASE_EXPECTATIONS, FREE_PORTS, ownTarget, startGateway } from "../gateway/mod.ts";
+import { type Policy, startPolicy } from "../policy/mod.ts";
+import { signNonce } from "../service/mod.ts";
+import { startUpstream, type Upstream } from "../upstream/mod.ts";
+import type { Mutant } from "./mutant.ts";
+import type { Defects } from "./proxy/defects.ts";
+import { startProxy } from "./proxy/proxy.ts";
+
+/** A target that stops what it runs on. */
+export type RunningTarget = Target & AsyncDisposable;
+
+/** What a gateway under test runs on. */
+export interface StartOptions {
+  /** Path of the Envoy executable. */
+  envoyPath: string;
+  runParents: readonly string[];
+  signal?: AbortSignal;
+}
+
+/** Starts a mutant, with a policy engine and an upstream of its own. */
+export function startMutant(mutant: Mutant, options: StartOptions): Promise<RunningTarget> {
+  return mutant.defects
+    ? startSmallGateway(mutant.id, mutant.defects)
+    : startEnvoyGateway(mutant, options);
+}
+
+/** Starts the bundled stack with a mutant's edits; without edits it is the correct gateway. */
+export async function startEnvoyGateway(
+  mutant: Pick<Mutant, "id" | "edit">,
+  options: StartOptions,
+): Promise<RunningTarget> {
+  const scriptSecret = crypto.randomUUID();
+  const base = bundledConfig("base");
+  const config = structuredClone(base.bootstrap);
+  mutant.edit?.(config);
+  const gateway = await startGateway({
+    ports: FREE_PORTS,
+    envoyPath: options.envoyPath,
+    runParents: options.runParents,
+    scriptSecret,
+    graceMs: 0,
+    config: parseEnvoyConfig(JSON.stringify(config), `mutant ${mutant.id}`),
+    ...(options.signal && { signal: options.signal }),
+  });
+  const target = ownTarget(gateway, { scriptSecret, name: mutant.id });
+  return Object.assign(target, {
+    [Symbol.asyncDispose]: async () => {
+      target[Symbol.dispose]();
+      await gateway[Symbol.asyncDispose]();
+    },
+  });
+}
+
+/** Starts the small proxy that is not Envoy; without defects it is a correct gateway. */
+export async function startSmallGateway(
+  name: string,
+  defects: Defects = {},
+): Promise<RunningTarget> {
+  const secret = crypto.randomUUID();
+  await using stack = new AsyncDisposableStack();
+  const policy: Policy = stack.use(await startPolicy({ scriptSecret: secret }));
+  const upstream: Upstream = stack.use(await startUpstream({ port: 0 }));
+  const { host, port } = upstream;
+  const proxy = stack.use(
+    await startProxy({ policy: policy.address, upstream: { host, port }, defects }),
+  );
+  const owned = stack.move();
+  return {
+    name,
+    url: proxy.url,
+    control: "both",
+    protocols: ["h1"],
+    features: [],
+    credentials: { allow: [["x-api-key", "demo-key"]], deny: [["x-api-key", "wrong-key"]] },
+    model: "gpt-4o-mini",
+    expect: { ...BASE_EXPECTATIONS, requestHeadersTimeoutMs: 0 },
+    policy,
+    upstream,
+    sign: (nonce) => signNonce(nonce, secret),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
