@@ -1,0 +1,260 @@
+import {
+  type Case,
+  CASES,
+  type Credentials,
+  ENGINE_CASES,
+  type EnvoyEvidence,
+  MODEL_SERVER_CASES,
+  modelServerTarget,
+  policyEngineTarget,
+  probeTarget,
+  type Target,
+} from "../conformance/mod.ts";
+import { adoptEnvoyConfig, readEnvoyConfig } from "../envoy/mod.ts";
+import {
+  checkVariants,
+  FOREIGN_EXPECTATIONS,
+  foreignTarget,
+  FREE_PORTS,
+  ownTarget,
+  startGateway,
+} from "../gateway/mod.ts";
+import { UsageError } from "../service/mod.ts";
+import type { Context } from "./command.ts";
+import { DEFAULT_PORTS, gatewayFromOptions, type StartOptions } from "./gateway_options.ts";
+import {
+  choiceOption,
+  fileOption,
+  integerOption,
+  portOption,
+  repeated,
+  textOption,
+  urlOption,
+} from "./options.ts";
+
+/** What `check` is pointed at. */
+export const TARGET_OPTIONS = {
+  gateway: urlOption("--gateway <URL>", {
+    description: "judge this gateway instead of a stack of our own",
+  }),
+  envoyConfig: fileOption("--envoy-config <FILE>", {
+    description: "judge this Envoy configuration, launched between our policy and our upstream",
+  }),
+  control: choiceOption("--control <PARTS>", {
+    description: "what of ours the gateway uses: the addresses are printed",
+    choices: ["none", "upstream", "policy", "both"],
+    default: "none",
+  }),
+  allowHeader: repeated(textOption("--allow-header <HEADER>", {
+    description: "'name: value' of a credential that is allowed",
+  })),
+  denyHeader: repeated(textOption("--deny-header <HEADER>", {
+    description: "'name: value' of a credential that is refused",
+  })),
+  model: textOption("--model <NAME>", {
+    description: "model to ask for",
+    default: "gpt-4o-mini",
+  }),
+  maxRequests: integerOption("--max-requests <N>", {
+    description: "requests that a model server given by --upstream may cost",
+    min: 1,
+    default: 60,
+  }),
+  policyPort: portOption("--policy-port <PORT>", {
+    description: "our policy engine, for --gateway",
+    default: DEFAULT_PORTS.policy,
+  }),
+  upstreamPort: portOption("--upstream-port <PORT>", {
+    description: "our upstream, for --gateway",
+    default: DEFAULT_PORTS.upstream,
+  }),
+};
+
+/** The values of the flags above, and of those that start a stack. */
+export interface CheckTargetOptions extends StartOptions {
+  readonly gateway: string | undefined;
+  readonly envoyConfig: string | undefined;
+  readonly control: "none" | "upstream" | "policy" | "both";
+  readonly allowHeader: readonly string[];
+  readonly denyHeader: readonly string[];
+  readonly model: string;
+  readonly maxRequests: number;
+  readonly policyPort: number;
+  readonly upstreamPort: number;
+}
+
+/** A target, and the cases that it can be asked. */
+export interface CheckTarget extends AsyncDisposable {
+  readonly target: Target;
+  readonly cases: readonly Case[];
+}
+
+/** The cases that the flags make possible, without starting anything. */
+export function casesOf(options: Pick<CheckTargetOptions, "policy" | "upstream">): readonly Case[] {
+  return [
+    ...CASES,
+    ...(options.policy === undefined ? [] : ENGINE_CASES),
+    ...(options.upstream === undefined ? [] : MODEL_SERVER_CASES),
+  ];
+}
+
+/**
+ * Starts what the flags describe: a stack of our own, with foreign parts judged alone beside it, or
+ * only our parts for somebody else's gateway.
+ *
+ * @throws {UsageError} for flags that do not go together
+ * @throws {UnavailableError} when something cannot be reached or started
+ */
+export function startCheckTarget(
+  options: CheckTargetOptions,
+  context: Context<unknown, unknown>,
+): Promise<CheckTarget> {
+  if (options.gateway !== undefined) return foreignGateway(options.gateway, options, context);
+  return options.envoyConfig === undefined
+    ? ownStack(options, context)
+    : ownConfig(options.envoyConfig, options, context);
+}
+
+async function ownStack(
+  options: CheckTargetOptions,
+  context: Context<unknown, unknown>,
+): Promise<CheckTarget> {
+  const scriptSecret = crypto.randomUUID();
+  const gatewayOptions = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context, {
+    scriptSecret,
+    graceMs: 0,
+    journalLimit: 10_000,
+  });
+  const gateway = await startGateway(gatewayOptions);
+  const budget = { left: options.maxRequests };
+  const own = ownTarget(gateway, { scriptSecret });
+  const credentials = credentialsOf(options) ?? own.credentials;
+  const { policy, upstream } = options;
+  const key = options.upstreamKeyEnv && context.host.env(options.upstreamKeyEnv);
+  const target: Target = {
+    ...own,
+    credentials,
+    model: options.model,
+    ...(upstream !== undefined && { budget }),
+    variants: {
+      // With foreign parts the opt-in groups would judge our own, which nobody asked for.
+      ...(policy === undefined && upstream === undefined && checkVariants(gatewayOptions)),
+      ...(policy !== undefined && {
+        policy_engine: () => Promise.resolve(policyEngineTarget(policy, credentials)),
+      }),
+      ...(upstream !== undefined && {
+        model_server: () =>
+          Promise.resolve(modelServerTarget(upstream, {
+            credentials: key ? { allow: [["authorization", `Bearer ${key}`]] } : credentials,
+            model: options.model,
+            budget,
+          })),
+      }),
+    },
+  };
+  return {
+    target,
+    cases: casesOf(options),
+    async [Symbol.asyncDispose]() {
+      own[Symbol.dispose]();
+      await gateway[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Somebody's Envoy configuration between our parts, addresses set as the overlay's table allows. */
+async function ownConfig(
+  path: string,
+  options: CheckTargetOptions,
+  context: Context<unknown, unknown>,
+): Promise<CheckTarget> {
+  const { file, adjustments, ...names } = adoptEnvoyConfig(await readEnvoyConfig(path));
+  for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
+  const scriptSecret = crypto.randomUUID();
+  const gateway = await startGateway(
+    await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context, {
+      scriptSecret,
+      graceMs: 0,
+      config: file,
+      names,
+    }),
+  );
+  const own = ownTarget(gateway, { scriptSecret, name: `Envoy configuration ${file.name}` });
+  const { policy, envoy, ...rest } = own;
+  const asked = names.policyCluster !== undefined && policy !== undefined;
+  const target: Target = {
+    ...rest,
+    ...(asked && { policy }),
+    credentials: credentialsOf(options) ?? own.credentials,
+    expect: FOREIGN_EXPECTATIONS,
+  };
+  const { protocols, control, notes } = await probeTarget(target);
+  for (const note of notes) context.log(`Probe: ${note}`);
+  const logged = (envoy?.accessLog?.entries().length ?? 0) > 0;
+  return {
+    target: {
+      ...target,
+      protocols,
+      control,
+      // A log of another format is no witness; the statistics still are.
+      ...(envoy && { envoy: logged ? envoy : silent(envoy) }),
+      facts: { ...own.facts, adjustments: adjustments.join("; ") },
+    },
+    cases: CASES,
+    async [Symbol.asyncDispose]() {
+      own[Symbol.dispose]();
+      await gateway[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Envoy's evidence without its access log. */
+function silent({ accessLog: _, ...rest }: EnvoyEvidence): EnvoyEvidence {
+  return rest;
+}
+
+async function foreignGateway(
+  url: string,
+  options: CheckTargetOptions,
+  { log }: Pick<Context<unknown, unknown>, "log">,
+): Promise<CheckTarget> {
+  const credentials = credentialsOf(options);
+  if (!credentials) {
+    throw new UsageError(
+      "Cannot judge a gateway without a credential that it allows: give --allow-header 'name: value'",
+    );
+  }
+  const target = await foreignTarget({
+    url,
+    control: options.control,
+    credentials,
+    model: options.model,
+    policyPort: options.policyPort,
+    upstreamPort: options.upstreamPort,
+    ...(options.rules === undefined ? {} : { rulesFile: options.rules }),
+    onReady({ policy, upstream }) {
+      if (policy) log(`The gateway must ask our policy engine at ${policy} (ext_authz, gRPC)`);
+      if (upstream) log(`The gateway must send requests to our upstream at ${upstream}`);
+    },
+  });
+  for (const note of target.notes) log(`Probe: ${note}`);
+  return { target, cases: CASES, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+}
+
+function credentialsOf(
+  options: Pick<CheckTargetOptions, "allowHeader" | "denyHeader">,
+): Credentials | undefined {
+  if (options.allowHeader.length === 0) return undefined;
+  const deny = options.denyHeader.map((text) => headerOf(text, "--deny-header"));
+  return {
+    allow: options.allowHeader.map((text) => headerOf(text, "--allow-header")),
+    ...(deny.length > 0 && { deny }),
+  };
+}
+
+function headerOf(text: string, flag: string): [string, string] {
+  const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) *: *(\S.*)$/.exec(text);
+  // The value is a secret: it is not repeated in the message.
+  if (!match) throw new UsageError(`Cannot use ${flag}: it must be 'name: value'`);
+  return [match[1] ?? "", match[2] ?? ""];
+}

@@ -1,0 +1,200 @@
+import {
+  exitCode,
+  listCases,
+  parseKnownFailures,
+  progressLine,
+  renderAnnotations,
+  renderTerminal,
+  runSuite,
+  type Selection,
+} from "../../conformance/mod.ts";
+import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
+import { messageOf, UsageError } from "../../service/mod.ts";
+import { type Context, defineCommand, EXIT } from "../command.ts";
+import { casesOf, startCheckTarget, TARGET_OPTIONS } from "../check_target.ts";
+import {
+  ENVOY_OPTIONS,
+  envoyFromOptions,
+  PART_OPTIONS,
+  RUN_OPTIONS,
+  runParents,
+} from "../gateway_options.ts";
+import {
+  badValue,
+  choiceOption,
+  fileOption,
+  flagOption,
+  integerOption,
+  type Option,
+  positiveOption,
+  repeated,
+  textOption,
+} from "../options.ts";
+import { assertReportFormats, writeReports } from "../reports.ts";
+import { VERSION } from "../version.ts";
+
+/** `--self-test` alone runs what each mutant is made for; `--self-test=full` every case on every mutant. */
+const selfTestOption: Option<"expected" | "full" | undefined> = {
+  flags: "--self-test [MODE]",
+  description:
+    "prove that the cases can fail, on gateways that are broken on purpose; full: all on all",
+  parse(value, name) {
+    if (value === "full") return "full";
+    if (value === "") return "expected";
+    throw badValue(name, 'must be "full" or nothing', value);
+  },
+  fallback: undefined,
+  completes: ["full"],
+};
+
+export const command = defineCommand({
+  name: "check",
+  summary: "run the conformance suite against a gateway",
+  description:
+    "Runs the cases against a stack of its own on free ports, with --policy or --upstream in place of its parts. A " +
+    "MUST that fails gives exit code 1; a SHOULD only with --strict. What cannot be measured never counts as passed.",
+  options: {
+    case: repeated(textOption("--case <GLOB>", { description: "only these cases" })),
+    skip: repeated(textOption("--skip <GLOB>", { description: "not these cases" })),
+    level: choiceOption("--level <LEVEL>", {
+      description: "weakest level to run",
+      choices: ["must", "should", "may"],
+      default: "may",
+    }),
+    strict: flagOption("--strict", { description: "a SHOULD that is missed fails the run" }),
+    slow: flagOption("--slow", { description: "run the cases that take minutes, too" }),
+    list: flagOption("--list", { description: "print the selected cases and stop" }),
+    report: repeated(fileOption("--report <FILE>", {
+      description: "write a report; the ending decides its format",
+    })),
+    knownFailures: fileOption("--known-failures <FILE>", {
+      description: "cases that are known not to pass, each with a reason",
+    }),
+    repeat: integerOption("--repeat <N>", {
+      description: "run every case N times",
+      min: 1,
+      default: 1,
+    }),
+    seed: integerOption("--seed <N>", { description: "seed of everything random", min: 0 }),
+    jobs: integerOption("--jobs <N>", {
+      description: "cases side by side",
+      min: 1,
+      max: 64,
+      default: 8,
+    }),
+    timeScale: positiveOption("--time-scale <X>", {
+      description: "stretch every deadline, for slow machines",
+      default: 1,
+    }),
+    json: flagOption("--json", { description: "print the report as JSON instead of text" }),
+    selfTest: selfTestOption,
+    ...TARGET_OPTIONS,
+    runDir: RUN_OPTIONS.runDir,
+    profile: RUN_OPTIONS.profile,
+    ...PART_OPTIONS,
+    ...ENVOY_OPTIONS,
+  },
+  examples: [
+    { command: "llmgate check", explains: "the bundled stack" },
+    {
+      command: "llmgate check --case 'sse.*' --report report.json",
+      explains: "streaming, with a report",
+    },
+    { command: "llmgate check --envoy-version 1.36.4", explains: "on another Envoy" },
+    { command: "llmgate check --list --level must", explains: "what would run" },
+    {
+      command: "llmgate check --gateway https://gw.test --allow-header 'x-api-key: KEY'",
+      explains: "somebody else's gateway",
+    },
+    {
+      command: "llmgate check --policy 127.0.0.1:9191",
+      explains: "a policy engine, alone and behind our Envoy",
+    },
+    { command: "llmgate check --self-test", explains: "the suite itself, on broken gateways" },
+  ],
+  permissions: ["read", "write", "net", "env", "run", "sys"],
+  async run(context) {
+    const { options, host, print, signal } = context;
+    const selection: Selection = {
+      case: options.case,
+      skip: options.skip,
+      level: options.level,
+      slow: options.slow,
+    };
+    if (options.list) {
+      for (const { id, level, control, requirement } of listCases(casesOf(options), selection)) {
+        print(`${id.padEnd(32)} ${level.padEnd(6)} ${control.padEnd(8)} ${requirement}`);
+      }
+      return EXIT.ok;
+    }
+    assertReportFormats(options.report);
+    const knownFailures = await readKnownFailures(options.knownFailures);
+    if (options.selfTest !== undefined) return await selfTest(context, options);
+    await using checked = await startCheckTarget(options, context);
+    const { target, cases } = checked;
+    const report = await runSuite(target, {
+      ...selection,
+      cases,
+      jobs: options.jobs,
+      repeat: options.repeat,
+      timeScale: options.timeScale,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      knownFailures,
+      signal,
+      version: VERSION,
+      command: "llmgate check",
+      onProgress: (event) =>
+        showProgress(context, options.json, progressLine(event, colour(context))),
+    });
+    await writeReports(report, options.report);
+    if (options.json) print(JSON.stringify(report));
+    else print(renderTerminal(report, colour(context)).trimEnd());
+    // GitHub shows these lines beside the change; it sets the variable in every step.
+    if (host.env("GITHUB_ACTIONS") === "true" && !options.json) {
+      for (const line of renderAnnotations(report)) print(line);
+    }
+    return exitCode(report, { strict: options.strict });
+  },
+});
+
+/** Runs the mutants and prints the kill matrix; a mutant that survives is a bug in the suite. */
+async function selfTest(
+  context: Context<unknown, unknown>,
+  options: Parameters<typeof envoyFromOptions>[0] & { selfTest: "expected" | "full" | undefined },
+): Promise<number> {
+  const { host, print, log, signal } = context;
+  const envoy = await envoyFromOptions(options, context);
+  const matrix = await runSelfTest({
+    envoyPath: envoy.path,
+    runParents: runParents(host),
+    full: options.selfTest === "full",
+    signal,
+    onMutant: ({ mutant, killedBy, ran }) =>
+      log(`${mutant.id}: ${killedBy.length} of ${ran.length} cases notice`),
+  });
+  print(renderMatrix(matrix).trimEnd());
+  return matrix.problems.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function colour({ style }: Pick<Context<unknown, unknown>, "style">): { colour: boolean } {
+  return { colour: style.enabled };
+}
+
+/** Progress goes to standard error when standard output carries JSON. */
+function showProgress(
+  { print, log }: Pick<Context<unknown, unknown>, "print" | "log">,
+  json: boolean,
+  line: string | undefined,
+): void {
+  if (line !== undefined) (json ? log : print)(line);
+}
+
+async function readKnownFailures(path: string | undefined) {
+  if (path === undefined) return [];
+  try {
+    return parseKnownFailures(await Deno.readTextFile(path), path);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(`Cannot read the known failures "${path}": ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,99 @@
+import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
+import { curlLines } from "../demos.ts";
+import {
+  ENVOY_OPTIONS,
+  PART_OPTIONS,
+  PORT_OPTIONS,
+  PROFILE_OPTION,
+  ROUTER_OPTIONS,
+  ROUTER_PORT_OPTION,
+  RUN_OPTIONS,
+  startFromOptions,
+} from "../gateway_options.ts";
+import { readyFields } from "../live/ready.ts";
+import { requestLine } from "../live/request_line.ts";
+import { flagOption } from "../options.ts";
+import { watchLaunchers } from "../../service/mod.ts";
+import type { Gateway } from "../../gateway/mod.ts";
+
+export const command = defineCommand({
+  name: "dev",
+  summary: "run policy stub, mock upstream and Envoy together",
+  description:
+    "Starts the policy stub, the mock upstream and a real Envoy side by side, prints their addresses when ready, and " +
+    "then one line per request. Rules and scenarios are reloaded when their files change. Ctrl-C gives running " +
+    "streams 5 s and leaves nothing behind; a second Ctrl-C ends the wait.",
+  options: {
+    ...RUN_OPTIONS,
+    profile: PROFILE_OPTION,
+    ...PORT_OPTIONS,
+    routerPort: ROUTER_PORT_OPTION,
+    ...PART_OPTIONS,
+    ...ROUTER_OPTIONS,
+    ...ENVOY_OPTIONS,
+    json: flagOption("--json", {
+      description: "print JSON: one line with every address when ready, then one per request",
+    }),
+    quiet: flagOption("-q, --quiet", { description: "no line per request" }),
+  },
+  examples: [
+    { command: "llmgate dev", explains: "the whole stack on its default ports" },
+    { command: "llmgate dev --port 0 --json", explains: "ingress on a free port, for scripts" },
+    { command: "llmgate dev --upstream http://127.0.0.1:11434", explains: "in front of Ollama" },
+    {
+      command: "llmgate dev --profile router --static-hosts 127.0.0.1:8000,127.0.0.1:8001",
+      explains: "a model router in front of two servers",
+    },
+    { command: "llmgate dev --policy 127.0.0.1:9191", explains: "with your own ext_authz engine" },
+  ],
+  permissions: ["read", "write", "net", "env", "run", "sys"],
+  async run(context) {
+    const { options, print, style, signal, log } = context;
+    const lost = new AbortController();
+    const stop = AbortSignal.any([signal, lost.signal]);
+    void watchLaunchers(stop, (launcher) => {
+      log(`The launcher "${launcher}" is gone: stopping`);
+      lost.abort();
+    });
+    await using gateway = await startFromOptions(options, { ...context, signal: stop });
+    if (options.json) print(JSON.stringify(readyFields(gateway)));
+    else welcome(gateway, context);
+    if (!options.quiet) {
+      gateway.onRequest((record) =>
+        print(options.json ? JSON.stringify(record) : requestLine(record, style))
+      );
+    }
+    const failure = await Promise.race([gateway.failed, aborted(stop)]);
+    if (failure) throw failure;
+    return EXIT.ok;
+  },
+});
+
+function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
+  const { print, style } = context;
+  const ready = readyFields(gateway);
+  const own = (part: unknown) => part === undefined ? style.notice("  foreign") : "";
+  const { routing } = gateway;
+  const curl = curlLines(gateway.url, routing?.router.routes.models[0]);
+  const lines = [
+    `${style.bold("ingress")}   ${style.good(ready.ingress)}`,
+    `admin     ${ready.admin}`,
+    `policy    ${ready.policy}${own(gateway.policy)}`,
+    ...(routing === undefined ? [`upstream  ${ready.upstream}${own(gateway.upstream)}`] : [
+      `router    ${routing.router.address}  ${routing.router.routes.models.join(", ")}`,
+      ...routing.hosts.map(({ endpoint }, i) => `backend   ${endpoint}${own(routing.backends[i])}`),
+    ]),
+    `control   ${ready.control}`,
+    `Envoy     ${ready.envoy.version}  ready after ${Math.round(gateway.envoy.readyMs)} ms`,
+    `config    ${ready.envoy.config}`,
+    `          sha256 ${ready.envoy.config_sha256}`,
+    `launched  sha256 ${ready.envoy.launched_sha256}`,
+    "",
+    style.dim("allowed, streaming:"),
+    `  ${curl.allowed}`,
+    style.dim("denied:"),
+    `  ${curl.denied}`,
+    "",
+  ];
+  for (const line of lines) print(line);
+}

@@ -1,0 +1,57 @@
+import { UsageError } from "../../service/mod.ts";
+import { defineCommand, EXIT } from "../command.ts";
+import { commandHelp, overview } from "../help_text.ts";
+import { flagOption } from "../options.ts";
+import { didYouMean } from "../suggest.ts";
+import { COMMANDS } from "../table.ts";
+import { TOPICS } from "../topics.ts";
+
+export const command = defineCommand({
+  name: "help",
+  summary: "explain a command or a topic",
+  description: `Topics are taken from README.md, so that the two cannot differ.`,
+  arguments: [{
+    name: "words",
+    description: `a command, a topic, or "topics" for the list`,
+    variadic: true,
+  }],
+  options: {
+    man: flagOption("--man", { description: "print the manual page (roff) of all commands" }),
+  },
+  examples: [
+    { command: "llmgate help check", explains: "the same as llmgate check --help" },
+    { command: "llmgate help topics", explains: "what else is explained" },
+    { command: "llmgate help --man > llmgate.1", explains: "a manual page for man(1)" },
+  ],
+  // It loads every command, and @grpc/grpc-js reads its variables when it is loaded.
+  permissions: ["env"],
+  async run({ options, args, host, print, style }) {
+    if (options.man) {
+      const { manualPage } = await import("../manual.ts");
+      host.stdout.write(await manualPage());
+      return EXIT.ok;
+    }
+    const name = args.words.join(" ");
+    if (name === "") {
+      host.stdout.write(overview(style));
+      return EXIT.ok;
+    }
+    if (name === "topics") {
+      for (const topic of TOPICS) print(`${topic.name.padEnd(14)}${topic.title}`);
+      return EXIT.ok;
+    }
+    const entry = COMMANDS.find((candidate) => candidate.name === name);
+    if (entry !== undefined) {
+      const { command } = await entry.load();
+      host.stdout.write(commandHelp(command, style, host.stdout.columns));
+      return EXIT.ok;
+    }
+    const topic = TOPICS.find((candidate) => candidate.name === name);
+    if (topic === undefined) {
+      const known = [...COMMANDS, ...TOPICS].map((candidate) => candidate.name);
+      throw new UsageError(`Cannot find a command or topic "${name}"${didYouMean(name, known)}`);
+    }
+    host.stdout.write(topic.text());
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,91 @@
+import {
+  AdminClient,
+  bundledConfig,
+  bundledConfigNames,
+  formatFindings,
+  lintEnvoyConfig,
+  type LintResult,
+  readEnvoyConfig,
+  TRUSTED_NAMES,
+} from "../../envoy/mod.ts";
+import { UsageError } from "../../service/mod.ts";
+import { defineCommand, EXIT } from "../command.ts";
+import { flagOption, repeated, textOption } from "../options.ts";
+
+export const command = defineCommand({
+  name: "lint",
+  summary: "find what is wrong with an Envoy configuration for LLM traffic",
+  description:
+    `Looks at an Envoy configuration, YAML or JSON, or at the one that a running Envoy has in force (its admin's
+    /config_dump), for what cuts, buffers or repeats streams, lets requests pass without policy, or lets a client
+    speak in policy's name. Each finding names its line, the reason, the fix, and the case of "llmgate check" that shows
+    it on a running gateway. Nothing is started. Exits 1 when there are findings.`,
+  arguments: [{
+    name: "target",
+    description: `a file, an admin URL such as http://127.0.0.1:9901, or a bundled one (${
+      bundledConfigNames().join(", ")
+    })`,
+    required: true,
+  }],
+  options: {
+    trusted: repeated(textOption("--trusted <HEADER>", {
+      description: `header that only policy may set; ${
+        TRUSTED_NAMES.join(", ")
+      } when none is given`,
+    })),
+    errors: flagOption("--errors", { description: "leave warnings out" }),
+    json: flagOption("--json", { description: "print findings and notes as JSON" }),
+  },
+  examples: [
+    { command: "llmgate lint envoy.yaml", explains: "a configuration of your own" },
+    {
+      command: "llmgate lint http://127.0.0.1:9901",
+      explains: "what a running Envoy has in force",
+    },
+    {
+      command: "llmgate lint envoy.yaml --trusted x-user",
+      explains: "with your own trusted header",
+    },
+  ],
+  permissions: ["read", "net", "env", "sys"],
+  async run({ args: { target }, options, print }) {
+    const trustedNames = options.trusted && options.trusted.length > 0
+      ? { trustedNames: options.trusted.map((name) => name.toLowerCase()) }
+      : {};
+    const result = await lintTarget(target, trustedNames);
+    const findings = options.errors
+      ? result.findings.filter(({ severity }) => severity === "error")
+      : result.findings;
+    if (options.json) print(JSON.stringify({ ...result, findings }));
+    else print(report({ ...result, findings }, target));
+    return findings.length === 0 ? EXIT.ok : EXIT.failed;
+  },
+});
+
+async function lintTarget(
+  target: string,
+  trusted: { trustedNames?: readonly string[] },
+): Promise<LintResult> {
+  if (/^https?:\/\//.test(target)) {
+    const { protocol, hostname, port } = new URL(target);
+    if (protocol !== "http:") {
+      throw new UsageError(`Cannot lint "${target}": Envoy's admin speaks http`);
+    }
+    const host = hostname.replace(/^\[|\]$/g, "");
+    using admin = new AdminClient({ host, port: Number(port || 80) });
+    const dump = JSON.stringify(await admin.configDump());
+    return lintEnvoyConfig(dump, { name: target, withoutLines: true, ...trusted });
+  }
+  const file = bundledConfigNames().includes(target)
+    ? bundledConfig(target)
+    : await readEnvoyConfig(target);
+  return lintEnvoyConfig(file.text, { name: target, ...trusted });
+}
+
+function report(result: LintResult, target: string): string {
+  const { findings } = result;
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const summary = `${target}: ${errors} errors, ${findings.length - errors} warnings`;
+  const blocks = formatFindings(result, target);
+  return blocks === "" ? summary : `${blocks}\n${summary}`;
+}

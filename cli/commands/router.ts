@@ -1,0 +1,93 @@
+import { parseHosts, startRouter } from "../../router/mod.ts";
+import { UsageError } from "../../service/mod.ts";
+import { aborted, defineCommand, EXIT } from "../command.ts";
+import { DEFAULT_PORTS, ROUTER_OPTIONS } from "../gateway_options.ts";
+import { choiceOption, flagOption, portOption, textOption } from "../options.ts";
+
+export const command = defineCommand({
+  name: "router",
+  summary: "run the model router alone (ext_proc over gRPC)",
+  description:
+    `Serves envoy.service.ext_proc.v3.ExternalProcessor, gRPC health and reflection, for use behind an Envoy of your own:
+    llmgate envoy config --profile router --source shows how it is wired. Routes are reloaded when their file changes; a
+    broken file is reported and the old routes stay.`,
+  options: {
+    serviceDiscovery: choiceOption("--service-discovery <NAME>", {
+      description: "how model servers are found",
+      choices: ["static"],
+      default: "static",
+    }),
+    ...ROUTER_OPTIONS,
+    host: textOption("--host <ADDRESS>", {
+      description: "interface to listen on",
+      default: "127.0.0.1",
+    }),
+    port: portOption("--port <PORT>", {
+      description: "gRPC listener; 0 picks a free one",
+      default: DEFAULT_PORTS.router,
+    }),
+    logLevel: choiceOption("--log-level <LEVEL>", {
+      description: "info: one line per decision; warning: only what is wrong or was reloaded",
+      choices: ["info", "warning"],
+      default: "info",
+    }),
+    controlPort: portOption("--control-port <PORT>", {
+      description: "serve metrics and health here; not served when left out",
+    }),
+    json: flagOption("--json", {
+      description: "print JSON: one line when ready, then one per decision",
+    }),
+  },
+  examples: [
+    {
+      command: "llmgate router --static-hosts localhost:8000 --route-config routes.json",
+      explains: "one model server, on 127.0.0.1:50051",
+    },
+    {
+      command:
+        "llmgate router --static-hosts a:8000,b:8000 --routing-logic least_outstanding_requests",
+      explains: "two servers, the least busy first",
+    },
+  ],
+  permissions: ["read", "net", "env", "sys"],
+  async run({ options, log, print, signal }) {
+    if (options.staticHosts === undefined) {
+      throw new UsageError("Cannot start the router: --static-hosts must name the model servers");
+    }
+    await using router = await startRouter({
+      host: options.host,
+      port: options.port,
+      hosts: parseHosts(options.staticHosts, options.staticModels),
+      routing: options.routingLogic,
+      sessionHeader: options.sessionHeader,
+      log,
+      ...(options.routeConfig === undefined ? {} : { routesFile: options.routeConfig }),
+      ...(options.logLevel === "warning" ? {} : {
+        onDecision: (line) =>
+          print(
+            options.json
+              ? JSON.stringify(line)
+              : [line.requestId, line.path, line.route, line.model, line.endpoint, line.code]
+                .filter((part) => part !== "").join("  "),
+          ),
+      }),
+    });
+    await using stack = new AsyncDisposableStack();
+    let control: string | undefined;
+    if (options.controlPort !== undefined) {
+      const { startControl } = await import("../../gateway/mod.ts");
+      const parts = { policy: undefined, upstream: undefined, router };
+      const server = startControl({ host: "127.0.0.1", port: options.controlPort, ...parts });
+      control = stack.use(server).url;
+    }
+    if (options.json) {
+      const { models } = router.routes;
+      print(JSON.stringify({ router: router.address, models, control }));
+    } else {
+      print(`router    ${router.address}  ${router.routes.models.join(", ")}`);
+      if (control !== undefined) print(`control   ${control}`);
+    }
+    await aborted(signal);
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,48 @@
+import type { Gateway } from "../../gateway/mod.ts";
+
+/** The fields of the ready line, in the contract's words. */
+export interface ReadyFields {
+  readonly ready: true;
+  readonly profile: string;
+  readonly ingress: string;
+  readonly admin: string;
+  /** HOST:PORT */
+  readonly policy: string;
+  readonly upstream: string;
+  readonly control: string;
+  /** HOST:PORT of each further service; empty in the base profile. */
+  readonly services: { readonly router?: string };
+  readonly run_dir: string;
+  readonly envoy: {
+    readonly version: string;
+    readonly path: string;
+    readonly config: string;
+    readonly config_sha256: string;
+    readonly launched_sha256: string;
+    readonly pid: number;
+  };
+}
+
+/** Returns what a running gateway says of itself when it is ready. */
+export function readyFields(gateway: Gateway): ReadyFields {
+  const { envoy } = gateway;
+  return {
+    ready: true,
+    profile: gateway.profile,
+    ingress: gateway.url,
+    admin: envoy.admin.url,
+    policy: gateway.policyAddress,
+    upstream: gateway.upstreamUrl,
+    control: gateway.control.url,
+    services: gateway.routing === undefined ? {} : { router: gateway.routing.router.address },
+    run_dir: gateway.runDir,
+    envoy: {
+      version: envoy.version,
+      path: envoy.path,
+      config: envoy.configName,
+      config_sha256: envoy.configSha256,
+      launched_sha256: envoy.launchedSha256,
+      pid: envoy.pid,
+    },
+  };
+}

@@ -1,0 +1,3 @@
+import { denoHost, main } from "./cli/mod.ts";
+
+Deno.exit(await main(Deno.args, denoHost()));
