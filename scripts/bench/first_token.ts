@@ -1,0 +1,62 @@
+import { connect } from "node:net";
+
+/** A script of the mock that sends one event at once: what remains is the way. */
+const ONE_EVENT = btoa(JSON.stringify({ steps: [{ event: { data: "1" } }, { end: true }] }))
+  .replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+
+const BODY = JSON.stringify({
+  model: "gpt-4o-mini",
+  stream: true,
+  messages: [{ role: "user", content: "Hello" }],
+});
+
+/** A kept connection over which one stream after the other is asked for. */
+export interface FirstTokenClient extends Disposable {
+  /** Sends a request and returns the milliseconds until the first body byte came. */
+  measure(): Promise<number>;
+}
+
+/** Opens a connection to a gateway, an Envoy or the mock itself. */
+export async function firstTokenClient(url: string): Promise<FirstTokenClient> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  await new Promise<void>((resolve, reject) =>
+    socket.once("connect", resolve).once("error", reject)
+  );
+  const head = [
+    "POST /v1/chat/completions HTTP/1.1",
+    `host: ${hostname}:${port}`,
+    "x-api-key: demo-key",
+    "content-type: application/json",
+    `x-mock-script: ${ONE_EVENT}`,
+    `content-length: ${BODY.length}`,
+  ].join("\r\n");
+  const request = `${head}\r\n\r\n${BODY}`;
+  let text = "";
+  let onText = () => {};
+  socket.on("data", (bytes: Uint8Array) => {
+    text += new TextDecoder("latin1").decode(bytes);
+    onText();
+  });
+  const until = (pattern: string) =>
+    new Promise<void>((resolve) => {
+      onText = () => {
+        if (text.includes(pattern)) resolve();
+      };
+      onText();
+    });
+  return {
+    async measure() {
+      text = "";
+      const started = performance.now();
+      socket.write(request);
+      await until("data: 1");
+      const elapsed = performance.now() - started;
+      if (!text.startsWith("HTTP/1.1 200")) throw new Error(`Cannot measure: ${text.slice(0, 80)}`);
+      // The last chunk of RFC 9112, section 7.1, ends the answer.
+      await until("\r\n0\r\n\r\n");
+      return elapsed;
+    },
+    [Symbol.dispose]: () => void socket.destroy(),
+  };
+}

@@ -1,0 +1,60 @@
+// deno-lint-ignore-file no-console -- a program of its own
+/**
+ * Measures this machine: each figure beside its peer, in turn within one session. Prints a table;
+ * `--json FILE` keeps everything, `--only NAME` measures one group, `--quick` takes fewer runs.
+ */
+import { parseArgs } from "node:util";
+import { binaryRows } from "./binary_rows.ts";
+import { type Effort, gatewayRows, startRows } from "./gateway_rows.ts";
+import { MissingToolError } from "./load.ts";
+import { describeMachine } from "./machine.ts";
+import { checkRows, policyRows, upstreamRows } from "./part_rows.ts";
+import { renderRows, type Row } from "./row.ts";
+import { streamRows } from "./stream_rows.ts";
+
+const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
+  start: startRows,
+  binary: binaryRows,
+  gateway: gatewayRows,
+  policy: policyRows,
+  checks: checkRows,
+  upstream: upstreamRows,
+  streams: streamRows,
+};
+
+const { values } = parseArgs({
+  args: Deno.args,
+  options: {
+    json: { type: "string" },
+    only: { type: "string", multiple: true },
+    quick: { type: "boolean", default: false },
+  },
+});
+
+const unknown = values.only?.find((name) => !Object.hasOwn(GROUPS, name));
+if (unknown !== undefined) {
+  console.error(`Cannot measure "${unknown}": there are ${Object.keys(GROUPS).join(", ")}`);
+  Deno.exit(2);
+}
+const machine = describeMachine();
+const effort: Effort = values.quick ? { runs: 3, seconds: 2 } : { runs: 5, seconds: 5 };
+const rows: Row[] = [];
+const missing: string[] = [];
+for (const [name, measure] of Object.entries(GROUPS)) {
+  if (values.only && !values.only.includes(name)) continue;
+  console.error(`measuring ${name} …`);
+  try {
+    rows.push(...await measure(effort));
+  } catch (error) {
+    if (!(error instanceof MissingToolError)) throw error;
+    missing.push(`${name}: not measured: ${error.message}`);
+  }
+}
+const { cpu, cores, memory_gib, kernel, deno } = machine;
+console.log(`${cpu}, ${cores} cores, ${memory_gib} GiB, ${kernel}, Deno ${deno}\n`);
+console.log(renderRows(rows));
+for (const line of missing) console.log(line);
+if (values.json !== undefined) {
+  await Deno.writeTextFile(values.json, `${JSON.stringify({ machine, rows, missing }, null, 2)}\n`);
+}
+Deno.exit(missing.length > 0 ? 1 : 0);

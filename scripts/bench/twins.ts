@@ -1,0 +1,98 @@
+/**
+ * Small Go programs that do the same minimum, for figures beside ours. They live beside the
+ * checkout, in `../shared/tools/peers`, and are no part of it: without them, or without Go, the
+ * rows stand alone.
+ */
+export interface Twins extends AsyncDisposable {
+  /** HOST:PORT of the plain ext_authz server. */
+  readonly goAuthz: string | undefined;
+  /** HOST:PORT of the OPA engine in an ext_authz server. */
+  readonly opaAuthz: string | undefined;
+  /** URL of the mock upstream. */
+  readonly goMock: string | undefined;
+}
+
+const PEERS = new URL("../../../shared/tools/peers/", import.meta.url).pathname;
+
+/**
+ * Builds and starts the twins that can be had (`only`: these of them); resolves when they listen.
+ */
+export async function findTwins(options: { only?: readonly string[] } = {}): Promise<Twins> {
+  const children: Deno.ChildProcess[] = [];
+  const folder = await Deno.makeTempDir({ prefix: "llmgate-twins-" });
+  const start = async (name: string, args: string[] = []): Promise<string | undefined> => {
+    const binary = `${folder}/${name}`;
+    if (options.only && !options.only.includes(name)) return undefined;
+    if (!await build(name, binary)) return undefined;
+    const address = `127.0.0.1:${freePort()}`;
+    children.push(
+      new Deno.Command(binary, {
+        args: ["-addr", address, ...args],
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).spawn(),
+    );
+    await untilListening(address);
+    return address;
+  };
+  const goAuthz = await start("go-authz");
+  const opaAuthz = await start("opa-authz", ["-policy", `${PEERS}opa-authz/policy.rego`]);
+  const goMock = await start("go-mock");
+  return {
+    goAuthz,
+    opaAuthz,
+    goMock: goMock && `http://${goMock}`,
+    async [Symbol.asyncDispose]() {
+      for (const child of children) {
+        child.kill("SIGKILL");
+        await child.status;
+      }
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+/** Can twins be built here? They need Go, and the peers beside the checkout. */
+export async function canBuildTwins(): Promise<boolean> {
+  try {
+    return (await new Deno.Command("go", { args: ["version"], stdout: "null" }).output()).success &&
+      (await Deno.stat(PEERS)).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function build(name: string, binary: string): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command("go", {
+      args: ["build", "-o", binary, "."],
+      cwd: `${PEERS}${name}`,
+      stdout: "null",
+      stderr: "null",
+    }).output();
+    return success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function untilListening(address: string): Promise<void> {
+  const [hostname = "", port] = address.split(":");
+  for (let attempt = 0; attempt < 500; attempt++) {
+    try {
+      (await Deno.connect({ hostname, port: Number(port) })).close();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+  throw new Error(`Cannot start a twin: nothing listens on ${address}`);
+}

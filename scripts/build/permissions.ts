@@ -1,0 +1,15 @@
+import { PERMISSION_CLASSES } from "../../cli/mod.ts";
+
+/**
+ * What a binary is granted at most: every class that some command needs, which main() cuts down to those of the
+ * command it runs. `ffi` and `import` are in no list.
+ */
+export const PERMISSION_FLAGS: readonly string[] = PERMISSION_CLASSES.map((name) =>
+  `--allow-${name}`
+);
+
+/**
+ * How the heap may grow, in MiB. V8 sizes its heap by the machine's memory, and would take 240 MiB for what fits into
+ * 140; a young generation of 8 and a ceiling of 1,024 cost no speed (RATIONALE.md). The tasks in deno.json say the same.
+ */
+export const HEAP_FLAG = "--v8-flags=--max-semi-space-size=8,--max-old-space-size=1024";

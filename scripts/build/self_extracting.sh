@@ -1,0 +1,52 @@
+#!/bin/sh
+# llmgate @VERSION@ for @TARGET@, self-extracting: this script, then the program and the Deno @DENO@ executable, packed
+# by gzip. The first run unpacks both into the user's data folder, verified by SHA-256; later runs only start them.
+# Source: https://github.com/llmgate/llmgate, scripts/build/self_extracting.sh
+set -u
+fail() { printf 'error: Cannot unpack llmgate: %s\n' "$1" >&2; exit 3; }
+
+case $0 in
+  */*) program=$0 ;;
+  *) program=$(command -v -- "$0") || program=$0 ;;
+esac
+case $program in /*) ;; *) program=$PWD/$program ;; esac
+
+# A folder that only we can write to; in the shared /tmp when the data folder is read-only.
+own() { (umask 077 && mkdir -p "$1") 2>/dev/null && [ -O "$1" ] && [ -w "$1" ]; }
+data_home=@DATA_HOME@
+home=${LLMGATE_HOME:-$data_home}
+dir=$home/runtime/@ID@
+if ! [ -x "$dir/deno" ] || ! [ -f "$dir/@BUNDLE@" ]; then
+  if ! own "$dir"; then
+    shared=${TMPDIR:-/tmp}/llmgate-$(id -u)
+    dir=$shared/runtime/@ID@
+    own "$shared" && chmod 700 "$shared" && own "$dir" || fail "no folder to write to: tried $home and ${TMPDIR:-/tmp}; set LLMGATE_HOME"
+  fi
+fi
+
+digest() {
+  if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1"
+  elif command -v shasum >/dev/null 2>&1; then shasum -a 256 "$1"
+  else openssl dgst -sha256 -r "$1"; fi | cut -d' ' -f1
+}
+
+# unpack NAME OFFSET LENGTH SHA256 MODE: written under a name of our own, verified, then put in place by one rename, so
+# that any number may do it at once and nobody ever starts half a file.
+unpack() {
+  own_name=$dir/$1.$$
+  tail -c +"$2" "$program" | head -c "$3" | gzip -dc >"$own_name" 2>/dev/null
+  found=$(digest "$own_name")
+  if [ "$found" != "$4" ]; then
+    rm -f "$own_name"
+    fail "the checksum of $1 is $found, expected $4: this file is damaged, or the disk of $dir is full"
+  fi
+  chmod "$5" "$own_name" && mv -f "$own_name" "$dir/$1" || { rm -f "$own_name"; fail "cannot put $1 into $dir"; }
+}
+if ! [ -x "$dir/deno" ] || ! [ -f "$dir/@BUNDLE@" ]; then
+  trap 'rm -f "$dir"/*."$$"; exit 130' INT TERM HUP
+  unpack @BUNDLE@ @BUNDLE_AT@ @BUNDLE_LENGTH@ @BUNDLE_SHA256@ 600
+  unpack deno @DENO_AT@ @DENO_LENGTH@ @DENO_SHA256@ 700
+  trap - INT TERM HUP
+fi
+
+LLMGATE_PROGRAM=$program DENO_DIR=$dir/cache DENO_NO_UPDATE_CHECK=1 exec "$dir/deno" run @FLAGS@ "$dir/@BUNDLE@" "$@"

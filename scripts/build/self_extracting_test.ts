@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { selfExtracting } from "./self_extracting.ts";
+import { hostTarget } from "./targets.ts";
+
+const DENO = `#!/bin/sh
+echo "program=$LLMGATE_PROGRAM"
+for word in "$@"; do echo "word=$word"; done
+exit 7
+`;
+const BUNDLE = "console.log(1);\n";
+
+interface Lab extends AsyncDisposable {
+  readonly folder: string;
+  readonly home: string;
+  readonly program: string;
+  start(
+    words?: string[],
+    env?: Record<string, string>,
+  ): Promise<{ code: number; out: string; err: string }>;
+}
+
+/** A self-extracting program whose Deno is a shell script, in a folder with a space in its name. */
+async function lab(): Promise<Lab> {
+  const folder = await Deno.makeTempDir({ prefix: "llmgate lab " });
+  const program = join(folder, "my llmgate");
+  const target = hostTarget();
+  assert.ok(target);
+  const encoder = new TextEncoder();
+  const bytes = await selfExtracting({
+    version: "0.0.1",
+    target,
+    denoVersion: "2.9.6",
+    deno: encoder.encode(DENO),
+    bundle: encoder.encode(BUNDLE),
+  });
+  await Deno.writeFile(program, bytes, { mode: 0o755 });
+  const home = join(folder, "home");
+  return {
+    folder,
+    home,
+    program,
+    async start(words = [], env = {}) {
+      const { code, stdout, stderr } = await new Deno.Command(program, {
+        args: words,
+        clearEnv: true,
+        env: { PATH: "/usr/bin:/bin", HOME: folder, LLMGATE_HOME: home, ...env },
+      }).output();
+      const decoder = new TextDecoder();
+      return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+    },
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) found.push(...await filesBelow(path));
+    else found.push(path);
+  }
+  return found.sort();
+}
+
+const names = (paths: string[]) => paths.map((path) => path.split("/").at(-1));
+
+Deno.test("the program unpacks itself, passes words and exit code on, and says where it lies", async () => {
+  await using test = await lab();
+  const { code, out } = await test.start(["dev", "--rules", "a b.yaml"]);
+  assert.equal(code, 7);
+  const lines = out.trim().split("\n");
+  assert.equal(lines[0], `program=${test.program}`);
+  assert.deepEqual(lines.slice(-3), ["word=dev", "word=--rules", "word=a b.yaml"]);
+  assert.deepEqual(names(await filesBelow(test.home)), ["deno", "llmgate.js"]);
+});
+
+Deno.test("the program never grants ffi or remote imports, nor everything", async () => {
+  await using test = await lab();
+  const { out } = await test.start();
+  assert.match(out, /word=--allow-net\n/);
+  assert.doesNotMatch(out, /--allow-(ffi|import|all)|word=-A/);
+});
+
+Deno.test("the second start unpacks nothing", async () => {
+  await using test = await lab();
+  await test.start();
+  const [deno = ""] = await filesBelow(test.home);
+  const before = await Deno.stat(deno);
+  await test.start();
+  assert.deepEqual((await Deno.stat(deno)).ino, before.ino);
+});
+
+Deno.test("sixteen first starts at once all work and leave no half file behind", async () => {
+  await using test = await lab();
+  const results = await Promise.all(Array.from({ length: 16 }, () => test.start(["x"])));
+  assert.deepEqual(results.map(({ code, err }) => [code, err]), results.map(() => [7, ""]));
+  assert.deepEqual(names(await filesBelow(test.home)), ["deno", "llmgate.js"]);
+});
+
+Deno.test("a damaged program is refused with both checksums, and starts nothing", async () => {
+  await using test = await lab();
+  const bytes = await Deno.readFile(test.program);
+  // The packed executable is the last part; its gzip trailer holds a checksum and a length.
+  bytes[bytes.length - 20] = (bytes.at(-20) ?? 0) ^ 0xff;
+  await Deno.writeFile(test.program, bytes);
+  const { code, out, err } = await test.start();
+  assert.equal(code, 3);
+  assert.equal(out, "");
+  assert.match(err, /Cannot unpack llmgate: the checksum of deno is \w{64}, expected \w{64}/);
+  assert.deepEqual(names(await filesBelow(test.home)), ["llmgate.js"]);
+});
+
+Deno.test("a cut-off program is refused", async () => {
+  await using test = await lab();
+  const bytes = await Deno.readFile(test.program);
+  await Deno.writeFile(test.program, bytes.subarray(0, bytes.length - 30));
+  const { code, err } = await test.start();
+  assert.equal(code, 3);
+  assert.match(err, /Cannot unpack llmgate/);
+});
+
+Deno.test("a home that cannot be written to: the program unpacks into a private folder of TMPDIR", async () => {
+  await using test = await lab();
+  const file = join(test.folder, "a file");
+  await Deno.writeTextFile(file, "");
+  const { code } = await test.start([], { LLMGATE_HOME: join(file, "home"), TMPDIR: test.folder });
+  assert.equal(code, 7);
+  const [own] = await Array.fromAsync(
+    Deno.readDir(test.folder),
+    (entry) => entry.name,
+  ).then((all) => all.filter((name) => /^llmgate-\d+$/.test(name)));
+  assert.ok(own);
+  assert.equal(((await Deno.stat(join(test.folder, own))).mode ?? 0) & 0o777, 0o700);
+});
+
+Deno.test("no folder to write to: the program says so, and what to set", async () => {
+  await using test = await lab();
+  const file = join(test.folder, "a file");
+  await Deno.writeTextFile(file, "");
+  const { code, err } = await test.start([], { LLMGATE_HOME: file, TMPDIR: file });
+  assert.equal(code, 3);
+  assert.match(err, /no folder to write to: .*set LLMGATE_HOME/);
+});
+
+Deno.test("the program is found when it is called through PATH and through a link", async () => {
+  await using test = await lab();
+  const link = join(test.folder, "llmgate");
+  await Deno.symlink(test.program, link);
+  const { code, stdout } = await new Deno.Command("sh", {
+    args: ["-c", "llmgate one"],
+    clearEnv: true,
+    env: { PATH: `${test.folder}:/usr/bin:/bin`, LLMGATE_HOME: test.home },
+  }).output();
+  assert.equal(code, 7);
+  assert.match(new TextDecoder().decode(stdout), /word=one\n/);
+});

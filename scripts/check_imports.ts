@@ -1,0 +1,150 @@
+// deno-lint-ignore-file no-console -- a program of its own
+/**
+ * Proves the import rules of the rooms: one direction, one door, no cycles, and grpc-js in one home. Part of
+ * `deno task ok`; prints every breach as FILE:LINE and exits 1.
+ */
+import { dirname, join, normalize, relative } from "node:path";
+
+const LEAVES = ["openai", "grpc", "service"];
+
+/** Room → rooms it may import beside the leaves. A room that is not named here is a breach. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
+  "main.ts": ["cli"],
+  cli: "any",
+  gateway: ["envoy", "policy", "router", "responses", "upstream", "conformance"],
+  mutants: ["gateway", "envoy", "policy", "upstream", "conformance"],
+  router: ["processor"],
+  responses: ["processor"],
+  envoy: [],
+  policy: [],
+  upstream: [],
+  processor: [],
+  conformance: [],
+  grpc: [],
+  openai: [],
+  service: [],
+  scripts: "any",
+  tests: "any",
+};
+
+/** Packages with one home: the other rooms see plain functions. */
+const HOMES: Readonly<Record<string, string>> = {
+  "@grpc/grpc-js": "grpc",
+  "@grpc/proto-loader": "grpc",
+  "protobufjs": "grpc",
+  "commander": "cli",
+};
+
+/** Files outside of rooms that any room may embed. */
+const COMMON_FILES = ["deno.json", "README.md"];
+
+export interface Import {
+  readonly from: string;
+  readonly line: number;
+  /** Path within the repository, or the name of a package. */
+  readonly to: string;
+  /** Loaded later or not at all (`import()`, `import type`): no part of a cycle. */
+  readonly deferred: boolean;
+}
+
+/** The imports of a file's text; words in comments do not count. */
+export function importsOf(file: string, text: string): Import[] {
+  return text.split("\n").flatMap((content, index) => {
+    if (/^\s*(\/\/|\*|\/\*)/.test(content)) return [];
+    const found = /^\s*(?:import|export|\}).*\bfrom "([^"]+)"|^import "([^"]+)"/.exec(content);
+    const dynamic = /\bimport\("([^"]+)"\)/.exec(content);
+    const specifier = found?.[1] ?? found?.[2] ?? dynamic?.[1];
+    if (specifier === undefined) return [];
+    const to = specifier.startsWith(".") ? normalize(join(dirname(file), specifier)) : specifier;
+    return [{
+      from: file,
+      line: index + 1,
+      to,
+      deferred: found === null || /^\s*(import|export) type\b/.test(content),
+    }];
+  });
+}
+
+/** What is wrong with one import, or undefined. */
+export function breachOf({ from, to }: Import, specifierIsPath: boolean): string | undefined {
+  const source = roomOf(from);
+  const isTest = from.endsWith("_test.ts");
+  if (!(source in MAY_IMPORT)) return `room "${source}" is not in the table`;
+  if (!specifierIsPath) {
+    const home = HOMES[to];
+    const free = MAY_IMPORT[source] === "any" || isTest;
+    if (home === undefined || home === source || free) return undefined;
+    return `only ${home}/ imports "${to}"`;
+  }
+  const target = roomOf(to);
+  if (target === source || COMMON_FILES.includes(to)) return undefined;
+  if (isTest && target === "docs") return undefined;
+  const allowed = MAY_IMPORT[source];
+  if (!(target in MAY_IMPORT) || target === "tests" || target === "scripts") {
+    if (source === "tests" || source === "scripts") return undefined;
+    return `${source} must not import ${target}`;
+  }
+  if (allowed !== "any" && !allowed?.includes(target) && !LEAVES.includes(target)) {
+    return `${source} must not import ${target}`;
+  }
+  if (LEAVES.includes(source) && target !== "service") return `${source} must not import ${target}`;
+  if (to.endsWith(".ts") && to !== `${target}/mod.ts` && !to.endsWith("main.ts")) {
+    return `side door: import "${target}/mod.ts"`;
+  }
+  return undefined;
+}
+
+/** The files of one import cycle, the first one repeated at the end; undefined when there is none. */
+export function cycleOf(imports: readonly Import[]): string[] | undefined {
+  const graph = Map.groupBy(imports.filter((i) => !i.deferred), (i) => i.from);
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const { to } of graph.get(file) ?? []) {
+      const cycle = visit(to, [...path, file]);
+      if (cycle !== undefined) return cycle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of graph.keys()) {
+    const cycle = visit(file, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
+
+function roomOf(path: string): string {
+  return path.split("/")[0] ?? path;
+}
+
+async function* sourceFiles(root: string, folder = ""): AsyncGenerator<string> {
+  for await (const entry of Deno.readDir(join(root, folder))) {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (entry.isDirectory && !/^(\.|node_modules$|dist$|coverage$)/.test(entry.name)) {
+      yield* sourceFiles(root, path);
+    } else if (entry.isFile && path.endsWith(".ts")) yield path;
+  }
+}
+
+if (import.meta.main) {
+  const root = relative(Deno.cwd(), join(import.meta.dirname ?? ".", "..")) || ".";
+  const imports: Import[] = [];
+  let files = 0;
+  for await (const file of sourceFiles(root)) {
+    imports.push(...importsOf(file, await Deno.readTextFile(join(root, file))));
+    files++;
+  }
+  const breaches = imports.flatMap((found) => {
+    const isPath = /\.(ts|json|md|ya?ml|proto|html|txt)$/.test(found.to) &&
+      !/^(npm|node|jsr):/.test(found.to);
+    const breach = breachOf(found, isPath);
+    return breach === undefined ? [] : [`${found.from}:${found.line}: ${breach}`];
+  });
+  const cycle = cycleOf(imports);
+  if (cycle !== undefined) breaches.push(`cycle: ${cycle.join(" → ")}`);
+  for (const breach of breaches) console.error(breach);
+  console.log(`${files} files, ${imports.length} imports, ${breaches.length} breaches`);
+  Deno.exit(breaches.length === 0 ? 0 : 1);
+}

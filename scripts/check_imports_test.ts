@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { breachOf, cycleOf, importsOf } from "./check_imports.ts";
+
+const breach = (from: string, statement: string) => {
+  const [found] = importsOf(from, statement);
+  assert.ok(found);
+  return breachOf(found, found.to.includes("/") && !found.to.startsWith("@"));
+};
+
+Deno.test("breachOf() lets a room import a leaf through its door", () => {
+  assert.equal(breach("policy/server.ts", `import { now } from "../service/mod.ts";`), undefined);
+});
+
+Deno.test("breachOf() refuses a side door, a sideways import and an upward one", () => {
+  assert.match(
+    breach("policy/a.ts", `import { x } from "../service/clock.ts";`) ?? "",
+    /side door/,
+  );
+  assert.match(breach("policy/a.ts", `import { x } from "../upstream/mod.ts";`) ?? "", /must not/);
+  assert.match(breach("envoy/a.ts", `} from "../gateway/mod.ts";`) ?? "", /must not/);
+  assert.match(breach("service/a.ts", `export { x } from "../grpc/mod.ts";`) ?? "", /must not/);
+});
+
+Deno.test("breachOf() keeps grpc-js in one room, tests apart", () => {
+  const statement = `import * as grpc from "@grpc/grpc-js";`;
+  assert.match(breach("policy/a.ts", statement) ?? "", /only grpc\//);
+  assert.equal(breach("grpc/a.ts", statement), undefined);
+  assert.equal(breach("policy/a_test.ts", statement), undefined);
+});
+
+Deno.test("importsOf() skips comments and finds multi-line and dynamic imports", () => {
+  const text = ` * import { a } from "../x/mod.ts";\n} from "./b.ts";\nawait import("./c.ts");\n`;
+  assert.deepEqual(importsOf("room/a.ts", text).map((i) => [i.line, i.to, i.deferred]), [
+    [2, "room/b.ts", false],
+    [3, "room/c.ts", true],
+  ]);
+});
+
+Deno.test("cycleOf() names the files of a cycle, and ignores dynamic imports", () => {
+  const edge = (from: string, to: string, deferred = false) => ({ from, to, deferred, line: 1 });
+  assert.deepEqual(cycleOf([edge("a", "b"), edge("b", "c"), edge("c", "b")]), ["b", "c", "b"]);
+  assert.equal(cycleOf([edge("a", "b"), edge("b", "a", true)]), undefined);
+});

@@ -1,0 +1,56 @@
+/** What the journeys share: a real Envoy, and a gateway on free ports. */
+import { findEnvoy } from "../envoy/mod.ts";
+import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "../gateway/mod.ts";
+
+/** The version beside the default that every journey of the contract is run on, too. */
+export const OLDER_ENVOY = "1.36.4";
+
+const found = new Map<string | undefined, Promise<string>>();
+
+/** Returns the path of a real Envoy, got once and kept in the user's cache. */
+export function envoyPath(version?: string): Promise<string> {
+  let path = found.get(version);
+  if (path === undefined) {
+    const env = (name: string) => Deno.env.get(name);
+    const wanted = version === undefined ? {} : { version };
+    path = findEnvoy({ env, ...wanted }).then((envoy) => envoy.path);
+    found.set(version, path);
+  }
+  return path;
+}
+
+/** Starts a gateway on free ports, its files among the temporary ones. */
+export async function startTestGateway(
+  options: Partial<GatewayOptions> & { envoyVersion?: string } = {},
+): Promise<Gateway> {
+  const { envoyVersion, ...rest } = options;
+  return await startGateway({
+    ports: FREE_PORTS,
+    envoyPath: await envoyPath(envoyVersion),
+    runParents: [`${Deno.env.get("TMPDIR") ?? "/tmp"}/llmgate-tests`],
+    graceMs: 0,
+    concurrency: 1,
+    ...rest,
+  });
+}
+
+/** Sends a chat request with the demo key. */
+export function chat(
+  gateway: Pick<Gateway, "url">,
+  options: { key?: string; stream?: boolean; headers?: Record<string, string> } = {},
+): Promise<Response> {
+  const key = options.key ?? "demo-key";
+  return fetch(`${gateway.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(key === "" ? {} : { "x-api-key": key }),
+      ...options.headers,
+    },
+    body: JSON.stringify({
+      model: "gpt-4o-mini",
+      stream: options.stream ?? false,
+      messages: [{ role: "user", content: "Hello" }],
+    }),
+  });
+}
