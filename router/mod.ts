@@ -12,6 +12,7 @@
  *
  * @module
  */
+export { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
 export { type BackendHost, parseHosts } from "./hosts.ts";
 export { DEFAULT_ROUTES } from "./default_routes.ts";
 export { parseRoutes, type Route, RouteTable } from "./route_table.ts";

@@ -17,6 +17,7 @@ import {
 } from "../service/mod.ts";
 import { decide, type Decision, tooLarge } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
+import { type HostSource, hostSource } from "./discovery/host_source.ts";
 import type { BackendHost } from "./hosts.ts";
 import { RouterMetrics } from "./metrics.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
@@ -28,8 +29,8 @@ export interface RouterOptions {
   readonly host?: string;
   /** Port to listen on; 0, the default, picks a free one. */
   readonly port?: number;
-  /** The model servers. */
-  readonly hosts: readonly BackendHost[];
+  /** The model servers: a list for good, or a source whose changes are in force at once. */
+  readonly hosts: readonly BackendHost[] | HostSource;
   /** `routes.json`, read again whenever it changes; the built-in routes when left out. */
   readonly routesFile?: string;
   /** `round_robin` unless told otherwise. */
@@ -94,6 +95,7 @@ class ModelRouter implements Router {
   readonly host: string;
   port: number;
   readonly #options: RouterOptions;
+  readonly #hosts: HostSource;
   readonly #strategy: Strategy;
   readonly #metrics = new RouterMetrics();
   readonly #outstanding = new Map<string, number>();
@@ -107,7 +109,9 @@ class ModelRouter implements Router {
     this.host = options.host ?? "127.0.0.1";
     this.port = options.port ?? 0;
     this.#strategy = strategyOf(options.routing ?? "round_robin");
-    for (const { endpoint } of options.hosts) this.#count(endpoint, 0);
+    this.#hosts = hostSource(options.hosts);
+    this.#countAll(this.#hosts.hosts);
+    this.#stack.use(this.#hosts.onChange((hosts) => this.#countAll(hosts)));
   }
 
   async start(): Promise<void> {
@@ -212,7 +216,7 @@ class ModelRouter implements Router {
     const started = now();
     const decision = decide({ ...head, body }, {
       table: this.#routes,
-      hosts: this.#options.hosts,
+      hosts: this.#hosts.hosts,
       strategy: this.#strategy,
       outstanding: (endpoint) => this.outstanding(endpoint),
     });
@@ -233,6 +237,11 @@ class ModelRouter implements Router {
       this.#options.onDecision?.({ ...line, route: "", model: "", endpoint: "", code });
     }
     return decision;
+  }
+
+  /** A host that nobody asked yet is counted, too: the metrics show it. */
+  #countAll(hosts: readonly BackendHost[]): void {
+    for (const { endpoint } of hosts) this.#count(endpoint, this.outstanding(endpoint));
   }
 
   #count(endpoint: string, count: number): void {
