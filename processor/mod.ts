@@ -18,7 +18,27 @@
  * @module
  */
 export { decodePhase, encodeAnswer } from "./codec.ts";
-export { type Answer, type HeaderList, type HeaderMutation, type Phase, PHASES } from "./phase.ts";
-export type { PhaseMessage } from "./phase.ts";
-export { EXTERNAL_PROCESSOR, type Processor, processorService, type StreamEnd } from "./service.ts";
+export {
+  type Answer,
+  type BodyMode,
+  type BodyMutation,
+  type ContinueAnswer,
+  type HeaderList,
+  type HeaderMutation,
+  type ImmediateAnswer,
+  type ModeOverride,
+  type Phase,
+  type PhaseMessage,
+  PHASES,
+  type StreamedAnswer,
+  type StreamPart,
+  type WaitAnswer,
+} from "./phase.ts";
+export {
+  EXTERNAL_PROCESSOR,
+  type Processor,
+  processorService,
+  type ProcessorStream,
+  type StreamEnd,
+} from "./service.ts";
 export { OrderError, PhaseOrder } from "./phase_order.ts";

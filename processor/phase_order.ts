@@ -1,4 +1,4 @@
-import type { Answer, Phase, PhaseMessage } from "./phase.ts";
+import type { Answer, Phase, PhaseMessage, StreamPart } from "./phase.ts";
 
 /** A message or an answer that the contract does not allow at this moment. */
 export class OrderError extends Error {
@@ -21,12 +21,19 @@ const STEPS: Readonly<Record<Phase, { side: Side; step: number }>> = {
  * body may come in pieces, and nothing follows an end of stream. The two sides may interleave: an
  * upstream may answer while the request's body still comes. Every message gets one answer of its
  * phase, in order; nothing follows an immediate answer.
+ *
+ * Bodies that Envoy sends as `FULL_DUPLEX_STREAMED` allow more: a message may be left waiting, an
+ * answer to a body's piece stands for the pieces before it as well, and, while nothing at all has
+ * been answered, the processor may stream an answer of its own: a head, pieces, an end. A request
+ * that is complete is not left waiting: nothing more would come.
  */
 export class PhaseOrder {
   readonly #reached: Record<Side, number> = { request: 0, response: 0 };
   readonly #ended: Record<Side, boolean> = { request: false, response: false };
   #waiting: Phase[] = [];
-  #over: "immediate answer" | "end of the stream" | undefined;
+  #answered = false;
+  #streaming: "head" | "body" | undefined;
+  #over: "immediate answer" | "streamed answer" | "end of the stream" | undefined;
 
   /** Phases that wait for their answer, oldest first. */
   get waiting(): readonly Phase[] {
@@ -49,12 +56,47 @@ export class PhaseOrder {
 
   /** Takes an answer to a phase. Throws {@linkcode OrderError} when nobody waits for it. */
   answer(phase: Phase, { kind }: Pick<Answer, "kind">): void {
-    const [next] = this.#waiting;
     if (this.#over !== undefined) throw wrong(phase, `was answered after the ${this.#over}`);
-    if (next === undefined) throw wrong(phase, "was answered without being asked");
+    if (this.#streaming !== undefined) throw wrong(phase, "was answered within a streamed answer");
+    if (!this.#waiting.includes(phase)) throw wrong(phase, "was answered without being asked");
+    switch (kind) {
+      case "wait":
+        if (this.#ended[STEPS[phase].side]) {
+          throw wrong(
+            phase,
+            `was left waiting, and nothing of the ${STEPS[phase].side} is to come`,
+          );
+        }
+        return;
+      case "stream":
+        if (this.#answered) throw wrong(phase, "got a streamed answer after another answer");
+        this.#streaming = "head";
+        return;
+      case "immediate":
+        return this.#end("immediate answer");
+      case "continue":
+        this.#goOn(phase);
+    }
+  }
+
+  /** Takes a part of a streamed answer. Throws {@linkcode OrderError} when it must not come now. */
+  stream({ part, ...rest }: Pick<StreamPart, "part"> & { readonly endOfStream?: boolean }): void {
+    const what = `Illegal order in a streamed answer: its ${part} came`;
+    if (this.#over !== undefined) throw new OrderError(`${what} after the ${this.#over}`);
+    if (this.#streaming === undefined) throw new OrderError(`${what} without a beginning`);
+    if ((part === "head") !== (this.#streaming === "head")) {
+      throw new OrderError(`${what} ${part === "head" ? "twice" : "before its head"}`);
+    }
+    this.#streaming = "body";
+    if (part === "trailers" || rest.endOfStream) this.#end("streamed answer");
+  }
+
+  #goOn(phase: Phase): void {
+    const [next] = this.#waiting;
     if (next !== phase) throw wrong(phase, `was answered while "${next}" waits`);
-    this.#waiting.shift();
-    if (kind === "immediate") this.#end("immediate answer");
+    this.#answered = true;
+    // One answer for the piece itself and for those that were left waiting before it.
+    while (this.#waiting[0] === phase) this.#waiting.shift();
   }
 
   /** Nothing comes any more: the stream was closed or cancelled. */
@@ -62,7 +104,7 @@ export class PhaseOrder {
     this.#end("end of the stream");
   }
 
-  #end(reason: "immediate answer" | "end of the stream"): void {
+  #end(reason: "immediate answer" | "streamed answer" | "end of the stream"): void {
     this.#over ??= reason;
     this.#waiting = [];
   }

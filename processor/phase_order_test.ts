@@ -82,3 +82,55 @@ Deno.test("PhaseOrder lets nothing follow an immediate answer, or the stream's e
   closed.close();
   assert.throws(() => closed.receive(message("request_body")), /after the end of the stream/);
 });
+
+/** Receives messages and leaves each of them waiting. */
+function collect(phases: readonly string[]): PhaseOrder {
+  const order = new PhaseOrder();
+  for (const written of phases) order.receive(message(written));
+  return order;
+}
+
+Deno.test("PhaseOrder lets a request wait until it is complete, and then streams an answer", () => {
+  const order = new PhaseOrder();
+  order.receive(message("request_headers"));
+  order.answer("request_headers", { kind: "wait" });
+  order.receive(message("request_body"));
+  order.answer("request_body", { kind: "wait" });
+  order.receive(message("request_body!"));
+  assert.throws(() => order.answer("request_body", { kind: "wait" }), /left waiting, and nothing/);
+  order.answer("request_body", { kind: "stream" });
+  order.stream({ part: "head" });
+  order.stream({ part: "body", endOfStream: false });
+  order.stream({ part: "body", endOfStream: true });
+  assert.throws(() => order.stream({ part: "body" }), /after the streamed answer/);
+});
+
+Deno.test("PhaseOrder refuses every streamed answer out of order", () => {
+  const answered = play(["request_headers"]);
+  answered.receive(message("request_body!"));
+  assert.throws(() => answered.answer("request_body", { kind: "stream" }), /after another answer/);
+  const order = collect(["request_headers!"]);
+  assert.throws(() => order.stream({ part: "head" }), /without a beginning/);
+  order.answer("request_headers", { kind: "stream" });
+  assert.throws(() => order.answer("request_headers", { kind: "continue" }), /within a streamed/);
+  assert.throws(() => order.stream({ part: "body" }), /before its head/);
+  order.stream({ part: "head" });
+  assert.throws(() => order.stream({ part: "head" }), /twice/);
+  order.stream({ part: "trailers" });
+  assert.throws(() => order.stream({ part: "body" }), /after the streamed answer/);
+});
+
+Deno.test("PhaseOrder takes one answer for the body's pieces that were left waiting", () => {
+  const order = play(["request_headers"]);
+  for (const written of ["request_body", "request_body!"]) {
+    order.receive(message(written));
+    if (written === "request_body") order.answer("request_body", { kind: "wait" });
+  }
+  order.answer("request_body", { kind: "continue" });
+  assert.deepEqual(order.waiting, []);
+  const skipped = collect(["request_headers", "request_body!"]);
+  assert.throws(
+    () => skipped.answer("request_body", { kind: "continue" }),
+    /"request_headers" waits/,
+  );
+});

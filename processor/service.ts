@@ -1,7 +1,9 @@
 import { type BidiCall, GRPC_STATUS, GrpcError, type GrpcService } from "../grpc/mod.ts";
 import { decodePhase, encodeAnswer } from "./codec.ts";
-import type { Answer, PhaseMessage } from "./phase.ts";
+import type { Answer, Phase, PhaseMessage, StreamedAnswer, StreamPart } from "./phase.ts";
 import { OrderError, PhaseOrder } from "./phase_order.ts";
+
+const NOTHING = new Uint8Array();
 
 /** The service's full name, for health and reflection. */
 export const EXTERNAL_PROCESSOR = "envoy.service.ext_proc.v3.ExternalProcessor";
@@ -12,10 +14,19 @@ export const EXTERNAL_PROCESSOR = "envoy.service.ext_proc.v3.ExternalProcessor";
  */
 export type StreamEnd = "closed" | "cancelled" | "failed";
 
+/** What a processor may know of the stream that it answers. */
+export interface ProcessorStream {
+  /** Aborts when Envoy gives the request up: the client left, a timeout passed, or Envoy ended. */
+  readonly signal: AbortSignal;
+}
+
 /** What handles the phases of one request. */
 export interface Processor {
-  /** Answers a phase. What it throws fails the stream, and Envoy then fails closed. */
-  answer(message: PhaseMessage): Answer | Promise<Answer>;
+  /**
+   * Answers a phase; the next message is shown when this one is answered. What it throws fails the
+   * stream, and Envoy then fails closed.
+   */
+  answer(message: PhaseMessage, stream: ProcessorStream): Answer | Promise<Answer>;
   /** Called once, when the stream is over, however it ended. `error` is there when it failed. */
   end(how: StreamEnd, error?: unknown): void;
 }
@@ -32,14 +43,18 @@ async function serve(call: BidiCall, processor: Processor): Promise<void> {
   const order = new PhaseOrder();
   let end: StreamEnd = "closed";
   let cause: unknown;
+  let done = false;
   try {
     for await (const bytes of call.messages) {
+      // What crossed our last word on the way is not looked at any more.
+      if (done) continue;
       const message = decodePhase(bytes);
       order.receive(message);
-      const answer = await processor.answer(message);
-      const encoded = encodeAnswer(message.phase, answer);
+      const answer = await processor.answer(message, call);
       order.answer(message.phase, answer);
-      await call.write(encoded);
+      if (answer.kind === "stream") await sendStream(call, order, { phase: message.phase, answer });
+      else if (answer.kind !== "wait") await call.write(encodeAnswer(message.phase, answer));
+      done = answer.kind === "stream" || answer.kind === "immediate";
     }
   } catch (error) {
     end = isCancel(error) ? "cancelled" : "failed";
@@ -48,6 +63,42 @@ async function serve(call: BidiCall, processor: Processor): Promise<void> {
   } finally {
     order.close();
     processor.end(end, ...(end === "failed" ? [cause] : []));
+  }
+}
+
+/** Sends each piece when Envoy has room for it; a client that leaves ends the body's iteration. */
+async function sendStream(
+  call: BidiCall,
+  order: PhaseOrder,
+  { phase, answer }: { phase: Phase; answer: StreamedAnswer },
+): Promise<void> {
+  const send = (part: StreamPart) => {
+    order.stream(part);
+    return call.write(encodeAnswer(phase, part));
+  };
+  const { status, headers = [], body, trailers } = answer;
+  const gone = Promise.withResolvers<never>();
+  // Nobody may be waiting for it when it comes.
+  gone.promise.catch(() => {});
+  const leave = () => gone.reject(call.signal.reason);
+  call.signal.addEventListener("abort", leave, { once: true });
+  const pieces = body[Symbol.asyncIterator]();
+  try {
+    await send({ part: "head", status, headers });
+    while (true) {
+      const next = await Promise.race([pieces.next(), gone.promise]);
+      if (next.done) break;
+      await send({ part: "body", body: next.value, endOfStream: false });
+    }
+    await send(
+      trailers === undefined
+        ? { part: "body", body: NOTHING, endOfStream: true }
+        : { part: "trailers", trailers },
+    );
+  } finally {
+    call.signal.removeEventListener("abort", leave);
+    // Not awaited: a generator that waits for its model would answer only when that does.
+    void Promise.resolve(pieces.return?.()).catch(() => {});
   }
 }
 
