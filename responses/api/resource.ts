@@ -1,0 +1,42 @@
+import type { Context, Hono } from "hono";
+import type { z } from "zod";
+import { invalidRequest } from "./errors.ts";
+import type { Tenant } from "./tenant.ts";
+
+/** What every handler finds in its context: `context.get("tenant")`. */
+export interface RouteEnv {
+  Variables: { tenant: Tenant };
+}
+
+/** One resource of the API: its routes, and the path they stand under. */
+export interface Resource {
+  /** `/v1/files` */
+  readonly path: string;
+  readonly routes: Hono<RouteEnv>;
+}
+
+/**
+ * Reads a JSON body by its schema. A missing body counts as `{}`.
+ *
+ * @throws {ApiError} 400 that names the field
+ */
+export async function jsonBody<T>(
+  context: Context<RouteEnv>,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const text = await context.req.text();
+  let value: unknown = {};
+  if (text.trim() !== "") {
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw invalidRequest("We could not parse the JSON body of your request");
+    }
+  }
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  const issue = read.error.issues[0];
+  const param = issue === undefined || issue.path.length === 0 ? null : issue.path.join(".");
+  const what = param === null ? "the body" : `'${param}'`;
+  throw invalidRequest(`Invalid ${what}: ${issue?.message ?? "it does not fit"}`, param);
+}

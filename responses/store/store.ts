@@ -1,0 +1,230 @@
+import type {
+  Connector,
+  Conversation,
+  ConversationItem,
+  FileObject,
+  FilePurpose,
+  Item,
+  Prompt,
+  ResponseObject,
+  VectorStore,
+  VectorStoreFile,
+  VectorStoreFileBatch,
+} from "../api/objects.ts";
+import type { Page, PageQuery } from "../api/page.ts";
+import type { Tenant } from "../api/tenant.ts";
+
+/**
+ * Everything that the gateway keeps, on SQL. Each call is one transaction, and what it resolves to is on disk: a kill
+ * right afterwards loses nothing. Every call takes the tenant first; the id of another tenant reads as one that does
+ * not exist. `get` resolves to undefined, `delete` and `update` to false, for what is not there.
+ */
+export interface Store extends AsyncDisposable {
+  readonly responses: ResponseStore;
+  readonly conversations: ConversationStore;
+  readonly prompts: PromptStore;
+  readonly connectors: ConnectorStore;
+  readonly files: FileStore;
+  readonly vectorStores: VectorStoreStore;
+  /**
+   * The final response, and what its conversation (`response.conversation`) gained, in one transaction. False, and
+   * nothing is written, when the response is gone or has ended already (cancelled meanwhile, or given up by
+   * `recover`). A conversation that was deleted meanwhile gains nothing.
+   */
+  finish(
+    tenant: Tenant,
+    response: ResponseObject,
+    items: readonly ConversationItem[],
+  ): Promise<boolean>;
+  /**
+   * Responses that were left `queued` or `in_progress` by a process that died become `failed`, and files that it was
+   * indexing are returned for `vectorStores.interrupted`. Of several processes on one database only those whose lease
+   * ran out count as dead. Resolves with how many responses it failed.
+   */
+  recover(): Promise<number>;
+}
+
+/** A response with the input items that it was made from. */
+export interface StoredResponse {
+  readonly response: ResponseObject;
+  readonly input: readonly Item[];
+}
+
+export interface ResponseStore {
+  /**
+   * Adds a response; `conversation` is created with it, in the same transaction. While its status is `queued` or
+   * `in_progress` this process holds a lease on it, and renews it by itself.
+   */
+  insert(
+    tenant: Tenant,
+    entry: StoredResponse & { readonly conversation?: Conversation },
+  ): Promise<void>;
+  /** Replaces a response that has not ended yet. False when it is gone or has ended: stop working on it. */
+  update(tenant: Tenant, response: ResponseObject): Promise<boolean>;
+  get(tenant: Tenant, id: string): Promise<StoredResponse | undefined>;
+  delete(tenant: Tenant, id: string): Promise<boolean>;
+  list(
+    tenant: Tenant,
+    page: PageQuery,
+    filter?: { readonly model?: string },
+  ): Promise<Page<ResponseObject>>;
+  /** Undefined when there is no such response. */
+  inputItems(tenant: Tenant, id: string, page: PageQuery): Promise<Page<Item> | undefined>;
+}
+
+export interface ConversationStore {
+  create(
+    tenant: Tenant,
+    conversation: Conversation,
+    items?: readonly ConversationItem[],
+  ): Promise<void>;
+  get(tenant: Tenant, id: string): Promise<Conversation | undefined>;
+  /** Replaces the metadata. */
+  update(tenant: Tenant, conversation: Conversation): Promise<boolean>;
+  /** Its items go with it; responses keep naming it. */
+  delete(tenant: Tenant, id: string): Promise<boolean>;
+  list(tenant: Tenant, page: PageQuery): Promise<Page<Conversation>>;
+  /** Adds items at the end, in their order. False when there is no such conversation. */
+  append(tenant: Tenant, id: string, items: readonly ConversationItem[]): Promise<boolean>;
+  /** Undefined when there is no such conversation. */
+  items(tenant: Tenant, id: string, page: PageQuery): Promise<Page<ConversationItem> | undefined>;
+  /** Every item, oldest first: the history that goes to the model. Undefined when there is no such conversation. */
+  history(tenant: Tenant, id: string): Promise<ConversationItem[] | undefined>;
+  getItem(tenant: Tenant, id: string, itemId: string): Promise<ConversationItem | undefined>;
+  deleteItem(tenant: Tenant, id: string, itemId: string): Promise<boolean>;
+}
+
+export interface PromptStore {
+  /** Adds version 1. */
+  create(tenant: Tenant, prompt: Prompt): Promise<void>;
+  /** The default version, or `version`. */
+  get(tenant: Tenant, id: string, version?: number): Promise<Prompt | undefined>;
+  /**
+   * Adds `prompt.version`, and makes it the default when it says so. False when the latest version is no longer the
+   * one before it: somebody else was faster.
+   */
+  addVersion(tenant: Tenant, prompt: Prompt): Promise<boolean>;
+  /** False when there is no such version. */
+  setDefault(tenant: Tenant, id: string, version: number): Promise<boolean>;
+  /** The default version of each prompt. */
+  list(tenant: Tenant, page: PageQuery): Promise<Page<Prompt>>;
+  /** Ascending; empty when there is no such prompt. */
+  versions(tenant: Tenant, id: string): Promise<Prompt[]>;
+  /** All versions. */
+  delete(tenant: Tenant, id: string): Promise<boolean>;
+}
+
+export interface ConnectorStore {
+  /** Adds it, or replaces the one with the same id. */
+  put(tenant: Tenant, connector: Connector): Promise<void>;
+  get(tenant: Tenant, id: string): Promise<Connector | undefined>;
+  delete(tenant: Tenant, id: string): Promise<boolean>;
+  list(tenant: Tenant, page: PageQuery): Promise<Page<Connector>>;
+}
+
+/** A file and where its bytes lie in the blob store. */
+export interface StoredFile {
+  readonly file: FileObject;
+  readonly blob: string;
+}
+
+/** An object and whose it is, for work that goes across tenants. */
+export interface Owned<T> {
+  readonly tenant: Tenant;
+  readonly entry: T;
+}
+
+export interface FileStore {
+  /**
+   * Notes that a blob is about to be written. Until `create` takes it, or when the file is deleted, it is garbage that
+   * `garbage` returns once `due` (Unix seconds) has passed: no crash leaves bytes behind that nothing names.
+   */
+  reserve(blob: string, due: number): Promise<void>;
+  create(tenant: Tenant, entry: StoredFile): Promise<void>;
+  get(tenant: Tenant, id: string): Promise<StoredFile | undefined>;
+  /** Its blob becomes garbage, and it leaves the vector stores. */
+  delete(tenant: Tenant, id: string): Promise<boolean>;
+  list(
+    tenant: Tenant,
+    page: PageQuery,
+    filter?: { readonly purpose?: FilePurpose },
+  ): Promise<Page<FileObject>>;
+  /** Files of all tenants whose `expires_at` is not after `now` (Unix seconds), at most `limit`. */
+  expired(now: number, limit: number): Promise<Owned<FileObject>[]>;
+  /** Blobs that nothing names any more. */
+  garbage(now: number, limit: number): Promise<string[]>;
+  /** Forgets a blob that was removed from the blob store. */
+  forget(blob: string): Promise<void>;
+}
+
+/** A piece of a file's text with its embedding. */
+export interface Chunk {
+  /** From 0, in the file's order. */
+  readonly index: number;
+  readonly text: string;
+  readonly embedding: Float32Array;
+}
+
+/** A chunk as it is read back. */
+export interface StoredChunk extends Chunk {
+  readonly fileId: string;
+}
+
+/** `file_counts`, `usage_bytes` and `status` of what is read are computed from the files; what is written of them is not kept. */
+export interface VectorStoreStore {
+  create(tenant: Tenant, store: VectorStore): Promise<void>;
+  get(tenant: Tenant, id: string): Promise<VectorStore | undefined>;
+  update(tenant: Tenant, store: VectorStore): Promise<boolean>;
+  /** Its files, batches and chunks go with it. */
+  delete(tenant: Tenant, id: string): Promise<boolean>;
+  list(tenant: Tenant, page: PageQuery): Promise<Page<VectorStore>>;
+  /** Stores of all tenants whose `expires_at` is not after `now` (Unix seconds) and that are not marked so yet. */
+  expired(now: number, limit: number): Promise<Owned<VectorStore>[]>;
+  /** Marks it `expired` and drops its chunks. */
+  expire(tenant: Tenant, id: string): Promise<boolean>;
+
+  /** Adds files, or starts them anew when they are there; with `batch` they belong to it. False when there is no such store. */
+  putFiles(
+    tenant: Tenant,
+    storeId: string,
+    files: readonly VectorStoreFile[],
+    batch?: VectorStoreFileBatch,
+  ): Promise<boolean>;
+  getFile(tenant: Tenant, storeId: string, fileId: string): Promise<VectorStoreFile | undefined>;
+  /** Replaces status, attributes, error and the like; the chunks stay. */
+  updateFile(tenant: Tenant, storeId: string, file: VectorStoreFile): Promise<boolean>;
+  /** The final state of a file and its chunks, in one transaction. False when it was removed or cancelled meanwhile. */
+  finishFile(
+    tenant: Tenant,
+    storeId: string,
+    file: VectorStoreFile,
+    chunks: readonly Chunk[],
+  ): Promise<boolean>;
+  deleteFile(tenant: Tenant, storeId: string, fileId: string): Promise<boolean>;
+  /** Undefined when there is no such store (or batch). */
+  listFiles(
+    tenant: Tenant,
+    storeId: string,
+    page: PageQuery,
+    filter?: { readonly status?: VectorStoreFile["status"]; readonly batchId?: string },
+  ): Promise<Page<VectorStoreFile> | undefined>;
+  /** Files of all tenants that were left `in_progress` by a process that died: to be indexed again. They are leased to this process. */
+  interrupted(limit: number): Promise<Owned<VectorStoreFile>[]>;
+
+  getBatch(
+    tenant: Tenant,
+    storeId: string,
+    batchId: string,
+  ): Promise<VectorStoreFileBatch | undefined>;
+  /** Its files that are still `in_progress` become `cancelled`. */
+  cancelBatch(tenant: Tenant, storeId: string, batchId: string): Promise<boolean>;
+
+  /** The text of a file, chunk by chunk, in order. */
+  fileChunks(tenant: Tenant, storeId: string, fileId: string): Promise<StoredChunk[]>;
+  /**
+   * The chunks of all completed files of a store, a page of rows at a time, to build the index from. `revision`
+   * changes whenever they do, so that an index of another process's making can be seen to be stale.
+   */
+  chunks(tenant: Tenant, storeId: string): AsyncIterable<StoredChunk[]>;
+  revision(tenant: Tenant, storeId: string): Promise<number | undefined>;
+}
