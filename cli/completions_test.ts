@@ -45,7 +45,8 @@ for (const shell of ["bash", "zsh", "fish"] as const satisfies readonly Shell[])
 for (const shell of ["bash", "zsh", "fish"] as const) {
   const found = await new Deno.Command("sh", { args: ["-c", `command -v ${shell}`] }).output();
   Deno.test({
-    name: `${shell} itself takes its script without complaint`,
+    name: `${shell} itself takes its script without complaint` +
+      (found.success ? "" : ` (skipped: no ${shell} on this machine)`),
     ignore: !found.success,
     async fn() {
       const file = await Deno.makeTempFile();
