@@ -119,7 +119,8 @@ function roomOf(path: string): string {
   return path.split("/")[0] ?? path;
 }
 
-async function* sourceFiles(root: string, folder = ""): AsyncGenerator<string> {
+/** The TypeScript files below a folder, as paths within it. */
+export async function* sourceFiles(root: string, folder = ""): AsyncGenerator<string> {
   for await (const entry of Deno.readDir(join(root, folder))) {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
     if (entry.isDirectory && !/^(\.|node_modules$|dist$|coverage$)/.test(entry.name)) {

@@ -10,10 +10,11 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { EMBEDDED_ENVOY, sourceInfo, VERSION } from "../cli/mod.ts";
-import { bundle, run } from "./build/bundle.ts";
+import { bundle } from "./build/bundle.ts";
 import { denoExecutable } from "./build/deno_executable.ts";
 import { envoyToEmbed, type PackedEnvoy } from "./build/envoy.ts";
 import { HEAP_FLAG, PERMISSION_FLAGS } from "./build/permissions.ts";
+import { run } from "./build/run.ts";
 import { selfExtracting, sha256 } from "./build/self_extracting.ts";
 import { hostTarget, type Target, TARGETS } from "./build/targets.ts";
 

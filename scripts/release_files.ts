@@ -10,7 +10,7 @@ import formula from "../packaging/llmgate.rb.template" with { type: "text" };
 import lock from "../deno.lock" with { type: "text" };
 import { denoHost, main, VERSION } from "../cli/mod.ts";
 import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
-import { run } from "./build/bundle.ts";
+import { run } from "./build/run.ts";
 import { cycloneDx, type ModuleGraph } from "./build/sbom.ts";
 import { sha256 } from "./build/self_extracting.ts";
 

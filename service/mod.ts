@@ -27,3 +27,10 @@ export {
   startProcess,
 } from "./process.ts";
 export { watchFile, watchFolder } from "./watch.ts";
+export {
+  giveAway,
+  type RunningWorker,
+  serveWorker,
+  startWorker,
+  type WorkerMethods,
+} from "./worker.ts";

