@@ -1,5 +1,6 @@
 import { NONCE_HEADER } from "../service/mod.ts";
-import { type Connection, openConnection } from "./client/connection.ts";
+import type { Connection } from "./client/connection.ts";
+import { openConnection } from "./client/open_connection.ts";
 import type { Exchange, RequestSpec } from "./client/exchange.ts";
 import type { Transcript } from "./client/transcript.ts";
 import type { HeaderList, Protocol, Target } from "./target.ts";

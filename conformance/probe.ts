@@ -1,5 +1,5 @@
 import { delay, UnavailableError } from "../service/mod.ts";
-import { openConnection } from "./client/connection.ts";
+import { openConnection } from "./client/open_connection.ts";
 import type { RequestSpec } from "./client/exchange.ts";
 import type { Control, Protocol, Target } from "./target.ts";
 

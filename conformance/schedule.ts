@@ -1,6 +1,5 @@
 import type { Case } from "./case.ts";
 import type { Protocol } from "./target.ts";
-import type { AxisResult } from "./run_case.ts";
 
 /** One run of a case: an HTTP version, a repetition, and a way to say that it is settled. */
 export interface Axis {
@@ -15,13 +14,13 @@ export interface Job {
   protocols: readonly Protocol[];
 }
 
-/** How the jobs of one target are run. */
-export interface ScheduleOptions {
+/** How the jobs of one target are run; `R` is what one run of a case gives. */
+export interface ScheduleOptions<R> {
   /** Cases side by side. */
   jobs: number;
   repeat: number;
-  runAxis: (one: Case, axis: Axis) => Promise<AxisResult>;
-  finish: (one: Case, results: AxisResult[]) => void;
+  runAxis: (one: Case, axis: Axis) => Promise<R>;
+  finish: (one: Case, results: R[]) => void;
 }
 
 /**
@@ -31,14 +30,14 @@ export interface ScheduleOptions {
  *
  * @returns what resolves when all but the waiting cases are done; `waiting` resolves with those
  */
-export function schedule(
+export function schedule<R>(
   jobs: readonly Job[],
-  options: ScheduleOptions,
+  options: ScheduleOptions<R>,
 ): { active: Promise<void>; waiting: Promise<void> } {
   const patient = jobs.filter(({ one }) => one.waits).map((job) => startPatient(job, options));
   const waiting = Promise.all(patient.map(({ done }) => done)).then(() => {});
   const run = async ({ one, protocols }: Job) => {
-    const results: AxisResult[] = [];
+    const results: R[] = [];
     for (const axis of axes(protocols, options.repeat)) {
       results.push(await options.runAxis(one, { ...axis, onSettled: () => {} }));
     }
@@ -53,9 +52,9 @@ export function schedule(
 }
 
 /** Starts every axis of a waiting case at once: they cost nothing but time. */
-function startPatient(
+function startPatient<R>(
   { one, protocols }: Job,
-  options: ScheduleOptions,
+  options: ScheduleOptions<R>,
 ): { settled: Promise<unknown>; done: Promise<void> } {
   const runs = axes(protocols, options.repeat).map((axis) => {
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -4,7 +4,7 @@ import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { Protocol } from "../target.ts";
 import { Awaited } from "../verdict.ts";
-import { openConnection } from "./connection.ts";
+import { openConnection } from "./open_connection.ts";
 import type { RequestSpec } from "./exchange.ts";
 import { textOf, valueOf } from "./transcript.ts";
 

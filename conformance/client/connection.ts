@@ -1,7 +1,5 @@
 import type { Protocol, WaitOptions } from "../target.ts";
 import type { Exchange, RequestSpec } from "./exchange.ts";
-import { H1Connection } from "./h1.ts";
-import { H2Connection } from "./h2.ts";
 
 /** One connection to the target, whichever HTTP version. */
 export interface Connection extends AsyncDisposable {
@@ -18,13 +16,4 @@ export interface Connection extends AsyncDisposable {
 export interface ConnectOptions extends WaitOptions {
   /** PEM of the root that the target's certificate chains to. */
   ca?: string;
-}
-
-/** Opens a connection to a target's base URL. */
-export function openConnection(
-  protocol: Protocol,
-  url: string,
-  options: ConnectOptions = {},
-): Promise<Connection> {
-  return protocol === "h1" ? H1Connection.open(url, options) : H2Connection.open(url, options);
 }
