@@ -6,8 +6,8 @@ import {
   startRouter,
 } from "../router/mod.ts";
 import type { Log } from "../service/mod.ts";
-import { startUpstream, type Upstream } from "../upstream/mod.ts";
-import { startTogether } from "./together.ts";
+import type { Upstream } from "../upstream/mod.ts";
+import { type BackendPool, startBackendPool } from "./backend_pool.ts";
 
 /** The model router of a gateway, and the backends that it chooses from. */
 export interface RoutingOptions {
@@ -19,14 +19,22 @@ export interface RoutingOptions {
   readonly logic?: RoutingLogic;
   /** Header that names a request's session. */
   readonly sessionHeader?: string;
+  /** What each mock backend serves, as `--static-models` says it; every model when left out. */
+  readonly models?: string;
+  /** Stands between Envoy and the router, on a port of its own: how a broken router is made. */
+  readonly relay?: (router: Router) => Promise<{ readonly port: number } & AsyncDisposable>;
 }
 
 /** A running router with its backends. */
 export interface Routing extends AsyncDisposable {
   readonly router: Router;
   readonly hosts: readonly BackendHost[];
+  /** Port that Envoy asks. */
+  readonly port: number;
   /** The mock backends; none when others stand in. */
   readonly backends: readonly Upstream[];
+  /** The same as one upstream; undefined when others stand in. */
+  readonly pool: BackendPool | undefined;
 }
 
 /** Enough to see a spread, and that one can be left out. */
@@ -50,19 +58,18 @@ export interface RoutingPlace {
  */
 export async function startRouting(options: RoutingOptions, place: RoutingPlace): Promise<Routing> {
   await using stack = new AsyncDisposableStack();
-  const backends = options.hosts ? [] : await startTogether(
-    stack,
-    Array.from({ length: MOCK_BACKENDS }, () =>
-      startUpstream({
-        host: LOOPBACK,
-        port: 0,
-        journalLimit: place.journalLimit,
-        log: place.log,
-        ...(place.scenarios === undefined ? {} : { scenarios: place.scenarios }),
-      })),
+  const pool = options.hosts ? undefined : stack.use(
+    await startBackendPool({
+      host: LOOPBACK,
+      ports: Array<number>(MOCK_BACKENDS).fill(0),
+      journalLimit: place.journalLimit,
+      log: place.log,
+      scenarios: place.scenarios,
+    }),
   );
+  const backends = pool?.backends ?? [];
   const hosts = options.hosts ??
-    parseHosts(backends.map(({ host, port }) => `${host}:${port}`).join(","));
+    parseHosts(backends.map(({ host, port }) => `${host}:${port}`).join(","), options.models);
   const router = stack.use(
     await startRouter({
       host: LOOPBACK,
@@ -74,6 +81,14 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
       ...(options.sessionHeader === undefined ? {} : { sessionHeader: options.sessionHeader }),
     }),
   );
+  const relay = options.relay && stack.use(await options.relay(router));
   const owned = stack.move();
-  return { router, hosts, backends, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    router,
+    port: relay?.port ?? router.port,
+    hosts,
+    backends,
+    pool,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }

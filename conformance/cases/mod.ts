@@ -17,6 +17,8 @@ import { MUTATION_CASES } from "./mutation.ts";
 import { OBSERVABILITY_CASES } from "./observability.ts";
 import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
 import { PASS_CASES } from "./passthrough.ts";
+import { ROUTER_CASES as DECISION_CASES } from "./router.ts";
+import { ROUTER_LOAD_CASES } from "./router_load.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { SECURITY_CASES } from "./security.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
@@ -47,3 +49,6 @@ export const CASES: readonly Case[] = [
   ...RATE_LIMIT_CASES,
   ...SECURITY_CASES,
 ];
+
+/** Cases of a model router, beside those of the catalogue. */
+export const ROUTER_CASES: readonly Case[] = [...DECISION_CASES, ...ROUTER_LOAD_CASES];

@@ -184,9 +184,11 @@ export const PASS_CASES: readonly Case[] = [
     async run(t) {
       t.upstream.script(...jsonAnswer("{}"));
       const exchange = await t.send(t.chat({ manual: true }));
+      // A gateway may read the model from it, so it is JSON all the same.
+      const opening = `{"model":"${t.target.model}","pad":"`;
+      const parts = [1, 7, 4096, 65536, 3].map((size) => filler(size, t.random));
       let sent = "";
-      for (const size of [1, 7, 4096, 65536, 3]) {
-        const part = filler(size, t.random);
+      for (const part of [opening, ...parts, '"}']) {
         sent += part;
         await exchange.write(part);
       }
@@ -228,7 +230,8 @@ export const PASS_CASES: readonly Case[] = [
       const boundary = "----case-boundary";
       const body = bytes(
         `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.bin"\r\n\r\n` +
-          `\x00\x01\xff\r\n--${boundary}--\r\n`,
+          `\x00\x01\xff\r\n--${boundary}\r\ncontent-disposition: form-data; name="model"\r\n\r\n` +
+          `${t.target.model}\r\n--${boundary}--\r\n`,
       );
       const type = `multipart/form-data; boundary=${boundary}`;
       const transcript = await t.ask({
