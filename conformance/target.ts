@@ -78,6 +78,10 @@ export interface PolicyRecord {
   headerList?: readonly (readonly [string, string])[] | undefined;
   bodyBytes: number;
   contextExtensions: Record<string, string>;
+  /** Dynamic metadata by filter name; absent when none came. */
+  metadata?: Record<string, unknown> | undefined;
+  /** The gRPC method that was called: `/package.Service/Method`. */
+  grpcPath: string;
   source: string;
   decision?: "allow" | "deny" | "error" | undefined;
   rule?: string | undefined;
@@ -196,6 +200,8 @@ export type ProcessorAction =
   | { response: Record<string, unknown> }
   /** Ends its stream with OK. */
   | { close: true }
+  /** Takes every piece of a duplex body, and gives back none of it. */
+  | { swallow: true }
   /** Ends its stream with this gRPC status. */
   | { grpc: number }
   /** Never answers. */

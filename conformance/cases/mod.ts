@@ -10,7 +10,7 @@ import { CANCEL_CASES } from "./cancel.ts";
 import { CONTRACT_CASES } from "./contract.ts";
 import { DENY_CASES } from "./deny.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
-import { FAIL_CLOSED_CASES } from "./fail_closed.ts";
+import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
 import { HTTP_CASES } from "./http.ts";
 import { LIMIT_CASES } from "./limits.ts";
 import { MUTATION_CASES } from "./mutation.ts";
@@ -44,6 +44,7 @@ export const CASES: readonly Case[] = [
   ...RETRY_CASES,
   ...HTTP_CASES,
   ...SMUGGLING_CASES,
+  ...FAILURE_MODE_CASES,
   ...EXT_PROC_CASES,
   ...JWT_CASES,
   ...RATE_LIMIT_CASES,
