@@ -295,7 +295,7 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
   const overlay = gatewayOverlay({
     ...options,
     ports: addresses,
-    ...(routing === undefined ? {} : { backends: routing.hosts }),
+    ...(options.routing?.caFile === undefined ? {} : { backendCaFile: options.routing.caFile }),
   });
   return await startEnvoy({
     path: options.envoyPath,

@@ -1,9 +1,11 @@
 import {
   type BackendHost,
+  type HostSource,
   parseHosts,
   type Router,
   type RoutingLogic,
   startRouter,
+  startStaticDiscovery,
 } from "../router/mod.ts";
 import type { Log } from "../service/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -11,8 +13,16 @@ import { type BackendPool, startBackendPool } from "./backend_pool.ts";
 
 /** The model router of a gateway, and the backends that it chooses from. */
 export interface RoutingOptions {
-  /** Model servers; mock ones are started when left out. */
+  /** Model servers, by name or address; mock ones are started when left out. */
   readonly hosts?: readonly BackendHost[];
+  /** Ask each host for its `/v1/models`; a host whose models are given is not asked. */
+  readonly readModels?: boolean;
+  /** Model servers that come and go, in place of `hosts`. Its owner disposes it. */
+  readonly source?: HostSource;
+  /** Roots for hosts with TLS, a PEM file. */
+  readonly caFile?: string;
+  /** Milliseconds that Envoy keeps a host which is no longer chosen; 5,000 when left out. */
+  readonly lingerMs?: number;
   /** `routes.json`, reloaded on change; the built-in routes when left out. */
   readonly routesFile?: string;
   /** `round_robin` when left out. */
@@ -28,6 +38,7 @@ export interface RoutingOptions {
 /** A running router with its backends. */
 export interface Routing extends AsyncDisposable {
   readonly router: Router;
+  /** The model servers of this moment. */
   readonly hosts: readonly BackendHost[];
   /** Port that Envoy asks. */
   readonly port: number;
@@ -58,7 +69,7 @@ export interface RoutingPlace {
  */
 export async function startRouting(options: RoutingOptions, place: RoutingPlace): Promise<Routing> {
   await using stack = new AsyncDisposableStack();
-  const pool = options.hosts ? undefined : stack.use(
+  const pool = options.hosts || options.source ? undefined : stack.use(
     await startBackendPool({
       host: LOOPBACK,
       ports: Array<number>(MOCK_BACKENDS).fill(0),
@@ -68,15 +79,15 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
     }),
   );
   const backends = pool?.backends ?? [];
-  const hosts = options.hosts ??
-    parseHosts(backends.map(({ host, port }) => `${host}:${port}`).join(","), options.models);
+  const source = options.source ?? stack.use(await discover(options, { backends, log: place.log }));
   const router = stack.use(
     await startRouter({
       host: LOOPBACK,
       port: place.port,
-      hosts,
+      hosts: source,
       log: place.log,
       ...(options.routesFile === undefined ? {} : { routesFile: options.routesFile }),
+      ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs }),
       ...(options.logic === undefined ? {} : { routing: options.logic }),
       ...(options.sessionHeader === undefined ? {} : { sessionHeader: options.sessionHeader }),
     }),
@@ -86,9 +97,27 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
   return {
     router,
     port: relay?.port ?? router.port,
-    hosts,
+    get hosts() {
+      return source.hosts;
+    },
     backends,
     pool,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function discover(
+  options: RoutingOptions,
+  { backends, log }: { backends: readonly Upstream[]; log: Log },
+): Promise<HostSource> {
+  const own = () => {
+    const addresses = backends.map(({ host, port }) => `${host}:${port}`);
+    return parseHosts(addresses.join(","), options.models);
+  };
+  return await startStaticDiscovery({
+    hosts: options.hosts ?? own(),
+    readModels: options.readModels ?? false,
+    log,
+    ...(options.caFile === undefined ? {} : { ca: await Deno.readTextFile(options.caFile) }),
+  });
 }
