@@ -118,6 +118,9 @@ export const ROUTER_OPTIONS = {
     description: "header that names a session, for --routing-logic session",
     default: "x-session-id",
   }),
+  modelHeader: textOption("--model-header <NAME>", {
+    description: "let clients name the model in this header in place of the body; off by default",
+  }),
   routeConfig: fileOption("--route-config <FILE>", {
     description: "routes.json, reloaded on change",
   }),
@@ -164,6 +167,7 @@ export interface StartOptions {
   readonly staticModels?: string | undefined;
   readonly routingLogic?: RoutingLogic | undefined;
   readonly sessionHeader?: string | undefined;
+  readonly modelHeader?: string | undefined;
   readonly policy?: string | undefined;
   readonly policyTls?: boolean | undefined;
   readonly policyCa?: string | undefined;
@@ -219,7 +223,7 @@ export async function gatewayFromOptions(
       runDir: options.runDir,
       providerKey,
     }),
-    ...routingOf(options, placement.backendCaFile),
+    ...routingOf(options),
     envoyPath: envoy.path,
     runParents: runParents(host),
     log,
@@ -239,9 +243,9 @@ export async function placementOf(
   host: Host,
 ): Promise<EnvoyPlacement & { ports: GatewayPorts }> {
   const policy = await foreignPolicy(options, host);
-  const backendCaFile = await backendRoots(staticHostsOf(options), host);
+  const backends = staticHostsOf(options);
   return {
-    ...defined({ profile: options.profile, host: options.host, policy, backendCaFile }),
+    ...defined({ profile: options.profile, host: options.host, policy, backends }),
     ...(options.upstream === undefined
       ? {}
       : { upstream: await foreignUpstream(options.upstream, host) }),
@@ -257,16 +261,15 @@ export async function placementOf(
 }
 
 /** The routing that the flags describe; none in a profile without a router. */
-function routingOf(options: StartOptions, caFile?: string): { routing?: RoutingOptions } {
+function routingOf(options: StartOptions): { routing?: RoutingOptions } {
   const hosts = staticHostsOf(options);
   const given = {
     ...defined({
       hosts,
-      readModels: hosts === undefined ? undefined : options.staticModels === undefined,
-      caFile,
       routesFile: options.routeConfig,
       logic: options.routingLogic,
       sessionHeader: options.sessionHeader,
+      modelHeader: options.modelHeader,
     }),
   };
   if (options.profile === "router") return { routing: given };
@@ -355,15 +358,6 @@ async function foreignPolicy(
 async function foreignUpstream(url: string, host: Host): Promise<{ url: string; caFile?: string }> {
   if (!url.startsWith("https:")) return { url };
   return { url, caFile: await systemRoots(host.env("SSL_CERT_FILE")) };
-}
-
-/** Only hosts with TLS need roots. */
-async function backendRoots(
-  hosts: RoutingOptions["hosts"],
-  host: Host,
-): Promise<string | undefined> {
-  if (!hosts?.some(({ tls }) => tls)) return undefined;
-  return await systemRoots(host.env("SSL_CERT_FILE"));
 }
 
 async function assertReadable(file: string): Promise<void> {

@@ -179,8 +179,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       routingStart,
     ]);
     const { control: port } = options.ports;
-    const { router, pool } = routing ?? {};
-    return startControl({ host: LOOPBACK, port, policy, upstream, router, pool });
+    return startControl({ host: LOOPBACK, port, policy, upstream, router: routing?.router });
   })();
   // Envoy comes last, so that it is stopped first: streams end before what serves them does.
   const [policy, upstream, routing, control, envoy] = await startTogether(stack, [
@@ -290,12 +289,12 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
     ...ports,
     policy: policyPort ?? 0,
     upstream: upstreamPort ?? 0,
-    router: routing?.port ?? 0,
+    router: routing?.router.port ?? 0,
   };
   const overlay = gatewayOverlay({
     ...options,
     ports: addresses,
-    ...(options.routing?.caFile === undefined ? {} : { backendCaFile: options.routing.caFile }),
+    ...(routing === undefined ? {} : { backends: routing.hosts }),
   });
   return await startEnvoy({
     path: options.envoyPath,

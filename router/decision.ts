@@ -1,24 +1,37 @@
 /** The decision about one request: a route and a host, or an OpenAI-shaped error. Pure but for the strategy's turn. */
 import { errorBody } from "../openai/mod.ts";
+import { type ReadBody, readBody, type UnreadCode } from "./body/request_model.ts";
 import type { BackendHost } from "./hosts.ts";
-import type { Route, RouteTable } from "./route_table.ts";
+import { type Route, routeForPath, type RouteTable, type Target } from "./route_table.ts";
 import type { Strategy } from "./strategies.ts";
+import { targetFor } from "./targets.ts";
 
 /** What is known of a request. */
 export interface RoutedRequest {
   readonly method: string;
   /** With its query. */
   readonly path: string;
+  /** Chooses among weighted targets: the same id, the same target. */
+  readonly requestId: string;
+  readonly contentType?: string | undefined;
+  readonly contentEncoding?: string | undefined;
   readonly session?: string | undefined;
+  /** Who asks, as policy says. */
+  readonly tenant?: string | undefined;
+  /** The model that a header names, where that is allowed; it counts more than the body's. */
+  readonly modelHeader?: string | undefined;
   readonly body: Uint8Array;
 }
 
 /** What decides. */
 export interface Deciders {
   readonly table: RouteTable;
+  /** Every host that discovery knows: no other is ever chosen. */
   readonly hosts: readonly BackendHost[];
   readonly strategy: Strategy;
   outstanding(endpoint: string): number;
+  /** Those of the hosts that may take a request now; all of them when left out. */
+  healthy?(hosts: readonly BackendHost[]): readonly BackendHost[];
 }
 
 /** The error that the client gets. */
@@ -29,62 +42,81 @@ export interface Refusal {
   readonly body: string;
 }
 
-export type Decision =
-  | { readonly kind: "route"; readonly route: Route; readonly host: BackendHost }
-  | { readonly kind: "models"; readonly body: string }
-  | Refusal;
+/** Where a request goes. */
+export interface Routed {
+  readonly kind: "route";
+  readonly route: Route;
+  readonly target: Target;
+  readonly host: BackendHost;
+  /** Where Envoy may try next, in this order, when the host takes no connection. */
+  readonly alternates: readonly BackendHost[];
+  /** No host of the route's own targets was healthy. */
+  readonly fallback: boolean;
+  /** What goes on in the body's place, the model renamed; undefined for the body as it came. */
+  readonly body: Uint8Array | undefined;
+}
+
+export type Decision = Routed | { readonly kind: "models"; readonly body: string } | Refusal;
+
+type RefusalCode =
+  | UnreadCode
+  | "model_not_found"
+  | "path_not_served"
+  | "no_backend"
+  | "not_found";
 
 /** Codes of refusals, as metrics and the access log name them, with status and field. */
-const REFUSALS = {
+const REFUSALS: Readonly<Record<RefusalCode, { status: number; param: string | null }>> = {
   invalid_json: { status: 400, param: null },
+  invalid_form: { status: 400, param: null },
+  invalid_encoding: { status: 400, param: null },
+  unsupported_encoding: { status: 415, param: null },
   request_too_large: { status: 413, param: null },
   missing_model: { status: 400, param: "model" },
   model_not_found: { status: 404, param: "model" },
   path_not_served: { status: 400, param: "model" },
   no_backend: { status: 503, param: null },
   not_found: { status: 404, param: null },
-} as const;
+};
 
 /**
- * Longest request body, in bytes: as much as `envoy/configs/router.yaml` lets Envoy hold. Envoy's
- * own bound is not sharp, since what arrives while it waits for an answer is not counted.
+ * Longest request body, in bytes, compressed or not: as much as `envoy/configs/router.yaml` lets
+ * Envoy hold. Envoy's own bound is not sharp, since what arrives while it waits for an answer is
+ * not counted.
  */
 export const MAX_BODY_BYTES = 8_388_608;
 
 /** `type` where the status alone does not say it. */
 const UPSTREAM_ERROR = "upstream_error";
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+/** Hosts that Envoy may try beside the first: more would only make an outage slower to see. */
+const ALTERNATES = 2;
+
+const MODELS = "/v1/models";
 
 /** Decides on a request. `GET /v1/models` is answered with the models of the routes. */
 export function decide(request: RoutedRequest, deciders: Deciders): Decision {
-  const { table, hosts, strategy } = deciders;
+  const { method, body, modelHeader } = request;
   const path = request.path.split("?", 1)[0] ?? "";
-  if (request.method === "GET" || request.method === "HEAD") {
-    if (path === "/v1/models") return { kind: "models", body: modelList(table) };
-    return refuse("not_found", `Unknown path: ${request.method} ${path}`);
+  if ((method === "GET" || method === "HEAD") && (isModels(path) || modelHeader === undefined)) {
+    return aboutModels(request, path, deciders.table);
   }
-  const long = tooLarge(request.body.length);
+  const long = tooLarge(body.length);
   if (long !== undefined) return long;
-  const model = modelOf(request.body);
-  if (typeof model !== "string") return model;
-  if (table.routesOf(model).length === 0) {
-    return refuse("model_not_found", `The model "${model}" does not exist`);
-  }
-  const route = table.find(model, path);
+  // Only where a header names the model may a request do without a body.
+  const bodyless = modelHeader !== undefined && body.length === 0;
+  const read = bodyless ? undefined : readBody({ ...request, bytes: body }, MAX_BODY_BYTES);
+  if (read?.kind === "unread") return refuse(read.code, read.message);
+  const model = modelHeader ?? read?.model ?? "";
+  const routes = deciders.table.routesOf(model, request.tenant);
+  if (routes.length === 0) return refuse("model_not_found", unknownModel(model));
+  const route = routeForPath(routes, path);
   if (route === undefined) {
-    const served = table.routesOf(model).map(({ path_prefix }) => path_prefix).join(", ");
+    const served = routes.map(({ path_prefix }) => path_prefix).join(", ");
     return refuse("path_not_served", `The model "${model}" is served on ${served}, not on ${path}`);
   }
-  const able = hosts.filter(({ models }) => models === undefined || models.has(model));
-  if (able.length === 0) return refuse("no_backend", `No backend serves the model "${model}"`);
-  const { session } = request;
-  const outstanding = (endpoint: string) => deciders.outstanding(endpoint);
-  return {
-    kind: "route",
-    route,
-    host: strategy(able, { outstanding, session, group: model }),
-  };
+  return chooseHost(request, { route, read, deciders }) ??
+    refuse("no_backend", `No backend serves the model "${model}"`);
 }
 
 /** The error of a body that is, or says that it is, too long; undefined for any other. */
@@ -94,32 +126,109 @@ export function tooLarge(bytes: number): Refusal | undefined {
   return refuse("request_too_large", text);
 }
 
-function modelOf(bytes: Uint8Array): string | Refusal {
-  let body: unknown;
-  try {
-    body = JSON.parse(decoder.decode(bytes));
-  } catch {
-    return refuse("invalid_json", "The request's body is not valid JSON");
-  }
-  if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    return refuse("invalid_json", "The request's body is not a JSON object");
-  }
-  const model = (body as { model?: unknown }).model;
-  if (typeof model !== "string" || model === "") {
-    return refuse("missing_model", 'The request\'s body must have "model", a text');
-  }
-  return model;
+interface Choice {
+  readonly route: Route;
+  /** Undefined for a request without a body. */
+  readonly read: ReadBody | undefined;
+  readonly deciders: Deciders;
 }
 
-function refuse(code: keyof typeof REFUSALS, message: string): Refusal {
+/** A target with its hosts. */
+interface Option {
+  readonly target: Target;
+  readonly able: readonly BackendHost[];
+  readonly fallback: boolean;
+}
+
+/** The route's target by weight, then its other targets, then its fallbacks: the first with a healthy host. */
+function chooseHost(request: RoutedRequest, choice: Choice): Routed | undefined {
+  const { route, deciders } = choice;
+  const { hosts, healthy = (all: readonly BackendHost[]) => all } = deciders;
+  const optionOf = (fallback: boolean) => (target: Target): Option => ({
+    target,
+    fallback,
+    able: hosts.filter((host) => serves(host, target)),
+  });
+  const first = targetFor(route, request.requestId);
+  const others = route.targets.filter((one) => one !== first && one.weight > 0);
+  const options = [
+    ...[first, ...others].map(optionOf(false)),
+    ...route.fallbacks.map(optionOf(true)),
+  ];
+  for (const option of options) {
+    const up = option.able.length === 0 ? [] : healthy(option.able);
+    if (up.length > 0) return routed(request, { ...choice, ...option, able: up });
+  }
+  // Nobody is healthy: an attempt is worth more than a refusal, since we may be wrong about it.
+  const any = options.find(({ able }) => able.length > 0);
+  return any && routed(request, { ...choice, ...any });
+}
+
+function serves({ endpoint, models }: BackendHost, target: Target): boolean {
+  return (models?.has(target.model) ?? true) && (target.hosts?.has(endpoint) ?? true);
+}
+
+function routed(request: RoutedRequest, chosen: Choice & Option): Routed {
+  const { route, read, deciders, target, able, fallback } = chosen;
+  const outstanding = (endpoint: string) => deciders.outstanding(endpoint);
+  const host = deciders.strategy(able, {
+    outstanding,
+    session: request.session,
+    members: read?.members ?? {},
+    // Targets of one model take turns together, unless they are bound to hosts.
+    group: target.hosts === undefined ? target.model : `${route.name} ${target.model}`,
+  });
+  return {
+    kind: "route",
+    route,
+    target,
+    host,
+    alternates: able.filter((one) => one !== host)
+      .sort((a, b) => outstanding(a.endpoint) - outstanding(b.endpoint))
+      .slice(0, ALTERNATES),
+    fallback,
+    body: read === undefined || read.model === target.model
+      ? undefined
+      : read.renamed(target.model),
+  };
+}
+
+function isModels(path: string): boolean {
+  return path === MODELS || path.startsWith(`${MODELS}/`);
+}
+
+/** The list of models, or one of them (API reference, "List models", "Retrieve model"). */
+function aboutModels({ method, tenant }: RoutedRequest, path: string, table: RouteTable): Decision {
+  const object = (id: string) => ({ id, object: "model", created: 0, owned_by: "llmgate" });
+  const models = table.modelsFor(tenant);
+  if (path === MODELS) {
+    return {
+      kind: "models",
+      body: JSON.stringify({ object: "list", data: models.map(object) }),
+    };
+  }
+  if (!isModels(path)) return refuse("not_found", `Unknown path: ${method} ${path}`);
+  const id = unescaped(path.slice(MODELS.length + 1));
+  if (!models.includes(id)) return refuse("model_not_found", unknownModel(id));
+  return { kind: "models", body: JSON.stringify(object(id)) };
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A model that others may use is as unknown as any: its name alone may be a secret. */
+function unknownModel(model: string): string {
+  return `The model "${model}" does not exist or you do not have access to it`;
+}
+
+function refuse(code: RefusalCode, message: string): Refusal {
   const { status, param } = REFUSALS[code];
   const type = code === "no_backend" ? { type: UPSTREAM_ERROR } : {};
   const body = errorBody(status, { message, param, code, ...type });
   return { kind: "refuse", status, code, body: JSON.stringify(body) };
-}
-
-/** The list of GET /v1/models (API reference, "List models"). */
-function modelList(table: RouteTable): string {
-  const data = table.models.map((id) => ({ id, object: "model", created: 0, owned_by: "llmgate" }));
-  return JSON.stringify({ object: "list", data });
 }

@@ -1,8 +1,19 @@
 /** `routes.json`: which model is served on which paths. */
 import { isCollection, isPair, isScalar, LineCounter, parseDocument } from "yaml";
 import type { Document, Node } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import { UsageError } from "../service/mod.ts";
+import { millisecondsOf, ROUTE_KEYS, type RouteEntry, ROUTES_SCHEMA } from "./route_schema.ts";
+
+/** Where requests of a route go: a model, and the hosts that may take it. */
+export interface Target {
+  /** What the backend is asked for. */
+  readonly model: string;
+  /** Only these of the discovered hosts; every one that serves the model when undefined. */
+  readonly hosts: ReadonlySet<string> | undefined;
+  /** Share of the route's requests among its targets. */
+  readonly weight: number;
+}
 
 /** One entry of `routes.json`. */
 export interface Route {
@@ -10,13 +21,19 @@ export interface Route {
   readonly model: string;
   /** Whole path segments: `/v1/chat` covers `/v1/chat/completions`, not `/v1/chats`. */
   readonly path_prefix: string;
+  /** Other names that clients may use. */
+  readonly aliases: readonly string[];
+  /** At least one, and one with a weight. */
+  readonly targets: readonly Target[];
+  /** Taken in this order while no host of the targets is healthy. */
+  readonly fallbacks: readonly Target[];
+  /** Milliseconds until the answer must have begun. */
+  readonly timeoutMs: number | undefined;
+  /** Milliseconds that the whole answer may take, a stream included. */
+  readonly totalTimeoutMs: number | undefined;
+  /** Tenants that may use it; undefined for everybody. */
+  readonly tenants: ReadonlySet<string> | undefined;
 }
-
-const routesSchema = z.array(z.strictObject({
-  name: z.string().min(1),
-  model: z.string().min(1),
-  path_prefix: z.string().startsWith("/v1/", "Expected a path that begins with /v1/"),
-})).min(1);
 
 /** The longest list of findings that an error shows. */
 const SHOWN = 8;
@@ -35,7 +52,7 @@ export function parseRoutes(text: string, file: string): RouteTable {
   };
   const broken = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
   if (broken.length > 0) throw refusal(broken);
-  const result = routesSchema.safeParse(document.toJS());
+  const result = ROUTES_SCHEMA.safeParse(document.toJS());
   const findings = result.success ? repeated(result.data) : result.error.issues.flatMap(findingsOf);
   if (findings.length > 0) {
     throw refusal(findings.map(({ path, message }) => {
@@ -43,7 +60,7 @@ export function parseRoutes(text: string, file: string): RouteTable {
       return `${at(offsetOf(document, path))}: ${place}${message}`;
     }));
   }
-  return new RouteTable(result.data ?? []);
+  return new RouteTable((result.data ?? []).map(routeOf));
 }
 
 /** The routes in force. */
@@ -53,25 +70,62 @@ export class RouteTable {
 
   constructor(routes: readonly Route[]) {
     this.routes = routes;
-    this.#byModel = Map.groupBy(routes, ({ model }) => model);
+    const named = routes.flatMap((route) => namesOf(route).map((name) => ({ name, route })));
+    this.#byModel = new Map(
+      [...Map.groupBy(named, ({ name }) => name)]
+        .map(([name, entries]) => [name, entries.map(({ route }) => route)]),
+    );
   }
 
-  /** Every model, in the order of the file, each once. */
+  /** Every model and alias that a tenant may use, in the order of the file, each once. */
+  modelsFor(tenant: string | undefined): string[] {
+    return [...this.#byModel.keys()].filter((model) => this.routesOf(model, tenant).length > 0);
+  }
+
+  /** Every model and alias, in the order of the file, each once. */
   get models(): string[] {
     return [...this.#byModel.keys()];
   }
 
-  /** Routes of a model; none when it is unknown. */
-  routesOf(model: string): readonly Route[] {
-    return this.#byModel.get(model) ?? [];
+  /** Routes of a model, or of an alias, that a tenant may use; none when it is unknown to them. */
+  routesOf(model: string, tenant: string | undefined): readonly Route[] {
+    const routes = this.#byModel.get(model) ?? [];
+    return routes.filter(({ tenants }) => tenants?.has(tenant ?? "") ?? true);
   }
+}
 
-  /** The route of a model with the longest prefix that covers the path (without query). */
-  find(model: string, path: string): Route | undefined {
-    return this.routesOf(model)
-      .filter(({ path_prefix: prefix }) => covers(prefix, path))
-      .sort((a, b) => b.path_prefix.length - a.path_prefix.length)[0];
-  }
+/** Returns the route with the longest prefix that covers the path (without query). */
+export function routeForPath(routes: readonly Route[], path: string): Route | undefined {
+  return routes
+    .filter(({ path_prefix: prefix }) => covers(prefix, path))
+    .sort((a, b) => b.path_prefix.length - a.path_prefix.length)[0];
+}
+
+function namesOf({ model, aliases }: Pick<Route, "model" | "aliases">): string[] {
+  return [model, ...aliases];
+}
+
+type GivenTarget = Partial<NonNullable<RouteEntry["targets"]>[number]>;
+
+function routeOf(entry: RouteEntry): Route {
+  const target = (given: GivenTarget): Target => ({
+    model: given.model ?? entry.model,
+    hosts: given.hosts && new Set(given.hosts),
+    weight: given.weight ?? 1,
+  });
+  const limit = (text: string | undefined) => text === undefined ? text : millisecondsOf(text);
+  const only: GivenTarget = { model: entry.rewrite_model };
+  return {
+    name: entry.name,
+    model: entry.model,
+    path_prefix: entry.path_prefix,
+    aliases: entry.aliases ?? [],
+    targets: (entry.targets ?? [only]).map(target),
+    fallbacks: (entry.fallbacks ?? []).map(target),
+    timeoutMs: limit(entry.timeout),
+    totalTimeoutMs: limit(entry.total_timeout),
+    tenants: entry.tenants && new Set(entry.tenants),
+  };
 }
 
 function covers(prefix: string, path: string): boolean {
@@ -85,23 +139,29 @@ interface Finding {
 }
 
 /** Names are what logs and metrics say, so each is one route; so is each model with a prefix. */
-function repeated(routes: readonly Route[]): Finding[] {
+function repeated(routes: readonly RouteEntry[]): Finding[] {
   const names = new Set<string>();
   const places = new Set<string>();
-  return routes.flatMap(({ name, model, path_prefix }, index) => {
-    const place = JSON.stringify([model, path_prefix]);
+  /** Takes a place; false when it was taken before. */
+  const takes = (model: string, prefix: string) => {
+    const before = places.size;
+    return places.add(JSON.stringify([model, prefix])).size > before;
+  };
+  return routes.flatMap(({ name, model, path_prefix: prefix, aliases = [] }, index) => {
     const found: Finding[] = [];
     if (names.has(name)) {
       found.push({ path: [index, "name"], message: `Expected a name of its own: "${name}"` });
     }
-    if (places.has(place)) {
-      found.push({
-        path: [index, "path_prefix"],
-        message: `Expected one route only for "${model}" on "${path_prefix}"`,
-      });
-    }
     names.add(name);
-    places.add(place);
+    if (!takes(model, prefix)) {
+      const message = `Expected one route only for "${model}" on "${prefix}"`;
+      found.push({ path: [index, "path_prefix"], message });
+    }
+    aliases.forEach((alias, place) => {
+      if (takes(alias, prefix)) return;
+      const message = `Expected one route only for "${alias}" on "${prefix}"`;
+      found.push({ path: [index, "aliases", place], message });
+    });
     return found;
   });
 }
@@ -110,7 +170,9 @@ function findingsOf(issue: z.core.$ZodIssue): Finding[] {
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       path: [...issue.path, key],
-      message: "Expected no such key here: a route has name, model, path_prefix",
+      message: issue.path.length === 1
+        ? `Expected no such key here: a route has ${ROUTE_KEYS.join(", ")}`
+        : "Expected no such key here",
     }));
   }
   const message = issue.message.replace(/^Invalid input: expected/, "Expected");

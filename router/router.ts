@@ -15,13 +15,9 @@ import {
   UsageError,
   watchFile,
 } from "../service/mod.ts";
-import { decide, type Decision, tooLarge } from "./decision.ts";
+import { decide, type Decision, type Routed, tooLarge } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
-import { announceHosts } from "./discovery/announced_hosts.ts";
-import { ENDPOINT_KEY } from "./discovery/assignment.ts";
-import { EndpointFile } from "./discovery/endpoint_file.ts";
-import { EndpointService } from "./discovery/endpoint_service.ts";
-import { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
+import { type HostSource, hostSource } from "./discovery/host_source.ts";
 import type { BackendHost } from "./hosts.ts";
 import { RouterMetrics } from "./metrics.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
@@ -33,20 +29,19 @@ export interface RouterOptions {
   readonly host?: string;
   /** Port to listen on; 0, the default, picks a free one. */
   readonly port?: number;
-  /** The model servers: a list for good, or a source whose changes are in force once Envoy knows them. */
+  /** The model servers: a list for good, or a source whose changes are in force at once. */
   readonly hosts: readonly BackendHost[] | HostSource;
-  /** File that gets the endpoints, too, for an Envoy that reads them there. */
-  readonly endpointFile?: string;
-  /** Cluster that the endpoints in the file belong to; `backends` unless told otherwise. */
-  readonly endpointCluster?: string;
-  /** Milliseconds that Envoy keeps a host which is no longer chosen; 5,000 unless told otherwise. */
-  readonly lingerMs?: number;
   /** `routes.json`, read again whenever it changes; the built-in routes when left out. */
   readonly routesFile?: string;
   /** `round_robin` unless told otherwise. */
   readonly routing?: RoutingLogic;
   /** Header that names a request's session, for `session`; `x-session-id` unless told otherwise. */
   readonly sessionHeader?: string;
+  /**
+   * Header by which a client may name the model in place of the body's; none when left out. The
+   * body's `model` is then rewritten to what the header says.
+   */
+  readonly modelHeader?: string;
   /** Lines about routes being loaded or refused, and about failed streams. */
   readonly log?: Log;
   /** Called with each decision. */
@@ -81,9 +76,18 @@ export interface Router extends AsyncDisposable {
   metrics(): Promise<string>;
 }
 
-const ENDPOINT_CLUSTER = "backends";
+/**
+ * Key in the dynamic metadata namespace `envoy.lb` under which Envoy finds the endpoint: the name
+ * of the Gateway API Inference Extension's endpoint picker protocol.
+ */
+export const ENDPOINT_KEY = "x-gateway-destination-endpoint";
 const LOG_NAMESPACE = "llmgate.router";
 const SESSION_HEADER = "x-session-id";
+/** Set by policy; whatever a client sends under this name is removed at the edge. */
+const TENANT_HEADER = "x-tenant";
+/** Envoy's own words for the two limits of a route (its router filter's documentation). */
+const BEGIN_TIMEOUT_HEADER = "x-envoy-upstream-rq-per-try-timeout-ms";
+const TOTAL_TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms";
 
 /**
  * Starts a router and resolves when it listens.
@@ -101,13 +105,12 @@ class ModelRouter implements Router {
   readonly host: string;
   port: number;
   readonly #options: RouterOptions;
-  readonly #endpoints: EndpointService;
+  readonly #hosts: HostSource;
   readonly #strategy: Strategy;
   readonly #metrics = new RouterMetrics();
   readonly #outstanding = new Map<string, number>();
   readonly #stack = new AsyncDisposableStack();
   readonly #log: Log;
-  #hosts: HostSource = new HostList();
   #routes: RouteTable = parseRoutes(DEFAULT_ROUTES.text, DEFAULT_ROUTES.file);
 
   constructor(options: RouterOptions) {
@@ -116,14 +119,15 @@ class ModelRouter implements Router {
     this.host = options.host ?? "127.0.0.1";
     this.port = options.port ?? 0;
     this.#strategy = strategyOf(options.routing ?? "round_robin");
-    this.#endpoints = new EndpointService(this.#log);
+    this.#hosts = hostSource(options.hosts);
+    this.#countAll(this.#hosts.hosts);
+    this.#stack.use(this.#hosts.onChange((hosts) => this.#countAll(hosts)));
   }
 
   async start(): Promise<void> {
     await this.reload();
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this[Symbol.asyncDispose]());
-    await this.#announce();
     const { routesFile } = this.#options;
     if (routesFile !== undefined) {
       this.#stack.use(watchFile(routesFile, () => void this.#reloadOrKeep(routesFile)));
@@ -134,31 +138,13 @@ class ModelRouter implements Router {
     undo.move();
   }
 
-  /** Envoy learns of hosts before one of them is chosen. */
-  async #announce(): Promise<void> {
-    const { hosts, endpointFile, endpointCluster = ENDPOINT_CLUSTER } = this.#options;
-    const file = endpointFile === undefined
-      ? []
-      : [new EndpointFile(endpointFile, endpointCluster)];
-    this.#hosts = this.#stack.use(
-      await announceHosts({
-        source: hostSource(hosts),
-        sinks: [this.#endpoints, ...file],
-        log: this.#log,
-        ...(this.#options.lingerMs === undefined ? {} : { lingerMs: this.#options.lingerMs }),
-      }),
-    );
-    this.#countAll(this.#hosts.hosts);
-    this.#stack.use(this.#hosts.onChange((hosts) => this.#countAll(hosts)));
-  }
-
   async #listen(): Promise<GrpcServer> {
     const { host, port } = this;
     try {
       return await startGrpcServer({
         host,
         port,
-        services: [processorService(() => this.#processor()), this.#endpoints.service],
+        services: [processorService(() => this.#processor())],
       });
     } catch (error) {
       throw new UnavailableError(
@@ -211,11 +197,11 @@ class ModelRouter implements Router {
     return {
       answer: (message) => {
         if (message.phase === "request_headers") {
-          head = headOf(message, this.#options.sessionHeader ?? SESSION_HEADER);
+          head = headOf(message, this.#options);
           if (!message.endOfStream) {
             // Said beforehand, it is refused before it is read.
             const long = tooLarge(head.contentLength);
-            return long === undefined ? GO_ON : answerOf(this.#note(head, long));
+            return long === undefined ? GO_ON : answerOf(this.#note(head, long), head);
           }
         }
         const body = bodyOf(message);
@@ -225,7 +211,7 @@ class ModelRouter implements Router {
           endpoint = decision.host.endpoint;
           this.#count(endpoint, this.outstanding(endpoint) + 1);
         }
-        return answerOf(decision);
+        return answerOf(decision, head);
       },
       end: (how, error) => {
         if (endpoint !== undefined) this.#count(endpoint, this.outstanding(endpoint) - 1);
@@ -279,6 +265,10 @@ interface Head {
   readonly path: string;
   readonly requestId: string;
   readonly session: string | undefined;
+  readonly tenant: string | undefined;
+  readonly modelHeader: string | undefined;
+  readonly contentType: string | undefined;
+  readonly contentEncoding: string | undefined;
   /** NaN when the client did not say. */
   readonly contentLength: number;
 }
@@ -288,6 +278,10 @@ const NO_HEAD: Head = {
   path: "",
   requestId: "",
   session: undefined,
+  tenant: undefined,
+  modelHeader: undefined,
+  contentType: undefined,
+  contentEncoding: undefined,
   contentLength: NaN,
 };
 
@@ -304,7 +298,7 @@ function bodyOf(message: PhaseMessage): Uint8Array | undefined {
 
 function headOf(
   message: Extract<PhaseMessage, { phase: "request_headers" | "response_headers" }>,
-  sessionHeader: string,
+  { sessionHeader = SESSION_HEADER, modelHeader }: RouterOptions,
 ): Head {
   const value = (name: string) => message.headers.find(([key]) => key === name)?.[1];
   return {
@@ -312,21 +306,17 @@ function headOf(
     path: value(":path") ?? "",
     requestId: value("x-request-id") ?? "",
     session: value(sessionHeader.toLowerCase()),
+    tenant: value(TENANT_HEADER),
+    // An empty one names no model.
+    modelHeader: modelHeader && (value(modelHeader.toLowerCase()) || undefined),
+    contentType: value("content-type"),
+    contentEncoding: value("content-encoding"),
     contentLength: Number(value("content-length") ?? NaN),
   };
 }
 
-function answerOf(decision: Decision): Answer {
-  if (decision.kind === "route") {
-    const { route, host } = decision;
-    return {
-      kind: "continue",
-      metadata: {
-        "envoy.lb": { [ENDPOINT_KEY]: host.endpoint },
-        [LOG_NAMESPACE]: { route: route.name, model: route.model },
-      },
-    };
-  }
+function answerOf(decision: Decision, head: Head): Answer {
+  if (decision.kind === "route") return answerOfRoute(decision, head);
   const refused = decision.kind === "refuse";
   return {
     kind: "immediate",
@@ -334,6 +324,33 @@ function answerOf(decision: Decision): Answer {
     headers: { set: [["content-type", "application/json"]] },
     body: encoder.encode(decision.body),
     details: refused ? `router_${decision.code}` : "router_models",
+  };
+}
+
+function answerOfRoute(decision: Routed, head: Head): Answer {
+  const { route, target, host, fallback, body } = decision;
+  const set: [string, string][] = [];
+  if (route.timeoutMs !== undefined) set.push([BEGIN_TIMEOUT_HEADER, `${route.timeoutMs}`]);
+  if (route.totalTimeoutMs !== undefined) {
+    set.push([TOTAL_TIMEOUT_HEADER, `${route.totalTimeoutMs}`]);
+  }
+  // A length that the client said must be that of the new body, or Envoy refuses the answer.
+  if (body !== undefined && !Number.isNaN(head.contentLength)) {
+    set.push(["content-length", `${body.length}`]);
+  }
+  return {
+    kind: "continue",
+    metadata: {
+      "envoy.lb": { [ENDPOINT_KEY]: host.endpoint },
+      [LOG_NAMESPACE]: {
+        route: route.name,
+        model: route.model,
+        ...(target.model === route.model ? {} : { backend_model: target.model }),
+        ...(fallback ? { fallback } : {}),
+      },
+    },
+    ...(set.length > 0 && { headers: { set } }),
+    ...(body && { body: { replace: body } }),
   };
 }
 

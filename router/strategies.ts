@@ -18,6 +18,8 @@ export interface Situation {
   outstanding(endpoint: string): number;
   /** The request's session; undefined without one. */
   readonly session?: string | undefined;
+  /** The members of a JSON body; none for other requests. */
+  readonly members: Readonly<Record<string, unknown>>;
   /** Which hosts these are, so that each model's turn goes round by itself. */
   readonly group: string;
 }

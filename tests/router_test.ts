@@ -1,88 +1,28 @@
 /** Journeys through a real Envoy with the model router: what docs/router.md promises. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { Gateway, GatewayOptions } from "../gateway/mod.ts";
 import { DONE, parseSse } from "../openai/mod.ts";
 import { parseHosts } from "../router/mod.ts";
-import { delay, UsageError, withDeadline } from "../service/mod.ts";
-import { startUpstream, type UpstreamExchange, type UpstreamStep } from "../upstream/mod.ts";
-import { OLDER_ENVOY, startTestGateway } from "./stack.ts";
-
-const CHAT = { model: "gpt-3.5-turbo", messages: [{ role: "user", content: "Hello!" }] };
-const COMPLETION = { model: "text-davinci-003", prompt: "Hello, world!" };
-
-function startRouterGateway(
-  options: Partial<GatewayOptions> & { envoyVersion?: string } = {},
-): Promise<Gateway> {
-  return startTestGateway({ profile: "router", ...options });
-}
-
-/** Sends a body as it is; the credential is the demo key's. */
-function post(
-  gateway: Gateway,
-  path: string,
-  options: { body: unknown; headers?: Record<string, string>; signal?: AbortSignal },
-): Promise<Response> {
-  const { body, signal } = options;
-  return fetch(`${gateway.url}${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", "x-api-key": "demo-key", ...options.headers },
-    body: typeof body === "string" || body instanceof ReadableStream ? body : JSON.stringify(body),
-    ...(signal === undefined ? {} : { signal }),
-  });
-}
-
-/** A body of unsaid length. */
-function chunked(bytes: number): ReadableStream<Uint8Array> {
-  return new Blob([new Uint8Array(bytes)]).stream();
-}
-
-const chat = (gateway: Gateway, headers: Record<string, string> = {}) =>
-  post(gateway, "/v1/chat/completions", { body: CHAT, headers });
-
-/** What each backend got, in the order of the backends. */
-function exchanges(gateway: Gateway): (readonly UpstreamExchange[])[] {
-  return (gateway.routing?.backends ?? []).map(({ journal }) => journal.entries());
-}
-
-const counts = (gateway: Gateway) => exchanges(gateway).map((entries) => entries.length);
-
-/** Requests outstanding at each backend, as the router counts them. */
-function outstanding(gateway: Gateway): number[] {
-  const { router, hosts } = gateway.routing ?? {};
-  return (hosts ?? []).map(({ endpoint }) => router?.outstanding(endpoint) ?? 0);
-}
-
-/** The end of a request reaches the router on a connection of its own: waits for it. */
-async function settled(gateway: Gateway): Promise<void> {
-  const zero = async () => {
-    while (outstanding(gateway).some((count) => count > 0)) await delay(1);
-  };
-  await withDeadline(zero(), 10_000, "Requests counted down to zero");
-}
-
-async function metrics(gateway: Gateway): Promise<string> {
-  return await (await fetch(`${gateway.control.url}/metrics`)).text();
-}
-
-/** Gives every backend a script, and returns the header that asks for it. */
-function script(gateway: Gateway, steps: UpstreamStep[]): Record<string, string> {
-  for (const { scripts } of gateway.routing?.backends ?? []) scripts.set("held", { steps });
-  return { "x-mock-script": "held" };
-}
-
-const EVENT_STREAM = { headers: { headers: { "content-type": "text/event-stream" } } };
-const HELD: UpstreamStep[] = [
-  EVENT_STREAM,
-  { event: { data: "1" } },
-  { barrier: "go" },
-  { event: { data: DONE } },
-  { end: true },
-];
-
-function release(gateway: Gateway): void {
-  for (const { barriers } of gateway.routing?.backends ?? []) barriers.release("held/go");
-}
+import { delay, UsageError } from "../service/mod.ts";
+import { startUpstream } from "../upstream/mod.ts";
+import {
+  CHAT,
+  chat,
+  chunked,
+  COMPLETION,
+  counts,
+  done,
+  exchanges,
+  HELD,
+  metrics,
+  outstanding,
+  post,
+  release,
+  script,
+  settled,
+  startRouterGateway,
+} from "./router_stack.ts";
+import { OLDER_ENVOY } from "./stack.ts";
 
 /** What a client could try in order to name a host, or to be taken for policy or router. */
 const STEERING = (endpoint: string): Record<string, string> => ({
@@ -243,10 +183,7 @@ Deno.test("given hosts are reached by name, each with its own models", async () 
   assert.equal(first.journal.entries().length, 2);
   assert.equal(second.journal.entries().length, 1);
   const text = await metrics(gateway);
-  assert.match(
-    text,
-    new RegExp(`llmgate_router_requests_total\\{route="chat-route".*:${first.port}".*\\} 2`),
-  );
+  assert.match(text, /llmgate_router_requests_total\{route="chat-route".*localhost.*\} 2/);
 });
 
 Deno.test("a session keeps its host", async () => {
@@ -300,9 +237,3 @@ Deno.test("one upstream in place of backends is refused", async () => {
     (error) => error instanceof UsageError && error.message.includes("--static-hosts"),
   );
 });
-
-/** Reads a response to its end and returns its status. */
-async function done(response: Response): Promise<number> {
-  await response.text();
-  return response.status;
-}

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { decide, type Decision, type RoutedRequest } from "./decision.ts";
+import { parseHosts } from "./hosts.ts";
+import { parseRoutes } from "./route_table.ts";
+import { strategyOf } from "./strategies.ts";
+
+const HOSTS = parseHosts("a:1,b:1,c:1", "m,m2,*");
+const PATH = "/v1/chat/completions";
+
+interface Setting extends Partial<RoutedRequest> {
+  /** What the one route has beside `name`, `model` and `path_prefix`. */
+  readonly route?: object;
+  /** Endpoints that are not healthy. */
+  readonly down?: readonly string[];
+  readonly busy?: Readonly<Record<string, number>>;
+}
+
+/** The decision on a request for the model "m", or what the setting says. */
+function decided({ route, down = [], busy = {}, ...request }: Setting = {}): Decision {
+  const routes = [{ name: "one", model: "m", path_prefix: "/v1/chat", ...route }];
+  return decide({
+    method: "POST",
+    path: PATH,
+    requestId: "id",
+    body: new TextEncoder().encode('{"model": "m"}'),
+    ...request,
+  }, {
+    table: parseRoutes(JSON.stringify(routes), "r.json"),
+    hosts: HOSTS,
+    strategy: strategyOf("least_outstanding_requests"),
+    outstanding: (endpoint) => busy[endpoint] ?? 0,
+    healthy: (hosts) => hosts.filter(({ endpoint }) => !down.includes(endpoint)),
+  });
+}
+
+/** Where it went, and what went on: `a:1 as it came`. */
+function route(setting: Setting = {}): string {
+  const decision = decided(setting);
+  assert.equal(decision.kind, "route");
+  if (decision.kind !== "route") return "";
+  const { host, body, fallback } = decision;
+  const sent = body === undefined ? "as it came" : new TextDecoder().decode(body);
+  return `${host.endpoint} ${sent}${fallback ? " (fallback)" : ""}`;
+}
+
+function refusal(setting: Setting): string {
+  const decision = decided(setting);
+  return decision.kind === "refuse" ? `${decision.status} ${decision.code}` : decision.kind;
+}
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("decide() routes to the least busy host that serves the model", () => {
+  assert.equal(route(), "a:1 as it came");
+  assert.equal(route({ busy: { "a:1": 1 } }), "c:1 as it came");
+});
+
+Deno.test("decide() names the hosts that Envoy may try next, the least busy first", () => {
+  const decision = decided({
+    route: { targets: [{ model: "m2" }] },
+    busy: { "b:1": 2, "c:1": 1 },
+    body: bytes('{"model":"m"}'),
+  });
+  assert.ok(decision.kind === "route");
+  assert.deepEqual(decision.alternates.map(({ endpoint }) => endpoint), ["b:1"]);
+});
+
+Deno.test("an alias and a rewritten model reach the backend under its own name", () => {
+  const body = bytes('{ "model": "x" }');
+  assert.equal(route({ body, route: { aliases: ["x"] } }), 'a:1 { "model": "m" }');
+  assert.equal(route({ route: { rewrite_model: "m2" } }), 'b:1 {"model": "m2"}');
+});
+
+Deno.test("weights split by request id: the same id, the same target", () => {
+  const split = { targets: [{ weight: 9 }, { model: "m2", hosts: ["b:1"] }] };
+  const went = (id: number) => route({ route: split, requestId: `request-${id}` });
+  const ids = Array.from({ length: 2_000 }, (_, id) => id);
+  const canary = ids.filter((id) => went(id).startsWith("b:1"));
+  // 200 expected; beyond 5 standard deviations of 13 it would be a wrong split.
+  assert.ok(canary.length > 130 && canary.length < 270, `${canary.length} of 2000`);
+  for (const id of canary.slice(0, 20)) assert.equal(went(id), 'b:1 {"model": "m2"}');
+  const off = { targets: [{ weight: 1 }, { model: "m2", weight: 0 }] };
+  assert.ok(ids.every((id) => route({ route: off, requestId: `${id}` }).endsWith("as it came")));
+});
+
+Deno.test("fallbacks are for when no host of the targets is healthy", () => {
+  const fallbacks = [{ hosts: ["b:1"] }, { model: "m2" }];
+  const down = ["a:1", "c:1"];
+  assert.equal(route({ route: { fallbacks } }), "a:1 as it came");
+  assert.equal(route({ route: { fallbacks }, down: ["a:1"] }), "c:1 as it came");
+  assert.equal(route({ route: { fallbacks }, down }), 'b:1 {"model": "m2"} (fallback)');
+  // Another target of the route comes before a fallback.
+  const targets = [{ weight: 1_000_000 }, { model: "m2", weight: 1 }];
+  assert.equal(route({ route: { targets, fallbacks }, down }), 'b:1 {"model": "m2"}');
+});
+
+Deno.test("when nobody is healthy, the hosts are tried all the same", () => {
+  const down = ["a:1", "b:1", "c:1"];
+  assert.equal(route({ down, route: { fallbacks: [{ model: "m2" }] } }), "a:1 as it came");
+});
+
+Deno.test("a host that discovery does not know is never chosen", () => {
+  const targets = [{ hosts: ["169.254.169.254:80"] }];
+  assert.equal(refusal({ route: { targets } }), "503 no_backend");
+});
+
+Deno.test("a route is there for its tenants alone", () => {
+  const tenants = { tenants: ["team"] };
+  assert.equal(route({ route: tenants, tenant: "team" }), "a:1 as it came");
+  assert.equal(refusal({ route: tenants, tenant: "other" }), "404 model_not_found");
+  assert.equal(refusal({ route: tenants }), "404 model_not_found");
+});
+
+Deno.test("a header that may name the model counts more than the body", () => {
+  const aliases = { aliases: ["x"] };
+  const modelHeader = "m";
+  assert.equal(route({ route: aliases, modelHeader }), "a:1 as it came");
+  assert.equal(
+    route({ route: aliases, modelHeader, body: bytes('{"model":"unknown"}') }),
+    'a:1 {"model":"m"}',
+  );
+  assert.equal(route({ modelHeader, method: "GET", body: bytes("") }), "a:1 as it came");
+  assert.equal(refusal({ modelHeader, body: bytes("{}") }), "400 missing_model");
+  assert.equal(refusal({ modelHeader: "unknown" }), "404 model_not_found");
+});
+
+const REFUSED: readonly (readonly [Setting, string])[] = [
+  [{ body: bytes("{") }, "400 invalid_json"],
+  [{ body: bytes("{}") }, "400 missing_model"],
+  [{ body: bytes("x"), contentType: "multipart/form-data; boundary=b" }, "400 invalid_form"],
+  [{ contentEncoding: "gzip" }, "400 invalid_encoding"],
+  [{ contentEncoding: "zstd" }, "415 unsupported_encoding"],
+  [{ body: new Uint8Array(8_388_609) }, "413 request_too_large"],
+  [{ body: bytes('{"model":"n"}') }, "404 model_not_found"],
+  [{ path: "/v1/completions" }, "400 path_not_served"],
+  [{ method: "GET", path: "/v1/files" }, "404 not_found"],
+  [{ method: "GET", path: "/v1/models/n" }, "404 model_not_found"],
+  [{ method: "GET", path: "/v1/models/%" }, "404 model_not_found"],
+];
+
+Deno.test("decide() refuses with OpenAI's statuses and codes", () => {
+  for (const [setting, expected] of REFUSED) assert.equal(refusal(setting), expected);
+});
+
+Deno.test("GET /v1/models lists the models and aliases that the tenant may use", () => {
+  const models = (setting: Setting) => {
+    const decision = decided({ method: "GET", path: "/v1/models?x=1", ...setting });
+    assert.ok(decision.kind === "models");
+    return JSON.parse(decision.body);
+  };
+  const listed = models({ route: { aliases: ["x/y"] }, modelHeader: "m" });
+  assert.deepEqual(listed.data.map(({ id }: { id: string }) => id), ["m", "x/y"]);
+  assert.equal(models({ route: { aliases: ["x/y"] }, path: "/v1/models/x%2Fy" }).id, "x/y");
+  assert.deepEqual(models({ route: { tenants: ["team"] } }).data, []);
+});
