@@ -3,7 +3,7 @@ import { errorBody } from "../openai/mod.ts";
 import { type ReadBody, readBody, type UnreadCode } from "./body/request_model.ts";
 import type { BackendHost } from "./hosts.ts";
 import { type Route, routeForPath, type RouteTable, type Target } from "./route_table.ts";
-import type { Strategy } from "./strategies.ts";
+import type { Strategy } from "./strategies/strategies.ts";
 import { targetFor } from "./targets.ts";
 
 /** What is known of a request. */

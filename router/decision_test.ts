@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { decide, type Decision, type RoutedRequest } from "./decision.ts";
 import { parseHosts } from "./hosts.ts";
 import { parseRoutes } from "./route_table.ts";
-import { strategyOf } from "./strategies.ts";
+import { strategyOf } from "./strategies/strategies.ts";
 
 const HOSTS = parseHosts("a:1,b:1,c:1", "m,m2,*");
 const PATH = "/v1/chat/completions";

@@ -17,4 +17,4 @@ export { type BackendHost, parseHosts } from "./hosts.ts";
 export { DEFAULT_ROUTES } from "./default_routes.ts";
 export { parseRoutes, type Route, RouteTable } from "./route_table.ts";
 export { ENDPOINT_KEY, type Router, type RouterOptions, startRouter } from "./router.ts";
-export { ROUTING_LOGICS, type RoutingLogic } from "./strategies.ts";
+export { ROUTING_LOGICS, type RoutingLogic } from "./strategies/strategies.ts";

@@ -21,7 +21,7 @@ import { type HostSource, hostSource } from "./discovery/host_source.ts";
 import type { BackendHost } from "./hosts.ts";
 import { RouterMetrics } from "./metrics.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
-import { type RoutingLogic, type Strategy, strategyOf } from "./strategies.ts";
+import { type RoutingLogic, type Strategy, strategyOf } from "./strategies/strategies.ts";
 
 /** What {@linkcode startRouter} takes. */
 export interface RouterOptions {

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../service/mod.ts";
+import { parseHosts } from "./hosts.ts";
+
+Deno.test("parseHosts() reads hosts and their models", () => {
+  const [first, second] = parseHosts("[::1]:8000, backend.test:8001", "m|n,*");
+  assert.deepEqual([first?.host, first?.port, first?.endpoint], ["::1", 8000, "[::1]:8000"]);
+  assert.deepEqual([...first?.models ?? []], ["m", "n"]);
+  assert.equal(second?.models, undefined);
+});
+
+Deno.test("parseHosts() refuses what is no list of hosts", () => {
+  for (
+    const [hosts, models] of [
+      ["a", undefined],
+      ["a:0", undefined],
+      ["a:70000", undefined],
+      ["http://a:1", undefined],
+      ["a:1,a:1", undefined],
+      ["a:1,", undefined],
+      ["a:1,b:1", "m"],
+      ["a:1", "m|"],
+    ] as const
+  ) {
+    assert.throws(() => parseHosts(hosts, models), UsageError, hosts);
+  }
+});
