@@ -8,6 +8,7 @@ import {
   modelServerTarget,
   policyEngineTarget,
   probeTarget,
+  ROUTER_CASES,
   type Target,
 } from "../conformance/mod.ts";
 import { adoptEnvoyConfig, readEnvoyConfig } from "../envoy/mod.ts";
@@ -17,7 +18,9 @@ import {
   foreignTarget,
   FREE_PORTS,
   ownTarget,
+  routerVariants,
   startGateway,
+  startRouterTarget,
 } from "../gateway/mod.ts";
 import { UsageError } from "../service/mod.ts";
 import type { Context } from "./command.ts";
@@ -90,9 +93,12 @@ export interface CheckTarget extends AsyncDisposable {
 }
 
 /** The cases that the flags make possible, without starting anything. */
-export function casesOf(options: Pick<CheckTargetOptions, "policy" | "upstream">): readonly Case[] {
+export function casesOf(
+  options: Pick<CheckTargetOptions, "policy" | "upstream" | "profile">,
+): readonly Case[] {
   return [
     ...CASES,
+    ...(options.profile === "router" ? ROUTER_CASES : []),
     ...(options.policy === undefined ? [] : ENGINE_CASES),
     ...(options.upstream === undefined ? [] : MODEL_SERVER_CASES),
   ];
@@ -110,9 +116,29 @@ export function startCheckTarget(
   context: Context<unknown, unknown>,
 ): Promise<CheckTarget> {
   if (options.gateway !== undefined) return foreignGateway(options.gateway, options, context);
-  return options.envoyConfig === undefined
-    ? ownStack(options, context)
-    : ownConfig(options.envoyConfig, options, context);
+  if (options.envoyConfig !== undefined) return ownConfig(options.envoyConfig, options, context);
+  return options.profile === "router" ? ownRouter(options, context) : ownStack(options, context);
+}
+
+/** The router profile, with a copy for each routing logic that has cases of its own. */
+async function ownRouter(
+  options: CheckTargetOptions,
+  context: Context<unknown, unknown>,
+): Promise<CheckTarget> {
+  const gateway = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
+  const { envoyPath, runParents, signal } = gateway;
+  const shared = { envoyPath, runParents, ...(signal && { signal }) };
+  const target = await startRouterTarget({
+    ...gateway,
+    // A foreign engine would be the one that the copies are judged with, too.
+    ...(options.policy === undefined &&
+      { variants: { ...checkVariants(shared), ...routerVariants(shared) } }),
+  });
+  return {
+    target: Object.assign(target, { credentials: credentialsOf(options) ?? target.credentials }),
+    cases: casesOf(options),
+    [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
+  };
 }
 
 async function ownStack(

@@ -223,7 +223,7 @@ export async function gatewayFromOptions(
       runDir: options.runDir,
       providerKey,
     }),
-    ...routingOf(options),
+    ...routingOf(options, placement.backendCaFile),
     envoyPath: envoy.path,
     runParents: runParents(host),
     log,
@@ -243,9 +243,9 @@ export async function placementOf(
   host: Host,
 ): Promise<EnvoyPlacement & { ports: GatewayPorts }> {
   const policy = await foreignPolicy(options, host);
-  const backends = staticHostsOf(options);
+  const backendCaFile = await backendRoots(staticHostsOf(options), host);
   return {
-    ...defined({ profile: options.profile, host: options.host, policy, backends }),
+    ...defined({ profile: options.profile, host: options.host, policy, backendCaFile }),
     ...(options.upstream === undefined
       ? {}
       : { upstream: await foreignUpstream(options.upstream, host) }),
@@ -261,11 +261,13 @@ export async function placementOf(
 }
 
 /** The routing that the flags describe; none in a profile without a router. */
-function routingOf(options: StartOptions): { routing?: RoutingOptions } {
+function routingOf(options: StartOptions, caFile?: string): { routing?: RoutingOptions } {
   const hosts = staticHostsOf(options);
   const given = {
     ...defined({
       hosts,
+      readModels: hosts === undefined ? undefined : options.staticModels === undefined,
+      caFile,
       routesFile: options.routeConfig,
       logic: options.routingLogic,
       sessionHeader: options.sessionHeader,
@@ -358,6 +360,15 @@ async function foreignPolicy(
 async function foreignUpstream(url: string, host: Host): Promise<{ url: string; caFile?: string }> {
   if (!url.startsWith("https:")) return { url };
   return { url, caFile: await systemRoots(host.env("SSL_CERT_FILE")) };
+}
+
+/** Only hosts with TLS need roots. */
+async function backendRoots(
+  hosts: RoutingOptions["hosts"],
+  host: Host,
+): Promise<string | undefined> {
+  if (!hosts?.some(({ tls }) => tls)) return undefined;
+  return await systemRoots(host.env("SSL_CERT_FILE"));
 }
 
 async function assertReadable(file: string): Promise<void> {

@@ -14,7 +14,7 @@
  */
 export { MalformedResponse, ResponseReader, type ResponseSink } from "./client/response_reader.ts";
 export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
-export { CASES } from "./cases/mod.ts";
+export { CASES, ROUTER_CASES } from "./cases/mod.ts";
 export { type Probe, probeTarget } from "./probe.ts";
 export { ENGINE_CASES } from "./engine/cases.ts";
 export { MODEL_SERVER_CASES } from "./model_server/cases.ts";
@@ -56,6 +56,9 @@ export type {
   ProcessorScript,
   Protocol,
   RateLimitFeature,
+  RoutedBackend,
+  RoutedModel,
+  RouterFeature,
   Target,
   UpstreamControl,
   UpstreamRecord,

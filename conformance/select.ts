@@ -51,6 +51,8 @@ export function verdictBeforeRun(
   if (one.feature && !target.features.includes(one.feature)) {
     return { status: "unsupported", reason: `The target does not declare "${one.feature}"` };
   }
+  const exempt = target.exempt?.[one.id];
+  if (exempt !== undefined) return { status: "unsupported", reason: exempt };
   if (!covers(target.control, one.control)) {
     return {
       status: "not-measured",

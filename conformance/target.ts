@@ -78,6 +78,10 @@ export interface PolicyRecord {
   headerList?: readonly (readonly [string, string])[] | undefined;
   bodyBytes: number;
   contextExtensions: Record<string, string>;
+  /** Dynamic metadata by filter name; absent when none came. */
+  metadata?: Record<string, unknown> | undefined;
+  /** The gRPC method that was called: `/package.Service/Method`. */
+  grpcPath: string;
   source: string;
   decision?: "allow" | "deny" | "error" | undefined;
   rule?: string | undefined;
@@ -196,6 +200,8 @@ export type ProcessorAction =
   | { response: Record<string, unknown> }
   /** Ends its stream with OK. */
   | { close: true }
+  /** Takes every piece of a duplex body, and gives back none of it. */
+  | { swallow: true }
   /** Ends its stream with this gRPC status. */
   | { grpc: number }
   /** Never answers. */
@@ -238,6 +244,34 @@ export interface RateLimitFeature {
   readonly burst: number;
 }
 
+/** A model that the target routes, and a path on which it does. */
+export interface RoutedModel {
+  readonly model: string;
+  readonly path: string;
+}
+
+/** One of the model servers behind a target with the feature `router`. */
+export interface RoutedBackend {
+  /** HOST:PORT, as the router was told. */
+  readonly endpoint: string;
+  /** Models that it serves; undefined for every one. */
+  readonly models?: readonly string[];
+  readonly journal: Witness<UpstreamRecord>;
+}
+
+/** What the feature `router` promises, and who saw what it chose. */
+export interface RouterFeature {
+  /** Served on one path each, and not on the other's. */
+  readonly chat: RoutedModel;
+  readonly completion: RoutedModel;
+  /** Every model server; each must be ours. */
+  readonly backends: readonly RoutedBackend[];
+  /** Header that names a session, where sessions stick. */
+  readonly sessionHeader?: string;
+  /** Longest request body, bytes; undefined when it is not known. */
+  readonly maxBodyBytes?: number;
+}
+
 /** How a client names itself to the target. */
 export interface Credentials {
   /** Headers that the target's policy allows. */
@@ -276,6 +310,9 @@ export interface Target {
   readonly processor?: ProcessorControl;
   readonly jwt?: JwtFeature;
   readonly rateLimit?: RateLimitFeature;
+  readonly router?: RouterFeature;
+  /** Cases that this kind of gateway cannot be asked, each with the reason: `unsupported`. */
+  readonly exempt?: Readonly<Record<string, string>>;
   /** Starts a copy of the target with another configuration, for an opt-in group. */
   readonly variants?: Readonly<Record<string, () => Promise<Target & AsyncDisposable>>>;
 }

@@ -66,6 +66,7 @@ export function policyRecord(change: Partial<PolicyRecord> = {}): PolicyRecord {
     headers: {},
     bodyBytes: 0,
     contextExtensions: {},
+    grpcPath: "/envoy.service.auth.v3.Authorization/Check",
     source: "127.0.0.1",
     decision: "allow",
     answeredAt: 3,

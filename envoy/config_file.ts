@@ -6,12 +6,14 @@ import base from "./configs/base.yaml" with { type: "text" };
 import router from "./configs/router.yaml" with { type: "text" };
 import body from "./configs/check/body.yaml" with { type: "text" };
 import extProc from "./configs/check/ext_proc.yaml" with { type: "text" };
+import failureModes from "./configs/check/failure_modes.yaml" with { type: "text" };
 import jwt from "./configs/check/jwt.yaml" with { type: "text" };
 import rateLimit from "./configs/check/rate_limit.yaml" with { type: "text" };
 import resilience from "./configs/check/resilience.yaml" with { type: "text" };
 import routeCache from "./configs/check/route_cache.yaml" with { type: "text" };
 import tls from "./configs/check/tls.yaml" with { type: "text" };
 import trailers from "./configs/check/trailers.yaml" with { type: "text" };
+import websocket from "./configs/check/websocket.yaml" with { type: "text" };
 
 /** An Envoy configuration as it stands in its file. */
 export interface EnvoyConfigFile {
@@ -31,12 +33,14 @@ const BUNDLED: Readonly<Record<string, string>> = {
   router,
   "check/body": body,
   "check/ext_proc": extProc,
+  "check/failure_modes": failureModes,
   "check/jwt": jwt,
   "check/rate_limit": rateLimit,
   "check/resilience": resilience,
   "check/route_cache": routeCache,
   "check/tls": tls,
   "check/trailers": trailers,
+  "check/websocket": websocket,
 };
 
 /**
@@ -47,11 +51,13 @@ export const CHECK_CONFIGS: Readonly<Record<string, string>> = {
   body: "check/body",
   clear_route_cache: "check/route_cache",
   ext_proc: "check/ext_proc",
+  failure_modes: "check/failure_modes",
   jwt: "check/jwt",
   rate_limit: "check/rate_limit",
   resilience: "check/resilience",
   tls: "check/tls",
   trailers: "check/trailers",
+  websocket: "check/websocket",
 };
 
 /** Returns the names of the bundled configurations. */

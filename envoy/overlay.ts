@@ -49,11 +49,8 @@ export interface EnvoyOverlay {
   readonly listeners?: Readonly<Record<string, HostPort>>;
   /** Endpoint of each cluster, by the cluster's name. */
   readonly clusters?: Readonly<Record<string, Endpoint>>;
-  /**
-   * Every endpoint of a cluster whose file has one as a pattern, by the cluster's name. Each gets
-   * its name (`hostname`, or `host:port`) as the metadata that picks it.
-   */
-  readonly endpoints?: Readonly<Record<string, readonly Endpoint[]>>;
+  /** PEM file with the roots that a cluster's peers must chain to, by the cluster's name. */
+  readonly trustedRoots?: Readonly<Record<string, string>>;
   /** What is put before the request's path, by the cluster that is routed to: `/gateway`. */
   readonly pathPrefixes?: Readonly<Record<string, string>>;
   /** File for the access log. */
@@ -95,7 +92,6 @@ const ENDPOINT = `${CLUSTER}/load_assignment/endpoints/*/lb_endpoints/*`;
 const TLS =
   `${CLUSTER}/transport_socket_matches/*/transport_socket/typed_config/common_tls_context`;
 const TRANSPORT = "metadata/filter_metadata/envoy.transport_socket_match";
-const NAME = "metadata/filter_metadata/envoy.lb/x-gateway-destination-endpoint";
 const FOLLOWS = "metadata/filter_metadata/llmgate.overlay/follows";
 const LOOPBACK = "127.0.0.1";
 
@@ -108,7 +104,6 @@ export const OVERLAY_TABLE: readonly OverlayRow[] = [
   { what: "endpoint address", path: `${ENDPOINT}/endpoint/address/socket_address/address` },
   { what: "endpoint port", path: `${ENDPOINT}/endpoint/address/socket_address/port_value` },
   { what: "endpoint hostname", path: `${ENDPOINT}/endpoint/hostname` },
-  { what: "endpoint name", path: `${ENDPOINT}/${NAME}` },
   { what: "endpoint transport", path: `${ENDPOINT}/${TRANSPORT}` },
   { what: "trusted roots file", path: `${TLS}/validation_context/trusted_ca` },
   { what: "client certificate files", path: `${TLS}/tls_certificates` },
@@ -146,8 +141,8 @@ export function launchConfig(file: EnvoyConfigFile, overlay: EnvoyOverlay): Laun
       setCluster(cluster, endpoint);
     }
   }
-  for (const [name, endpoints] of Object.entries(overlay.endpoints ?? {})) {
-    setEndpoints(named(bootstrap, { file, kind: "clusters", name }), endpoints);
+  for (const [name, caFile] of Object.entries(overlay.trustedRoots ?? {})) {
+    setTlsFiles(named(bootstrap, { file, kind: "clusters", name }), { caFile });
   }
   for (const [cluster, prefix] of Object.entries(overlay.pathPrefixes ?? {})) {
     setPathPrefix(bootstrap, cluster, prefix);
@@ -170,10 +165,6 @@ export function launchConfig(file: EnvoyConfigFile, overlay: EnvoyOverlay): Laun
 export function blanked(bootstrap: JsonObject): JsonObject {
   const copy = structuredClone(bootstrap);
   for (const row of OVERLAY_TABLE) deleteAt(copy, row.path);
-  // How many endpoints there are is the overlay's as well; an emptied one leaves a gap.
-  for (const group of objectsAt(copy, `${CLUSTER}/load_assignment/endpoints/*`)) {
-    if (Array.isArray(group.lb_endpoints)) group.lb_endpoints = group.lb_endpoints.filter(Boolean);
-  }
   return copy;
 }
 
@@ -224,20 +215,6 @@ function setCluster(cluster: JsonObject, endpoint: Endpoint): void {
     setAt(place, TRANSPORT, { transport: endpoint.tls === undefined ? "plain" : "tls" });
   }
   if (endpoint.tls !== undefined) setTlsFiles(cluster, endpoint.tls);
-}
-
-function setEndpoints(cluster: JsonObject, endpoints: readonly Endpoint[]): void {
-  for (const group of objectsAt(cluster, "load_assignment/endpoints/*")) {
-    const [pattern] = objectsAt(group, "lb_endpoints/*");
-    if (pattern === undefined) continue;
-    group.lb_endpoints = endpoints.map((endpoint) => {
-      const place = structuredClone(pattern);
-      setSocketAddress(place, "endpoint/address", endpoint);
-      setAt(place, "endpoint/hostname", hostnameOf(endpoint));
-      setAt(place, NAME, hostnameOf(endpoint));
-      return place;
-    });
-  }
 }
 
 function hostnameOf({ host, port, hostname, tls }: Endpoint): string {

@@ -72,8 +72,8 @@ Deno.test("launchConfig() with everything set reaches every row but those of oth
   const { changes } = launchConfig(bundledConfig("base"), EVERYTHING);
   const reached = new Set(changes.map(({ what }) => what));
   const unreached = OVERLAY_TABLE.map(({ what }) => what).filter((what) => !reached.has(what));
-  // The admin's address is loopback in the file already; base has no discovery, and one upstream.
-  assert.deepEqual(unreached, ["admin address", "endpoint name", "discovery file"]);
+  // The admin's address is loopback in the file already; base has no discovery.
+  assert.deepEqual(unreached, ["admin address", "discovery file"]);
 });
 
 Deno.test("the launched hash changes with any value outside the overlay table", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { bundledConfig } from "./config_file.ts";
 import { launchConfig } from "./overlay.ts";
-import { differences, type Json, type JsonObject, objectsAt, valueAt } from "./tree.ts";
+import { differences, type Json, objectsAt, valueAt } from "./tree.ts";
 
 const { bootstrap } = bundledConfig("router");
 const base = bundledConfig("base").bootstrap;
@@ -29,6 +29,7 @@ const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
   ["the stream's end", `${PROCESSOR}/processing_mode/response_trailer_mode`, "SEND"],
   ["no mode override", `${PROCESSOR}/allow_mode_override`, undefined],
   ["the longest body", `${MANAGER}/http_filters/2/typed_config/max_request_bytes`, 8388608],
+  ["hosts from the router alone", `${BACKENDS}/type`, "EDS"],
   ["no other host", `${BACKENDS}/lb_subset_config/fallback_policy`, "NO_FALLBACK"],
 ];
 
@@ -39,6 +40,7 @@ Deno.test.each(PROMISES.map(([what, path, value]) => ({ what, path, value })))(
 
 Deno.test("router.yaml is base.yaml but for the router's parts", () => {
   const own = [
+    "node",
     `${MANAGER}/http_filters/`,
     `${MANAGER}/local_reply_config/`,
     `${MANAGER}/access_log/`,
@@ -53,24 +55,12 @@ Deno.test("router.yaml is base.yaml but for the router's parts", () => {
   assert.deepEqual(others, []);
 });
 
-Deno.test("launchConfig() makes one endpoint of each backend, under the name that picks it", () => {
+Deno.test("launchConfig() sets the roots for model servers with TLS", () => {
   const file = bundledConfig("router");
-  const endpoints = [
-    { host: "a.test", port: 1, hostname: "a.test:1" },
-    { host: "::1", port: 2, hostname: "[::1]:2" },
-  ];
-  const launched = launchConfig(file, { endpoints: { backends: endpoints } });
-  const places = objectsAt(
-    launched.bootstrap,
-    `${BACKENDS}/load_assignment/endpoints/0/lb_endpoints/*`,
-  );
-  const name = (place: JsonObject) =>
-    valueAt(place, "metadata/filter_metadata/envoy.lb/x-gateway-destination-endpoint");
-  assert.deepEqual(places.map(name), ["a.test:1", "[::1]:2"]);
-  assert.deepEqual(
-    places.map((place) => valueAt(place, "endpoint/address/socket_address/address")),
-    ["a.test", "::1"],
-  );
+  const launched = launchConfig(file, { trustedRoots: { backends: "/roots.pem" } });
+  const path =
+    `${BACKENDS}/transport_socket_matches/0/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca`;
+  assert.deepEqual(valueAt(launched.bootstrap, path), { filename: "/roots.pem" });
   assert.equal(launched.launchedSha256, launchConfig(file, {}).launchedSha256);
-  assert.ok(launched.changes.some(({ what }) => what === "endpoint name"));
+  assert.deepEqual([...new Set(launched.changes.map(({ what }) => what))], ["trusted roots file"]);
 });

@@ -6,6 +6,7 @@ import {
 } from "../policy/mod.ts";
 import type { Router } from "../router/mod.ts";
 import { CONTROL_PREFIX, controlHandler, exchangeLine, type Upstream } from "../upstream/mod.ts";
+import type { BackendPool } from "./backend_pool.ts";
 
 /** The harness's own listener: health, metrics, journals, and the mock's control plane. */
 export interface ControlServer extends AsyncDisposable {
@@ -22,6 +23,8 @@ export interface ControlOptions {
   readonly policy: Policy | undefined;
   readonly upstream: Upstream | undefined;
   readonly router?: Router | undefined;
+  /** The mock backends of the router. */
+  readonly pool?: BackendPool | undefined;
 }
 
 /** Content type of the Prometheus text format, version 0.0.4. */
@@ -46,7 +49,10 @@ export function startControl(options: ControlOptions): ControlServer {
 
 /** The control listener's routes. */
 export function controlApp(
-  { policy, upstream, router }: Pick<ControlOptions, "policy" | "upstream" | "router">,
+  { policy, upstream, router, pool }: Pick<
+    ControlOptions,
+    "policy" | "upstream" | "router" | "pool"
+  >,
 ): Hono {
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok" }));
@@ -68,19 +74,27 @@ export function controlApp(
     const control = policyControlHandler(policy);
     app.all(`${POLICY_PREFIX}*`, (context) => control(context.req.raw));
   }
-  if (upstream) {
+  const seen = pool ?? upstream;
+  if (seen) {
     app.get(
-      "/journal/upstream, /__mock/",
-      (context) => context.body(lines(upstream.journal.entries(), exchangeLine)),
+      "/journal/upstream",
+      (context) => context.body(lines(seen.journal.entries(), exchangeLine)),
     );
-    const control = controlHandler(upstream);
+    const control = controlHandler(seen);
     app.all(`${CONTROL_PREFIX}*`, (context) => control(context.req.raw));
   }
+  app.get("/journal/backends/:endpoint", (context) => {
+    const endpoint = context.req.param("endpoint");
+    const one = pool?.backends.find(({ host, port }) => `${host}:${port}` === endpoint);
+    return one === undefined
+      ? context.notFound()
+      : context.body(lines(one.journal.entries(), exchangeLine));
+  });
   app.notFound((context) =>
     context.json({
       error: {
         message:
-          "Unknown path: there are /healthz, /metrics, /journal/policy, /journal/upstream, /__policy/, /__mock/",
+          "Unknown path: there are /healthz, /metrics, /journal/policy, /journal/upstream, /journal/backends/HOST:PORT, /__policy/, /__mock/",
         type: "invalid_request_error",
         param: null,
         code: "not_found",

@@ -1,4 +1,3 @@
-import type { BackendHost } from "../router/mod.ts";
 import type { Endpoint, EnvoyOverlay, TlsFiles } from "../envoy/mod.ts";
 import { UsageError } from "../service/mod.ts";
 import { type Profile, type ProfileName, profileOf } from "./profile.ts";
@@ -28,8 +27,8 @@ export interface EnvoyPlacement {
   };
   readonly policy?: { readonly host: string; readonly port: number; readonly tls?: TlsFiles };
   readonly upstream?: { readonly url: string; readonly caFile?: string };
-  /** Backends of a profile with a model router; those of its file when left out. */
-  readonly backends?: readonly BackendHost[];
+  /** Roots for the backends of a profile with a model router that speak TLS, a PEM file. */
+  readonly backendCaFile?: string;
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -67,19 +66,14 @@ export function gatewayOverlay(placement: EnvoyPlacement): EnvoyOverlay {
   };
 }
 
-/** The overlay of a profile with a model router: many endpoints in place of one upstream. */
+/** The overlay of a profile with a model router, which tells Envoy the endpoints itself. */
 function routedOverlay(placement: EnvoyPlacement, profile: Profile): EnvoyOverlay {
-  const { ports, policy, backends } = placement;
+  const { ports, policy, backendCaFile } = placement;
   if (placement.upstream !== undefined) {
     throw new UsageError(
       `Cannot use an upstream with the profile "${profile.name}": name its backends by --static-hosts`,
     );
   }
-  const endpoints = backends?.map(({ host, port, endpoint }) => ({
-    host,
-    port,
-    hostname: endpoint,
-  }));
   return {
     adminPort: ports.admin,
     listeners: {
@@ -90,6 +84,8 @@ function routedOverlay(placement: EnvoyPlacement, profile: Profile): EnvoyOverla
       ...(profile.routerCluster !== undefined &&
         { [profile.routerCluster]: { host: LOOPBACK, port: ports.router } }),
     },
-    ...(endpoints === undefined ? {} : { endpoints: { [profile.upstreamCluster]: endpoints } }),
+    ...(backendCaFile === undefined
+      ? {}
+      : { trustedRoots: { [profile.upstreamCluster]: backendCaFile } }),
   };
 }

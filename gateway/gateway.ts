@@ -179,7 +179,8 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       routingStart,
     ]);
     const { control: port } = options.ports;
-    return startControl({ host: LOOPBACK, port, policy, upstream, router: routing?.router });
+    const { router, pool } = routing ?? {};
+    return startControl({ host: LOOPBACK, port, policy, upstream, router, pool });
   })();
   // Envoy comes last, so that it is stopped first: streams end before what serves them does.
   const [policy, upstream, routing, control, envoy] = await startTogether(stack, [
@@ -289,12 +290,12 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
     ...ports,
     policy: policyPort ?? 0,
     upstream: upstreamPort ?? 0,
-    router: routing?.router.port ?? 0,
+    router: routing?.port ?? 0,
   };
   const overlay = gatewayOverlay({
     ...options,
     ports: addresses,
-    ...(routing === undefined ? {} : { backends: routing.hosts }),
+    ...(options.routing?.caFile === undefined ? {} : { backendCaFile: options.routing.caFile }),
   });
   return await startEnvoy({
     path: options.envoyPath,

@@ -23,6 +23,12 @@ export {
 } from "./gateway.ts";
 export { type Profile, type ProfileName, PROFILES } from "./profile.ts";
 export { type Routing, type RoutingOptions } from "./routing.ts";
+export {
+  type RouterTargetOptions,
+  type RouterVariantOptions,
+  routerVariants,
+  startRouterTarget,
+} from "./router_target.ts";
 export { type RequestRecord } from "./requests.ts";
 export { BASE_EXPECTATIONS, ownTarget, type OwnTargetOptions } from "./target.ts";
 export { parseUpstreamUrl, type UpstreamAddress } from "./upstream_url.ts";

@@ -1,24 +1,38 @@
 import {
   type BackendHost,
+  type HostSource,
   parseHosts,
   type Router,
   type RoutingLogic,
   startRouter,
+  startStaticDiscovery,
 } from "../router/mod.ts";
 import type { Log } from "../service/mod.ts";
-import { startUpstream, type Upstream } from "../upstream/mod.ts";
-import { startTogether } from "./together.ts";
+import type { Upstream } from "../upstream/mod.ts";
+import { type BackendPool, startBackendPool } from "./backend_pool.ts";
 
 /** The model router of a gateway, and the backends that it chooses from. */
 export interface RoutingOptions {
-  /** Model servers; mock ones are started when left out. */
+  /** Model servers, by name or address; mock ones are started when left out. */
   readonly hosts?: readonly BackendHost[];
+  /** Ask each host for its `/v1/models`; a host whose models are given is not asked. */
+  readonly readModels?: boolean;
+  /** Model servers that come and go, in place of `hosts`. Its owner disposes it. */
+  readonly source?: HostSource;
+  /** Roots for hosts with TLS, a PEM file. */
+  readonly caFile?: string;
+  /** Milliseconds that Envoy keeps a host which is no longer chosen; 5,000 when left out. */
+  readonly lingerMs?: number;
   /** `routes.json`, reloaded on change; the built-in routes when left out. */
   readonly routesFile?: string;
   /** `round_robin` when left out. */
   readonly logic?: RoutingLogic;
   /** Header that names a request's session. */
   readonly sessionHeader?: string;
+  /** What each mock backend serves, as `--static-models` says it; every model when left out. */
+  readonly models?: string;
+  /** Stands between Envoy and the router, on a port of its own: how a broken router is made. */
+  readonly relay?: (router: Router) => Promise<{ readonly port: number } & AsyncDisposable>;
   /** Header by which a client may name the model; none when left out. */
   readonly modelHeader?: string;
 }
@@ -26,9 +40,14 @@ export interface RoutingOptions {
 /** A running router with its backends. */
 export interface Routing extends AsyncDisposable {
   readonly router: Router;
+  /** The model servers of this moment. */
   readonly hosts: readonly BackendHost[];
+  /** Port that Envoy asks. */
+  readonly port: number;
   /** The mock backends; none when others stand in. */
   readonly backends: readonly Upstream[];
+  /** The same as one upstream; undefined when others stand in. */
+  readonly pool: BackendPool | undefined;
 }
 
 /** Enough to see a spread, and that one can be left out. */
@@ -52,31 +71,56 @@ export interface RoutingPlace {
  */
 export async function startRouting(options: RoutingOptions, place: RoutingPlace): Promise<Routing> {
   await using stack = new AsyncDisposableStack();
-  const backends = options.hosts ? [] : await startTogether(
-    stack,
-    Array.from({ length: MOCK_BACKENDS }, () =>
-      startUpstream({
-        host: LOOPBACK,
-        port: 0,
-        journalLimit: place.journalLimit,
-        log: place.log,
-        ...(place.scenarios === undefined ? {} : { scenarios: place.scenarios }),
-      })),
+  const pool = options.hosts || options.source ? undefined : stack.use(
+    await startBackendPool({
+      host: LOOPBACK,
+      ports: Array<number>(MOCK_BACKENDS).fill(0),
+      journalLimit: place.journalLimit,
+      log: place.log,
+      scenarios: place.scenarios,
+    }),
   );
-  const hosts = options.hosts ??
-    parseHosts(backends.map(({ host, port }) => `${host}:${port}`).join(","));
+  const backends = pool?.backends ?? [];
+  const source = options.source ?? stack.use(await discover(options, { backends, log: place.log }));
   const router = stack.use(
     await startRouter({
       host: LOOPBACK,
       port: place.port,
-      hosts,
+      hosts: source,
       log: place.log,
       ...(options.routesFile === undefined ? {} : { routesFile: options.routesFile }),
+      ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs }),
       ...(options.logic === undefined ? {} : { routing: options.logic }),
       ...(options.sessionHeader === undefined ? {} : { sessionHeader: options.sessionHeader }),
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
     }),
   );
+  const relay = options.relay && stack.use(await options.relay(router));
   const owned = stack.move();
-  return { router, hosts, backends, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    router,
+    port: relay?.port ?? router.port,
+    get hosts() {
+      return source.hosts;
+    },
+    backends,
+    pool,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function discover(
+  options: RoutingOptions,
+  { backends, log }: { backends: readonly Upstream[]; log: Log },
+): Promise<HostSource> {
+  const own = () => {
+    const addresses = backends.map(({ host, port }) => `${host}:${port}`);
+    return parseHosts(addresses.join(","), options.models);
+  };
+  return await startStaticDiscovery({
+    hosts: options.hosts ?? own(),
+    readModels: options.readModels ?? false,
+    log,
+    ...(options.caFile === undefined ? {} : { ca: await Deno.readTextFile(options.caFile) }),
+  });
 }

@@ -53,10 +53,23 @@ async function process(
     const action = script[phase];
     if (action === undefined) await call.write(RESPONSE.encode({ [phase]: {} }));
     else if ("response" in action) await call.write(RESPONSE.encode(action.response));
-    else if ("close" in action) return;
+    else if ("swallow" in action) {
+      if (isLast(message[phase])) await call.write(RESPONSE.encode(nothingOf(phase)));
+    } else if ("close" in action) return;
     else if ("grpc" in action) throw new GrpcError(action.grpc, "planned");
     else await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
   }
+}
+
+/** Whether this is the last piece of a body. */
+function isLast(body: unknown): boolean {
+  return (body as { end_of_stream?: boolean }).end_of_stream === true;
+}
+
+/** The end of a duplex body without a byte of it. */
+function nothingOf(phase: string): Record<string, unknown> {
+  const body_mutation = { streamed_response: { end_of_stream: true } };
+  return { [phase]: { response: { body_mutation } } };
 }
 
 /** The nonce of a request, from its headers; values are bytes in base64 in proto3 JSON. */

@@ -13,6 +13,9 @@ import type { Gateway } from "./gateway.ts";
 /** Lines of the access log that are remembered: a whole run of the suite fits. */
 const EVIDENCE_LIMIT = 50_000;
 
+/** Entries of the journals of a stack that is judged: a whole run's. */
+export const TARGET_JOURNAL_LIMIT = 10_000;
+
 /**
  * What the base profile promises: the numbers of `envoy/configs/base.yaml`, and the published list
  * of headers that Envoy itself adds, changes or drops.
@@ -63,7 +66,8 @@ export interface OwnTargetOptions {
  * they are ours, and Envoy's own evidence is at hand. Dispose it before the gateway.
  */
 export function ownTarget(gateway: Gateway, options: OwnTargetOptions): Target & Disposable {
-  const { policy, upstream, envoy } = gateway;
+  const { policy, envoy } = gateway;
+  const upstream = gateway.upstream ?? gateway.routing?.pool;
   const accessLog = new Journal<EnvoyRecord>({ limit: EVIDENCE_LIMIT });
   const subscription = gateway.onLogged((entry) => accessLog.append(envoyRecord(entry)));
   const control = policy && upstream ? "both" : policy ? "policy" : upstream ? "upstream" : "none";

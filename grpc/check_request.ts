@@ -115,7 +115,10 @@ class Decoded implements CheckRequest {
           this.#entry(within(reader), this.contextExtensions);
           break;
         case 11:
-          this.#metadataBytes = this.#bytes.slice(reader.start, reader.end);
+          // Envoy sends the field with nothing in it, too.
+          if (reader.end > reader.start) {
+            this.#metadataBytes = this.#bytes.slice(reader.start, reader.end);
+          }
           break;
         case 12:
           this.#session(within(reader));

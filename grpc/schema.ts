@@ -4,6 +4,9 @@
  * they are parsed on first use, because a policy server alone never needs them.
  */
 import protobuf from "protobufjs";
+import discovery from "./protos/discovery.proto" with { type: "text" };
+import endpoint from "./protos/endpoint.proto" with { type: "text" };
+import endpointDiscovery from "./protos/endpoint_discovery.proto" with { type: "text" };
 import envoyCore from "./protos/envoy_core.proto" with { type: "text" };
 import envoyType from "./protos/envoy_type.proto" with { type: "text" };
 import extAuthz from "./protos/ext_authz.proto" with { type: "text" };
@@ -23,13 +26,16 @@ export const PROTO_TEXTS: Readonly<Record<string, string>> = {
   "ext_authz.proto": extAuthz,
   "ext_proc_mode.proto": extProcMode,
   "ext_proc.proto": extProc,
+  "endpoint.proto": endpoint,
+  "discovery.proto": discovery,
+  "endpoint_discovery.proto": endpointDiscovery,
   "health.proto": health,
   "reflection_v1.proto": reflectionV1,
   "reflection_v1alpha.proto": reflectionV1Alpha,
 };
 
 /** Well-known types that protobufjs carries itself. */
-export const WELL_KNOWN = ["struct", "timestamp", "duration", "wrappers"] as const;
+export const WELL_KNOWN = ["any", "struct", "timestamp", "duration", "wrappers"] as const;
 
 let parsed: protobuf.Root | undefined;
 

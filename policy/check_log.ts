@@ -22,6 +22,8 @@ export interface PolicyCheck {
   /** Bytes of body that came with the Check. */
   readonly bodyBytes: number;
   readonly contextExtensions: Readonly<Record<string, string>>;
+  /** Dynamic metadata that Envoy sent along, by filter name. */
+  metadata?: Readonly<Record<string, unknown>>;
   /** Address of the client, as Envoy sees it. */
   readonly source: string;
   readonly grpcPath: string;
@@ -62,6 +64,10 @@ export function entryOf(
     grpcPath,
   };
   if (nonce !== undefined) entry.nonce = nonce;
+  for (const _ in request.metadata) {
+    entry.metadata = request.metadata;
+    break;
+  }
   if (requestId !== undefined) entry.requestId = requestId;
   return entry;
 }

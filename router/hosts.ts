@@ -1,24 +1,35 @@
 import { UsageError } from "../service/mod.ts";
 
-/** A model server, as static discovery knows it. */
+/** A model server. */
 export interface BackendHost {
-  /** A name or an address; IPv6 without brackets. */
+  /** Its address, or its name as long as that is not resolved; IPv6 without brackets. */
   readonly host: string;
   readonly port: number;
-  /** HOST:PORT as it was written: the name that router and Envoy share. */
+  /** HOST:PORT: the name that router and Envoy share. Once discovered, ADDRESS:PORT. */
   readonly endpoint: string;
+  /** What it was called before it was resolved; `Host` of its requests, and SNI. The endpoint when left out. */
+  readonly hostname?: string;
+  /** TLS, with its certificate verified against the hostname; plain HTTP when left out. */
+  readonly tls?: boolean;
   /** Models that it serves; undefined for every one. */
   readonly models: ReadonlySet<string> | undefined;
 }
 
-const ENDPOINT = /^(\[[0-9a-fA-F:.]+\]|[^\s:/@[\],]+):(\d{1,5})$/;
+const ENDPOINT = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^\s:/@[\],]+)(?::(\d{1,5}))?\/?$/;
 const MAX_PORT = 65_535;
+/** Ports of URLs that name none. */
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443" };
+
+/** Writes an address and a port as one; IPv6 in brackets. */
+export function endpointOf(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
 
 /**
- * Reads `--static-hosts A:PORT,B:PORT` and `--static-models`: one entry per host, in the same
+ * Reads `--static-hosts A:PORT,https://B` and `--static-models`: one entry per host, in the same
  * order, each one model, several joined by `|`, or `*` for every model.
  *
- * @throws {UsageError} for what is no HOST:PORT, a host twice, or lists of different lengths
+ * @throws {UsageError} for what is no HOST:PORT and no URL without a path, a host twice, or lists of different lengths
  */
 export function parseHosts(hosts: string, models?: string): BackendHost[] {
   const endpoints = hosts.split(",").map((entry) => entry.trim());
@@ -29,22 +40,26 @@ export function parseHosts(hosts: string, models?: string): BackendHost[] {
     );
   }
   const seen = new Set<string>();
-  return endpoints.map((endpoint, index) => {
-    const match = ENDPOINT.exec(endpoint);
-    const port = Number(match?.[2]);
-    if (match === null || port < 1 || port > MAX_PORT) {
+  return endpoints.map((entry, index) => {
+    const [, scheme = "", written = "", digits = DEFAULT_PORTS[scheme]] = ENDPOINT.exec(entry) ??
+      [];
+    const port = Number(digits);
+    if (written === "" || !(port >= 1 && port <= MAX_PORT)) {
       throw new UsageError(
-        `Cannot use --static-hosts: each entry must be HOST:PORT: current value is "${endpoint}"`,
+        `Cannot use --static-hosts: each entry must be HOST:PORT, or a URL such as https://HOST without a path: current value is "${entry}"`,
       );
     }
+    const host = written.replace(/^\[|\]$/g, "");
+    const endpoint = endpointOf(host, port);
     if (seen.has(endpoint)) {
       throw new UsageError(`Cannot use --static-hosts: "${endpoint}" stands there twice`);
     }
     seen.add(endpoint);
     return {
       endpoint,
-      host: (match[1] ?? "").replace(/^\[|\]$/g, ""),
+      host,
       port,
+      ...(scheme === "https" ? { tls: true } : {}),
       models: modelsOf(served?.[index] ?? "*"),
     };
   });

@@ -9,13 +9,24 @@ Deno.test("parseHosts() reads hosts and their models", () => {
   assert.equal(second?.models, undefined);
 });
 
+Deno.test("parseHosts() reads URLs, with the port of their scheme", () => {
+  const hosts = parseHosts("https://api.test,http://b.test/,https://[::1]:8443");
+  assert.deepEqual(hosts.map(({ endpoint, tls }) => [endpoint, tls ?? false]), [
+    ["api.test:443", true],
+    ["b.test:80", false],
+    ["[::1]:8443", true],
+  ]);
+});
+
 Deno.test("parseHosts() refuses what is no list of hosts", () => {
   for (
     const [hosts, models] of [
       ["a", undefined],
       ["a:0", undefined],
       ["a:70000", undefined],
-      ["http://a:1", undefined],
+      ["http://a:1/v1", undefined],
+      ["ftp://a:1", undefined],
+      ["https://key@a", undefined],
       ["a:1,a:1", undefined],
       ["a:1,", undefined],
       ["a:1,b:1", "m"],

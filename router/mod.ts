@@ -12,9 +12,11 @@
  *
  * @module
  */
+export { ASSIGNMENT_TYPE, ENDPOINT_KEY } from "./discovery/assignment.ts";
 export { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
-export { type BackendHost, parseHosts } from "./hosts.ts";
+export { startStaticDiscovery, type StaticDiscoveryOptions } from "./discovery/static_discovery.ts";
+export { type BackendHost, endpointOf, parseHosts } from "./hosts.ts";
 export { DEFAULT_ROUTES } from "./default_routes.ts";
 export { parseRoutes, type Route, RouteTable } from "./route_table.ts";
-export { ENDPOINT_KEY, type Router, type RouterOptions, startRouter } from "./router.ts";
+export { type Router, type RouterOptions, startRouter } from "./router.ts";
 export { ROUTING_LOGICS, type RoutingLogic } from "./strategies/strategies.ts";

@@ -17,7 +17,11 @@ import {
 } from "../service/mod.ts";
 import { decide, type Decision, type Routed, tooLarge } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
-import { type HostSource, hostSource } from "./discovery/host_source.ts";
+import { announceHosts } from "./discovery/announced_hosts.ts";
+import { ENDPOINT_KEY } from "./discovery/assignment.ts";
+import { EndpointFile } from "./discovery/endpoint_file.ts";
+import { EndpointService } from "./discovery/endpoint_service.ts";
+import { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
 import type { BackendHost } from "./hosts.ts";
 import { RouterMetrics } from "./metrics.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
@@ -29,8 +33,14 @@ export interface RouterOptions {
   readonly host?: string;
   /** Port to listen on; 0, the default, picks a free one. */
   readonly port?: number;
-  /** The model servers: a list for good, or a source whose changes are in force at once. */
+  /** The model servers: a list for good, or a source whose changes are in force once Envoy knows them. */
   readonly hosts: readonly BackendHost[] | HostSource;
+  /** File that gets the endpoints, too, for an Envoy that reads them there. */
+  readonly endpointFile?: string;
+  /** Cluster that the endpoints in the file belong to; `backends` unless told otherwise. */
+  readonly endpointCluster?: string;
+  /** Milliseconds that Envoy keeps a host which is no longer chosen; 5,000 unless told otherwise. */
+  readonly lingerMs?: number;
   /** `routes.json`, read again whenever it changes; the built-in routes when left out. */
   readonly routesFile?: string;
   /** `round_robin` unless told otherwise. */
@@ -76,11 +86,7 @@ export interface Router extends AsyncDisposable {
   metrics(): Promise<string>;
 }
 
-/**
- * Key in the dynamic metadata namespace `envoy.lb` under which Envoy finds the endpoint: the name
- * of the Gateway API Inference Extension's endpoint picker protocol.
- */
-export const ENDPOINT_KEY = "x-gateway-destination-endpoint";
+const ENDPOINT_CLUSTER = "backends";
 const LOG_NAMESPACE = "llmgate.router";
 const SESSION_HEADER = "x-session-id";
 /** Set by policy; whatever a client sends under this name is removed at the edge. */
@@ -105,12 +111,13 @@ class ModelRouter implements Router {
   readonly host: string;
   port: number;
   readonly #options: RouterOptions;
-  readonly #hosts: HostSource;
+  readonly #endpoints: EndpointService;
   readonly #strategy: Strategy;
   readonly #metrics = new RouterMetrics();
   readonly #outstanding = new Map<string, number>();
   readonly #stack = new AsyncDisposableStack();
   readonly #log: Log;
+  #hosts: HostSource = new HostList();
   #routes: RouteTable = parseRoutes(DEFAULT_ROUTES.text, DEFAULT_ROUTES.file);
 
   constructor(options: RouterOptions) {
@@ -119,15 +126,14 @@ class ModelRouter implements Router {
     this.host = options.host ?? "127.0.0.1";
     this.port = options.port ?? 0;
     this.#strategy = strategyOf(options.routing ?? "round_robin");
-    this.#hosts = hostSource(options.hosts);
-    this.#countAll(this.#hosts.hosts);
-    this.#stack.use(this.#hosts.onChange((hosts) => this.#countAll(hosts)));
+    this.#endpoints = new EndpointService(this.#log);
   }
 
   async start(): Promise<void> {
     await this.reload();
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this[Symbol.asyncDispose]());
+    await this.#announce();
     const { routesFile } = this.#options;
     if (routesFile !== undefined) {
       this.#stack.use(watchFile(routesFile, () => void this.#reloadOrKeep(routesFile)));
@@ -138,13 +144,31 @@ class ModelRouter implements Router {
     undo.move();
   }
 
+  /** Envoy learns of hosts before one of them is chosen. */
+  async #announce(): Promise<void> {
+    const { hosts, endpointFile, endpointCluster = ENDPOINT_CLUSTER } = this.#options;
+    const file = endpointFile === undefined
+      ? []
+      : [new EndpointFile(endpointFile, endpointCluster)];
+    this.#hosts = this.#stack.use(
+      await announceHosts({
+        source: hostSource(hosts),
+        sinks: [this.#endpoints, ...file],
+        log: this.#log,
+        ...(this.#options.lingerMs === undefined ? {} : { lingerMs: this.#options.lingerMs }),
+      }),
+    );
+    this.#countAll(this.#hosts.hosts);
+    this.#stack.use(this.#hosts.onChange((hosts) => this.#countAll(hosts)));
+  }
+
   async #listen(): Promise<GrpcServer> {
     const { host, port } = this;
     try {
       return await startGrpcServer({
         host,
         port,
-        services: [processorService(() => this.#processor())],
+        services: [processorService(() => this.#processor()), this.#endpoints.service],
       });
     } catch (error) {
       throw new UnavailableError(

@@ -1,12 +1,21 @@
 /** The suite on the bundled stack, a test step per case; and the proof that its cases can fail. */
 import assert from "node:assert/strict";
-import { CASES, ENGINE_CASES, exitCode, policyEngineTarget, runSuite } from "../conformance/mod.ts";
+import {
+  CASES,
+  ENGINE_CASES,
+  exitCode,
+  policyEngineTarget,
+  ROUTER_CASES,
+  runSuite,
+} from "../conformance/mod.ts";
 import {
   checkVariants,
   FREE_PORTS,
   type GatewayOptions,
   ownTarget,
+  routerVariants,
   startGateway,
+  startRouterTarget,
 } from "../gateway/mod.ts";
 import { MUTANTS, renderMatrix, runSelfTest, startSmallGateway } from "../mutants/mod.ts";
 import { startPolicy } from "../policy/mod.ts";
@@ -50,6 +59,27 @@ for (const version of [undefined, OLDER_ENVOY]) {
     const measured = report.summary.passed + report.summary.warned;
     assert.ok(measured >= 150, `${measured} cases measured`);
     assert.equal(report.summary.cases, CASES.length);
+  });
+}
+
+for (const version of [undefined, OLDER_ENVOY]) {
+  Deno.test(`the router profile holds every MUST on Envoy ${version ?? "(default)"}`, async () => {
+    const { envoyPath, runParents } = await gatewayOptions(version);
+    await using target = await startRouterTarget({
+      envoyPath,
+      runParents,
+      variants: routerVariants({ envoyPath, runParents }),
+    });
+    // The older one is asked what the router adds; its base groups are judged above.
+    const cases = version === undefined ? [...CASES, ...ROUTER_CASES] : ROUTER_CASES;
+    const report = await runSuite(target, { cases });
+    const wrong = report.cases.filter(({ status }) => status === "fail");
+    assert.deepEqual(wrong.map(({ id, checks }) => ({ id, checks })), []);
+    const judged = report.cases.filter(({ id, status }) =>
+      id.startsWith("router.") && status === "pass"
+    );
+    assert.equal(judged.length, ROUTER_CASES.length);
+    assert.equal(exitCode(report), 0);
   });
 }
 

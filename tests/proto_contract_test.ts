@@ -20,6 +20,12 @@ const OFFICIAL: Record<string, string[]> = {
   ],
   "ext_proc_mode.proto": ["envoy/extensions/filters/http/ext_proc/v3/processing_mode.proto"],
   "ext_proc.proto": ["envoy/service/ext_proc/v3/external_processor.proto"],
+  "endpoint.proto": [
+    "envoy/config/endpoint/v3/endpoint.proto",
+    "envoy/config/endpoint/v3/endpoint_components.proto",
+  ],
+  "discovery.proto": ["envoy/service/discovery/v3/discovery.proto"],
+  "endpoint_discovery.proto": ["envoy/service/endpoint/v3/eds.proto"],
   "health.proto": ["src/proto/grpc/health/v1/health.proto"],
 };
 

@@ -183,7 +183,10 @@ Deno.test("given hosts are reached by name, each with its own models", async () 
   assert.equal(first.journal.entries().length, 2);
   assert.equal(second.journal.entries().length, 1);
   const text = await metrics(gateway);
-  assert.match(text, /llmgate_router_requests_total\{route="chat-route".*localhost.*\} 2/);
+  assert.match(
+    text,
+    new RegExp(`llmgate_router_requests_total\\{route="chat-route".*:${first.port}".*\\} 2`),
+  );
 });
 
 Deno.test("a session keeps its host", async () => {

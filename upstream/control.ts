@@ -10,8 +10,13 @@ export const CONTROL_PREFIX = "/__mock/";
 /** Longest wait that one call may ask for. */
 const MAX_WAIT_MS = 120_000;
 
+/** What the control plane steers: one upstream, or several that act as one. */
+export interface ControlledUpstream extends Pick<Upstream, "scripts" | "barriers" | "reset"> {
+  readonly journal: Pick<Upstream["journal"], "entries" | "waitFor" | "dropped">;
+}
+
 interface Call {
-  readonly upstream: Upstream;
+  readonly upstream: ControlledUpstream;
   readonly request: Request;
   readonly query: URLSearchParams;
   readonly parts: readonly string[];
@@ -39,7 +44,9 @@ const ROUTES: readonly Route[] = [
  * Returns a fetch-style handler for `/__mock/*`, for the harness's control listener to mount.
  * Unknown paths get 404; secrets in request heads are redacted.
  */
-export function controlHandler(upstream: Upstream): (request: Request) => Promise<Response> {
+export function controlHandler(
+  upstream: ControlledUpstream,
+): (request: Request) => Promise<Response> {
   return async (request) => {
     const url = new URL(request.url);
     if (!url.pathname.startsWith(CONTROL_PREFIX)) return problem(404, "Not a control path");

@@ -47,6 +47,7 @@ export class Http1Connection implements Http1Link {
   /** Takes the next bytes of the connection. */
   take(bytes: Uint8Array): void {
     if (this.#closing && !this.#decoder) return;
+    if (this.#wire?.switched) return this.#wire.takeSwitched(bytes);
     this.#input = this.#input.length === 0 ? bytes : concat(this.#input, bytes);
     try {
       this.#advance();

@@ -30,6 +30,22 @@ Deno.test("HTTP/1.1 holds a pipelined request while a stream runs", async () => 
   await client.until((text) => text.includes('"ok"'));
 });
 
+Deno.test("HTTP/1.1 leaves the connection to the other protocol after 101", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const headers = { connection: "Upgrade", upgrade: "echo" };
+  upstream.scripts.set("switch", {
+    steps: [{ headers: { status: 101, headers } }, { barrier: "heard" }, { write: "GET back" }],
+  });
+  await using client = await RawClient.connect(upstream.port);
+  client.send("GET /x HTTP/1.1\r\nhost: a\r\nx-mock-script: switch\r\nupgrade: echo\r\n\r\n");
+  await client.until((text) => text.startsWith("HTTP/1.1 101 ") && text.endsWith("\r\n\r\n"));
+  client.send("\x81\0not HTTP\r\n\r\n");
+  await upstream.journal.waitFor(({ bodyBytes }) => bodyBytes === 14);
+  upstream.barriers.release("switch/heard");
+  await client.until((text) => text.endsWith("\r\n\r\nGET back"));
+  assert.equal(upstream.journal.entries().length, 1);
+});
+
 Deno.test("HTTP/1.1 takes chunked uploads, cut anywhere", async () => {
   await using upstream = await startUpstream({ pace: "none" });
   await using client = await RawClient.connect(upstream.port);

@@ -1,8 +1,10 @@
 import { Buffer } from "node:buffer";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { now } from "../service/mod.ts";
 import type { RequestHead } from "./http1_head.ts";
 import type { AbortKind } from "./types.ts";
+
 import { type EngineHost, type HeaderList, resetSocket, Wire } from "./wire.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -21,7 +23,8 @@ export interface Http1Link {
 export class Http1Wire extends Wire {
   readonly #connection: Http1Link;
   readonly #head: RequestHead;
-  #framing: "chunked" | "length" | "close" | "none" = "none";
+  readonly #host: EngineHost;
+  #framing: "chunked" | "length" | "close" | "switched" | "none" = "none";
   #keepAlive: boolean;
   #continued = false;
 
@@ -31,9 +34,22 @@ export class Http1Wire extends Wire {
     options: { connection: Http1Link; host: EngineHost },
   ) {
     super(exchange, options.host);
+    this.#host = options.host;
     this.#head = head;
     this.#connection = options.connection;
     this.#keepAlive = head.keepAlive;
+  }
+
+  /** Whether the answer was 101: from then on the connection carries another protocol's bytes. */
+  get switched(): boolean {
+    return this.#framing === "switched";
+  }
+
+  /** Counts bytes of the other protocol in the journal. */
+  takeSwitched(bytes: Uint8Array): void {
+    this.exchange.firstBodyByteAt ??= now();
+    this.exchange.bodyBytes += bytes.length;
+    this.#host.journal.notify();
   }
 
   override sendContinue(): void {
@@ -89,7 +105,7 @@ export class Http1Wire extends Wire {
     } else {
       this.#connection.send(EMPTY, done);
     }
-    this.#connection.onAnswered(this.#keepAlive && this.#framing !== "close");
+    this.#connection.onAnswered(this.#keepAlive);
   }
 
   protected override sendAbort(kind: AbortKind): void {
@@ -134,13 +150,16 @@ export class Http1Wire extends Wire {
       if (lower === "connection" && value.toLowerCase() === "close") this.#keepAlive = false;
       text += `${name}: ${value}\r\n`;
     }
+    const switched = status === 101;
     if (!framed && !bodiless && this.#head.version === "1.1") {
       text += "transfer-encoding: chunked\r\n";
     }
-    this.#framing = bodiless
+    this.#framing = switched
+      ? "switched"
+      : bodiless
       ? "none"
       : framed ?? (this.#head.version === "1.1" ? "chunked" : "close");
-    if (this.#framing === "close") this.#keepAlive = false;
+    if (this.#framing === "close" || switched) this.#keepAlive = false;
     if (!this.#keepAlive && !headers.some(([name]) => name.toLowerCase() === "connection")) {
       text += "connection: close\r\n";
     }

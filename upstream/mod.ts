@@ -10,7 +10,12 @@
  *
  * @module
  */
-export { CONTROL_PREFIX, controlHandler, exchangeLine } from "./control.ts";
+export {
+  CONTROL_PREFIX,
+  controlHandler,
+  type ControlledUpstream,
+  exchangeLine,
+} from "./control.ts";
 export { type RecordOptions } from "./recorder.ts";
 export { type ReplayOptions } from "./replayer.ts";
 export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./pace.ts";

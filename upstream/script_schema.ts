@@ -17,7 +17,7 @@ const MAX_TIMES = 1_000_000;
 const STEPS: { readonly [name: string]: z.ZodType } = {
   headers: z.strictObject({
     headers: z.strictObject({
-      status: z.number().int().min(200).max(999).optional(),
+      status: z.union([z.literal(101), z.number().int().min(200).max(999)]).optional(),
       headers: HEADER_VALUES.optional(),
     }),
   }),

@@ -30,6 +30,8 @@ export interface UpstreamOptions {
   readonly replay?: ReplayOptions;
   /** Exchanges that the journal keeps. Default 4,096. */
   readonly journalLimit?: number;
+  /** Barriers shared with other upstreams, so that one release reaches whichever stands there. */
+  readonly barriers?: Barriers;
   /** Called once for each exchange when it has ended, however it did. */
   readonly onEnd?: (exchange: UpstreamExchange) => void;
   /** Gets one line for everything that goes wrong inside. */
@@ -121,7 +123,7 @@ class ExchangeJournal extends Journal<UpstreamExchange> {
 class MockUpstream implements Upstream {
   readonly host: string;
   readonly journal: Journal<UpstreamExchange>;
-  readonly barriers = new Barriers();
+  readonly barriers: Barriers;
   readonly metrics = new Registry();
   readonly scripts: Upstream["scripts"];
   readonly #scripts = new Map<string, UpstreamScript>();
@@ -137,6 +139,7 @@ class MockUpstream implements Upstream {
     this.#scenarios = parts.scenarios;
     this.host = options.host ?? "127.0.0.1";
     this.#port = options.port ?? 0;
+    this.barriers = options.barriers ?? new Barriers();
     this.journal = new ExchangeJournal({ limit: options.journalLimit ?? JOURNAL_LIMIT });
     this.scripts = {
       set: (id, script) => this.#setScript(id, script),

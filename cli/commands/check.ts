@@ -16,6 +16,7 @@ import {
   ENVOY_OPTIONS,
   envoyFromOptions,
   PART_OPTIONS,
+  PROFILE_OPTION,
   RUN_OPTIONS,
   runParents,
 } from "../gateway_options.ts";
@@ -90,7 +91,7 @@ export const command = defineCommand({
     selfTest: selfTestOption,
     ...TARGET_OPTIONS,
     runDir: RUN_OPTIONS.runDir,
-    profile: RUN_OPTIONS.profile,
+    profile: PROFILE_OPTION,
     ...PART_OPTIONS,
     ...ENVOY_OPTIONS,
   },
@@ -110,6 +111,7 @@ export const command = defineCommand({
       command: "llmgate check --policy 127.0.0.1:9191",
       explains: "a policy engine, alone and behind our Envoy",
     },
+    { command: "llmgate check --profile router", explains: "the model router, with its own cases" },
     { command: "llmgate check --self-test", explains: "the suite itself, on broken gateways" },
   ],
   permissions: ["read", "write", "net", "env", "run", "sys"],
@@ -142,7 +144,7 @@ export const command = defineCommand({
       knownFailures,
       signal,
       version: VERSION,
-      command: "llmgate check",
+      command: `llmgate check${options.profile === "base" ? "" : ` --profile ${options.profile}`}`,
       onProgress: (event) =>
         showProgress(context, options.json, progressLine(event, colour(context))),
     });

@@ -1,4 +1,4 @@
-import { parseHosts, startRouter } from "../../router/mod.ts";
+import { parseHosts, startRouter, startStaticDiscovery } from "../../router/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS, ROUTER_OPTIONS } from "../gateway_options.ts";
@@ -8,9 +8,10 @@ export const command = defineCommand({
   name: "router",
   summary: "run the model router alone (ext_proc over gRPC)",
   description:
-    `Serves envoy.service.ext_proc.v3.ExternalProcessor, gRPC health and reflection, for use behind an Envoy of your own:
-    llmgate envoy config --profile router --source shows how it is wired. Routes are reloaded when their file changes; a
-    broken file is reported and the old routes stay.`,
+    `Serves envoy.service.ext_proc.v3.ExternalProcessor, the endpoints of the model servers
+    (envoy.service.endpoint.v3.EndpointDiscoveryService), gRPC health and reflection, for use behind an Envoy of your
+    own: llmgate envoy config --profile router --source shows how it is wired. Routes are reloaded when their file
+    changes; a broken file is reported and the old routes stay.`,
   options: {
     serviceDiscovery: choiceOption("--service-discovery <NAME>", {
       description: "how model servers are found",
@@ -25,6 +26,9 @@ export const command = defineCommand({
     port: portOption("--port <PORT>", {
       description: "gRPC listener; 0 picks a free one",
       default: DEFAULT_PORTS.router,
+    }),
+    edsFile: textOption("--eds-file <FILE>", {
+      description: "keep the endpoints in this file, too, for an Envoy that reads them there",
     }),
     logLevel: choiceOption("--log-level <LEVEL>", {
       description: "info: one line per decision; warning: only what is wrong or was reloaded",
@@ -50,14 +54,21 @@ export const command = defineCommand({
     },
   ],
   permissions: ["read", "net", "env", "sys"],
+  extraPermissions: ({ edsFile }) => edsFile === undefined ? [] : ["write"],
   async run({ options, log, print, signal }) {
     if (options.staticHosts === undefined) {
       throw new UsageError("Cannot start the router: --static-hosts must name the model servers");
     }
+    await using hosts = await startStaticDiscovery({
+      hosts: parseHosts(options.staticHosts, options.staticModels),
+      readModels: options.staticModels === undefined,
+      log,
+    });
     await using router = await startRouter({
       host: options.host,
       port: options.port,
-      hosts: parseHosts(options.staticHosts, options.staticModels),
+      hosts,
+      ...(options.edsFile === undefined ? {} : { endpointFile: options.edsFile }),
       routing: options.routingLogic,
       sessionHeader: options.sessionHeader,
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),

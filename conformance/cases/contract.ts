@@ -5,6 +5,9 @@ import { jsonAnswer } from "./shapes.ts";
 const AZI = "Envoy ext_authz integration test: expected CheckRequest";
 const SEED = "Project: policy is header- and metadata-driven, bodies are not inspected";
 
+/** The method of external_auth.proto that Envoy calls with `transport_api_version: V3`. */
+const CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check";
+
 /** What the policy engine is asked, how often, and when. */
 export const CONTRACT_CASES: readonly Case[] = [
   {
@@ -201,6 +204,22 @@ export const CONTRACT_CASES: readonly Case[] = [
         "the peer's own address",
         source,
       );
+    },
+  },
+  {
+    id: "contract.grpc-path",
+    level: "must",
+    control: "policy",
+    requirement: "Policy is asked by the v3 Check method, whatever the request's method",
+    source: "Envoy ext_authz integration test; external_auth.proto: service Authorization",
+    axes: BOTH,
+    async run(t) {
+      for (const method of ["POST", "GET", "HEAD"]) {
+        const part = t.fork(method.toLowerCase());
+        await part.ask(method === "POST" ? {} : { method, path: "/v1/models" });
+        const { grpcPath } = await part.policy.check();
+        t.equal(`${method}: method called`, CHECK_METHOD, grpcPath);
+      }
     },
   },
   {

@@ -4,7 +4,7 @@ import { requestIdOf, textOf, valueOf, valuesOf } from "../client/transcript.ts"
 import type { CaseContext } from "../context.ts";
 import type { ProcessorScript } from "../target.ts";
 import { now } from "../../service/mod.ts";
-import { jsonAnswer } from "./shapes.ts";
+import { chunkText, jsonAnswer, STREAM_HEAD } from "./shapes.ts";
 import { lockstep } from "./stream.ts";
 
 const EPP = "Envoy external_processor.proto";
@@ -151,6 +151,22 @@ export const EXT_PROC_CASES: readonly Case[] = [
       const transcript = await t.ask();
       t.equal("status", 200, transcript.head?.status);
       t.equal("body", "", textOf(transcript));
+    },
+  }),
+  xp({
+    id: "xp.duplex-empty-body",
+    level: "should",
+    requirement: "A duplex body that the processor does not give back is empty for the client",
+    source: `${EPP}: FULL_DUPLEX_STREAMED`,
+    async run(t) {
+      t.upstream.script(STREAM_HEAD, { write: chunkText("a") }, { write: chunkText("b") }, {
+        end: true,
+      });
+      processor(t, { response_body: { swallow: true } });
+      const transcript = await t.ask({ path: "/v1/duplex/chat/completions", stream: true });
+      t.equal("status", 200, transcript.head?.status);
+      t.equal("body", "", textOf(transcript));
+      t.equal("end", "complete", transcript.end?.kind);
     },
   }),
   xp({

@@ -1,4 +1,5 @@
 import { BOTH, type Case } from "../case.ts";
+import { jsonOf, valuesOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";
 import { delay, now } from "../../service/mod.ts";
 import { Awaited } from "../verdict.ts";
@@ -7,6 +8,9 @@ const AZF = "Envoy ext_authz.proto: failure_mode_allow is false";
 
 /** gRPC codes by name (google.rpc.Code). */
 const GRPC = { UNAVAILABLE: 14, INTERNAL: 13, UNIMPLEMENTED: 12, RESOURCE_EXHAUSTED: 8 } as const;
+
+/** What Envoy tells an upstream about a request that passed because policy failed. */
+const FAILED_OPEN = "x-envoy-auth-failure-mode-allowed";
 
 /** Sends a request while the policy engine is at fault: it must be refused as promised. */
 async function refused(t: CaseContext, label: string): Promise<void> {
@@ -99,6 +103,21 @@ export const FAIL_CLOSED_CASES: readonly Case[] = [
         part.policy.script({ fault });
         await refused(part, fault);
       }
+    },
+  },
+  {
+    id: "fc.policy-error-response",
+    level: "may",
+    control: "both",
+    requirement: "An error_response of the policy engine is an error and not a denial",
+    source: "Envoy external_auth.proto: CheckResponse.error_response",
+    knownIssues: [{ envoy: "1.36", note: "does not know error_response: a denial with 403" }],
+    async run(t) {
+      t.policy.script({ fault: "error_response" });
+      const transcript = await t.ask();
+      t.oneOf("status", [500, t.target.expect.policyErrorStatus], transcript.head?.status);
+      t.equal("error.type", "policy_error", jsonOf(transcript)?.error?.type);
+      t.equal("requests at the upstream", 0, t.upstream.requests().length);
     },
   },
   {
@@ -198,6 +217,64 @@ export const FAIL_CLOSED_CASES: readonly Case[] = [
           t.equal(`${path}: requests at the upstream`, 0, part.upstream.requests().length);
         }
       }
+    },
+  },
+];
+
+/** What the authorization filter may do besides failing closed, where a target has routes for it. */
+export const FAILURE_MODE_CASES: readonly Case[] = [
+  {
+    id: "fc.fail-open-marked",
+    level: "may",
+    control: "both",
+    feature: "failure_modes",
+    requirement: "Where fail-open is declared, the upstream is told that nobody was asked",
+    source: "Envoy ext_authz.proto: failure_mode_allow_header_add",
+    async run(t) {
+      t.policy.script({ grpc: { code: GRPC.UNAVAILABLE, message: "planned" } });
+      t.excuse("agree.allowed-before-upstream", "Fail-open: nobody allowed it");
+      t.excuse("agree.refused-stays-away", "Fail-open: nobody allowed it");
+      t.excuse("agree.log-decision", "Fail-open: nobody allowed it");
+      const path = "/v1/open/chat/completions";
+      const { head } = await t.ask({ path });
+      t.equal("status", 200, head?.status);
+      const { headers } = await t.upstream.request();
+      t.equal("told to the upstream", ["true"], valuesOf(headers, FAILED_OPEN));
+      const asked = t.fork("asked");
+      asked.policy.script({ allow: {} });
+      await asked.ask({ path });
+      const allowed = await asked.upstream.request();
+      t.equal("told when policy allowed", [], valuesOf(allowed.headers, FAILED_OPEN));
+    },
+  },
+  {
+    id: "fc.disabled-filter",
+    level: "must",
+    control: "both",
+    feature: "failure_modes",
+    requirement:
+      "An authorization filter that is switched off at runtime refuses, and lets nobody pass",
+    source: "Envoy ext_authz.proto: filter_enabled, deny_at_disable",
+    async run(t) {
+      const { head } = await t.ask({ path: "/v1/disabled/chat/completions" });
+      t.oneOf("status", [403, t.target.expect.policyErrorStatus], head?.status);
+      t.equal("Check calls", 0, t.policy.checks().length);
+      t.equal("requests at the upstream", 0, t.upstream.requests().length);
+    },
+  },
+  {
+    id: "fc.body-limit-before-check",
+    level: "may",
+    control: "both",
+    feature: "failure_modes",
+    requirement: "A body beyond the filter's limit gets 413 and no Check call, fail-open or not",
+    source: "Envoy ext_authz.proto: BufferSettings.max_request_bytes",
+    async run(t) {
+      const path = "/v1/open-limited/chat/completions";
+      const { head } = await t.ask({ path, body: "x".repeat(200_000) });
+      t.equal("status", 413, head?.status);
+      t.equal("Check calls", 0, t.policy.checks().length);
+      t.equal("requests at the upstream", 0, t.upstream.requests().length);
     },
   },
 ];

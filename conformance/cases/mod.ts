@@ -10,13 +10,15 @@ import { CANCEL_CASES } from "./cancel.ts";
 import { CONTRACT_CASES } from "./contract.ts";
 import { DENY_CASES } from "./deny.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
-import { FAIL_CLOSED_CASES } from "./fail_closed.ts";
+import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
 import { HTTP_CASES } from "./http.ts";
 import { LIMIT_CASES } from "./limits.ts";
 import { MUTATION_CASES } from "./mutation.ts";
 import { OBSERVABILITY_CASES } from "./observability.ts";
 import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
 import { PASS_CASES } from "./passthrough.ts";
+import { ROUTER_CASES as DECISION_CASES } from "./router.ts";
+import { ROUTER_LOAD_CASES } from "./router_load.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { SECURITY_CASES } from "./security.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
@@ -42,8 +44,12 @@ export const CASES: readonly Case[] = [
   ...RETRY_CASES,
   ...HTTP_CASES,
   ...SMUGGLING_CASES,
+  ...FAILURE_MODE_CASES,
   ...EXT_PROC_CASES,
   ...JWT_CASES,
   ...RATE_LIMIT_CASES,
   ...SECURITY_CASES,
 ];
+
+/** Cases of a model router, beside those of the catalogue. */
+export const ROUTER_CASES: readonly Case[] = [...DECISION_CASES, ...ROUTER_LOAD_CASES];

@@ -96,6 +96,22 @@ export const JWT_CASES: readonly Case[] = [
     (t) => withToken(t, token(t, { kid: "nobody", forged: true })),
   ),
   {
+    id: "jwt.claims-to-policy",
+    level: "should",
+    control: "policy",
+    feature: "jwt",
+    requirement: "The claims of a valid token reach the policy engine as metadata",
+    source: "Envoy ext_authz.proto: metadata_context_namespaces",
+    async run(t) {
+      const { head } = await t.ask({ headers: withToken(t, token(t)) });
+      t.equal("status", 200, head?.status);
+      const { metadata } = await t.policy.check();
+      const text = JSON.stringify(metadata ?? {});
+      t.that("subject in the metadata", text.includes(`"${t.nonce}"`), t.nonce, text);
+      t.that("issuer in the metadata", text.includes(featureOf(t).issuer), "there", text);
+    },
+  },
+  {
     id: "jwt.not-forwarded",
     level: "should",
     control: "both",

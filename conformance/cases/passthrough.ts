@@ -1,6 +1,6 @@
 import { BOTH, type Case } from "../case.ts";
 import { H1Connection } from "../client/h1.ts";
-import { bodyHash, sha256, valueOf, valuesOf } from "../client/transcript.ts";
+import { bodyHash, sha256, textOf, valueOf, valuesOf } from "../client/transcript.ts";
 import type { HeaderList } from "../target.ts";
 import { bytes, filler, jsonAnswer } from "./shapes.ts";
 
@@ -184,9 +184,11 @@ export const PASS_CASES: readonly Case[] = [
     async run(t) {
       t.upstream.script(...jsonAnswer("{}"));
       const exchange = await t.send(t.chat({ manual: true }));
+      // A gateway may read the model from it, so it is JSON all the same.
+      const opening = `{"model":"${t.target.model}","pad":"`;
+      const parts = [1, 7, 4096, 65536, 3].map((size) => filler(size, t.random));
       let sent = "";
-      for (const size of [1, 7, 4096, 65536, 3]) {
-        const part = filler(size, t.random);
+      for (const part of [opening, ...parts, '"}']) {
         sent += part;
         await exchange.write(part);
       }
@@ -228,7 +230,8 @@ export const PASS_CASES: readonly Case[] = [
       const boundary = "----case-boundary";
       const body = bytes(
         `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.bin"\r\n\r\n` +
-          `\x00\x01\xff\r\n--${boundary}--\r\n`,
+          `\x00\x01\xff\r\n--${boundary}\r\ncontent-disposition: form-data; name="model"\r\n\r\n` +
+          `${t.target.model}\r\n--${boundary}--\r\n`,
       );
       const type = `multipart/form-data; boundary=${boundary}`;
       const transcript = await t.ask({
@@ -352,4 +355,50 @@ export const PASS_CASES: readonly Case[] = [
       }
     },
   },
+  {
+    id: "pass.websocket",
+    level: "may",
+    control: "both",
+    feature: "websocket",
+    requirement: "An upgrade is decided by policy before it is made; then bytes pass both ways",
+    source: "RFC 9110 section 7.8; RFC 6455 section 4",
+    async run(t) {
+      const denied = t.fork("denied");
+      const refused = await denied.ask({ as: "deny", method: "GET", headers: UPGRADE });
+      t.oneOf("denied: status", [401, 403], refused.head?.status);
+      t.equal("denied: requests at the upstream", 0, denied.upstream.requests().length);
+
+      t.policy.script({ allow: {}, barrier: "decide" });
+      t.upstream.script(
+        { headers: { status: 101, headers: { connection: "Upgrade", upgrade: "websocket" } } },
+        { write: "from upstream" },
+        { barrier: "heard" },
+        { write: ", and back" },
+        { end: true },
+      );
+      const connection = await t.connect("h1");
+      if (!(connection instanceof H1Connection)) return;
+      const exchange = await t.send(t.chat({ method: "GET", headers: UPGRADE }), connection);
+      await t.policy.arrival("decide");
+      t.equal("requests before policy decided", 0, t.upstream.requests().length);
+      t.policy.release("decide");
+      t.equal("status", 101, (await exchange.head()).status);
+      await exchange.bytes("from upstream".length);
+      connection.raw("from client", []);
+      await t.upstream.request(
+        "the client's bytes",
+        ({ bodyBytes }) => bodyBytes >= "from client".length,
+      );
+      t.upstream.release("heard");
+      t.equal("bytes at the client", "from upstream, and back", textOf(await exchange.done()));
+    },
+  },
+];
+
+/** A request to speak WebSocket (RFC 6455 section 4.1). */
+const UPGRADE: HeaderList = [
+  ["connection", "Upgrade"],
+  ["upgrade", "websocket"],
+  ["sec-websocket-version", "13"],
+  ["sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="],
 ];

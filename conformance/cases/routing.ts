@@ -232,6 +232,31 @@ export const RETRY_CASES: readonly Case[] = [
     },
   },
   {
+    id: "retry.before-first-byte",
+    level: "may",
+    control: "upstream",
+    feature: "resilience",
+    requirement: "A try that stays silent before its first byte is given up for another one",
+    source: "Envoy route_components.proto: RetryPolicy.per_try_idle_timeout",
+    async run(t) {
+      t.upstream.script({ barrier: "silent" }, STREAM_HEAD, { write: chunkText("a") }, {
+        end: true,
+      });
+      const path = "/v1/impatient/chat/completions";
+      const exchange = await t.send(t.chat({ path, stream: true }));
+      await t.upstream.request("the first try given up", (r) => r.end !== undefined);
+      // Whichever try comes next may pass, should a slow machine have given up more of them.
+      for (let i = 0; i < 5; i++) t.upstream.release("silent");
+      const { head, end, events } = await exchange.done();
+      t.equal("status", 200, head?.status);
+      t.equal("end", "complete", end?.kind);
+      t.equal("events", 1, events.length);
+      const tries = t.upstream.requests();
+      t.that("requests at the upstream", tries.length >= 2, ">= 2", tries.length);
+      t.that("first try", tries[0]?.status === undefined, "no answer", tries[0]?.status);
+    },
+  },
+  {
     id: "cb.overflow-503",
     level: "may",
     control: "upstream",

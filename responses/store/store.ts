@@ -37,11 +37,13 @@ export interface Store extends AsyncDisposable {
     items: readonly ConversationItem[],
   ): Promise<boolean>;
   /**
-   * Responses that were left `queued` or `in_progress` by a process that died become `failed`, and files that it was
-   * indexing are returned for `vectorStores.interrupted`. Of several processes on one database only those whose lease
-   * ran out count as dead. Resolves with how many responses it failed.
+   * Responses that were left `queued` or `in_progress` by a process that died become `failed`; the files that it was
+   * indexing are for `vectorStores.interrupted` to take over. Of several processes on one database only those whose
+   * lease ran out count as dead. Resolves with how many responses it failed.
    */
   recover(): Promise<number>;
+  /** Drops what is kept for a while only: cursors of deleted objects, processes that are long gone. */
+  tidy(): Promise<void>;
 }
 
 /** A response with the input items that it was made from. */
@@ -140,7 +142,8 @@ export interface FileStore {
    * `garbage` returns once `due` (Unix seconds) has passed: no crash leaves bytes behind that nothing names.
    */
   reserve(blob: string, due: number): Promise<void>;
-  create(tenant: Tenant, entry: StoredFile): Promise<void>;
+  /** False when its reservation has run out: the bytes may be gone already. */
+  create(tenant: Tenant, entry: StoredFile): Promise<boolean>;
   get(tenant: Tenant, id: string): Promise<StoredFile | undefined>;
   /** Its blob becomes garbage, and it leaves the vector stores. */
   delete(tenant: Tenant, id: string): Promise<boolean>;

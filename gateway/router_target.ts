@@ -1,0 +1,144 @@
+/** The router profile as a target of the suite: its backends are one upstream, and each a witness. */
+import type { RouterFeature, Target } from "../conformance/mod.ts";
+import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
+import type { RoutingOptions } from "./routing.ts";
+import { BASE_EXPECTATIONS, ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
+
+/** Models of the seed's routes, each with the path that it is served on. */
+const CHAT = { model: "gpt-3.5-turbo", path: "/v1/chat/completions" };
+const COMPLETION = { model: "text-davinci-003", path: "/v1/completions" };
+
+/** The base groups ask for these models, on every path of the API. */
+const BASE_MODELS = ["gpt-4o-mini", "m"];
+
+/** The seed's routes, and the base groups' models beside them. */
+const ROUTES = JSON.stringify([
+  { name: "chat-route", model: CHAT.model, path_prefix: "/v1/chat" },
+  { name: "completion-route", model: COMPLETION.model, path_prefix: "/v1/completions" },
+  ...BASE_MODELS.map((model) => ({ name: `any-${model}`, model, path_prefix: "/v1/" })),
+]);
+
+/** What each of the three backends serves: one model of the two is missing on each of two. */
+const MODELS = [
+  [CHAT.model, ...BASE_MODELS].join("|"),
+  [COMPLETION.model, ...BASE_MODELS].join("|"),
+  "*",
+].join(",");
+
+/** Paths that go to a backend; the list of models is the router's own. */
+const POSTED = BASE_EXPECTATIONS.routes.filter((path) => path !== "/v1/models");
+
+/** Longest body that `envoy/configs/router.yaml` and the router take, bytes. */
+const MAX_BODY_BYTES = 8_388_608;
+
+const SESSION_HEADER = "x-session-id";
+
+/** A router that runs to be judged. */
+export interface RouterTargetOptions extends Omit<GatewayOptions, "ports" | "profile"> {
+  readonly name?: string;
+  /** What this copy of the router is for, as features of the catalogue. */
+  readonly features?: readonly string[];
+  readonly variants?: NonNullable<Target["variants"]>;
+}
+
+/**
+ * Starts the router profile on free ports, with routes and models for the catalogue unless others
+ * are given, and describes it to the suite. Disposing the target stops the gateway.
+ *
+ * @throws {UnavailableError} when a part does not start
+ */
+export async function startRouterTarget(
+  options: RouterTargetOptions,
+): Promise<Target & AsyncDisposable & { readonly gateway: Gateway }> {
+  const { name, features = ["router"], variants, routing, ...rest } = options;
+  const scriptSecret = crypto.randomUUID();
+  await using stack = new AsyncDisposableStack();
+  const file = await Deno.makeTempFile({ prefix: "llmgate-routes-", suffix: ".json" });
+  stack.defer(() => Deno.remove(file));
+  await Deno.writeTextFile(file, ROUTES);
+  const gateway = stack.use(
+    await startGateway({
+      graceMs: 0,
+      journalLimit: TARGET_JOURNAL_LIMIT,
+      ...rest,
+      profile: "router",
+      ports: FREE_PORTS,
+      scriptSecret,
+      routing: { models: MODELS, routesFile: file, ...routing },
+    }),
+  );
+  const own = ownTarget(gateway, { scriptSecret, ...(name === undefined ? {} : { name }) });
+  stack.use(own);
+  const router = featureOf(gateway);
+  const owned = stack.move();
+  return Object.assign(own, {
+    features,
+    ...(router && { router }),
+    expect: { ...BASE_EXPECTATIONS, routes: POSTED },
+    exempt: EXEMPT,
+    ...(variants && { variants }),
+    gateway,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  });
+}
+
+function featureOf({ routing }: Gateway): RouterFeature | undefined {
+  if (routing === undefined || routing.backends.length === 0) return undefined;
+  return {
+    chat: CHAT,
+    completion: COMPLETION,
+    sessionHeader: SESSION_HEADER,
+    maxBodyBytes: MAX_BODY_BYTES,
+    backends: routing.hosts.map(({ endpoint, models }, index) => ({
+      endpoint,
+      ...(models && { models: [...models] }),
+      // deno-lint-ignore no-non-null-assertion -- one backend for each host, in the hosts' order
+      journal: routing.backends[index]!.journal,
+    })),
+  };
+}
+
+/** Why a body cannot stream through a router that reads it. */
+const HELD = "The router reads the model from the body, so Envoy holds it";
+
+/** Cases of the base profile that a router cannot be asked, each with the reason. */
+const EXEMPT: Readonly<Record<string, string>> = {
+  "contract.no-body-buffer": HELD,
+  "pass.early-response": HELD,
+  "cancel.during-upload": HELD,
+  "allow.get-models": "The router answers the list of models itself",
+  "pass.204-304-head": "A GET other than /v1/models has no model, and no route",
+  "pass.multipart": "The router reads JSON only",
+};
+
+/** Copies of the router on other settings, by the feature that each opens. */
+const VARIANTS: Readonly<Record<string, { readonly routing?: RoutingOptions; down?: true }>> = {
+  router_session: { routing: { logic: "session" } },
+  router_least_outstanding: { routing: { logic: "least_outstanding_requests", models: "*,*,*" } },
+  router_down: { down: true },
+};
+
+/** What the variants share with the router beside which they are judged. */
+export type RouterVariantOptions = Pick<
+  RouterTargetOptions,
+  "envoyPath" | "runParents" | "signal" | "config" | "name"
+>;
+
+/**
+ * Returns how to start a copy of the router for each group of cases that needs one of its own:
+ * another routing logic, or no router at all.
+ */
+export function routerVariants(options: RouterVariantOptions): NonNullable<Target["variants"]> {
+  return Object.fromEntries(
+    Object.entries(VARIANTS).map(([feature, { routing, down }]) => [feature, async () => {
+      const target = await startRouterTarget({
+        concurrency: 1,
+        ...options,
+        features: [feature],
+        ...(routing && { routing }),
+      });
+      if (down) await target.gateway.routing?.router[Symbol.asyncDispose]();
+      return target;
+    }]),
+  );
+}

@@ -1,0 +1,108 @@
+/**
+ * The thread that owns the SQLite file: `node:sqlite` is synchronous, and an fsync would stall every stream of the
+ * main thread. One connection, one writer; a group of transactions is committed with one fsync.
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { serveWorker } from "../../service/mod.ts";
+import type { Row, Statement, Value } from "./database.ts";
+
+/** What became of one transaction of a group. */
+export type Outcome = { readonly done: boolean } | { readonly error: string };
+
+/** Ten seconds, in case another program looks into the file at that moment. */
+const BUSY_MS = 10_000;
+
+/** Prepared statements that are kept; the repositories have about a hundred texts. */
+const PREPARED_LIMIT = 500;
+
+let database: DatabaseSync | undefined;
+const prepared = new Map<string, StatementSync>();
+
+const methods = {
+  /**
+   * Opens the file, or makes it. The lock is exclusive: a second process would neither see leases nor caches of the
+   * first. `synchronous = FULL` syncs the log at each commit (https://sqlite.org/pragma.html#pragma_synchronous).
+   */
+  open({ path, busyMs = BUSY_MS }: { path: string; busyMs?: number }): void {
+    const opened = new DatabaseSync(path);
+    try {
+      opened.exec(`
+        PRAGMA busy_timeout = ${busyMs};
+        PRAGMA locking_mode = EXCLUSIVE;
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = FULL;
+        PRAGMA foreign_keys = ON;
+        PRAGMA wal_autocheckpoint = 1000;
+        BEGIN EXCLUSIVE;
+        COMMIT;
+      `);
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+    database = opened;
+  },
+
+  query({ sql, params }: { sql: string; params: readonly Value[] }): Row[] {
+    return statement(sql).all(...params) as Row[];
+  },
+
+  /** Runs transactions one after the other and commits them together. */
+  commit(group: readonly (readonly Statement[])[]): Outcome[] {
+    const db = opened();
+    db.exec("BEGIN IMMEDIATE");
+    try {
+      const outcomes = group.map((statements) => runOne(db, statements));
+      db.exec("COMMIT");
+      return outcomes;
+    } catch (error) {
+      if (db.isTransaction) db.exec("ROLLBACK");
+      throw error;
+    }
+  },
+
+  /** Writes the log back into the file, so that one file is all there is, and closes it. */
+  close(): void {
+    prepared.clear();
+    database?.close();
+    database = undefined;
+  },
+};
+
+export type SqliteMethods = typeof methods;
+
+function runOne(db: DatabaseSync, statements: readonly Statement[]): Outcome {
+  db.exec("SAVEPOINT one");
+  try {
+    for (const { sql, params = [], expect = 0 } of statements) {
+      if (Number(statement(sql).run(...params).changes) < expect) {
+        db.exec("ROLLBACK TO one; RELEASE one");
+        return { done: false };
+      }
+    }
+    db.exec("RELEASE one");
+    return { done: true };
+  } catch (error) {
+    // A full disk ends the whole transaction; then there is no savepoint to go back to.
+    if (!db.isTransaction) throw error;
+    db.exec("ROLLBACK TO one; RELEASE one");
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function statement(sql: string): StatementSync {
+  const known = prepared.get(sql);
+  if (known !== undefined) return known;
+  if (prepared.size >= PREPARED_LIMIT) prepared.clear();
+  // SQLite numbers its parameters ?1, ?2.
+  const made = opened().prepare(sql.replace(/\$(\d+)/g, "?$1"));
+  prepared.set(sql, made);
+  return made;
+}
+
+function opened(): DatabaseSync {
+  if (database === undefined) throw new Error("The database is closed");
+  return database;
+}
+
+serveWorker(methods);

@@ -1,0 +1,88 @@
+import type { VectorStore } from "../api/objects.ts";
+import type { Tenant } from "../api/tenant.ts";
+import type { Database, Row } from "./database.ts";
+import { fileCountColumns, fileCountsOf } from "./file_counts.ts";
+import { bodyOf, type List, readPage, removal } from "./lists.ts";
+import type { VectorStoreStore } from "./store.ts";
+import { vectorStoreFileRows } from "./vector_store_file_rows.ts";
+
+const OWN_FILES = "f.tenant = t.tenant AND f.store = t.id";
+
+const STORES: List = {
+  table: "vector_stores",
+  columns: `t.body, t.expired, ${fileCountColumns(OWN_FILES)},
+    (SELECT COALESCE(SUM(f.usage_bytes), 0) FROM vector_store_files f WHERE ${OWN_FILES}) AS usage_bytes`,
+};
+
+export function vectorStoreRows(
+  database: Database,
+  { owner, now }: { owner: string; now: () => number },
+): VectorStoreStore {
+  const params = (tenant: Tenant, store: VectorStore) => [
+    tenant,
+    store.id,
+    JSON.stringify(store),
+    store.expires_at,
+  ];
+  return {
+    ...vectorStoreFileRows(database, { owner, now }),
+    async create(tenant, store) {
+      await database.transaction([{
+        sql: `INSERT INTO vector_stores (tenant, id, body, expires_at, expired, revision)
+          VALUES ($1, $2, $3, $4, 0, 0)`,
+        params: params(tenant, store),
+      }]);
+    },
+    async get(tenant, id) {
+      const [row] = await database.query(
+        `SELECT ${STORES.columns} FROM vector_stores t WHERE t.tenant = $1 AND t.id = $2`,
+        [tenant, id],
+      );
+      return row && storeOf(row);
+    },
+    update: (tenant, store) =>
+      database.transaction([{
+        sql: `UPDATE vector_stores SET body = $3, expires_at = $4 WHERE tenant = $1 AND id = $2`,
+        params: params(tenant, store),
+        expect: 1,
+      }]),
+    delete: (tenant, id) => database.transaction(removal(STORES, { tenant, id, now: now() })),
+    list: (tenant, page) => readPage(database, STORES, { tenant, page }, storeOf),
+    async expired(at, limit) {
+      const rows = await database.query(
+        `SELECT t.tenant, ${STORES.columns} FROM vector_stores t
+         WHERE t.expires_at <= $1 AND t.expired = 0 ORDER BY t.expires_at LIMIT $2`,
+        [at, limit],
+      );
+      return rows.map((row) => ({ tenant: String(row["tenant"]), entry: storeOf(row) }));
+    },
+    expire: (tenant, id) =>
+      database.transaction([
+        {
+          sql: `UPDATE vector_stores SET expired = 1, revision = revision + 1
+            WHERE tenant = $1 AND id = $2 AND expired = 0`,
+          params: [tenant, id],
+          expect: 1,
+        },
+        { sql: `DELETE FROM chunks WHERE tenant = $1 AND store = $2`, params: [tenant, id] },
+      ]),
+    async revision(tenant, id) {
+      const [row] = await database.query(
+        `SELECT revision FROM vector_stores WHERE tenant = $1 AND id = $2`,
+        [tenant, id],
+      );
+      return row && Number(row["revision"]);
+    },
+  };
+}
+
+function storeOf(row: Row): VectorStore {
+  const file_counts = fileCountsOf(row);
+  const working = file_counts.in_progress > 0 ? "in_progress" : "completed";
+  return {
+    ...bodyOf<VectorStore>(row),
+    status: Number(row["expired"]) === 1 ? "expired" : working,
+    file_counts,
+    usage_bytes: Number(row["usage_bytes"]),
+  };
+}

@@ -1,0 +1,54 @@
+/** Envoy's endpoint discovery (EDS) from a file. */
+import { delay, messageOf, UnavailableError } from "../../service/mod.ts";
+import type { BackendHost } from "../hosts.ts";
+import { ASSIGNMENT_TYPE, assignmentOf, type EndpointSink } from "./assignment.ts";
+
+/**
+ * How long Envoy gets to read a changed file, in milliseconds. It watches the file (inotify,
+ * kqueue) and does not say when it has read it; it takes about 5.
+ */
+const SETTLE_MS = 250;
+
+/**
+ * Keeps a file for an Envoy cluster of type EDS with `path_config_source`. The file is replaced by
+ * renaming, the only change that Envoy watches for, so it never holds half of a list.
+ */
+export class EndpointFile implements EndpointSink {
+  readonly #path: string;
+  readonly #cluster: string;
+  readonly #settleMs: number;
+  #version = 0;
+
+  /** @param cluster Name of the cluster in Envoy's configuration. */
+  constructor(path: string, cluster: string, { settleMs = SETTLE_MS } = {}) {
+    this.#path = path;
+    this.#cluster = cluster;
+    this.#settleMs = settleMs;
+  }
+
+  /** @throws {UnavailableError} when the file cannot be written */
+  async publish(hosts: readonly BackendHost[]): Promise<void> {
+    const version = ++this.#version;
+    const text = JSON.stringify(
+      {
+        version_info: String(version),
+        resources: [{ "@type": ASSIGNMENT_TYPE, ...assignmentOf(this.#cluster, hosts) }],
+      },
+      null,
+      1,
+    );
+    // In the same folder: a rename across file systems is a copy.
+    const next = `${this.#path}.${Deno.pid}.${version}`;
+    try {
+      await Deno.writeTextFile(next, `${text}\n`);
+      await Deno.rename(next, this.#path);
+    } catch (error) {
+      await Deno.remove(next).catch(() => {});
+      throw new UnavailableError(
+        `Cannot write the endpoints to "${this.#path}": ${messageOf(error)}`,
+      );
+    }
+    // At the first time nobody waits for a host that was not there before.
+    if (version > 1) await delay(this.#settleMs);
+  }
+}

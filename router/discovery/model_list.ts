@@ -1,0 +1,61 @@
+/** The models of a host, as it says itself. */
+import { deadlineSignal, messageOf } from "../../service/mod.ts";
+import { type BackendHost, endpointOf } from "../hosts.ts";
+import { directGet, readAll, type TlsTrust } from "./direct_get.ts";
+
+/**
+ * What a host says of its models: their names, that it does not say (it serves whatever it is asked
+ * for), or nothing yet (it cannot be reached, or is still loading).
+ */
+export type ModelAnswer =
+  | { readonly kind: "models"; readonly models: ReadonlySet<string> }
+  | { readonly kind: "unsaid"; readonly why: string }
+  | { readonly kind: "silent"; readonly why: string };
+
+/** How long a host may take to list its models, in milliseconds. */
+const ANSWER_MS = 5_000;
+
+/**
+ * Asks a host for its models: `GET /v1/models` (API reference, "List models"). Waits at most 5 s,
+ * and never throws.
+ *
+ * @param tls Roots for a host with TLS; the system's when left out
+ */
+export async function readModels(
+  host: BackendHost,
+  { tls, signal }: { tls?: TlsTrust | undefined; signal: AbortSignal },
+): Promise<ModelAnswer> {
+  const within = deadlineSignal(ANSWER_MS, signal);
+  const authority = host.hostname ?? endpointOf(host.host, host.port);
+  try {
+    const answer = await directGet(
+      new URL(`${host.tls ? "https" : "http"}://${authority}/v1/models`),
+      { address: host.host, signal: within, ...(tls === undefined ? {} : { tls }) },
+    );
+    const text = await readAll(answer);
+    const { status } = answer;
+    if (status >= 500) return { kind: "silent", why: `status ${status}` };
+    if (status !== 200) return { kind: "unsaid", why: `status ${status}` };
+    const models = namesOf(text);
+    return models === undefined
+      ? { kind: "unsaid", why: "its /v1/models is no list of models" }
+      : { kind: "models", models };
+  } catch (error) {
+    return { kind: "silent", why: messageOf(error) };
+  }
+}
+
+function namesOf(text: string): ReadonlySet<string> | undefined {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const data = (list as { data?: unknown } | null)?.data;
+  if (!Array.isArray(data)) return undefined;
+  return new Set(
+    data.map((model) => (model as { id?: unknown } | null)?.id)
+      .filter((id): id is string => typeof id === "string"),
+  );
+}
