@@ -29,6 +29,8 @@ export interface EnvoyPlacement {
   readonly upstream?: { readonly url: string; readonly caFile?: string };
   /** Roots for the backends of a profile with a model router that speak TLS, a PEM file. */
   readonly backendCaFile?: string;
+  /** File with the endpoints of those backends, for a configuration that reads them there. */
+  readonly endpointFile?: string;
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -68,7 +70,7 @@ export function gatewayOverlay(placement: EnvoyPlacement): EnvoyOverlay {
 
 /** The overlay of a profile with a model router, which tells Envoy the endpoints itself. */
 function routedOverlay(placement: EnvoyPlacement, profile: Profile): EnvoyOverlay {
-  const { ports, policy, backendCaFile } = placement;
+  const { ports, policy, backendCaFile, endpointFile } = placement;
   if (placement.upstream !== undefined) {
     throw new UsageError(
       `Cannot use an upstream with the profile "${profile.name}": name its backends by --static-hosts`,
@@ -84,6 +86,9 @@ function routedOverlay(placement: EnvoyPlacement, profile: Profile): EnvoyOverla
       ...(profile.routerCluster !== undefined &&
         { [profile.routerCluster]: { host: LOOPBACK, port: ports.router } }),
     },
+    ...(endpointFile === undefined
+      ? {}
+      : { discoveryPaths: { [profile.upstreamCluster]: endpointFile } }),
     ...(backendCaFile === undefined
       ? {}
       : { trustedRoots: { [profile.upstreamCluster]: backendCaFile } }),

@@ -295,6 +295,9 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
   const overlay = gatewayOverlay({
     ...options,
     ports: addresses,
+    ...(options.routing?.endpointFile === undefined
+      ? {}
+      : { endpointFile: options.routing.endpointFile }),
     ...(options.routing?.caFile === undefined ? {} : { backendCaFile: options.routing.caFile }),
   });
   return await startEnvoy({

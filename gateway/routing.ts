@@ -21,6 +21,8 @@ export interface RoutingOptions {
   readonly source?: HostSource;
   /** Roots for hosts with TLS, a PEM file. */
   readonly caFile?: string;
+  /** File that gets the endpoints, for a configuration that reads them there. */
+  readonly endpointFile?: string;
   /** Milliseconds that Envoy keeps a host which is no longer chosen; 5,000 when left out. */
   readonly lingerMs?: number;
   /** `routes.json`, reloaded on change; the built-in routes when left out. */
@@ -89,6 +91,7 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
       hosts: source,
       log: place.log,
       ...(options.routesFile === undefined ? {} : { routesFile: options.routesFile }),
+      ...(options.endpointFile === undefined ? {} : { endpointFile: options.endpointFile }),
       ...(options.lingerMs === undefined ? {} : { lingerMs: options.lingerMs }),
       ...(options.logic === undefined ? {} : { routing: options.logic }),
       ...(options.sessionHeader === undefined ? {} : { sessionHeader: options.sessionHeader }),

@@ -78,6 +78,8 @@ export interface Router extends AsyncDisposable {
   readonly address: string;
   /** The routes in force. */
   readonly routes: RouteTable;
+  /** Calls `listener` with the hosts that may be chosen, after each change of them. */
+  onHosts(listener: (hosts: readonly BackendHost[]) => void): Disposable;
   /** Requests that an endpoint has not answered to the last byte. */
   outstanding(endpoint: string): number;
   /** Reads the routes again. Throws `UsageError`; the old routes then stay. */
@@ -183,6 +185,10 @@ class ModelRouter implements Router {
 
   get routes(): RouteTable {
     return this.#routes;
+  }
+
+  onHosts(listener: (hosts: readonly BackendHost[]) => void): Disposable {
+    return this.#hosts.onChange(listener);
   }
 
   outstanding(endpoint: string): number {

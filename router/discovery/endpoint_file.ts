@@ -4,10 +4,10 @@ import type { BackendHost } from "../hosts.ts";
 import { ASSIGNMENT_TYPE, assignmentOf, type EndpointSink } from "./assignment.ts";
 
 /**
- * How long Envoy gets to read a changed file, in milliseconds. It watches the file (inotify,
- * kqueue) and does not say when it has read it; it takes about 5.
+ * How long Envoy gets to read a changed file, in milliseconds: it watches the file (inotify,
+ * kqueue), and does not say when it has read it. Long enough for a machine that has much to do.
  */
-const SETTLE_MS = 250;
+const SETTLE_MS = 1_000;
 
 /**
  * Keeps a file for an Envoy cluster of type EDS with `path_config_source`. The file is replaced by
