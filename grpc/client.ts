@@ -1,7 +1,7 @@
 /** Calls as a client, for probes and tests; messages are bytes. */
-import * as grpc from "@grpc/grpc-js";
-import { Buffer } from "node:buffer";
-import { methodDefinition } from "./grpc_js_server.ts";
+import { type CallHead, ClientCall } from "./h2/client_call.ts";
+import type { H2Connection } from "./h2/connection.ts";
+import { dial, type Target, targetOf } from "./h2/dial.ts";
 import { GRPC_STATUS, GrpcError } from "./status.ts";
 
 /** How to reach a server. */
@@ -47,96 +47,176 @@ export interface GrpcClient extends Disposable {
 /** Milliseconds that a unary call may take when nobody says otherwise. */
 const DEADLINE_MS = 5000;
 
-/** A reconnect is tried after 100 ms at first: a probe must notice quickly that a server came back. */
-const CHANNEL_OPTIONS = {
-  "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 1000,
-  "grpc.max_receive_message_length": -1,
-  "grpc.use_local_subchannel_pool": 1,
-};
-
-/** Makes a client; nothing is dialled yet. */
+/** Makes a client; nothing is dialled yet. Disposing it ends its calls with CANCELLED. */
 export function connectGrpc(options: GrpcClientOptions): GrpcClient {
-  const { address, tls } = options;
-  const pem = (text?: string) => text === undefined ? null : Buffer.from(text);
-  const credentials = tls === undefined
-    ? grpc.credentials.createInsecure()
-    : grpc.credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert));
-  const client = new grpc.Client(address, credentials, {
-    ...CHANNEL_OPTIONS,
-    ...(tls?.serverName === undefined ? {} : { "grpc.ssl_target_name_override": tls.serverName }),
-  });
+  const channel = new Channel(targetOf(options));
   return {
-    unary: (path, message, call = {}) => unary(client, { path, message, call }),
-    bidi: (path, call = {}) => bidi(client, path, call),
-    [Symbol.dispose]: () => client.close(),
+    unary: (path, message, call = {}) => unary(channel, { path, message, call }),
+    bidi: (path, call = {}) => bidi(channel, path, call),
+    [Symbol.dispose]: () => channel.close(),
   };
 }
 
-function unary(
-  client: grpc.Client,
-  { path, message, call }: { path: string; message: Uint8Array; call: CallOptions },
-): Promise<Uint8Array> {
-  const { requestSerialize, responseDeserialize } = methodDefinition(path, false);
-  return new Promise((resolve, reject) => {
-    const deadline = { deadline: Date.now() + (call.deadlineMs ?? DEADLINE_MS) };
-    const started = client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      message,
-      metadataOf(call),
-      deadline,
-      (error, answer) => {
-        call.signal?.removeEventListener("abort", cancel);
-        if (error !== null) reject(new GrpcError(error.code, error.details));
-        else if (answer === undefined) {
-          reject(new GrpcError(GRPC_STATUS.INTERNAL, "status OK without a message"));
-        } else resolve(answer);
+/** The connection to a server: made when a call needs it, made anew when it was lost or retired. */
+class Channel {
+  readonly #target: Target;
+  readonly #calls = new Set<ClientCall>();
+  #connection: H2Connection | undefined;
+  #dialling: Promise<H2Connection> | undefined;
+  /** Calls that wait for the server to take another stream. */
+  #waiting: (() => void)[] = [];
+  #closed = false;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  /** Starts a call as soon as the server takes it. Rejects with UNAVAILABLE when it cannot be reached, or the signal's reason. */
+  async open(
+    head: Pick<CallHead, "path" | "metadata" | "timeoutMs">,
+    signal: AbortSignal,
+  ): Promise<ClientCall> {
+    while (true) {
+      signal.throwIfAborted();
+      const connection = await abortable(this.#connected(), signal);
+      if (this.#closed) throw new GrpcError(GRPC_STATUS.CANCELLED, "the client was closed");
+      if (connection.retired) {
+        if (this.#connection === connection) this.#connection = undefined;
+        continue;
+      }
+      if (connection.takesMore) {
+        const { scheme, authority } = this.#target;
+        const call = new ClientCall(connection, { ...head, scheme, authority });
+        this.#calls.add(call);
+        call.ended.finally(() => this.#calls.delete(call));
+        return call;
+      }
+      await abortable(new Promise<void>((resolve) => this.#waiting.push(resolve)), signal);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const call of this.#calls) {
+      call.cancel(new GrpcError(GRPC_STATUS.CANCELLED, "the client was closed"));
+    }
+    this.#connection?.flush();
+    this.#connection?.socket.destroySoon();
+    this.#changed();
+  }
+
+  #connected(): Promise<H2Connection> {
+    if (this.#connection !== undefined) return Promise.resolve(this.#connection);
+    this.#dialling ??= dial(this.#target, { changed: () => this.#changed() }).then(
+      (connection) => {
+        this.#dialling = undefined;
+        if (this.#closed) connection.socket.destroy();
+        return this.#connection = connection;
+      },
+      (error: Error) => {
+        this.#dialling = undefined;
+        throw new GrpcError(
+          GRPC_STATUS.UNAVAILABLE,
+          `Cannot connect to ${this.#target.name}: ${error.message}`,
+        );
       },
     );
-    const cancel = () => started.cancel();
-    if (call.signal?.aborted) cancel();
-    else call.signal?.addEventListener("abort", cancel, { once: true });
-  });
-}
+    return this.#dialling;
+  }
 
-function bidi(client: grpc.Client, path: string, call: CallOptions): ClientStream {
-  const { requestSerialize, responseDeserialize } = methodDefinition(path, true);
-  const deadline = call.deadlineMs === undefined ? {} : { deadline: Date.now() + call.deadlineMs };
-  const stream = client.makeBidiStreamRequest(
-    path,
-    requestSerialize,
-    responseDeserialize,
-    metadataOf(call),
-    deadline,
-  );
-  const cancel = () => stream.cancel();
-  call.signal?.addEventListener("abort", cancel, { once: true });
-  stream.on("close", () => call.signal?.removeEventListener("abort", cancel));
-  // The iterator below throws it; a stream that nobody reads must not take the process down.
-  stream.on("error", () => {});
-  return {
-    messages: readAll(stream),
-    write: (message) => void stream.write(message),
-    end: () => stream.end(),
-    cancel,
-  };
-}
-
-async function* readAll(
-  stream: grpc.ClientDuplexStream<Uint8Array, Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const message of stream) yield message as Uint8Array;
-  } catch (error) {
-    const { code, details } = error as grpc.ServiceError;
-    throw code === undefined ? error : new GrpcError(code, details);
+  #changed(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
 
-function metadataOf(call: CallOptions): grpc.Metadata {
-  const metadata = new grpc.Metadata();
-  for (const [name, value] of Object.entries(call.metadata ?? {})) metadata.set(name, value);
-  return metadata;
+async function unary(
+  channel: Channel,
+  { path, message, call }: { path: string; message: Uint8Array; call: CallOptions },
+): Promise<Uint8Array> {
+  using limits = limitsOf({ deadlineMs: DEADLINE_MS, ...call });
+  // A call that the server never looked at is safe to ask once more (gRPC's transparent retry).
+  for (let last = false;; last = true) {
+    const started = await channel.open(
+      { path, metadata: call.metadata ?? {}, timeoutMs: limits.leftMs() },
+      limits.signal,
+    );
+    const stop = () => started.cancel(limits.signal.reason);
+    limits.signal.addEventListener("abort", stop, { once: true });
+    started.sendEnd(message);
+    const { error, unseen } = await started.ended;
+    limits.signal.removeEventListener("abort", stop);
+    if (unseen && !last) continue;
+    if (error !== undefined) throw error;
+    const answer = await started.next();
+    if (answer !== undefined) return answer;
+    throw new GrpcError(GRPC_STATUS.INTERNAL, "status OK without a message");
+  }
+}
+
+function bidi(channel: Channel, path: string, options: CallOptions): ClientStream {
+  const limits = limitsOf(options);
+  const cancelled = new AbortController();
+  const signal = AbortSignal.any([limits.signal, cancelled.signal]);
+  const head = { path, metadata: options.metadata ?? {}, timeoutMs: limits.leftMs() };
+  const opened = channel.open(head, signal);
+  opened.then((call) => {
+    const stop = () => call.cancel(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    call.ended.finally(() => {
+      signal.removeEventListener("abort", stop);
+      limits[Symbol.dispose]();
+    });
+  }, () => limits[Symbol.dispose]());
+  // Whoever reads the messages hears of it; a stream that nobody reads must not take the process down.
+  const whenOpen = (action: (call: ClientCall) => void) => void opened.then(action, () => {});
+  return {
+    messages: messagesOf(opened),
+    write: (message) => whenOpen((call) => call.send(message)),
+    end: () => whenOpen((call) => call.sendEnd()),
+    cancel: () => cancelled.abort(new GrpcError(GRPC_STATUS.CANCELLED, "the caller left")),
+  };
+}
+
+async function* messagesOf(opened: Promise<ClientCall>): AsyncGenerator<Uint8Array> {
+  const call = await opened;
+  for (let next = await call.next(); next !== undefined; next = await call.next()) yield next;
+}
+
+/** What ends a call from this side: its deadline and the caller's signal, as one signal with a `GrpcError`. */
+interface Limits extends Disposable {
+  readonly signal: AbortSignal;
+  leftMs(): number | undefined;
+}
+
+function limitsOf({ deadlineMs, signal }: CallOptions): Limits {
+  const controller = new AbortController();
+  const until = deadlineMs === undefined ? undefined : performance.now() + deadlineMs;
+  const leave = () => controller.abort(new GrpcError(GRPC_STATUS.CANCELLED, "the caller left"));
+  if (signal?.aborted) leave();
+  signal?.addEventListener("abort", leave, { once: true });
+  const timer = deadlineMs === undefined ? undefined : setTimeout(
+    () => controller.abort(new GrpcError(GRPC_STATUS.DEADLINE_EXCEEDED, "deadline exceeded")),
+    deadlineMs,
+  );
+  return {
+    signal: controller.signal,
+    leftMs: () => until === undefined ? undefined : until - performance.now(),
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", leave);
+    },
+  };
+}
+
+/** Waits for `promise`, but not longer than `signal`; rejects with its reason. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const left = Promise.withResolvers<never>();
+  const leave = () => left.reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([promise, left.promise]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }

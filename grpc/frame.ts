@@ -79,6 +79,15 @@ export function encodeGrpcMessage(text: string): string {
   return text.replace(/[^\x20-\x24\x26-\x7e]/gu, (c) => encodeURIComponent(c));
 }
 
+/** The text of a `grpc-message`; as it stands when its percent-encoding is wrong, which the protocol asks for. */
+export function decodeGrpcMessage(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Units of `grpc-timeout` in milliseconds. */
 const TIMEOUT_UNITS: Record<string, number> = {
   H: 3_600_000,

@@ -7,9 +7,16 @@ import {
   messageCodec,
   startGrpcServer,
 } from "./mod.ts";
+import { connectGrpcJs } from "./testing/grpc_js_client.ts";
 
 const text = new TextEncoder();
-const ENGINES = [{ engine: "native" }, { engine: "grpc-js" }] as const;
+
+/** Each of our two sides with itself and with the reference's other side. */
+const PAIRS = [
+  { pair: "native", engine: "native", connect: connectGrpc },
+  { pair: "native, called by grpc-js", engine: "native", connect: connectGrpcJs },
+  { pair: "grpc-js", engine: "grpc-js", connect: connectGrpc },
+] as const;
 
 /** A service that does one thing of each kind. */
 function echo(seen: { cancelled?: () => void } = {}): GrpcService {
@@ -61,10 +68,10 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<Uint8Array[]>
   return out;
 }
 
-for (const { engine } of ENGINES) {
-  Deno.test(`startGrpcServer() with ${engine} answers unary calls, sync and async, of any size`, async () => {
+for (const { pair, engine, connect } of PAIRS) {
+  Deno.test(`startGrpcServer() with ${pair} answers unary calls, sync and async, of any size`, async () => {
     await using server = await startGrpcServer({ services: [echo()], engine });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     for (const size of [0, 1, 16_379, 65_535, 300_000, 3_000_000]) {
       const message = new Uint8Array(size).fill(size % 251);
       for (const method of ["Same", "Later"]) {
@@ -75,9 +82,9 @@ for (const { engine } of ENGINES) {
     }
   });
 
-  Deno.test(`startGrpcServer() with ${engine} answers a GrpcError with its status and message`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} answers a GrpcError with its status and message`, async () => {
     await using server = await startGrpcServer({ services: [echo()], engine });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     const refused = await failure(client, "Refuse");
     assert.deepEqual([refused.code, refused.details], [7, "no – never 100%"]);
     const crashed = await failure(client, "Crash");
@@ -86,13 +93,13 @@ for (const { engine } of ENGINES) {
     assert.equal((await failure(client, "Nowhere")).code, 12);
   });
 
-  Deno.test(`startGrpcServer() with ${engine} gives the handler metadata and tells it of a cancel`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} gives the handler metadata and tells it of a cancel`, async () => {
     const cancelled = Promise.withResolvers<void>();
     await using server = await startGrpcServer({
       services: [echo({ cancelled: cancelled.resolve })],
       engine,
     });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     const metadata = { "x-request-id": "r-1" };
     const answer = await client.unary("/test.Echo/Meta", new Uint8Array(0), { metadata });
     assert.equal(JSON.parse(new TextDecoder().decode(answer))["x-request-id"], "r-1");
@@ -105,18 +112,18 @@ for (const { engine } of ENGINES) {
     await cancelled.promise;
   });
 
-  Deno.test(`startGrpcServer() with ${engine} ends a call at its deadline`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} ends a call at its deadline`, async () => {
     await using server = await startGrpcServer({ services: [echo()], engine });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     await assert.rejects(
       client.unary("/test.Echo/Hang", new Uint8Array(0), { deadlineMs: 100 }),
       { code: 4 },
     );
   });
 
-  Deno.test(`startGrpcServer() with ${engine} streams both ways and ends with a status`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} streams both ways and ends with a status`, async () => {
     await using server = await startGrpcServer({ services: [echo()], engine });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     const chat = client.bidi("/test.Echo/Chat");
     const messages = chat.messages[Symbol.asyncIterator]();
     for (let i = 0; i < 5; i++) {
@@ -129,9 +136,9 @@ for (const { engine } of ENGINES) {
     await assert.rejects(collect(failing.messages), { code: 8, details: "enough" });
   });
 
-  Deno.test(`startGrpcServer() with ${engine} streams messages longer than any window`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} streams messages longer than any window`, async () => {
     await using server = await startGrpcServer({ services: [echo()], engine });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     const chat = client.bidi("/test.Echo/Chat");
     const sent = [1_048_576, 3_000_000, 0, 70_000].map((size, n) =>
       new Uint8Array(size).map((_byte, i) => (i * 7 + n) % 251)
@@ -145,9 +152,9 @@ for (const { engine } of ENGINES) {
     });
   });
 
-  Deno.test(`startGrpcServer() with ${engine} serves health, and Watch reports a change`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} serves health, and Watch reports a change`, async () => {
     await using server = await startGrpcServer({ services: [echo()], engine });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     const request = messageCodec("grpc.health.v1.HealthCheckRequest");
     const response = messageCodec("grpc.health.v1.HealthCheckResponse");
     const check = async (service: string) =>
@@ -168,7 +175,7 @@ for (const { engine } of ENGINES) {
     await assert.rejects(statuses.next(), { code: 1 });
   });
 
-  Deno.test(`startGrpcServer() with ${engine} names its services and their messages by reflection`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} names its services and their messages by reflection`, async () => {
     await using server = await startGrpcServer({
       services: [{
         name: "envoy.service.auth.v3.Authorization",
@@ -176,7 +183,7 @@ for (const { engine } of ENGINES) {
       }],
       engine,
     });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     for (const version of ["v1", "v1alpha"]) {
       const request = messageCodec(`grpc.reflection.${version}.ServerReflectionRequest`);
       const response = messageCodec(`grpc.reflection.${version}.ServerReflectionResponse`);
@@ -206,9 +213,9 @@ for (const { engine } of ENGINES) {
     }
   });
 
-  Deno.test(`startGrpcServer() with ${engine} frees its port when it stops, with a call running`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} frees its port when it stops, with a call running`, async () => {
     const first = await startGrpcServer({ services: [echo()], engine });
-    using client = connectGrpc({ address: first.address });
+    using client = connect({ address: first.address });
     const hanging = assert.rejects(client.unary("/test.Echo/Hang", new Uint8Array(0)), GrpcError);
     await client.unary("/test.Echo/Same", new Uint8Array(0));
     await first.stop();
@@ -219,7 +226,7 @@ for (const { engine } of ENGINES) {
     assert.deepEqual([...again], [9]);
   });
 
-  Deno.test(`startGrpcServer() with ${engine} lets a running call end within the grace`, async () => {
+  Deno.test(`startGrpcServer() with ${pair} lets a running call end within the grace`, async () => {
     const release = Promise.withResolvers<Uint8Array>();
     const arrived = Promise.withResolvers<void>();
     const server = await startGrpcServer({
@@ -236,7 +243,7 @@ for (const { engine } of ENGINES) {
         },
       }],
     });
-    using client = connectGrpc({ address: server.address });
+    using client = connect({ address: server.address });
     const call = client.unary("/test.Slow/Wait", new Uint8Array(0));
     await arrived.promise;
     const stopped = server.stop(5000);

@@ -17,7 +17,7 @@ export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { Journal } from "./journal.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";
-export { closeServer } from "./net_server.ts";
+export { closeServer, resetSocket } from "./net_server.ts";
 export { NONCE_HEADER, nonceOf, openNonce, signNonce } from "./nonce.ts";
 export { assertPortFree, whoListens } from "./ports.ts";
 export {

@@ -7,6 +7,16 @@ import { delay } from "./deadline.ts";
  */
 const LISTENER_MS = 50;
 
+/** Breaks a connection with a TCP RST; with a FIN where the runtime cannot ask for one (Deno before 2.9), and says so. */
+export function resetSocket(socket: Socket): "rst" | "fin" {
+  if ("resetAndDestroy" in socket) {
+    socket.resetAndDestroy();
+    return "rst";
+  }
+  (socket as Socket).destroy();
+  return "fin";
+}
+
 /** Closes a listener and every connection of it. Resolves when they are gone, and the port is free. */
 export async function closeServer(server: Server, sockets: Iterable<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));

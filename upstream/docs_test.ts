@@ -24,7 +24,8 @@ const BLOCKS: Block[] = [...PAGE.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map((mat
 for (const [i, block] of BLOCKS.entries()) {
   const wire = BLOCKS[i + 1];
   if (block.language !== "yaml" || wire?.language !== "wire") continue;
-  Deno.test(`docs/upstream.md:${block.line} puts on the wire what it says`, async () => {
+  const last = block.text.trim().split("\n").at(-1)?.trim();
+  Deno.test(`docs/upstream.md:${block.line} (${last}) puts on the wire what it says`, async () => {
     const script = readData(block.text, { file: "docs/upstream.md", schema: SCRIPT_SCHEMA });
     await using upstream = await startUpstream({ pace: "none" });
     upstream.scripts.set("docs-1", script);

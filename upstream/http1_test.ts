@@ -228,15 +228,15 @@ Deno.test("a slow reader shows as write stall, and memory stays bounded", async 
   await using upstream = await startUpstream({ pace: "none" });
   const event = { event: { data: "x".repeat(100_000) } };
   upstream.scripts.set("big-1", { steps: [{ repeat: { times: 400, steps: [event] } }] });
-  await using client = await RawClient.connect(upstream.port);
-  client.socket.pause();
-  client.send(request("/", { headers: { "x-mock-script": "big-1" } }));
+  // Reads only when asked: a paused node:net socket has read ahead, and Deno 2.6 then mixes up what it read.
+  using client = await Deno.connect({ hostname: "127.0.0.1", port: upstream.port });
+  const ask = request("/", { headers: { "x-mock-script": "big-1", connection: "close" } });
+  await client.write(new TextEncoder().encode(ask));
   // Far below 40 MB: what the kernel takes, and one event.
   const exchange = await upstream.journal.waitFor((entry) => entry.events > 0);
   await upstream.journal.waitFor((entry) => entry.bytesWritten > 100_000);
-  client.socket.resume();
-  await client.until((text) => text.endsWith("0\r\n\r\n"));
+  const text = await new Response(client.readable).text();
   await upstream.journal.waitFor((entry) => entry.end === "completed");
   assert.ok(exchange.writeStallMs > 0);
-  assert.equal(chunksOf(client.text).length, 400);
+  assert.equal(chunksOf(text).length, 400);
 });

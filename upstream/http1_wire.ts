@@ -4,8 +4,7 @@ import type { Socket } from "node:net";
 import { now } from "../service/mod.ts";
 import type { RequestHead } from "./http1_head.ts";
 import type { AbortKind } from "./types.ts";
-
-import { type EngineHost, type HeaderList, resetSocket, Wire } from "./wire.ts";
+import { type EngineHost, type HeaderList, resetConnection, Wire } from "./wire.ts";
 
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
@@ -111,7 +110,7 @@ export class Http1Wire extends Wire {
   protected override sendAbort(kind: AbortKind): void {
     const { socket } = this.#connection;
     if (kind === "rst" || kind === "tcp_rst") {
-      resetSocket(socket, this.exchange);
+      resetConnection(socket, this.exchange);
       return;
     }
     const broken = this.#brokenBytes(kind);

@@ -10,7 +10,7 @@ import {
   type StreamEvents,
 } from "../grpc/mod.ts";
 import type { AbortKind } from "./types.ts";
-import { type EngineHost, type HeaderList, LINGER_MS, resetSocket, Wire } from "./wire.ts";
+import { type EngineHost, type HeaderList, LINGER_MS, resetConnection, Wire } from "./wire.ts";
 
 /** What a client with prior knowledge sends first (RFC 9113 section 3.4). */
 export const H2_PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -185,7 +185,7 @@ class Http2Wire extends Wire {
         this.#stream.reset(H2_ERROR.INTERNAL_ERROR);
         return;
       case "tcp_rst":
-        resetSocket(connection.socket, this.exchange);
+        resetConnection(connection.socket, this.exchange);
         return;
       case "short_length":
         this.#shortLength();

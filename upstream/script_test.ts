@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { connect } from "node:http2";
 import { gunzipSync } from "node:zlib";
 import { parseSse } from "../openai/mod.ts";
 import { startUpstream, type Upstream, type UpstreamScript } from "./mod.ts";
 import { chunksOf, RawClient, request } from "./testing/raw_client.ts";
+import { FRAME, type Frame, RawHttp2Client } from "./testing/raw_http2_client.ts";
 
 const inline = (script: UpstreamScript) =>
   Buffer.from(JSON.stringify(script)).toString("base64url");
@@ -172,11 +172,10 @@ Deno.test("the same seed gives the same bytes in the same order, on HTTP/1.1 and
 });
 
 async function overHttp2(upstream: Upstream, body: string): Promise<string> {
-  const session = connect(upstream.url);
-  const stream = session.request({ ":method": "POST", ":path": "/v1/chat/completions" });
-  stream.end(body);
-  let text = "";
-  for await (const part of stream) text += new TextDecoder().decode(part as Uint8Array);
-  await new Promise<void>((resolve) => session.close(() => resolve()));
-  return text;
+  await using client = await RawHttp2Client.connect(upstream.port);
+  client.post(1, "/v1/chat/completions", {}, body);
+  const mine = (frames: Frame[]) => frames.filter(({ stream }) => stream === 1);
+  const frames = await client.until((all) => mine(all).some(({ flags }) => (flags & 1) === 1));
+  return mine(frames).filter(({ type }) => type === FRAME.DATA).map(({ payload }) => payload)
+    .join("");
 }

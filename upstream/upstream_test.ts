@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import OpenAI from "openai";
 import { parseSse } from "../openai/mod.ts";
+import { resetSocket } from "../service/mod.ts";
 import { startUpstream } from "./mod.ts";
 import { chunksOf, RawClient, request } from "./testing/raw_client.ts";
 
@@ -224,7 +225,7 @@ Deno.test("a script holds each event until its barrier is released", async () =>
 
 const LEAVES = [
   { how: "fin", end: "client-fin", leave: (client: RawClient) => client.socket.end() },
-  { how: "rst", end: "client-rst", leave: (client: RawClient) => client.socket.resetAndDestroy() },
+  { how: "rst", end: "client-rst", leave: (client: RawClient) => void resetSocket(client.socket) },
 ] as const;
 
 for (const { how, end, leave } of LEAVES) {

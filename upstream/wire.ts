@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import type { Socket } from "node:net";
-import { type Journal, now } from "../service/mod.ts";
+import { type Journal, now, resetSocket } from "../service/mod.ts";
 import { type AbortKind, EVENT_TIMES, type ExchangeEnd, type UpstreamExchange } from "./types.ts";
 
 /** A header list as it goes out: order, case and duplicates are kept on HTTP/1.1. */
@@ -276,14 +276,9 @@ export interface EngineHost {
 }
 
 /** Breaks a connection with a TCP RST; says so in the journal where the runtime cannot. */
-export function resetSocket(socket: Socket, exchange: UpstreamExchange): void {
-  if ("resetAndDestroy" in socket) {
-    socket.resetAndDestroy();
-    return;
-  }
-  // Deno before 2.9 has no way to ask for an RST: the connection breaks, but with a FIN.
+export function resetConnection(socket: Socket, exchange: UpstreamExchange): void {
+  if (resetSocket(socket) === "rst") return;
   exchange.problem = "A TCP RST cannot be sent by this version of Deno: sent a FIN";
-  (socket as Socket).destroy();
 }
 
 /** How long the peer gets to close after our FIN before the socket is destroyed. */

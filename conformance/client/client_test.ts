@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import http2 from "node:http2";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
+import { closeServer } from "../../service/mod.ts";
 import type { Protocol } from "../target.ts";
 import { Awaited } from "../verdict.ts";
 import { openConnection } from "./open_connection.ts";
@@ -102,31 +103,61 @@ for (const protocol of ["h1", "h2c"] as const) {
     await gone.promise;
     assert.equal(exchange.transcript.end?.kind, "aborted");
   });
-
-  Deno.test(`${protocol}: a response that breaks off does not end as complete`, async () => {
-    await using server = await serve(protocol, (request, response) => {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.write("data: one\n\n");
-      setTimeout(() => {
-        const stream = (response as unknown as { stream?: http2.ServerHttp2Stream }).stream;
-        if (protocol === "h2c") stream?.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
-        else request.socket.destroy();
-      }, 20);
-    });
-    await using connection = await openConnection(protocol, server.url);
-    const exchange = connection.request({ method: "GET", path: "/", headers: [] });
-    await exchange.event(0);
-    const end = await exchange.ended();
-    assert.ok(["fin", "rst", "stream-reset"].includes(end.kind), end.kind);
-    await assert.rejects(exchange.event(1), Awaited);
-  });
 }
 
+/** Accepts one connection, answers the first bytes with these, and closes it when told to. */
+async function serveBytes(answer: string) {
+  const listener = net.createServer();
+  const close = Promise.withResolvers<void>();
+  listener.on("connection", (socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write(answer));
+    close.promise.then(() => socket.destroy());
+  });
+  await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", () => resolve()));
+  return {
+    url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    close: close.resolve,
+    async [Symbol.asyncDispose]() {
+      close.resolve();
+      await closeServer(listener, []);
+    },
+  };
+}
+
+const STREAM_HEAD = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" +
+  "transfer-encoding: chunked\r\n\r\n";
+
+Deno.test("h1: a response that breaks off does not end as complete", async () => {
+  await using server = await serveBytes(`${STREAM_HEAD}b\r\ndata: one\n\n\r\n`);
+  await using connection = await openConnection("h1", server.url);
+  const exchange = connection.request({ method: "GET", path: "/", headers: [] });
+  await exchange.event(0);
+  server.close();
+  const end = await exchange.ended();
+  assert.ok(["fin", "rst"].includes(end.kind), end.kind);
+  await assert.rejects(exchange.event(1), Awaited);
+});
+
+Deno.test("h2c: a response that breaks off does not end as complete", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using server = await serve("h2c", async (_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write("data: one\n\n");
+    await gate.promise;
+    const { stream } = response as unknown as { stream: http2.ServerHttp2Stream };
+    stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  });
+  await using connection = await openConnection("h2c", server.url);
+  const exchange = connection.request({ method: "GET", path: "/", headers: [] });
+  await exchange.event(0);
+  gate.resolve();
+  assert.equal((await exchange.ended()).kind, "stream-reset");
+  await assert.rejects(exchange.event(1), Awaited);
+});
+
 Deno.test("until() rejects at its deadline with what was seen so far", async () => {
-  await using server = await serve(
-    "h1",
-    (_request, response) => response.writeHead(200).flushHeaders(),
-  );
+  await using server = await serveBytes(STREAM_HEAD);
   await using connection = await openConnection("h1", server.url);
   const exchange = connection.request({ method: "GET", path: "/", headers: [] });
   await exchange.head();

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type net from "node:net";
-import { now } from "../../service/mod.ts";
+import { now, resetSocket } from "../../service/mod.ts";
 import type { HeaderList, WaitOptions } from "../target.ts";
 import { type Address, addressOf, openSocket } from "./address.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
@@ -126,7 +126,7 @@ class H1Driver implements ExchangeDriver {
   }
 
   abort(kind: "rst" | "fin"): void {
-    if (kind === "rst" && "resetAndDestroy" in this.#socket) this.#socket.resetAndDestroy();
+    if (kind === "rst") resetSocket(this.#socket);
     else this.#socket.destroy();
   }
 

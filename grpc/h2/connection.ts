@@ -1,5 +1,5 @@
 /**
- * The server's side of one HTTP/2 connection: https://www.rfc-editor.org/rfc/rfc9113
+ * One side of one HTTP/2 connection: https://www.rfc-editor.org/rfc/rfc9113
  *
  * Only what gRPC needs: no push, no priorities, header blocks without state. Everything that one
  * read causes leaves in one write, which is where the speed comes from.
@@ -20,9 +20,10 @@ import {
   SETTING,
   STREAM_WINDOW,
   uint32,
+  unpadded,
 } from "./frames.ts";
 import { type HeaderList, HpackDecoder } from "./hpack.ts";
-import { H2Stream } from "./stream.ts";
+import { H2Stream, type StreamEvents } from "./stream.ts";
 
 /** Streams that one connection may have open; above Envoy's own limit for the policy cluster. */
 const MAX_CONCURRENT_STREAMS = 100_000;
@@ -46,15 +47,23 @@ interface Block {
   bytes: number;
 }
 
-/** One connection. It reports each new stream and keeps the rest to itself. */
+/** What a client wants to hear of its connection. */
+export interface ClientSide {
+  /** More streams can be opened here, or none any more. */
+  changed(): void;
+}
+
+/** One connection. A server's reports each new stream, a client's opens them; the rest stays inside. */
 export class H2Connection {
   readonly socket: Socket;
-  /** The window that the client grants each new stream. */
+  /** The window that the peer grants each new stream. */
   peerStreamWindow = DEFAULT_WINDOW;
-  /** The longest payload that the client takes. */
+  /** The longest payload that the peer takes. */
   peerMaxFrame = MAX_FRAME_BYTES;
   /** What may still be sent on the whole connection. */
   sendWindow = DEFAULT_WINDOW;
+  /** Streams that the peer lets be open at once. */
+  peerMaxStreams = Infinity;
   /** Frames to send. */
   readonly out = new FrameWriter();
   readonly #streams = new Map<number, H2Stream>();
@@ -62,6 +71,7 @@ export class H2Connection {
   readonly #reader = new FrameReader();
   readonly #hpack = new HpackDecoder();
   readonly #onStream: (stream: H2Stream) => void;
+  readonly #client: ClientSide | undefined;
   #preface = Buffer.alloc(0);
   #prefaceDone = false;
   #block: Block | undefined;
@@ -71,9 +81,12 @@ export class H2Connection {
   #corked = false;
   #flushQueued = false;
 
-  constructor(socket: Socket, onStream: (stream: H2Stream) => void) {
+  /** Takes a socket that is connected: as a server that is told of new streams, or as a client. */
+  constructor(socket: Socket, side: ((stream: H2Stream) => void) | ClientSide) {
     this.socket = socket;
-    this.#onStream = onStream;
+    this.#client = typeof side === "function" ? undefined : side;
+    // A stream that a client did not open never gets this far.
+    this.#onStream = typeof side === "function" ? side : () => {};
     socket.setNoDelay(true);
     socket.on("data", (chunk: Uint8Array) => this.#read(chunk));
     socket.on("error", () => {});
@@ -90,7 +103,27 @@ export class H2Connection {
     return this.#streams.size;
   }
 
-  /** Tells the client to open no more streams here; those that run go on. */
+  /** Whether another stream can be opened here now; only a client's can. */
+  get takesMore(): boolean {
+    return !this.#goingAway && !this.socket.destroyed && this.#streams.size < this.peerMaxStreams;
+  }
+
+  /** Whether no further stream will ever be opened here. */
+  get retired(): boolean {
+    return this.#goingAway || this.socket.destroyed;
+  }
+
+  /** Opens a stream, as a client: its request's header block goes out with the next write. */
+  openStream(block: Uint8Array, events: StreamEvents): H2Stream {
+    this.#lastStream = this.#lastStream === 0 ? 1 : this.#lastStream + 2;
+    const stream = new H2Stream(this, { id: this.#lastStream, headers: [] });
+    stream.events = events;
+    this.#streams.set(stream.id, stream);
+    stream.sendHeaders(block, false);
+    return stream;
+  }
+
+  /** Tells the peer to open no more streams here; those that run go on. */
   goAway(code: number = H2_ERROR.NO_ERROR, lastStream: number = this.#lastStream): void {
     this.#goingAway = true;
     const payload = new Uint8Array(8);
@@ -125,13 +158,21 @@ export class H2Connection {
   forget(stream: H2Stream): void {
     this.#streams.delete(stream.id);
     this.#blocked.delete(stream);
+    this.#client?.changed();
   }
 
   #greet(): void {
     const settings = new Uint8Array(12);
     const view = new DataView(settings.buffer);
-    view.setUint16(0, SETTING.MAX_CONCURRENT_STREAMS);
-    view.setUint32(2, MAX_CONCURRENT_STREAMS);
+    if (this.#client === undefined) {
+      view.setUint16(0, SETTING.MAX_CONCURRENT_STREAMS);
+      view.setUint32(2, MAX_CONCURRENT_STREAMS);
+    } else {
+      this.#prefaceDone = true;
+      this.out.raw(Buffer.from(PREFACE, "latin1"));
+      view.setUint16(0, SETTING.ENABLE_PUSH);
+      view.setUint32(2, 0);
+    }
     view.setUint16(6, SETTING.INITIAL_WINDOW_SIZE);
     view.setUint32(8, STREAM_WINDOW);
     this.out.frame({ type: FRAME.SETTINGS, flags: 0, stream: 0 }, settings);
@@ -192,7 +233,8 @@ export class H2Connection {
       case FRAME.CONTINUATION:
         return this.#continuation(head, payload);
       case FRAME.RST_STREAM:
-        this.#streams.get(head.stream)?.close(true);
+        if (payload.length !== 4) return H2_ERROR.FRAME_SIZE_ERROR;
+        this.#streams.get(head.stream)?.close(true, uint32(payload, 0));
         return H2_ERROR.NO_ERROR;
       case FRAME.SETTINGS:
         return this.#settings(head, payload);
@@ -206,8 +248,10 @@ export class H2Connection {
         return this.#windowUpdate(head, payload);
       case FRAME.PUSH_PROMISE:
         return H2_ERROR.PROTOCOL_ERROR;
+      case FRAME.GOAWAY:
+        return this.#client === undefined ? H2_ERROR.NO_ERROR : this.#goneAway(payload);
       default:
-        // PRIORITY and GOAWAY change nothing here; unknown types are ignored (section 4.1).
+        // PRIORITY changes nothing here; unknown types are ignored (section 4.1).
         return H2_ERROR.NO_ERROR;
     }
   }
@@ -269,6 +313,14 @@ export class H2Connection {
       return H2_ERROR.COMPRESSION_ERROR;
     }
     const known = this.#streams.get(id);
+    if (this.#client !== undefined) {
+      if (known === undefined) {
+        return id > this.#lastStream || id % 2 === 0 ? H2_ERROR.PROTOCOL_ERROR : H2_ERROR.NO_ERROR;
+      }
+      known.events?.headers?.(list);
+      if ((flags & FLAG.END_STREAM) !== 0) known.receiveEnd();
+      return H2_ERROR.NO_ERROR;
+    }
     if (known !== undefined) {
       if ((flags & FLAG.END_STREAM) === 0) return H2_ERROR.PROTOCOL_ERROR;
       known.receiveEnd();
@@ -302,12 +354,27 @@ export class H2Connection {
         // Section 6.9.2: open streams get the difference, which may be negative.
         for (const stream of this.#streams.values()) stream.grant(value - this.peerStreamWindow);
         this.peerStreamWindow = value;
+      } else if (id === SETTING.MAX_CONCURRENT_STREAMS) {
+        this.peerMaxStreams = value;
       } else if (id === SETTING.MAX_FRAME_SIZE) {
         if (value < MAX_FRAME_BYTES || value > 2 ** 24 - 1) return H2_ERROR.PROTOCOL_ERROR;
         this.peerMaxFrame = value;
       }
     }
     this.out.frame({ type: FRAME.SETTINGS, flags: FLAG.ACK, stream: 0 }, new Uint8Array(0));
+    this.#client?.changed();
+    return H2_ERROR.NO_ERROR;
+  }
+
+  /** The server takes no more streams, and never saw those above the one it names (section 6.8). */
+  #goneAway(payload: Uint8Array): number {
+    if (payload.length < 8) return H2_ERROR.FRAME_SIZE_ERROR;
+    this.#goingAway = true;
+    const last = uint32(payload, 0) & MAX_WINDOW;
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.id > last) stream.close(true, H2_ERROR.REFUSED_STREAM);
+    }
+    this.#client?.changed();
     return H2_ERROR.NO_ERROR;
   }
 
@@ -326,12 +393,4 @@ export class H2Connection {
     for (const stream of blocked) stream.pump();
     return H2_ERROR.NO_ERROR;
   }
-}
-
-/** A payload without padding and without the `skip` bytes of a priority; undefined when malformed. */
-function unpadded(head: FrameHead, payload: Uint8Array, skip: number): Uint8Array | undefined {
-  if ((head.flags & FLAG.PADDED) === 0) return skip === 0 ? payload : payload.subarray(skip);
-  const padding = payload[0] ?? 0;
-  const end = payload.length - padding;
-  return end < 1 + skip ? undefined : payload.subarray(1 + skip, end);
 }

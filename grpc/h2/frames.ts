@@ -27,6 +27,7 @@ export const FLAG = { ACK: 1, END_STREAM: 1, END_HEADERS: 4, PADDED: 8, PRIORITY
 
 /** Settings (section 6.5.2). */
 export const SETTING = {
+  ENABLE_PUSH: 2,
   MAX_CONCURRENT_STREAMS: 3,
   INITIAL_WINDOW_SIZE: 4,
   MAX_FRAME_SIZE: 5,
@@ -202,4 +203,16 @@ export function readHead(bytes: Uint8Array, at: number): FrameHead {
 export function uint32(bytes: Uint8Array, at: number): number {
   return (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) |
     (bytes[at + 3] ?? 0)) >>> 0;
+}
+
+/** A payload without padding and without the `skip` bytes of a priority; undefined when malformed. */
+export function unpadded(
+  head: FrameHead,
+  payload: Uint8Array,
+  skip: number,
+): Uint8Array | undefined {
+  if ((head.flags & FLAG.PADDED) === 0) return skip === 0 ? payload : payload.subarray(skip);
+  const padding = payload[0] ?? 0;
+  const end = payload.length - padding;
+  return end < 1 + skip ? undefined : payload.subarray(1 + skip, end);
 }

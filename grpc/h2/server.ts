@@ -5,7 +5,7 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import { closeServer } from "../../service/mod.ts";
+import { closeServer, UnavailableError } from "../../service/mod.ts";
 import type { Engine, EngineOptions } from "../engine.ts";
 import type { Method } from "../service.ts";
 import { StreamCall } from "./call.ts";
@@ -35,6 +35,12 @@ export async function startNative(options: EngineOptions): Promise<Engine> {
       ? {}
       : { ca: options.tls.clientCa, requestCert: true, rejectUnauthorized: true }),
   }, accept);
+  if (!(server instanceof net.Server)) {
+    // Before Deno 2.9 its listener takes no address, and asks no client for a certificate.
+    throw new UnavailableError(
+      `Cannot serve TLS on Deno ${Deno.version.deno}: Deno 2.9 or later can`,
+    );
+  }
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(options.port, options.host, () => {

@@ -1,4 +1,4 @@
-/** One HTTP/2 stream, as its server sees it. */
+/** One HTTP/2 stream, as its server or its client sees it. */
 import { frame, PREFIX_BYTES } from "../frame.ts";
 import type { H2Connection } from "./connection.ts";
 import { FLAG, FRAME, STREAM_WINDOW } from "./frames.ts";
@@ -6,24 +6,30 @@ import type { HeaderList } from "./hpack.ts";
 
 /** What happens on a stream. */
 export interface StreamEvents {
+  /** A header block of the answer came, or its trailers; only a client hears of it. */
+  headers?(list: HeaderList): void;
   /** Bytes came; they are valid as long as somebody holds them. */
   data(chunk: Uint8Array): void;
-  /** The client sent all it had. */
+  /** The peer sent all it had. */
   end(): void;
-  /** The stream is gone; `lost` when the client reset it or the connection broke before both sides had ended. */
-  closed(lost: boolean): void;
+  /**
+   * The stream is gone; `lost` when the peer reset it (`code` then says why) or the connection broke before both sides
+   * had ended.
+   */
+  closed(lost: boolean, code?: number): void;
 }
 
 type Item =
   | { readonly block: Uint8Array; readonly last: boolean }
   | { readonly data: Uint8Array; sent: number; readonly last: boolean };
 
-/** A request stream. */
+/** A stream of one request and its answer. */
 export class H2Stream {
   readonly id: number;
+  /** The request's header fields; empty on the side that sent them. */
   readonly headers: HeaderList;
   readonly connection: H2Connection;
-  /** Set by whoever answers. */
+  /** Set by whoever answers, or asked. */
   events: StreamEvents | undefined;
   /** Whether bytes count as read when they arrive; off, `consume` says when. */
   autoConsume = true;
@@ -102,7 +108,7 @@ export class H2Stream {
     for (const resolve of this.#waiters.splice(0)) resolve();
   }
 
-  /** Takes bytes off the wire; false when the client ignored its window. */
+  /** Takes bytes off the wire; false when the peer ignored its window. */
   receive(content: Uint8Array, framed: number): boolean {
     this.#unread += framed;
     if (this.#unread > STREAM_WINDOW) return false;
@@ -113,7 +119,7 @@ export class H2Stream {
     return true;
   }
 
-  /** Says that bytes were read, so that the client may send as many more. */
+  /** Says that bytes were read, so that the peer may send as many more. */
   consume(bytes: number): void {
     this.#uncredited += bytes;
     if (this.#uncredited < STREAM_WINDOW / 2 || this.#remoteEnded || this.#closed) return;
@@ -126,7 +132,7 @@ export class H2Stream {
     this.connection.flushSoon();
   }
 
-  /** The client ended its side. */
+  /** The peer ended its side. */
   receiveEnd(): void {
     if (this.#remoteEnded) return;
     this.#remoteEnded = true;
@@ -134,7 +140,7 @@ export class H2Stream {
     if (this.#localEnded) this.close(false);
   }
 
-  /** The client lets more be sent, or less. */
+  /** The peer lets more be sent, or less. */
   grant(bytes: number): void {
     this.#window += bytes;
     this.pump();
@@ -189,12 +195,12 @@ export class H2Stream {
   }
 
   /** Ends the stream in this process; nothing is sent. */
-  close(lost: boolean): void {
+  close(lost: boolean, code?: number): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue = [];
     this.connection.forget(this);
     this.wake();
-    this.events?.closed(lost && !(this.#localEnded && this.#remoteEnded));
+    this.events?.closed(lost && !(this.#localEnded && this.#remoteEnded), code);
   }
 }

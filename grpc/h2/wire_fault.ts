@@ -1,4 +1,5 @@
 /** How each broken answer is put on the wire. */
+import { resetSocket } from "../../service/mod.ts";
 import { frame } from "../frame.ts";
 import type { WireFault, WireFaultName } from "../service.ts";
 import { FLAG, FRAME, H2_ERROR } from "./frames.ts";
@@ -52,7 +53,7 @@ const FAULTS: Record<WireFaultName, (stream: H2Stream, message: Uint8Array) => v
     connection.socket.end();
   },
   tcp_fin: ({ connection }) => connection.socket.end(),
-  tcp_rst: ({ connection }) => connection.socket.resetAndDestroy(),
+  tcp_rst: ({ connection }) => void resetSocket(connection.socket),
   protocol_error: ({ connection, id }) => {
     // Trailers before headers, with an index that no table has.
     connection.out.frame(

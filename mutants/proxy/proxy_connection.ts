@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import net from "node:net";
 import { type HeaderList, ResponseReader } from "../../conformance/mod.ts";
 import type { CheckClient } from "../../grpc/mod.ts";
-import { delay } from "../../service/mod.ts";
+import { delay, resetSocket } from "../../service/mod.ts";
 import type { Defects } from "./defects.ts";
 import { askPolicy, type Decision } from "./policy_step.ts";
 import { errorBody, wholeResponse } from "./response_bytes.ts";
@@ -222,7 +222,7 @@ export class ProxyConnection {
     socket.setNoDelay(true);
     const { promise, resolve } = Promise.withResolvers<"done" | "retry">();
     const onGone = () => {
-      socket.resetAndDestroy();
+      resetSocket(socket);
       resolve("done");
     };
     this.#gone.signal.addEventListener("abort", onGone, { once: true });

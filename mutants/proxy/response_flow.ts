@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import type { HeaderList, ResponseSink } from "../../conformance/mod.ts";
+import { resetSocket } from "../../service/mod.ts";
 import type { Defects } from "./defects.ts";
 import { errorBody, responseHead, wholeResponse } from "./response_bytes.ts";
 import { bodyFilter } from "./response_filter.ts";
@@ -109,7 +110,7 @@ export class ResponseFlow implements ResponseSink {
     } else if (defects.cleanEndOnAbort) {
       this.onComplete();
     } else {
-      this.#client.resetAndDestroy();
+      resetSocket(this.#client);
     }
   }
 

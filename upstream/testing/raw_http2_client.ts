@@ -28,8 +28,8 @@ export class RawHttp2Client implements AsyncDisposable {
     return new RawHttp2Client(raw);
   }
 
-  /** Sends a whole POST on a stream. */
-  post(stream: number, path: string, headers: Record<string, string> = {}): void {
+  /** Sends a whole POST on a stream; the body has at most 16,384 bytes, one character each. */
+  post(stream: number, path: string, headers: Record<string, string> = {}, body = ""): void {
     const block = [
       [":method", "POST"],
       [":scheme", "http"],
@@ -37,8 +37,9 @@ export class RawHttp2Client implements AsyncDisposable {
       [":authority", "mock"],
       ...Object.entries(headers),
     ].map(([name = "", value = ""]) => `\x00${literal(name)}${literal(value)}`).join("");
-    // END_STREAM and END_HEADERS.
-    this.raw.send(frame(FRAME.HEADERS, 0x5, stream, block));
+    // END_HEADERS, and END_STREAM with the last frame.
+    this.raw.send(frame(FRAME.HEADERS, body === "" ? 0x5 : 0x4, stream, block));
+    if (body !== "") this.raw.send(frame(FRAME.DATA, 0x1, stream, body));
   }
 
   /** Sends RST_STREAM with CANCEL. */
