@@ -5,7 +5,11 @@ import { run } from "./run.ts";
  * The modules that are started as workers (`startWorker()` in service/), by path. A binary carries each as a program of
  * its own, so that what only a worker needs costs the program's start nothing.
  */
-export const WORKER_MODULES: readonly string[] = ["responses/store/sqlite_worker.ts"];
+export const WORKER_MODULES: readonly string[] = [
+  "responses/search/documents/worker.ts",
+  "responses/search/index/worker.ts",
+  "responses/store/sqlite_worker.ts",
+];
 
 /**
  * Bundles the workers and returns a line for the program's top, from which `startWorker()` takes them: gzip as base64,

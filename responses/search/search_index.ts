@@ -1,0 +1,220 @@
+import type { Attributes } from "../api/objects.ts";
+import type { Tenant } from "../api/tenant.ts";
+import { type RunningWorker, startWorker } from "../../service/mod.ts";
+import type { Found } from "./index/indexes.ts";
+import type { IndexMethods } from "./index/worker.ts";
+import type { IndexHit, IndexSearch } from "./index/store_index.ts";
+
+/** A file of a vector store, as the index must have it. */
+export interface IndexedFile {
+  readonly fileId: string;
+  /** Changes with the file's chunks. */
+  readonly revision: number;
+  readonly attributes: Attributes;
+  /** The model that its chunks were embedded by. */
+  readonly embedder: string;
+}
+
+/** A chunk, as it is stored. */
+export interface IndexedChunk {
+  readonly text: string;
+  /** In fixed point. */
+  readonly vector: Int16Array;
+}
+
+/** Where the index is loaded from: the store. */
+export interface IndexSource {
+  /** Changes whenever a file of the vector store comes, goes or changes. Undefined: there is no such store. */
+  revision(tenant: Tenant, storeId: string): Promise<number | undefined>;
+  /** The completed files. */
+  indexedFiles(tenant: Tenant, storeId: string): Promise<readonly IndexedFile[]>;
+  /** The chunks from position `first` on, at most `limit`. */
+  indexedChunks(
+    tenant: Tenant,
+    storeId: string,
+    fileId: string,
+    first: number,
+    limit: number,
+  ): Promise<readonly IndexedChunk[]>;
+}
+
+/** What the queries of a search were embedded by. */
+export interface QueryEmbedding {
+  readonly model: string;
+  readonly dimensions: number;
+}
+
+/** A hit, with the vector store that it is in. */
+export interface StoreHit extends IndexHit {
+  readonly storeId: string;
+}
+
+interface Loaded {
+  readonly revision: number;
+  readonly model: string;
+  readonly files: ReadonlyMap<string, { readonly revision: number; readonly attributes: string }>;
+}
+
+/** Chunks that go to the index's thread at a time: about half a megabyte of vectors. */
+const PART = 256;
+
+/** How often a search loads what was pushed out of memory meanwhile, before it gives up. */
+const TRIES = 3;
+
+/**
+ * The searchable form of the vector stores, on a thread of its own. A store is loaded when it is first searched; from
+ * then on only what has changed is, also what another process changed.
+ */
+export class SearchIndex implements Disposable {
+  readonly #source: IndexSource;
+  readonly #memoryMib: number;
+  readonly #loaded = new Map<string, Loaded>();
+  #worker: Promise<RunningWorker<IndexMethods>> | undefined;
+  /** One store is loaded at a time, so that no store is pushed out half loaded. */
+  #loading: Promise<unknown> = Promise.resolve();
+
+  /** The thread starts with the first search, and keeps to `memoryMib` mebibytes. */
+  constructor(source: IndexSource, memoryMib: number) {
+    this.#source = source;
+    this.#memoryMib = memoryMib;
+  }
+
+  /** Searches some stores as one; those that do not exist hold nothing. */
+  async search(
+    tenant: Tenant,
+    storeIds: readonly string[],
+    search: IndexSearch,
+    embedding: QueryEmbedding,
+    signal?: AbortSignal,
+  ): Promise<StoreHit[]> {
+    const worker = await this.#started();
+    for (let tries = 0; tries < TRIES; tries++) {
+      const stores: string[] = [];
+      for (const storeId of new Set(storeIds)) {
+        signal?.throwIfAborted();
+        if (await this.#fresh(tenant, storeId, embedding)) stores.push(keyOf(tenant, storeId));
+      }
+      const found: Found = await worker.call("search", { stores, search });
+      if (found.missing.length === 0) {
+        return found.hits.map(({ store, ...hit }) => ({ ...hit, storeId: storeOf(store) }));
+      }
+      for (const store of found.missing) this.#loaded.delete(store);
+    }
+    throw new RangeError(
+      `The vector stores do not fit into ${this.#memoryMib} MiB together: raise search.memory_mib`,
+    );
+  }
+
+  /** Drops what is held of a store that was deleted. */
+  async forget(tenant: Tenant, storeId: string): Promise<void> {
+    const key = keyOf(tenant, storeId);
+    if (!this.#loaded.delete(key)) return;
+    await (await this.#started()).call("drop", key);
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker?.then((worker) => worker[Symbol.dispose](), () => {});
+    this.#worker = undefined;
+  }
+
+  #started(): Promise<RunningWorker<IndexMethods>> {
+    this.#worker ??= startWorker<IndexMethods>("responses/search/index/worker.ts")
+      .then(async (worker) => {
+        await worker.call("open", this.#memoryMib * 2 ** 20);
+        return worker;
+      });
+    return this.#worker;
+  }
+
+  /** Brings a store up to date. False when it holds nothing that could be found. */
+  async #fresh(tenant: Tenant, storeId: string, embedding: QueryEmbedding): Promise<boolean> {
+    const key = keyOf(tenant, storeId);
+    const isFresh = (revision: number) => {
+      const loaded = this.#loaded.get(key);
+      return loaded?.revision === revision && loaded.model === modelOf(embedding);
+    };
+    const revision = await this.#source.revision(tenant, storeId);
+    if (revision === undefined) {
+      await this.forget(tenant, storeId);
+      return false;
+    }
+    if (!isFresh(revision)) {
+      const turn = this.#loading.then(async () => {
+        if (!isFresh(revision)) await this.#load(tenant, storeId, revision, embedding);
+      });
+      this.#loading = turn.catch(() => this.#loaded.delete(key));
+      await turn;
+    }
+    return (this.#loaded.get(key)?.files.size ?? 0) > 0;
+  }
+
+  async #load(
+    tenant: Tenant,
+    storeId: string,
+    revision: number,
+    embedding: QueryEmbedding,
+  ): Promise<void> {
+    const worker = await this.#started();
+    const store = keyOf(tenant, storeId);
+    const model = modelOf(embedding);
+    const before = this.#loaded.get(store);
+    this.#loaded.delete(store);
+    if (before === undefined || before.model !== model) await worker.call("drop", store);
+    const known = before?.model === model ? before.files : new Map<string, never>();
+    const files = await this.#source.indexedFiles(tenant, storeId);
+    const now = new Map(
+      files.map(({ fileId, revision, attributes }) =>
+        [fileId, { revision, attributes: JSON.stringify(attributes) }] as const
+      ),
+    );
+    const gone = [...known.keys()].filter((fileId) => !now.has(fileId));
+    if (gone.length > 0) await worker.call("remove", { store, fileIds: gone });
+    for (const file of files) {
+      const had = known.get(file.fileId);
+      if (had?.revision !== file.revision) {
+        await this.#add(worker, tenant, storeId, file, embedding);
+      } else if (had.attributes !== now.get(file.fileId)?.attributes) {
+        const { fileId, attributes } = file;
+        await worker.call("setAttributes", { store, fileId, attributes });
+      }
+    }
+    this.#loaded.set(store, { revision, model, files: now });
+  }
+
+  async #add(
+    worker: RunningWorker<IndexMethods>,
+    tenant: Tenant,
+    storeId: string,
+    file: IndexedFile,
+    { model, dimensions }: QueryEmbedding,
+  ): Promise<void> {
+    const { fileId, revision, attributes } = file;
+    for (let first = 0;; first += PART) {
+      const chunks = await this.#source.indexedChunks(tenant, storeId, fileId, first, PART);
+      const alike = file.embedder === model &&
+        chunks.every(({ vector }) => vector.length === dimensions);
+      const vectors = alike ? new Int16Array(chunks.length * dimensions) : null;
+      if (vectors !== null) {
+        for (const [at, { vector }] of chunks.entries()) vectors.set(vector, at * dimensions);
+      }
+      const texts = chunks.map(({ text }) => text);
+      const part = { fileId, revision, attributes, firstPosition: first, texts, vectors };
+      const addition = { store: keyOf(tenant, storeId), dimensions, part };
+      const evicted = await worker.call("add", addition, vectors === null ? [] : [vectors.buffer]);
+      for (const store of evicted) this.#loaded.delete(store);
+      if (chunks.length < PART) return;
+    }
+  }
+}
+
+function modelOf({ model, dimensions }: QueryEmbedding): string {
+  return `${model}/${dimensions}`;
+}
+
+function keyOf(tenant: Tenant, storeId: string): string {
+  return `${tenant}\n${storeId}`;
+}
+
+function storeOf(key: string): string {
+  return key.slice(key.indexOf("\n") + 1);
+}
