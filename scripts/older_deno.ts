@@ -1,8 +1,10 @@
 /**
  * What unit tests use that Deno 2.6 lacks, for `deno test --preload` there: `Deno.test.each`, whose titles name the
- * fields of a row as `$field`. CI's compiled binaries hold that runtime. Tests of what it cannot do are left out, each
- * group with its reason; any other test has to pass.
+ * fields of a row as `$field`, and `assert.partialDeepStrictEqual`. CI's compiled binaries hold that runtime. Tests of
+ * what it cannot do are left out, each group with its reason; any other test has to pass.
  */
+import assert from "node:assert/strict";
+
 interface Each {
   <T>(rows: readonly T[]): (title: string, body: (row: T) => void | Promise<void>) => void;
 }
@@ -25,6 +27,10 @@ const LACKING: readonly { readonly reason: string; readonly tests: readonly RegE
   {
     reason: "its node:tls cannot listen on an address, nor ask clients for certificates",
     tests: [/^startGrpcServer\(\) serves TLS /, /^startGrpcServer\(\) and a client authority /],
+  },
+  {
+    reason: "its node:https verifies the address that it dials, whatever servername says",
+    tests: [/^a host with TLS is verified against its name$/],
   },
   {
     reason: "its node:http2 does not carry grpc-js, the reference implementation",
@@ -70,4 +76,23 @@ function fill(title: string, row: unknown, index: number): string {
     return typeof value === "object" ? JSON.stringify(value) : String(value);
   });
   return named === title ? `${title} (${index + 1})` : named;
+}
+
+if (!("partialDeepStrictEqual" in assert)) {
+  Object.assign(assert, {
+    partialDeepStrictEqual(actual: unknown, expected: unknown): void {
+      assert.deepEqual(partOf(actual, expected), expected);
+    },
+  });
+}
+
+/** Of `actual`, what `expected` speaks of: other fields of plain objects and arrays are left out. */
+function partOf(actual: unknown, expected: unknown): unknown {
+  const isPlain = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null &&
+    [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value));
+  if (!isPlain(actual) || !isPlain(expected)) return actual;
+  const part = Object.entries(expected).filter(([name]) => name in actual)
+    .map(([name, value]) => [name, partOf(actual[name], value)] as const);
+  return Array.isArray(expected) ? part.map(([, value]) => value) : Object.fromEntries(part);
 }
