@@ -14,6 +14,7 @@ import {
   Barriers,
   delay,
   Journal,
+  listenLasting,
   type Log,
   messageOf,
   NONCE_HEADER,
@@ -143,7 +144,12 @@ class PolicyStub implements Policy {
     if (recordFile !== undefined) {
       this.#recorder = this.#stack.use(await startRecorder(recordFile));
     }
-    await this.reopen();
+    if (this.port === 0) {
+      await listenLasting(this.host, (port) => {
+        this.port = port;
+        return this.reopen();
+      });
+    } else await this.reopen();
     this.#stack.defer(() => this.close());
     if (rulesFile !== undefined && this.#options.rules === undefined) {
       this.#stack.use(watchFile(rulesFile, () => void this.#onChange()));

@@ -19,7 +19,7 @@ export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";
 export { closeServer, resetSocket } from "./net_server.ts";
 export { NONCE_HEADER, nonceOf, openNonce, signNonce } from "./nonce.ts";
-export { assertPortFree, whoListens } from "./ports.ts";
+export { assertPortFree, listenLasting, whoListens } from "./ports.ts";
 export {
   type ChildProcess,
   type ExitStatus,

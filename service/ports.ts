@@ -38,6 +38,46 @@ export async function assertPortFree(
   }
 }
 
+/**
+ * Ports that no system hands out by itself: Linux starts at 32,768 (ip_local_port_range), macOS and
+ * Windows at 49,152.
+ */
+const LASTING = { first: 20_000, count: 12_768 };
+
+/** Random ports that are tried before giving up. */
+const TRIES = 32;
+
+/**
+ * Listens on a free port that stays free while the listener is closed for a moment: a port of the
+ * kernel's own choice (port 0) may be given to anybody meanwhile, even to the client that dials it.
+ *
+ * @param listen listens on the port that it gets; it is called again with another one when that is
+ *   taken
+ * @throws what `listen` throws for a port that is not taken
+ */
+export async function listenLasting<T>(
+  host: string,
+  listen: (port: number) => Promise<T>,
+): Promise<T> {
+  for (let left = TRIES;; left--) {
+    const port = LASTING.first + Math.floor(Math.random() * LASTING.count);
+    try {
+      return await listen(port);
+    } catch (error) {
+      if (left === 0 || !isTaken(host, port)) throw error;
+    }
+  }
+}
+
+function isTaken(hostname: string, port: number): boolean {
+  try {
+    Deno.listen({ hostname, port }).close();
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.AddrInUse;
+  }
+}
+
 /** Returns who listens on a TCP port, as `name (pid 4711)`, or `undefined` when nobody can tell. */
 export async function whoListens(port: number): Promise<string | undefined> {
   try {

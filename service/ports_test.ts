@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UnavailableError } from "./errors.ts";
-import { assertPortFree, whoListens } from "./ports.ts";
+import { assertPortFree, listenLasting, whoListens } from "./ports.ts";
 
 Deno.test("assertPortFree() names the process that holds the port", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -23,4 +23,22 @@ Deno.test("assertPortFree() accepts port 0 and a free port", async () => {
 
 Deno.test("whoListens() returns undefined for a port without a listener", async () => {
   assert.equal(await whoListens(1), undefined);
+});
+
+Deno.test("listenLasting() picks a port that no system hands out, and another when it is taken", async () => {
+  const open: Deno.TcpListener[] = [];
+  const listener = await listenLasting("127.0.0.1", (port) => {
+    assert.ok(port >= 20_000 && port < 32_768, String(port));
+    open.push(Deno.listen({ hostname: "127.0.0.1", port }));
+    // Whoever was first has it: this one's own listener stands for theirs.
+    return open.length === 1 ? Promise.reject(new Error("taken")) : Promise.resolve(open.at(-1));
+  });
+  assert.equal(open.length, 2);
+  assert.equal(listener, open[1]);
+  for (const one of open) one.close();
+});
+
+Deno.test("listenLasting() gives an error on that is not about the port", async () => {
+  const broken = () => Promise.reject(new TypeError("no certificate"));
+  await assert.rejects(listenLasting("127.0.0.1", broken), TypeError);
 });

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cachedEnvoyPath, currentPlatform, DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
 import { connectGrpc, messageCodec } from "../grpc/mod.ts";
-import { accepts, FREE_PORT_FLAGS, type Program, startProgram, untilGone } from "./program.ts";
+import { FREE_PORT_FLAGS, type Program, startProgram, stillAccepts, untilGone } from "./program.ts";
 import { chat, envoyPath } from "./stack.ts";
 
 interface Kind {
@@ -159,7 +159,7 @@ for (const kind of KINDS) {
     program.kill("SIGTERM");
     assert.deepEqual(await program.ended, { code: 143, stderr: "" });
     await untilGone(ready.envoy.pid);
-    assert.equal(await accepts(ready.ingress), false);
+    assert.equal(await stillAccepts(ready.ingress, [ready.envoy.pid]), false);
   });
 
   test("SIGKILL of dev leaves no Envoy behind", async (own) => {
@@ -169,7 +169,7 @@ for (const kind of KINDS) {
     program.kill("SIGKILL");
     await program.ended;
     await untilGone(ready.envoy.pid);
-    assert.equal(await accepts(ready.ingress), false);
+    assert.equal(await stillAccepts(ready.ingress, [ready.envoy.pid]), false);
   });
 
   test("two run side by side", async (own) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accepts, FREE_PORT_FLAGS, startDev, startProgram, untilGone } from "./program.ts";
+import { FREE_PORT_FLAGS, startDev, startProgram, stillAccepts, untilGone } from "./program.ts";
 import { chat, envoyPath } from "./stack.ts";
 
 async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
@@ -43,7 +43,8 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]
     assert.deepEqual(await program.ended, { code, stderr: "" });
     await untilGone(ready.envoy.pid);
     for (const name of ["ingress", "admin", "policy", "upstream", "control"]) {
-      assert.equal(await accepts(ready[name]), false, name);
+      const held = await stillAccepts(ready[name], [program.pid, ready.envoy.pid]);
+      assert.equal(held, false, name);
     }
     await assert.rejects(Deno.stat(ready.run_dir), Deno.errors.NotFound);
   });
@@ -54,7 +55,7 @@ Deno.test("SIGKILL of dev leaves no Envoy behind", async () => {
   dev.program.kill("SIGKILL");
   await dev.program.ended;
   await untilGone(dev.ready.envoy.pid);
-  assert.equal(await accepts(dev.ready.ingress), false);
+  assert.equal(await stillAccepts(dev.ready.ingress, [dev.ready.envoy.pid]), false);
   await Deno.remove(dev.ready.run_dir, { recursive: true });
 });
 
@@ -63,7 +64,7 @@ Deno.test("SIGKILL of the launcher above ends dev and Envoy", async () => {
   dev.program.kill("SIGKILL");
   await dev.program.ended;
   await untilGone(dev.ready.envoy.pid);
-  assert.equal(await accepts(dev.ready.ingress), false);
+  assert.equal(await stillAccepts(dev.ready.ingress, [dev.ready.envoy.pid]), false);
 });
 
 Deno.test("a killed Envoy ends dev with 3, its last words, and the run directory kept", async () => {
@@ -98,7 +99,8 @@ Deno.test("running streams get their grace, and a second Ctrl-C ends it", async 
   assert.ok((await reader?.read())?.value);
   program.kill("SIGINT");
   // The listener closes first, while the stream still runs.
-  while (await accepts(ready.ingress)) await new Promise((resolve) => setTimeout(resolve, 5));
+  const held = () => stillAccepts(ready.ingress, [ready.envoy.pid]);
+  while (await held()) await new Promise((resolve) => setTimeout(resolve, 5));
   program.kill("SIGINT");
   assert.equal((await program.ended).code, 130);
   await assert.rejects(async () => {

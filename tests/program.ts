@@ -1,4 +1,5 @@
 /** Runs the program as a user would: as a process of its own, seen through its streams and exit code. */
+import { whoListens } from "../service/mod.ts";
 import { TextLineStream } from "./text_line_stream.ts";
 import { envoyPath } from "./stack.ts";
 
@@ -112,7 +113,7 @@ export async function untilGone(pid: number): Promise<void> {
 }
 
 /** Does anybody accept connections there? */
-export async function accepts(url: string): Promise<boolean> {
+async function accepts(url: string): Promise<boolean> {
   const { hostname, port } = new URL(url.includes("://") ? url : `tcp://${url}`);
   try {
     (await Deno.connect({ hostname, port: Number(port) })).close();
@@ -120,4 +121,15 @@ export async function accepts(url: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/**
+ * Does one of these processes still accept connections there? A port that they gave back may have
+ * been given to another test meanwhile.
+ */
+export async function stillAccepts(url: string, pids: readonly number[]): Promise<boolean> {
+  if (!await accepts(url)) return false;
+  const { port } = new URL(url.includes("://") ? url : `tcp://${url}`);
+  const holder = await whoListens(Number(port));
+  return pids.some((pid) => holder?.endsWith(`(pid ${pid})`));
 }

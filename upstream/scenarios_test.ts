@@ -59,7 +59,12 @@ Deno.test("a changed scenario is used at once, and a broken one keeps the old an
       wake.resolve();
     },
   });
-  await Deno.writeTextFile(`${path}/limited.yaml`, LIMITED.replace("429", "'x'"));
+  // As editors do: never a moment with half a file.
+  const write = async (text: string) => {
+    await Deno.writeTextFile(`${path}/limited.new`, text);
+    await Deno.rename(`${path}/limited.new`, `${path}/limited.yaml`);
+  };
+  await write(LIMITED.replace("429", "'x'"));
   await wake.promise;
   assert.match(
     lines[0] ?? "",
@@ -68,9 +73,11 @@ Deno.test("a changed scenario is used at once, and a broken one keeps the old an
   const old = await chat(upstream.url, "mock-limited");
   assert.equal(old.status, 429);
   await old.body?.cancel();
-  wake = Promise.withResolvers();
-  await Deno.writeTextFile(`${path}/limited.yaml`, LIMITED.replace("429", "503"));
-  await wake.promise;
+  await write(LIMITED.replace("429", "503"));
+  while (lines.at(-1)?.includes("kept")) {
+    wake = Promise.withResolvers();
+    await wake.promise;
+  }
   const changed = await chat(upstream.url, "mock-limited");
   assert.equal(changed.status, 503);
   await changed.body?.cancel();

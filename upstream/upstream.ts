@@ -1,5 +1,14 @@
 import { Registry } from "prom-client";
-import { Barriers, Journal, type Log, nonceOf, now, silent, UsageError } from "../service/mod.ts";
+import {
+  Barriers,
+  Journal,
+  listenLasting,
+  type Log,
+  nonceOf,
+  now,
+  silent,
+  UsageError,
+} from "../service/mod.ts";
 import { AttemptCounter } from "./attempts.ts";
 import { Dispatcher, type Tape } from "./dispatcher.ts";
 import { registerMetrics, UpstreamCounters } from "./metrics.ts";
@@ -190,7 +199,10 @@ class MockUpstream implements Upstream {
   }
 
   async reopen(): Promise<void> {
-    this.#port = await this.#server.listen(this.host, this.#port);
+    const listen = (port: number) => this.#server.listen(this.host, port);
+    this.#port = this.#port === 0
+      ? await listenLasting(this.host, listen)
+      : await listen(this.#port);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,7 @@ import { errorBody, responseHead, wholeResponse } from "./response_bytes.ts";
 import { bodyFilter } from "./response_filter.ts";
 
 /** How long `lingersAfterDone` keeps a response open after its last event. */
-const LINGER_MS = 4_000;
+const LINGER_MS = 8_000;
 
 /** A response on its way to the client. */
 export class ResponseFlow implements ResponseSink {

@@ -29,7 +29,8 @@ async function scriptedUpstream(): Promise<Upstream> {
   upstream.scripts.set("broken", {
     steps: [
       { event: { data: { id: "1", object: "chat.completion.chunk", choices: [] } } },
-      { sleep: 20 },
+      // Long enough for a busy gateway to pass the event on before the reset.
+      { sleep: 1_000 },
       { abort: "rst" },
     ],
   });

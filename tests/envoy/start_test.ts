@@ -83,9 +83,9 @@ Deno.test("startEnvoy() gives up when Envoy is not live in time, and leaves no p
       config: bundledConfig("base"),
       overlay: {},
       runDir,
-      readyMs: 1_000,
+      readyMs: 3_000,
     }),
-    /not live after 1000 ms: no admin address yet/,
+    /not live after 3000 ms: no admin address yet/,
   );
   const pid = Number(await Deno.readTextFile(join(runDir, "pid")));
   assert.throws(() => Deno.kill(pid, "SIGCONT"), Deno.errors.NotFound);
