@@ -1,42 +1,12 @@
-import type { Attributes } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import { type RunningWorker, startWorker } from "../../service/mod.ts";
 import type { Found } from "./index/indexes.ts";
 import type { IndexMethods } from "./index/worker.ts";
 import type { IndexHit, IndexSearch } from "./index/store_index.ts";
-
-/** A file of a vector store, as the index must have it. */
-export interface IndexedFile {
-  readonly fileId: string;
-  /** Changes with the file's chunks. */
-  readonly revision: number;
-  readonly attributes: Attributes;
-  /** The model that its chunks were embedded by. */
-  readonly embedder: string;
-}
-
-/** A chunk, as it is stored. */
-export interface IndexedChunk {
-  readonly text: string;
-  /** In fixed point. */
-  readonly vector: Int16Array;
-}
+import type { IndexedFile, VectorStoreStore } from "../store/store.ts";
 
 /** Where the index is loaded from: the store. */
-export interface IndexSource {
-  /** Changes whenever a file of the vector store comes, goes or changes. Undefined: there is no such store. */
-  revision(tenant: Tenant, storeId: string): Promise<number | undefined>;
-  /** The completed files. */
-  indexedFiles(tenant: Tenant, storeId: string): Promise<readonly IndexedFile[]>;
-  /** The chunks from position `first` on, at most `limit`. */
-  indexedChunks(
-    tenant: Tenant,
-    storeId: string,
-    fileId: string,
-    first: number,
-    limit: number,
-  ): Promise<readonly IndexedChunk[]>;
-}
+export type IndexSource = Pick<VectorStoreStore, "revision" | "indexedFiles" | "fileChunks">;
 
 /** What the queries of a search were embedded by. */
 export interface QueryEmbedding {
@@ -190,12 +160,14 @@ export class SearchIndex implements Disposable {
   ): Promise<void> {
     const { fileId, revision, attributes } = file;
     for (let first = 0;; first += PART) {
-      const chunks = await this.#source.indexedChunks(tenant, storeId, fileId, first, PART);
+      const chunks = await this.#source.fileChunks(tenant, storeId, fileId, first, PART);
       const alike = file.embedder === model &&
-        chunks.every(({ vector }) => vector.length === dimensions);
+        chunks.every(({ embedding }) => embedding.length === dimensions);
       const vectors = alike ? new Int16Array(chunks.length * dimensions) : null;
       if (vectors !== null) {
-        for (const [at, { vector }] of chunks.entries()) vectors.set(vector, at * dimensions);
+        for (const [at, { embedding }] of chunks.entries()) {
+          vectors.set(embedding, at * dimensions);
+        }
       }
       const texts = chunks.map(({ text }) => text);
       const part = { fileId, revision, attributes, firstPosition: first, texts, vectors };

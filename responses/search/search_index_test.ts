@@ -3,17 +3,13 @@ import type { Attributes } from "../api/objects.ts";
 import { hashedEmbedding } from "./hashed_embedding.ts";
 import type { IndexSearch } from "./index/store_index.ts";
 import { toFixedPoint } from "./index/vectors.ts";
-import {
-  type IndexedChunk,
-  type IndexedFile,
-  type IndexSource,
-  SearchIndex,
-} from "./search_index.ts";
+import type { Chunk, IndexedFile } from "../store/store.ts";
+import { type IndexSource, SearchIndex } from "./search_index.ts";
 
 const DIMENSIONS = 64;
 const EMBEDDING = { model: "hashed", dimensions: DIMENSIONS };
 
-type Kept = IndexedFile & { readonly chunks: readonly IndexedChunk[] };
+type Kept = IndexedFile & { readonly chunks: readonly Chunk[] };
 
 /** A store in memory that counts what is read of it. */
 class Source implements IndexSource {
@@ -33,9 +29,11 @@ class Source implements IndexSource {
       revision: ++store.revision,
       attributes: more.attributes ?? {},
       embedder: more.embedder ?? EMBEDDING.model,
-      chunks: texts.map((text) => ({
+      chunks: texts.map((text, index) => ({
+        index,
+        start: 0,
         text,
-        vector: toFixedPoint(hashedEmbedding(text, DIMENSIONS)),
+        embedding: toFixedPoint(hashedEmbedding(text, DIMENSIONS)),
       })),
     });
   }
@@ -48,7 +46,7 @@ class Source implements IndexSource {
   revision = (_: string, id: string) => Promise.resolve(this.stores.get(id)?.revision);
   indexedFiles = (_: string, id: string) =>
     Promise.resolve([...this.stores.get(id)?.files.values() ?? []]);
-  indexedChunks = (_: string, id: string, fileId: string, first: number, limit: number) => {
+  fileChunks = (_: string, id: string, fileId: string, first: number, limit: number) => {
     if (first === 0) this.read.push(fileId);
     const chunks = this.stores.get(id)?.files.get(fileId)?.chunks ?? [];
     return Promise.resolve(chunks.slice(first, first + limit));

@@ -52,7 +52,8 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TABLE garbage (blob TEXT PRIMARY KEY, due {integer} NOT NULL)`,
 
     `CREATE TABLE vector_stores (
-      seq {serial}, tenant TEXT NOT NULL, id TEXT NOT NULL, expires_at {integer}, expired {integer} NOT NULL,
+      seq {serial}, tenant TEXT NOT NULL, id TEXT NOT NULL, last_active_at {integer} NOT NULL,
+      idle_days {integer}, expires_at {integer}, expired {integer} NOT NULL,
       revision {integer} NOT NULL, body TEXT NOT NULL, UNIQUE (tenant, id))`,
     `CREATE INDEX vector_stores_list ON vector_stores (tenant, seq)`,
     `CREATE INDEX vector_stores_expiry ON vector_stores (expires_at) WHERE expires_at IS NOT NULL`,
@@ -63,7 +64,8 @@ const MIGRATIONS: readonly (readonly string[])[] = [
       FOREIGN KEY (tenant, store) REFERENCES vector_stores (tenant, id) ON DELETE CASCADE)`,
     `CREATE TABLE vector_store_files (
       seq {serial}, tenant TEXT NOT NULL, store TEXT NOT NULL, id TEXT NOT NULL, status TEXT NOT NULL,
-      batch TEXT, usage_bytes {integer} NOT NULL, owner TEXT, body TEXT NOT NULL,
+      batch TEXT, usage_bytes {integer} NOT NULL, owner TEXT, attributes TEXT NOT NULL,
+      revision {integer} NOT NULL, embedder TEXT, body TEXT NOT NULL,
       UNIQUE (tenant, store, id),
       FOREIGN KEY (tenant, store) REFERENCES vector_stores (tenant, id) ON DELETE CASCADE)`,
     `CREATE INDEX vector_store_files_list ON vector_store_files (tenant, store, seq)`,
@@ -71,7 +73,7 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX vector_store_files_running ON vector_store_files (owner) WHERE status = 'in_progress'`,
     `CREATE TABLE chunks (
       tenant TEXT NOT NULL, store TEXT NOT NULL, file TEXT NOT NULL, position {integer} NOT NULL,
-      text TEXT NOT NULL, embedding {bytes} NOT NULL,
+      start {integer} NOT NULL, text TEXT NOT NULL, embedding {bytes} NOT NULL,
       PRIMARY KEY (tenant, store, file, position),
       FOREIGN KEY (tenant, store, file)
         REFERENCES vector_store_files (tenant, store, id) ON DELETE CASCADE)`,

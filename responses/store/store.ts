@@ -1,4 +1,5 @@
 import type {
+  Attributes,
   Connector,
   Conversation,
   ConversationItem,
@@ -164,13 +165,28 @@ export interface FileStore {
 export interface Chunk {
   /** From 0, in the file's order. */
   readonly index: number;
+  /** Where it starts in the file's text, in UTF-16 units: chunks overlap. */
+  readonly start: number;
   readonly text: string;
-  readonly embedding: Float32Array;
+  /** A unit vector in 16-bit fixed point, as the index has it. */
+  readonly embedding: Int16Array;
 }
 
-/** A chunk as it is read back. */
-export interface StoredChunk extends Chunk {
+/** A completed file of a vector store, as an index needs it. */
+export interface IndexedFile {
   readonly fileId: string;
+  /** Changes with its chunks. */
+  readonly revision: number;
+  readonly attributes: Attributes;
+  /** The model that its chunks were embedded by. */
+  readonly embedder: string;
+}
+
+/** Names a chunk. */
+export interface ChunkId {
+  readonly storeId: string;
+  readonly fileId: string;
+  readonly index: number;
 }
 
 /** `file_counts`, `usage_bytes` and `status` of what is read are computed from the files; what is written of them is not kept. */
@@ -183,8 +199,10 @@ export interface VectorStoreStore {
   list(tenant: Tenant, page: PageQuery): Promise<Page<VectorStore>>;
   /** Stores of all tenants whose `expires_at` is not after `now` (Unix seconds) and that are not marked so yet. */
   expired(now: number, limit: number): Promise<Owned<VectorStore>[]>;
-  /** Marks it `expired` and drops its chunks. */
+  /** Marks it `expired` and drops its chunks. False when it was used meanwhile. */
   expire(tenant: Tenant, id: string): Promise<boolean>;
+  /** It was used now: `last_active_at`, and `expires_at` with it. */
+  touch(tenant: Tenant, id: string): Promise<boolean>;
 
   /** Adds files, or starts them anew when they are there; with `batch` they belong to it. False when there is no such store. */
   putFiles(
@@ -194,14 +212,21 @@ export interface VectorStoreStore {
     batch?: VectorStoreFileBatch,
   ): Promise<boolean>;
   getFile(tenant: Tenant, storeId: string, fileId: string): Promise<VectorStoreFile | undefined>;
-  /** Replaces status, attributes, error and the like; the chunks stay. */
-  updateFile(tenant: Tenant, storeId: string, file: VectorStoreFile): Promise<boolean>;
-  /** The final state of a file and its chunks, in one transaction. False when it was removed or cancelled meanwhile. */
+  setAttributes(
+    tenant: Tenant,
+    storeId: string,
+    fileId: string,
+    attributes: Attributes | null,
+  ): Promise<boolean>;
+  /**
+   * The final state of a file and its chunks, in one transaction; its attributes stay as they are. False when it was
+   * removed or cancelled meanwhile.
+   */
   finishFile(
     tenant: Tenant,
     storeId: string,
     file: VectorStoreFile,
-    chunks: readonly Chunk[],
+    indexed?: { readonly chunks: readonly Chunk[]; readonly embedder: string },
   ): Promise<boolean>;
   deleteFile(tenant: Tenant, storeId: string, fileId: string): Promise<boolean>;
   /** Undefined when there is no such store (or batch). */
@@ -222,12 +247,18 @@ export interface VectorStoreStore {
   /** Its files that are still `in_progress` become `cancelled`. */
   cancelBatch(tenant: Tenant, storeId: string, batchId: string): Promise<boolean>;
 
-  /** The text of a file, chunk by chunk, in order. */
-  fileChunks(tenant: Tenant, storeId: string, fileId: string): Promise<StoredChunk[]>;
-  /**
-   * The chunks of all completed files of a store, a page of rows at a time, to build the index from. `revision`
-   * changes whenever they do, so that an index of another process's making can be seen to be stale.
-   */
-  chunks(tenant: Tenant, storeId: string): AsyncIterable<StoredChunk[]>;
+  /** Changes whenever a completed file comes, goes or changes, so that an index can be seen to be stale. */
   revision(tenant: Tenant, storeId: string): Promise<number | undefined>;
+  /** The completed files. */
+  indexedFiles(tenant: Tenant, storeId: string): Promise<IndexedFile[]>;
+  /** A file's chunks from number `first` on, at most `limit`, in order. */
+  fileChunks(
+    tenant: Tenant,
+    storeId: string,
+    fileId: string,
+    first: number,
+    limit: number,
+  ): Promise<Chunk[]>;
+  /** The texts of some chunks, in the order of `ids`; undefined for those that are gone. */
+  chunkTexts(tenant: Tenant, ids: readonly ChunkId[]): Promise<(string | undefined)[]>;
 }

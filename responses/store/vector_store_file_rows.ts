@@ -1,21 +1,31 @@
 import type { VectorStoreFile, VectorStoreFileBatch } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Database, Row, Statement } from "./database.ts";
-import { bodyOf, firstBody, type List, readPage, removal } from "./lists.ts";
-import type { Chunk, StoredChunk, VectorStoreStore } from "./store.ts";
+import { bodyOf, type List, readPage, removal } from "./lists.ts";
+import { chunksDeleted, chunksInserted } from "./chunk_rows.ts";
+import type { VectorStoreStore } from "./store.ts";
 import { fileCountColumns, fileCountsOf } from "./file_counts.ts";
 
-const FILES: List = { table: "vector_store_files", parent: "store" };
+const FILES: List = {
+  table: "vector_store_files",
+  parent: "store",
+  columns: "t.body, t.attributes",
+};
 
-/** Chunks on one page of the reading of a whole store: about 1.5 MB at 384 dimensions. */
-const CHUNK_PAGE = 1000;
-
-type FileMethods = Omit<
+type FileMethods = Pick<
   VectorStoreStore,
-  "create" | "get" | "update" | "delete" | "list" | "expired" | "expire" | "revision"
+  | "putFiles"
+  | "getFile"
+  | "setAttributes"
+  | "finishFile"
+  | "deleteFile"
+  | "listFiles"
+  | "interrupted"
+  | "getBatch"
+  | "cancelBatch"
 >;
 
-/** The part of a `VectorStoreStore` that is about a store's files, batches and chunks. */
+/** The part of a `VectorStoreStore` that is about a store's files and batches. */
 export function vectorStoreFileRows(
   database: Database,
   { owner, now }: { owner: string; now: () => number },
@@ -40,24 +50,29 @@ export function vectorStoreFileRows(
         ...files.flatMap((file) => fileInserted(tenant, storeId, file, owner, batch?.id)),
       ]),
     async getFile(tenant, storeId, fileId) {
-      return firstBody(
-        await database.query(
-          `SELECT body FROM vector_store_files WHERE tenant = $1 AND store = $2 AND id = $3`,
-          [tenant, storeId, fileId],
-        ),
+      const [row] = await database.query(
+        `SELECT body, attributes FROM vector_store_files
+         WHERE tenant = $1 AND store = $2 AND id = $3`,
+        [tenant, storeId, fileId],
       );
+      return row && fileOf(row);
     },
-    updateFile: (tenant, storeId, file) =>
+    setAttributes: (tenant, storeId, fileId, attributes) =>
       database.transaction([
         bumped(tenant, storeId),
-        fileUpdated(tenant, storeId, file, owner, "TRUE"),
+        {
+          sql: `UPDATE vector_store_files SET attributes = $4
+            WHERE tenant = $1 AND store = $2 AND id = $3`,
+          params: [tenant, storeId, fileId, JSON.stringify(attributes)],
+          expect: 1,
+        },
       ]),
-    finishFile: (tenant, storeId, file, chunks) =>
+    finishFile: (tenant, storeId, file, indexed) =>
       database.transaction([
         bumped(tenant, storeId),
-        fileUpdated(tenant, storeId, file, owner, "status = 'in_progress'"),
+        fileEnded(tenant, storeId, file, indexed?.embedder),
         chunksDeleted(tenant, storeId, file.id),
-        ...chunks.map((chunk) => chunkInserted(tenant, storeId, file.id, chunk)),
+        ...chunksInserted(tenant, storeId, file.id, indexed?.chunks ?? []),
       ]),
     deleteFile: (tenant, storeId, fileId) =>
       database.transaction([
@@ -70,7 +85,7 @@ export function vectorStoreFileRows(
         database,
         FILES,
         { tenant, parent: storeId, page, filter },
-        bodyOf<VectorStoreFile>,
+        fileOf,
       );
       return found.data.length > 0 || await exists(tenant, storeId, batchId) ? found : undefined;
     },
@@ -102,40 +117,10 @@ export function vectorStoreFileRows(
         },
         ...files.map((file) => ({
           // One that was completed meanwhile stays so.
-          ...fileUpdated(
-            tenant,
-            storeId,
-            { ...file, status: "cancelled" },
-            owner,
-            "status = 'in_progress'",
-          ),
+          ...fileEnded(tenant, storeId, { ...file, status: "cancelled" }),
           expect: 0,
         })),
       ]);
-    },
-
-    async fileChunks(tenant, storeId, fileId) {
-      const rows = await database.query(
-        `SELECT file, position, text, embedding FROM chunks
-         WHERE tenant = $1 AND store = $2 AND file = $3 ORDER BY position`,
-        [tenant, storeId, fileId],
-      );
-      return rows.map(chunkOf);
-    },
-    async *chunks(tenant, storeId) {
-      let last: StoredChunk | undefined;
-      while (true) {
-        const rows = await database.query(
-          `SELECT file, position, text, embedding FROM chunks
-           WHERE tenant = $1 AND store = $2 AND (file, position) > ($3, CAST($4 AS BIGINT))
-           ORDER BY file, position LIMIT $5`,
-          [tenant, storeId, last?.fileId ?? "", last?.index ?? -1, CHUNK_PAGE],
-        );
-        const page = rows.map(chunkOf);
-        last = page.at(-1);
-        if (last === undefined) return;
-        yield page;
-      }
     },
   };
 }
@@ -164,8 +149,8 @@ function fileInserted(
     },
     {
       sql: `INSERT INTO vector_store_files
-        (tenant, store, id, status, batch, usage_bytes, owner, body)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        (tenant, store, id, status, batch, usage_bytes, owner, body, attributes, revision)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)`,
       params: [
         tenant,
         storeId,
@@ -175,21 +160,24 @@ function fileInserted(
         file.usage_bytes,
         file.status === "in_progress" ? owner : null,
         JSON.stringify(file),
+        JSON.stringify(file.attributes),
       ],
     },
   ];
 }
 
-function fileUpdated(
+/** Its revision is the store's, which was just raised. Undone when it is no longer this very work in progress. */
+function fileEnded(
   tenant: Tenant,
   storeId: string,
   file: VectorStoreFile,
-  owner: string,
-  condition: string,
+  embedder: string | null = null,
 ): Statement {
   return {
-    sql: `UPDATE vector_store_files SET body = $4, status = $5, usage_bytes = $6, owner = $7
-      WHERE tenant = $1 AND store = $2 AND id = $3 AND ${condition}`,
+    sql: `UPDATE vector_store_files
+      SET body = $4, status = $5, usage_bytes = $6, owner = NULL, embedder = $7,
+        revision = (SELECT revision FROM vector_stores WHERE tenant = $1 AND id = $2)
+      WHERE tenant = $1 AND store = $2 AND id = $3 AND status = 'in_progress'`,
     params: [
       tenant,
       storeId,
@@ -197,10 +185,15 @@ function fileUpdated(
       JSON.stringify(file),
       file.status,
       file.usage_bytes,
-      file.status === "in_progress" ? owner : null,
+      embedder,
     ],
     expect: 1,
   };
+}
+
+/** Attributes have a column of their own: they change while the file is worked on. */
+function fileOf(row: Row): VectorStoreFile {
+  return { ...bodyOf<VectorStoreFile>(row), attributes: JSON.parse(String(row["attributes"])) };
 }
 
 const BATCH_FILES = "f.tenant = t.tenant AND f.store = t.store AND f.batch = t.id";
@@ -229,40 +222,6 @@ function batchOf(row: Row): VectorStoreFileBatch {
   };
 }
 
-function chunksDeleted(tenant: Tenant, storeId: string, fileId: string): Statement {
-  return {
-    sql: `DELETE FROM chunks WHERE tenant = $1 AND store = $2 AND file = $3`,
-    params: [tenant, storeId, fileId],
-  };
-}
-
-function chunkInserted(tenant: Tenant, storeId: string, fileId: string, chunk: Chunk): Statement {
-  const { buffer, byteOffset, byteLength } = chunk.embedding;
-  return {
-    sql: `INSERT INTO chunks (tenant, store, file, position, text, embedding)
-      VALUES ($1, $2, $3, $4, $5, $6)`,
-    params: [
-      tenant,
-      storeId,
-      fileId,
-      chunk.index,
-      chunk.text,
-      new Uint8Array(buffer, byteOffset, byteLength),
-    ],
-  };
-}
-
-function chunkOf(row: Row): StoredChunk {
-  // Copied: a view of 32-bit floats must start at a multiple of four bytes.
-  const bytes = Uint8Array.from(row["embedding"] as Uint8Array);
-  return {
-    fileId: String(row["file"]),
-    index: Number(row["position"]),
-    text: String(row["text"]),
-    embedding: new Float32Array(bytes.buffer),
-  };
-}
-
 async function takeOver(
   database: Database,
   owner: string,
@@ -270,7 +229,7 @@ async function takeOver(
   limit: number,
 ): Promise<{ tenant: Tenant; entry: VectorStoreFile }[]> {
   const rows = await database.query(
-    `SELECT tenant, store, id, owner, body FROM vector_store_files
+    `SELECT tenant, store, id, owner, body, attributes FROM vector_store_files
      WHERE status = 'in_progress' AND owner <> $1
        AND owner NOT IN (SELECT owner FROM processes WHERE alive_until > $2)
      ORDER BY seq LIMIT $3`,
@@ -288,5 +247,5 @@ async function takeOver(
     }])
   ));
   return rows.filter((_, index) => taken[index])
-    .map((row) => ({ tenant: String(row["tenant"]), entry: bodyOf<VectorStoreFile>(row) }));
+    .map((row) => ({ tenant: String(row["tenant"]), entry: fileOf(row) }));
 }
