@@ -8,6 +8,9 @@ const base = bundledConfig("base").bootstrap;
 const MANAGER = "static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 const PROCESSOR = `${MANAGER}/http_filters/3/typed_config`;
 const BACKENDS = "static_resources/clusters/2";
+const ROUTE = `${MANAGER}/route_config/virtual_hosts/0/routes/1/route`;
+const POLICY = "policies/0/typed_extension_config/typed_config";
+const OVERRIDE = `${BACKENDS}/load_balancing_policy/${POLICY}`;
 
 Deno.test("router.yaml asks policy first, then buffers, then asks the router", () => {
   const names = objectsAt(bootstrap, `${MANAGER}/http_filters/*`).map(({ name }) => name);
@@ -30,7 +33,12 @@ const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
   ["no mode override", `${PROCESSOR}/allow_mode_override`, undefined],
   ["the longest body", `${MANAGER}/http_filters/2/typed_config/max_request_bytes`, 8388608],
   ["hosts from the router alone", `${BACKENDS}/type`, "EDS"],
-  ["no other host", `${BACKENDS}/lb_subset_config/fallback_policy`, "NO_FALLBACK"],
+  ["no other host", `${OVERRIDE}/fallback_policy/${POLICY}/fallback_policy`, "NO_FALLBACK"],
+  [
+    "no request twice",
+    `${ROUTE}/retry_policy/retry_on`,
+    "connect-failure,refused-stream,reset-before-request",
+  ],
 ];
 
 Deno.test.each(PROMISES.map(([what, path, value]) => ({ what, path, value })))(
@@ -46,7 +54,9 @@ Deno.test("router.yaml is base.yaml but for the router's parts", () => {
     `${MANAGER}/access_log/`,
     `${MANAGER}/early_header_mutation_extensions/0/typed_config/mutations/5`,
     `${MANAGER}/route_config/virtual_hosts/0/routes/0/typed_per_filter_config/`,
-    `${MANAGER}/route_config/virtual_hosts/0/routes/1/route/cluster`,
+    `${ROUTE}/cluster`,
+    `${ROUTE}/retry_policy`,
+    `${MANAGER}/route_config/virtual_hosts/0/routes/1/request_body_buffer_limit`,
     "static_resources/clusters/1/",
     "static_resources/clusters/2/",
   ];

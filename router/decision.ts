@@ -30,6 +30,8 @@ export interface Deciders {
   readonly hosts: readonly BackendHost[];
   readonly strategy: Strategy;
   outstanding(endpoint: string): number;
+  /** How many hosts Envoy may try beside the first. */
+  readonly alternates: number;
   /** Those of the hosts that may take a request now; all of them when left out. */
   healthy?(hosts: readonly BackendHost[]): readonly BackendHost[];
 }
@@ -88,9 +90,6 @@ export const MAX_BODY_BYTES = 8_388_608;
 
 /** `type` where the status alone does not say it. */
 const UPSTREAM_ERROR = "upstream_error";
-
-/** Hosts that Envoy may try beside the first: more would only make an outage slower to see. */
-const ALTERNATES = 2;
 
 const MODELS = "/v1/models";
 
@@ -185,7 +184,7 @@ function routed(request: RoutedRequest, chosen: Choice & Option): Routed {
     host,
     alternates: able.filter((one) => one !== host)
       .sort((a, b) => outstanding(a.endpoint) - outstanding(b.endpoint))
-      .slice(0, ALTERNATES),
+      .slice(0, deciders.alternates),
     fallback,
     body: read === undefined || read.model === target.model
       ? undefined

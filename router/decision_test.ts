@@ -28,6 +28,7 @@ function decided({ route, down = [], busy = {}, ...request }: Setting = {}): Dec
     table: parseRoutes(JSON.stringify(routes), "r.json"),
     hosts: HOSTS,
     strategy: strategyOf("least_outstanding_requests"),
+    alternates: 2,
     outstanding: (endpoint) => busy[endpoint] ?? 0,
     healthy: (hosts) => hosts.filter(({ endpoint }) => !down.includes(endpoint)),
   });

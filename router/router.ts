@@ -52,6 +52,11 @@ export interface RouterOptions {
    * body's `model` is then rewritten to what the header says.
    */
   readonly modelHeader?: string;
+  /**
+   * How many hosts Envoy may try beside the first one when that takes no connection; 2 unless told
+   * otherwise. 0 for an Envoy that picks by subset and thus takes one name only.
+   */
+  readonly alternates?: number;
   /** Lines about routes being loaded or refused, and about failed streams. */
   readonly log?: Log;
   /** Called with each decision. */
@@ -89,6 +94,8 @@ export interface Router extends AsyncDisposable {
 }
 
 const ENDPOINT_CLUSTER = "backends";
+/** More would only make an outage slower to see; `num_retries` of router.yaml is the same. */
+const ALTERNATES = 2;
 const LOG_NAMESPACE = "llmgate.router";
 const SESSION_HEADER = "x-session-id";
 /** Set by policy; whatever a client sends under this name is removed at the edge. */
@@ -258,6 +265,7 @@ class ModelRouter implements Router {
       table: this.#routes,
       hosts: this.#hosts.hosts,
       strategy: this.#strategy,
+      alternates: this.#options.alternates ?? ALTERNATES,
       outstanding: (endpoint) => this.outstanding(endpoint),
     });
     this.#metrics.decided(now() - started);
@@ -358,7 +366,7 @@ function answerOf(decision: Decision, head: Head): Answer {
 }
 
 function answerOfRoute(decision: Routed, head: Head): Answer {
-  const { route, target, host, fallback, body } = decision;
+  const { route, target, host, alternates, fallback, body } = decision;
   const set: [string, string][] = [];
   if (route.timeoutMs !== undefined) set.push([BEGIN_TIMEOUT_HEADER, `${route.timeoutMs}`]);
   if (route.totalTimeoutMs !== undefined) {
@@ -371,10 +379,11 @@ function answerOfRoute(decision: Routed, head: Head): Answer {
   return {
     kind: "continue",
     metadata: {
-      "envoy.lb": { [ENDPOINT_KEY]: host.endpoint },
+      "envoy.lb": { [ENDPOINT_KEY]: [host, ...alternates].map((one) => one.endpoint).join(",") },
       [LOG_NAMESPACE]: {
         route: route.name,
         model: route.model,
+        endpoint: host.endpoint,
         ...(target.model === route.model ? {} : { backend_model: target.model }),
         ...(fallback ? { fallback } : {}),
       },

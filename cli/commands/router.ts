@@ -2,7 +2,7 @@ import { parseHosts, startRouter, startStaticDiscovery } from "../../router/mod.
 import { UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS, ROUTER_OPTIONS } from "../gateway_options.ts";
-import { choiceOption, flagOption, portOption, textOption } from "../options.ts";
+import { choiceOption, flagOption, integerOption, portOption, textOption } from "../options.ts";
 
 export const command = defineCommand({
   name: "router",
@@ -29,6 +29,12 @@ export const command = defineCommand({
     }),
     edsFile: textOption("--eds-file <FILE>", {
       description: "keep the endpoints in this file, too, for an Envoy that reads them there",
+    }),
+    alternates: integerOption("--alternates <COUNT>", {
+      description: "hosts that Envoy may try when the first takes no connection; 0 picks by subset",
+      min: 0,
+      max: 10,
+      default: 2,
     }),
     logLevel: choiceOption("--log-level <LEVEL>", {
       description: "info: one line per decision; warning: only what is wrong or was reloaded",
@@ -70,6 +76,7 @@ export const command = defineCommand({
       hosts,
       ...(options.edsFile === undefined ? {} : { endpointFile: options.edsFile }),
       routing: options.routingLogic,
+      alternates: options.alternates,
       sessionHeader: options.sessionHeader,
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
       log,
