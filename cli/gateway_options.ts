@@ -147,7 +147,8 @@ export const RUN_OPTIONS = {
     default: "base",
   }),
   runDir: directoryOption("--run-dir <DIR>", {
-    description: "keep configuration and logs of the run here",
+    description:
+      "keep configuration and logs of the run here; without it, those of the 5 newest failed runs are kept",
   }),
 };
 

@@ -29,6 +29,13 @@ const LACKING: readonly { readonly reason: string; readonly tests: readonly RegE
     tests: [/^startGrpcServer\(\) serves TLS /, /^startGrpcServer\(\) and a client authority /],
   },
   {
+    reason: "it can only wait for a file's lock (no tryLock), so nothing is swept",
+    tests: [
+      /^makeRunDirectory\(\) (sweeps|many times at once): /,
+      /^the folder of a run whose process /,
+    ],
+  },
+  {
     reason: "its node:https verifies the address that it dials, whatever servername says",
     tests: [/^a host with TLS is verified against its name$/],
   },
