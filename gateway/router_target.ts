@@ -121,7 +121,7 @@ const VARIANTS: Readonly<Record<string, { readonly routing?: RoutingOptions; dow
 /** What the variants share with the router beside which they are judged. */
 export type RouterVariantOptions = Pick<
   RouterTargetOptions,
-  "envoyPath" | "runParents" | "signal" | "config" | "name"
+  "envoyPath" | "runParents" | "signal" | "config" | "name" | "routing"
 >;
 
 /**
@@ -135,7 +135,7 @@ export function routerVariants(options: RouterVariantOptions): NonNullable<Targe
         concurrency: 1,
         ...options,
         features: [feature],
-        ...(routing && { routing }),
+        routing: { ...options.routing, ...routing },
       });
       if (down) await target.gateway.routing?.router[Symbol.asyncDispose]();
       return target;

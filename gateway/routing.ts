@@ -34,7 +34,10 @@ export interface RoutingOptions {
   /** What each mock backend serves, as `--static-models` says it; every model when left out. */
   readonly models?: string;
   /** Stands between Envoy and the router, on a port of its own: how a broken router is made. */
-  readonly relay?: (router: Router) => Promise<{ readonly port: number } & AsyncDisposable>;
+  readonly relay?: (
+    router: Router,
+    endpoints: readonly string[],
+  ) => Promise<{ readonly port: number } & AsyncDisposable>;
   /** Header by which a client may name the model; none when left out. */
   readonly modelHeader?: string;
 }
@@ -98,7 +101,9 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
     }),
   );
-  const relay = options.relay && stack.use(await options.relay(router));
+  const relay = options.relay && stack.use(
+    await options.relay(router, hosts.map(({ endpoint }) => endpoint)),
+  );
   const owned = stack.move();
   return {
     router,

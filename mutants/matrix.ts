@@ -26,10 +26,18 @@ export interface KillMatrix {
 /** A mutant that more cases notice than this says nothing about any one of them. */
 const TOO_BROAD = 15;
 
-/** Judges the suite by what it did to the mutants. */
+/**
+ * Judges the suite by what it did to the mutants. Of the cases, the MUSTs that need no feature are
+ * to be covered, and those of `features`.
+ */
 export function killMatrix(
   cases: readonly Case[],
-  run: { results: MutantResult[]; correct: { name: string; failed: string[] }[]; full: boolean },
+  run: {
+    results: MutantResult[];
+    correct: { name: string; failed: string[] }[];
+    full: boolean;
+    features?: readonly string[];
+  },
 ): KillMatrix {
   const problems: string[] = [];
   for (const { mutant, killedBy, problem } of run.results) {
@@ -51,7 +59,9 @@ export function killMatrix(
       result.killedBy.filter((id) => result.mutant.kills.includes(id))
     ),
   );
-  const musts = cases.filter(({ level, feature, slow }) => level === "must" && !feature && !slow);
+  const musts = cases.filter(({ level, feature, slow }) =>
+    level === "must" && !slow && (feature === undefined || run.features?.includes(feature))
+  );
   const uncovered = musts.map(({ id }) => id).filter((id) => !killed.has(id));
   return {
     results: run.results,
@@ -70,7 +80,7 @@ export function renderMatrix(matrix: KillMatrix): string {
       : mutant.kills.every((id) => killedBy.includes(id))
       ? "dead"
       : "LIVE";
-    const kind = mutant.defects ? "proxy" : "envoy";
+    const kind = mutant.defects ? "proxy" : mutant.relay ? "relay" : "envoy";
     const cases = killedBy.length > 0 ? killedBy.join(", ") : problem ?? "nothing noticed it";
     return `${mark} ${mutant.id.padEnd(26)} ${kind}  ${String(killedBy.length).padStart(3)}/${
       String(ran.length).padEnd(3)

@@ -16,4 +16,4 @@ export { type Mutant } from "./mutant.ts";
 export type { Defects } from "./proxy/defects.ts";
 export { type Proxy, type ProxyOptions, startProxy } from "./proxy/proxy.ts";
 export { MUTANTS, runSelfTest, type SelfTestOptions, SMOKE } from "./prove.ts";
-export { startEnvoyGateway, startMutant, startSmallGateway } from "./start.ts";
+export { startEnvoyGateway, startMutant, startRouterGateway, startSmallGateway } from "./start.ts";

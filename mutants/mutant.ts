@@ -1,4 +1,6 @@
+import type { ProfileName } from "../gateway/mod.ts";
 import type { Defects } from "./proxy/defects.ts";
+import type { Tampering } from "./router/relay.ts";
 
 /** A parsed Envoy bootstrap, or a part of one. */
 // deno-lint-ignore no-explicit-any -- a configuration is edited at known places; Envoy validates it
@@ -14,6 +16,10 @@ export interface Mutant {
   readonly kills: readonly string[];
   /** Edits the bundled Envoy configuration in place. */
   readonly edit?: (config: Config) => void;
-  /** Defects of the small proxy, where Envoy cannot be made wrong. */
+  /** Defects of the small proxy, where Envoy cannot be made wrong: in its place, or before a router. */
   readonly defects?: Defects;
+  /** The profile that is broken; the base profile when left out. */
+  readonly profile?: ProfileName;
+  /** What a relay before the router does wrong; `hosts` are those that the router chooses from. */
+  readonly relay?: Tampering | ((hosts: readonly string[]) => Tampering);
 }

@@ -1,19 +1,58 @@
-import { type Case, CASES, type Report, runSuite } from "../conformance/mod.ts";
+import { type Case, CASES, type Report, ROUTER_CASES, runSuite } from "../conformance/mod.ts";
+import type { ProfileName } from "../gateway/mod.ts";
 import { messageOf } from "../service/mod.ts";
 import { CONFIG_MUTANTS } from "./config_mutants.ts";
 import { type KillMatrix, killMatrix, type MutantResult } from "./matrix.ts";
 import type { Mutant } from "./mutant.ts";
 import { PROXY_MUTANTS } from "./proxy_mutants.ts";
-import { startEnvoyGateway, startMutant, type StartOptions, startSmallGateway } from "./start.ts";
+import { ROUTER_MUTANTS } from "./router/mutants.ts";
+import {
+  type RunningTarget,
+  startEnvoyGateway,
+  startMutant,
+  type StartOptions,
+  startRouterGateway,
+  startSmallGateway,
+} from "./start.ts";
 
-/** Every mutant. */
+/** Every mutant of the base profile. */
 export const MUTANTS: readonly Mutant[] = [...CONFIG_MUTANTS, ...PROXY_MUTANTS];
+
+/** What is proven of a profile: its mutants, the cases that they are for, and who is correct. */
+interface Proof {
+  readonly mutants: readonly Mutant[];
+  /** Cases that mutants are to cover. */
+  readonly cases: readonly Case[];
+  /** Features of the profile, whose cases are to be covered too. */
+  readonly features: readonly string[];
+  readonly correct: readonly ((options: StartOptions) => Promise<RunningTarget>)[];
+}
+
+const PROOFS: Readonly<Record<ProfileName, Proof>> = {
+  base: {
+    mutants: MUTANTS,
+    cases: CASES,
+    features: [],
+    correct: [
+      (options) => startEnvoyGateway({ id: "correct Envoy" }, options),
+      () => startSmallGateway("correct small proxy"),
+    ],
+  },
+  router: {
+    mutants: ROUTER_MUTANTS,
+    cases: ROUTER_CASES,
+    features: [...new Set(ROUTER_CASES.flatMap(({ feature }) => feature ?? []))],
+    correct: [(options) => startRouterGateway({ id: "correct router" }, options)],
+  },
+};
 
 /** Cases that run against every mutant even when it is not made for them: a mutant must run at all. */
 export const SMOKE: readonly string[] = ["http.h1", "route.healthz-open"];
 
 /** How to test the suite. */
 export interface SelfTestOptions extends StartOptions {
+  /** Whose mutants; the base profile's when left out. */
+  profile?: ProfileName;
   /** Runs every case against every mutant, not only those that it is made for. */
   full?: boolean;
   /** Mutants side by side; default 4. */
@@ -32,7 +71,8 @@ const DEFAULT_TIME_SCALE = 0.3;
  * returns who was noticed by which case.
  */
 export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix> {
-  const mutants = options.mutants ?? MUTANTS;
+  const proof = PROOFS[options.profile ?? "base"];
+  const mutants = options.mutants ?? proof.mutants;
   const queue = [...mutants];
   const results: MutantResult[] = [];
   const lane = async () => {
@@ -49,11 +89,12 @@ export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix>
   const correct = await testCorrect(options, wanted);
   const order = new Map(mutants.map(({ id }, index) => [id, index]));
   results.sort((a, b) => (order.get(a.mutant.id) ?? 0) - (order.get(b.mutant.id) ?? 0));
-  return killMatrix(CASES, { results, correct, full: options.full ?? false });
+  const { cases, features } = proof;
+  return killMatrix(cases, { results, correct, full: options.full ?? false, features });
 }
 
 async function testMutant(mutant: Mutant, options: SelfTestOptions): Promise<MutantResult> {
-  const cases = options.full ? CASES : pick([...mutant.kills, ...SMOKE]);
+  const cases = options.full ? ALL : pick([...mutant.kills, ...SMOKE]);
   try {
     await using target = await startMutant(mutant, options);
     const report = await runSuite(target, {
@@ -73,14 +114,10 @@ async function testCorrect(
   options: SelfTestOptions,
   wanted: ReadonlySet<string>,
 ): Promise<{ name: string; failed: string[] }[]> {
-  const cases = options.full ? CASES : pick([...wanted]);
+  const cases = options.full ? ALL : pick([...wanted]);
   const out: { name: string; failed: string[] }[] = [];
-  const starts = [
-    () => startEnvoyGateway({ id: "correct Envoy" }, options),
-    () => startSmallGateway("correct small proxy"),
-  ];
-  for (const start of starts) {
-    await using target = await start();
+  for (const start of PROOFS[options.profile ?? "base"].correct) {
+    await using target = await start(options);
     const report = await runSuite(target, { cases, seed: 1 });
     const failed = report.cases.filter(({ status }) => status === "fail").map(({ id }) => id);
     out.push({ name: target.name, failed });
@@ -88,13 +125,15 @@ async function testCorrect(
   return out;
 }
 
+const ALL: readonly Case[] = [...CASES, ...ROUTER_CASES];
+
 function pick(ids: readonly string[]): Case[] {
   for (const id of ids) {
-    if (!CASES.some((one) => one.id === id)) {
+    if (!ALL.some((one) => one.id === id)) {
       throw new RangeError(`Cannot find the case "${id}" that a mutant names`);
     }
   }
-  return CASES.filter(({ id }) => ids.includes(id));
+  return ALL.filter(({ id }) => ids.includes(id));
 }
 
 function missedBy(report: Report): string[] {

@@ -1,12 +1,21 @@
 import type { Target } from "../conformance/mod.ts";
 import { bundledConfig, parseEnvoyConfig } from "../envoy/mod.ts";
-import { BASE_EXPECTATIONS, FREE_PORTS, ownTarget, startGateway } from "../gateway/mod.ts";
+import {
+  BASE_EXPECTATIONS,
+  FREE_PORTS,
+  ownTarget,
+  routerVariants,
+  type RoutingOptions,
+  startGateway,
+  startRouterTarget,
+} from "../gateway/mod.ts";
 import { type Policy, startPolicy } from "../policy/mod.ts";
 import { signNonce } from "../service/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Defects } from "./proxy/defects.ts";
 import { startProxy } from "./proxy/proxy.ts";
+import { startRelay } from "./router/relay.ts";
 
 /** A target that stops what it runs on. */
 export type RunningTarget = Target & AsyncDisposable;
@@ -21,6 +30,7 @@ export interface StartOptions {
 
 /** Starts a mutant, with a policy engine and an upstream of its own. */
 export function startMutant(mutant: Mutant, options: StartOptions): Promise<RunningTarget> {
+  if (mutant.profile === "router") return startRouterGateway(mutant, options);
   return mutant.defects
     ? startSmallGateway(mutant.id, mutant.defects)
     : startEnvoyGateway(mutant, options);
@@ -51,6 +61,49 @@ export async function startEnvoyGateway(
       await gateway[Symbol.asyncDispose]();
     },
   });
+}
+
+/** Starts the router profile with a mutant's defect, in its copies too; without one it is correct. */
+export async function startRouterGateway(
+  mutant: Pick<Mutant, "id" | "edit" | "relay" | "defects">,
+  options: StartOptions,
+): Promise<RunningTarget> {
+  const { id: name, edit, defects } = mutant;
+  const config = structuredClone(bundledConfig("router").bootstrap);
+  edit?.(config);
+  const shared = {
+    ...options,
+    ...(edit && { config: parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`) }),
+    ...relayOf(mutant),
+  };
+  await using stack = new AsyncDisposableStack();
+  const target = stack.use(
+    await startRouterTarget({ ...shared, name, variants: routerVariants(shared) }),
+  );
+  const { hostname: host, port } = new URL(target.url);
+  const proxy = defects && stack.use(
+    await startProxy({
+      policy: target.gateway.policyAddress,
+      upstream: { host, port: Number(port) },
+      defects,
+    }),
+  );
+  const owned = stack.move();
+  return {
+    ...target,
+    ...(proxy && { url: proxy.url, protocols: ["h1"] }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function relayOf({ relay }: Pick<Mutant, "relay">): { routing?: RoutingOptions } {
+  if (relay === undefined) return {};
+  return {
+    routing: {
+      relay: (router, hosts) =>
+        startRelay(router.address, typeof relay === "function" ? relay(hosts) : relay),
+    },
+  };
 }
 
 /** Starts the small proxy that is not Envoy; without defects it is a correct gateway. */

@@ -110,3 +110,13 @@ Deno.test("every mutant is noticed by the cases that are made for it, no correct
   const matrix = await runSelfTest({ envoyPath: await envoyPath(), runParents: RUN_PARENTS });
   assert.deepEqual(matrix.problems, [], renderMatrix(matrix));
 });
+
+Deno.test("every mutant of the router is noticed, and every MUST of its group can fail", async () => {
+  const matrix = await runSelfTest({
+    envoyPath: await envoyPath(),
+    runParents: RUN_PARENTS,
+    profile: "router",
+  });
+  assert.deepEqual(matrix.problems, [], renderMatrix(matrix));
+  assert.deepEqual(matrix.uncovered, []);
+});

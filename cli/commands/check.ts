@@ -8,6 +8,7 @@ import {
   runSuite,
   type Selection,
 } from "../../conformance/mod.ts";
+import type { ProfileName } from "../../gateway/mod.ts";
 import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { messageOf, UsageError } from "../../service/mod.ts";
 import { type Context, defineCommand, EXIT } from "../command.ts";
@@ -162,13 +163,17 @@ export const command = defineCommand({
 /** Runs the mutants and prints the kill matrix; a mutant that survives is a bug in the suite. */
 async function selfTest(
   context: Context<unknown, unknown>,
-  options: Parameters<typeof envoyFromOptions>[0] & { selfTest: "expected" | "full" | undefined },
+  options: Parameters<typeof envoyFromOptions>[0] & {
+    selfTest: "expected" | "full" | undefined;
+    profile: ProfileName;
+  },
 ): Promise<number> {
   const { host, print, log, signal } = context;
   const envoy = await envoyFromOptions(options, context);
   const matrix = await runSelfTest({
     envoyPath: envoy.path,
     runParents: runParents(host),
+    profile: options.profile,
     full: options.selfTest === "full",
     signal,
     onMutant: ({ mutant, killedBy, ran }) =>

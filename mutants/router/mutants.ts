@@ -1,0 +1,267 @@
+import type { Config, Mutant } from "../mutant.ts";
+import type { Message } from "./relay.ts";
+
+const CHAT = "gpt-3.5-turbo";
+const COMPLETION = "text-davinci-003";
+const EXTENSION = "type.googleapis.com/envoy.extensions";
+const ENDPOINT = "x-gateway-destination-endpoint";
+
+const OUTSTANDING = ["answer", "stream", "cancel", "broken", "refused"]
+  .map((ending) => `router.outstanding-${ending}`);
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The places of `router.yaml` that mutants edit. */
+function hcm(config: Config): Config {
+  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+}
+function filter(config: Config, name: string): Config {
+  return hcm(config).http_filters.find((one: Config) => one.name === `envoy.filters.http.${name}`);
+}
+function processor(config: Config): Config {
+  return filter(config, "ext_proc").typed_config;
+}
+function route(config: Config): Config {
+  return hcm(config).route_config.virtual_hosts[0].routes.find((one: Config) => one.name === "v1")
+    .route;
+}
+function backends(config: Config): Config {
+  return config.static_resources.clusters.find((one: Config) => one.name === "backends");
+}
+/** Client headers of this name are no longer removed at the edge. */
+function keepHeader(config: Config, name: string): void {
+  const [early] = hcm(config).early_header_mutation_extensions;
+  const { typed_config: typed } = early;
+  typed.mutations = typed.mutations.filter((one: Config) => one.remove !== name);
+}
+
+/** Changes the body that the router reads; the one that goes to the backend stays. */
+function seesBody(edit: (text: string) => string) {
+  return (message: Message) => {
+    const body = message.request_body;
+    if (body?.body) body.body = encoder.encode(edit(decoder.decode(body.body)));
+  };
+}
+
+/** The same, for bodies that are JSON objects. */
+function seesJson(edit: (body: Record<string, unknown>) => void) {
+  return seesBody((text) => {
+    try {
+      const body = JSON.parse(text);
+      edit(body);
+      return JSON.stringify(body);
+    } catch {
+      return text;
+    }
+  });
+}
+
+function seesHeaders(edit: (headers: Config[]) => Config[]) {
+  return (message: Message) => {
+    const map = message.request_headers?.headers;
+    if (map) map.headers = edit(map.headers);
+  };
+}
+
+const MUTANTS: readonly Omit<Mutant, "profile">[] = [
+  {
+    id: "router-swaps-models",
+    defect: "the router takes one model for the other",
+    kills: ["router.model-from-body", "router.host-serves-model"],
+    relay: {
+      request: seesJson((body) => {
+        const other: Record<string, string> = { [CHAT]: COMPLETION, [COMPLETION]: CHAT };
+        body["model"] = other[String(body["model"])] ?? body["model"];
+      }),
+    },
+  },
+  {
+    id: "router-ignores-hosts-models",
+    defect: "a request may go to a host that does not serve its model",
+    kills: ["router.host-serves-model"],
+    relay: (hosts) => {
+      let turn = 0;
+      return {
+        response(message) {
+          const chosen = message.dynamic_metadata?.["envoy.lb"];
+          if (chosen) chosen[ENDPOINT] = hosts[turn++ % hosts.length];
+        },
+      };
+    },
+  },
+  {
+    id: "router-guesses-model",
+    defect: "an unknown model is taken for a known one",
+    kills: ["router.unknown-model"],
+    relay: {
+      request: seesJson((body) => {
+        if (String(body["model"]).startsWith("nobody")) body["model"] = CHAT;
+      }),
+    },
+  },
+  {
+    id: "router-has-default-model",
+    defect: "a request without a model gets one",
+    kills: ["router.missing-model"],
+    relay: {
+      request: seesJson((body) => {
+        if (typeof body["model"] !== "string" || body["model"] === "") body["model"] = CHAT;
+      }),
+    },
+  },
+  {
+    id: "router-reads-no-json",
+    defect: "the model is looked for in the text, whether that is JSON or not",
+    kills: ["router.bad-json"],
+    relay: {
+      request: seesBody((text) => {
+        const [, model] = /"(gpt[^"]*|text[^"]*|m)"/.exec(text) ?? [];
+        return model === undefined ? text : JSON.stringify({ model });
+      }),
+    },
+  },
+  {
+    id: "router-ignores-path",
+    defect: "a model is served on every path",
+    kills: ["router.path-prefix"],
+    relay: {
+      request: seesHeaders((headers) =>
+        headers.map((field) =>
+          field.key === ":path"
+            ? { key: ":path", raw_value: encoder.encode("/v1/chat/completions") }
+            : field
+        )
+      ),
+    },
+  },
+  {
+    id: "router-takes-any-length",
+    defect: "a body of any length is taken",
+    kills: ["router.body-limit"],
+    edit: (config) => filter(config, "buffer").typed_config.max_request_bytes = 33_554_432,
+    relay: {
+      request(message) {
+        seesHeaders((headers) => headers.filter(({ key }) => key !== "content-length"))(message);
+        seesJson((body) => delete body["pad"])(message);
+      },
+    },
+  },
+  {
+    id: "router-reserializes",
+    defect: "the body is parsed and written again",
+    kills: ["router.body-identical"],
+    relay: {
+      response(message, about) {
+        if (!message.request_body || !about.request_body?.body) return;
+        const text = JSON.stringify(JSON.parse(decoder.decode(about.request_body.body)));
+        message.request_body.response = { body_mutation: { body: encoder.encode(text) } };
+      },
+    },
+  },
+  {
+    id: "router-forgets-sessions",
+    defect: "a session does not stick to its host",
+    kills: ["router.session-sticky"],
+    relay: {
+      request: seesHeaders((headers) => headers.filter(({ key }) => key !== "x-session-id")),
+    },
+  },
+  {
+    id: "router-one-host-for-all",
+    defect: "every session sticks to one and the same host",
+    kills: ["router.session-sticky"],
+    relay: {
+      request: seesHeaders((headers) =>
+        headers.map((field) =>
+          field.key === "x-session-id"
+            ? { key: field.key, raw_value: encoder.encode("one") }
+            : field
+        )
+      ),
+    },
+  },
+  {
+    id: "router-never-counts-down",
+    defect: "a request stays outstanding for ever",
+    kills: OUTSTANDING,
+    relay: { endsNever: true },
+  },
+  {
+    id: "router-counts-no-answer",
+    defect: "a request is no longer outstanding once its host is chosen",
+    kills: OUTSTANDING,
+    relay: { endsEarly: true },
+  },
+  {
+    id: "router-fails-open",
+    defect: "without a router, requests go to any host",
+    kills: ["router.fail-closed"],
+    edit(config) {
+      processor(config).failure_mode_allow = true;
+      backends(config).lb_subset_config.fallback_policy = "ANY_ENDPOINT";
+    },
+  },
+  {
+    id: "router-holds-answers",
+    defect: "the router is shown the whole answer, which is held until then",
+    kills: ["router.stream-lockstep", "sse.lockstep", "sse.first-byte"],
+    edit(config) {
+      const mode = processor(config).processing_mode;
+      mode.response_header_mode = "SEND";
+      mode.response_body_mode = "BUFFERED";
+    },
+  },
+  {
+    id: "router-client-picks-host",
+    defect: "a client's destination header beats the router's choice",
+    kills: ["router.no-ssrf"],
+    edit(config) {
+      keepHeader(config, ENDPOINT);
+      hcm(config).http_filters.splice(-1, 0, {
+        name: "envoy.filters.http.header_to_metadata",
+        typed_config: {
+          "@type": `${EXTENSION}.filters.http.header_to_metadata.v3.Config`,
+          request_rules: [{
+            header: ENDPOINT,
+            on_header_present: { metadata_namespace: "envoy.lb", key: ENDPOINT, type: "STRING" },
+          }],
+        },
+      });
+    },
+  },
+  {
+    id: "router-keeps-destination",
+    defect: "a client's destination header passes to the backend",
+    kills: ["router.destination-stripped"],
+    edit: (config) => keepHeader(config, ENDPOINT),
+  },
+  {
+    id: "router-before-policy",
+    defect: "the router is asked before policy",
+    kills: ["router.denied-unread"],
+    edit(config) {
+      const filters = hcm(config).http_filters;
+      const at = filters.findIndex(({ name }: Config) => name.endsWith("ext_authz"));
+      filters.splice(-1, 0, ...filters.splice(at, 1));
+    },
+  },
+  {
+    id: "router-repeats-requests",
+    defect: "a request that a host dropped, or failed, is sent once more",
+    kills: ["router.post-not-replayed", "router.error-verbatim"],
+    edit: (config) => route(config).retry_policy = { retry_on: "reset,5xx", num_retries: 1 },
+  },
+  {
+    id: "router-replays-streams",
+    defect: "a broken stream is begun again",
+    kills: ["router.stream-not-replayed"],
+    defects: { retriesMidStream: true },
+  },
+];
+
+/** Routers and their Envoys made wrong: by configuration, by a relay in between, by a proxy in front. */
+export const ROUTER_MUTANTS: readonly Mutant[] = MUTANTS.map((mutant) => ({
+  ...mutant,
+  profile: "router",
+}));
