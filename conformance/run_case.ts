@@ -165,7 +165,8 @@ async function hear(run: CaseRun): Promise<Story> {
   const { target, nonces } = run;
   const mine = new Set(nonces);
   const client = run.exchanges.map(({ transcript }) => transcript);
-  const story: Story = { client };
+  const { ownAnswers } = target.expect;
+  const story: Story = { client, ...(ownAnswers && { ownAnswers }) };
   const ofMine = <T extends { nonce?: string | undefined }>(entries: readonly T[]) =>
     entries.filter(({ nonce }) => nonce !== undefined && mine.has(nonce));
   if (target.envoy?.accessLog && !run.excused.has("agree.log-line")) {

@@ -190,6 +190,8 @@ export interface Expectations {
   responseHeadersAdded: string[];
   /** Trusted names: only the policy may set them, a client's copy never passes. */
   trustedHeaders: string[];
+  /** Paths under /v1/ that the gateway answers itself; none when left out. */
+  ownAnswers?: readonly string[];
   /** True when a client's own `x-request-id` is kept. */
   requestIdKept: boolean;
 }

@@ -102,7 +102,7 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
     }),
   );
   const relay = options.relay && stack.use(
-    await options.relay(router, hosts.map(({ endpoint }) => endpoint)),
+    await options.relay(router, source.hosts.map(({ endpoint }) => endpoint)),
   );
   const owned = stack.move();
   return {

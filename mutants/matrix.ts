@@ -23,6 +23,9 @@ export interface KillMatrix {
   covered: number;
 }
 
+/** What a relay must let through whatever it changes: else every case would notice it. */
+const SERVES = "http.h1";
+
 /** A mutant that more cases notice than this says nothing about any one of them. */
 const TOO_BROAD = 15;
 
@@ -42,6 +45,9 @@ export function killMatrix(
   const problems: string[] = [];
   for (const { mutant, killedBy, problem } of run.results) {
     if (problem !== undefined) problems.push(`${mutant.id}: cannot be judged: ${problem}`);
+    if (mutant.relay && killedBy.includes(SERVES)) {
+      problems.push(`${mutant.id}: serves nothing at all, so that its kills say little`);
+    }
     for (const id of mutant.kills) {
       if (problem === undefined && !killedBy.includes(id)) {
         problems.push(`${mutant.id}: survives ${id}, which is made for it`);

@@ -3,7 +3,7 @@ import type { UpstreamStep } from "../target.ts";
 /** A body that only byte-exact passing survives: odd spaces, key order, unknown fields, escapes. */
 export const ODD_JSON = '{ "model" :"m",\n\t"zzz":1.0,"messages":[{"role":"user" ,' +
   '"content":"\\u00e9 \u2028 \\ud83d\\ude00 😀"}],"x_unknown":{"b":1,"a":[1e2,-0, 1E+2]},' +
-  '"model" :"m","n":12345678901234567890 }\r\n \n';
+  '"zzz" :2,"n":12345678901234567890 }\r\n \n';
 
 /** Returns the steps of a JSON answer. */
 export function jsonAnswer(

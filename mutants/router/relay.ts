@@ -24,6 +24,8 @@ export interface Relay extends AsyncDisposable {
 const REQUEST = messageCodec("envoy.service.ext_proc.v3.ProcessingRequest");
 const RESPONSE = messageCodec("envoy.service.ext_proc.v3.ProcessingResponse");
 const SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor";
+/** The router serves Envoy's endpoints on the same port. */
+const ENDPOINTS = "envoy.service.endpoint.v3.EndpointDiscoveryService";
 
 /**
  * Starts a relay between Envoy and a correct router, which makes a broken router of it: the router
@@ -37,6 +39,9 @@ export async function startRelay(router: string, tampering: Tampering): Promise<
       services: [{
         name: SERVICE,
         methods: { Process: { bidi: (call) => relay(call, client, tampering) } },
+      }, {
+        name: ENDPOINTS,
+        methods: { StreamEndpoints: { bidi: (call) => pass(call, client) } },
       }],
     }),
   );
@@ -71,5 +76,22 @@ async function relay(
       if (cancelled) stream.cancel();
       else stream.end();
     }
+  }
+}
+
+/** Passes both sides of a stream on as they are. */
+async function pass(call: BidiCall, client: ReturnType<typeof connectGrpc>): Promise<void> {
+  const stream = client.bidi(call.path);
+  const back = (async () => {
+    for await (const message of stream.messages) await call.write(message);
+  })();
+  const there = (async () => {
+    for await (const message of call.messages) stream.write(message);
+  })();
+  try {
+    await Promise.race([back, there]);
+  } finally {
+    stream.cancel();
+    await Promise.allSettled([back, there]);
   }
 }
