@@ -29,6 +29,7 @@ function truth(): Required<Story> {
     client: [transcript()],
     policy: [policyRecord()],
     upstream: [upstreamRecord()],
+    ownAnswers: [],
     envoy: [envoyRecord()],
   };
 }
