@@ -7,10 +7,13 @@ import type {
   ProfileName,
   RoutingOptions,
 } from "../gateway/mod.ts";
-import { parseHosts, ROUTING_LOGICS, type RoutingLogic } from "../router/mod.ts";
+import type { RoutingLogic, ServiceDiscovery } from "../router/mod.ts";
 import { messageOf, UsageError } from "../service/mod.ts";
 import type { Context } from "./command.ts";
+import { DEFAULT_PORTS } from "./default_ports.ts";
+import { defined } from "./defined.ts";
 import type { Host } from "./host.ts";
+import { routingOf, staticHostsOf } from "./router_options.ts";
 import { downloadProgress } from "./live/download.ts";
 import { embeddedEnvoy } from "./embedded_envoy.ts";
 import {
@@ -24,15 +27,7 @@ import {
   urlOption,
 } from "./options.ts";
 
-/** The defaults of the contract; every one can be moved by its flag. */
-export const DEFAULT_PORTS = {
-  ingress: 8080,
-  admin: 9901,
-  policy: 9002,
-  upstream: 9000,
-  control: 9003,
-  router: 50051,
-} as const;
+export { DEFAULT_PORTS };
 
 /** Which Envoy runs. */
 export const ENVOY_OPTIONS = {
@@ -101,42 +96,11 @@ export const PORT_OPTIONS = {
   }),
 };
 
-/** The model router: its routes, and the backends that it chooses from. */
-export const ROUTER_OPTIONS = {
-  staticHosts: textOption("--static-hosts <HOST:PORT,…>", {
-    description: "model servers, by commas",
-  }),
-  staticModels: textOption("--static-models <MODELS,…>", {
-    description: 'what each host serves, in their order: a model, models joined by "|", or "*"',
-  }),
-  routingLogic: choiceOption("--routing-logic <NAME>", {
-    description: "how a host is chosen",
-    choices: ROUTING_LOGICS,
-    default: "round_robin",
-  }),
-  sessionHeader: textOption("--session-header <NAME>", {
-    description: "header that names a session, for --routing-logic session",
-    default: "x-session-id",
-  }),
-  modelHeader: textOption("--model-header <NAME>", {
-    description: "let clients name the model in this header in place of the body; off by default",
-  }),
-  routeConfig: fileOption("--route-config <FILE>", {
-    description: "routes.json, reloaded on change",
-  }),
-};
-
 /** The gateways that dev can run; the others take the base profile alone. */
 export const PROFILE_OPTION = choiceOption("--profile <NAME>", {
   description: "which gateway to run",
   choices: ["base", "router"],
   default: "base",
-});
-
-/** Where the router listens, in profile `router`. */
-export const ROUTER_PORT_OPTION = portOption("--router-port <PORT>", {
-  description: "model router, gRPC ext_proc",
-  default: DEFAULT_PORTS.router,
 });
 
 /** What every command that starts a gateway takes. */
@@ -166,6 +130,12 @@ export interface StartOptions {
   readonly routeConfig?: string | undefined;
   readonly staticHosts?: string | undefined;
   readonly staticModels?: string | undefined;
+  readonly serviceDiscovery?: ServiceDiscovery | undefined;
+  readonly k8sLabelSelector?: string | undefined;
+  readonly k8sNamespace?: string | undefined;
+  readonly k8sPort?: string | undefined;
+  readonly k8sApi?: string | undefined;
+  readonly kubeconfig?: string | undefined;
   readonly routingLogic?: RoutingLogic | undefined;
   readonly sessionHeader?: string | undefined;
   readonly modelHeader?: string | undefined;
@@ -224,7 +194,7 @@ export async function gatewayFromOptions(
       runDir: options.runDir,
       providerKey,
     }),
-    ...routingOf(options, placement.backendCaFile),
+    ...routingOf(options, { caFile: placement.backendCaFile, host }),
     envoyPath: envoy.path,
     runParents: runParents(host),
     log,
@@ -259,39 +229,6 @@ export async function placementOf(
       router: options.routerPort ?? DEFAULT_PORTS.router,
     },
   };
-}
-
-/** The routing that the flags describe; none in a profile without a router. */
-function routingOf(options: StartOptions, caFile?: string): { routing?: RoutingOptions } {
-  const hosts = staticHostsOf(options);
-  const given = {
-    ...defined({
-      hosts,
-      readModels: hosts === undefined ? undefined : options.staticModels === undefined,
-      caFile,
-      routesFile: options.routeConfig,
-      logic: options.routingLogic,
-      sessionHeader: options.sessionHeader,
-      modelHeader: options.modelHeader,
-    }),
-  };
-  if (options.profile === "router") return { routing: given };
-  if (hosts !== undefined || options.routeConfig !== undefined) {
-    throw new UsageError(
-      `Cannot use --static-hosts or --route-config with the profile "${
-        options.profile ?? "base"
-      }": they need --profile router`,
-    );
-  }
-  return {};
-}
-
-/** Throws as `parseHosts`, and for models without hosts. */
-function staticHostsOf(options: StartOptions): RoutingOptions["hosts"] {
-  const { staticHosts, staticModels } = options;
-  if (staticHosts !== undefined) return parseHosts(staticHosts, staticModels);
-  if (staticModels === undefined) return undefined;
-  throw new UsageError("Cannot use --static-models without --static-hosts");
 }
 
 /** Finds or gets the Envoy that the flags ask for, with progress on standard error. */
@@ -378,12 +315,4 @@ async function assertReadable(file: string): Promise<void> {
   } catch (error) {
     throw new UsageError(`Cannot read "${file}": ${messageOf(error)}`);
   }
-}
-
-/** Returns the fields that have a value: an absent option is absent, not `undefined`. */
-function defined<T extends Record<string, unknown>>(
-  fields: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

@@ -1,11 +1,12 @@
 import {
   type BackendHost,
+  discoverHosts,
   type HostSource,
+  type KubernetesHosts,
   parseHosts,
   type Router,
   type RoutingLogic,
   startRouter,
-  startStaticDiscovery,
 } from "../router/mod.ts";
 import type { Log } from "../service/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
@@ -17,6 +18,8 @@ export interface RoutingOptions {
   readonly hosts?: readonly BackendHost[];
   /** Ask each host for its `/v1/models`; a host whose models are given is not asked. */
   readonly readModels?: boolean;
+  /** Model servers in Kubernetes, in place of `hosts`. */
+  readonly kubernetes?: KubernetesHosts;
   /** Model servers that come and go, in place of `hosts`. Its owner disposes it. */
   readonly source?: HostSource;
   /** Roots for hosts with TLS, a PEM file. */
@@ -76,7 +79,7 @@ export interface RoutingPlace {
  */
 export async function startRouting(options: RoutingOptions, place: RoutingPlace): Promise<Routing> {
   await using stack = new AsyncDisposableStack();
-  const pool = options.hosts || options.source ? undefined : stack.use(
+  const pool = options.hosts || options.source || options.kubernetes ? undefined : stack.use(
     await startBackendPool({
       host: LOOPBACK,
       ports: Array<number>(MOCK_BACKENDS).fill(0),
@@ -125,10 +128,12 @@ async function discover(
     const addresses = backends.map(({ host, port }) => `${host}:${port}`);
     return parseHosts(addresses.join(","), options.models);
   };
-  return await startStaticDiscovery({
-    hosts: options.hosts ?? own(),
+  const { kubernetes, caFile } = options;
+  return await discoverHosts({
+    hosts: options.hosts ?? (kubernetes === undefined ? own() : []),
     readModels: options.readModels ?? false,
+    kubernetes,
+    ca: caFile === undefined ? undefined : await Deno.readTextFile(caFile),
     log,
-    ...(options.caFile === undefined ? {} : { ca: await Deno.readTextFile(options.caFile) }),
   });
 }

@@ -13,6 +13,13 @@
  * @module
  */
 export { ASSIGNMENT_TYPE, ENDPOINT_KEY } from "./discovery/assignment.ts";
+export {
+  discoverHosts,
+  type DiscoverOptions,
+  type KubernetesHosts,
+  SERVICE_DISCOVERIES,
+  type ServiceDiscovery,
+} from "./discovery/discovery.ts";
 export { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
 export { startStaticDiscovery, type StaticDiscoveryOptions } from "./discovery/static_discovery.ts";
 export { type BackendHost, endpointOf, parseHosts } from "./hosts.ts";

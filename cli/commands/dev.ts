@@ -5,11 +5,10 @@ import {
   PART_OPTIONS,
   PORT_OPTIONS,
   PROFILE_OPTION,
-  ROUTER_OPTIONS,
-  ROUTER_PORT_OPTION,
   RUN_OPTIONS,
   startFromOptions,
 } from "../gateway_options.ts";
+import { ROUTER_OPTIONS, ROUTER_PORT_OPTION } from "../router_options.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
 import { flagOption } from "../options.ts";

@@ -7,14 +7,8 @@ import {
 } from "../../envoy/mod.ts";
 import { gatewayOverlay } from "../../gateway/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import {
-  PART_OPTIONS,
-  placementOf,
-  PORT_OPTIONS,
-  PROFILE_OPTION,
-  ROUTER_OPTIONS,
-  ROUTER_PORT_OPTION,
-} from "../gateway_options.ts";
+import { PART_OPTIONS, placementOf, PORT_OPTIONS, PROFILE_OPTION } from "../gateway_options.ts";
+import { ROUTER_OPTIONS, ROUTER_PORT_OPTION } from "../router_options.ts";
 import { fileOption, flagOption } from "../options.ts";
 
 export const command = defineCommand({

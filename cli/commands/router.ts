@@ -1,8 +1,9 @@
-import { parseHosts, startRouter, startStaticDiscovery } from "../../router/mod.ts";
+import { discoverHosts, parseHosts, startRouter } from "../../router/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
-import { DEFAULT_PORTS, ROUTER_OPTIONS } from "../gateway_options.ts";
+import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { choiceOption, flagOption, integerOption, portOption, textOption } from "../options.ts";
+import { kubernetesOf, ROUTER_OPTIONS } from "../router_options.ts";
 
 export const command = defineCommand({
   name: "router",
@@ -13,11 +14,6 @@ export const command = defineCommand({
     own: llmgate envoy config --profile router --source shows how it is wired. Routes are reloaded when their file
     changes; a broken file is reported and the old routes stay.`,
   options: {
-    serviceDiscovery: choiceOption("--service-discovery <NAME>", {
-      description: "how model servers are found",
-      choices: ["static"],
-      default: "static",
-    }),
     ...ROUTER_OPTIONS,
     host: textOption("--host <ADDRESS>", {
       description: "interface to listen on",
@@ -58,16 +54,26 @@ export const command = defineCommand({
         "llmgate router --static-hosts a:8000,b:8000 --routing-logic least_outstanding_requests",
       explains: "two servers, the least busy first",
     },
+    {
+      command: "llmgate router --service-discovery k8s --k8s-label-selector app=vllm",
+      explains: "the ready pods of a Service, in Kubernetes",
+    },
   ],
   permissions: ["read", "net", "env", "sys"],
   extraPermissions: ({ edsFile }) => edsFile === undefined ? [] : ["write"],
-  async run({ options, log, print, signal }) {
-    if (options.staticHosts === undefined) {
-      throw new UsageError("Cannot start the router: --static-hosts must name the model servers");
+  async run({ options, host, log, print, signal }) {
+    const kubernetes = kubernetesOf(options, host);
+    if (options.staticHosts === undefined && kubernetes === undefined) {
+      throw new UsageError(
+        "Cannot start the router: --static-hosts must name the model servers, or --service-discovery k8s find them",
+      );
     }
-    await using hosts = await startStaticDiscovery({
-      hosts: parseHosts(options.staticHosts, options.staticModels),
+    await using hosts = await discoverHosts({
+      hosts: options.staticHosts === undefined
+        ? []
+        : parseHosts(options.staticHosts, options.staticModels),
       readModels: options.staticModels === undefined,
+      kubernetes,
       log,
     });
     await using router = await startRouter({

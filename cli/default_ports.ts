@@ -1,0 +1,9 @@
+/** The defaults of the contract; every one can be moved by its flag. */
+export const DEFAULT_PORTS = {
+  ingress: 8080,
+  admin: 9901,
+  policy: 9002,
+  upstream: 9000,
+  control: 9003,
+  router: 50051,
+} as const;

@@ -1,0 +1,133 @@
+/** The flags of the model router, and what they describe. */
+import type { RoutingOptions } from "../gateway/mod.ts";
+import {
+  type KubernetesHosts,
+  parseHosts,
+  ROUTING_LOGICS,
+  SERVICE_DISCOVERIES,
+} from "../router/mod.ts";
+import { UsageError } from "../service/mod.ts";
+import { DEFAULT_PORTS } from "./default_ports.ts";
+import { defined } from "./defined.ts";
+import type { StartOptions } from "./gateway_options.ts";
+import type { Host } from "./host.ts";
+import { choiceOption, fileOption, portOption, textOption, urlOption } from "./options.ts";
+
+/** The model router: its routes, and the backends that it chooses from. */
+export const ROUTER_OPTIONS = {
+  serviceDiscovery: choiceOption("--service-discovery <NAME>", {
+    description: "how model servers are found: --static-hosts, or ready pods in Kubernetes",
+    choices: SERVICE_DISCOVERIES,
+    default: "static",
+  }),
+  staticHosts: textOption("--static-hosts <HOST:PORT,…>", {
+    description: "model servers, by commas; https://HOST for one with TLS",
+  }),
+  k8sLabelSelector: textOption("--k8s-label-selector <SELECTOR>", {
+    description: "labels of the Services whose pods are model servers, such as app=vllm",
+  }),
+  k8sNamespace: textOption("--k8s-namespace <NAME>", {
+    description: "namespace of these Services; that of the pod or the kubeconfig when left out",
+  }),
+  k8sPort: textOption("--k8s-port <PORT>", {
+    description: "port of the pods, a number or its name in the Service; the first when left out",
+  }),
+  k8sApi: urlOption("--k8s-api <URL>", {
+    description: "Kubernetes API without credentials, such as kubectl proxy serves",
+  }),
+  kubeconfig: fileOption("--kubeconfig <FILE>", {
+    description: "how to reach the API; the pod's own account, KUBECONFIG or ~/.kube/config else",
+  }),
+  staticModels: textOption("--static-models <MODELS,…>", {
+    description:
+      'what each host serves, in their order: a model, models joined by "|", or "*"; asked for when left out',
+  }),
+  routingLogic: choiceOption("--routing-logic <NAME>", {
+    description: "how a host is chosen",
+    choices: ROUTING_LOGICS,
+    default: "round_robin",
+  }),
+  sessionHeader: textOption("--session-header <NAME>", {
+    description: "header that names a session, for --routing-logic session",
+    default: "x-session-id",
+  }),
+  modelHeader: textOption("--model-header <NAME>", {
+    description: "let clients name the model in this header in place of the body; off by default",
+  }),
+  routeConfig: fileOption("--route-config <FILE>", {
+    description: "routes.json, reloaded on change",
+  }),
+};
+
+/** Where the router listens, in profile `router`. */
+export const ROUTER_PORT_OPTION = portOption("--router-port <PORT>", {
+  description: "model router, gRPC ext_proc",
+  default: DEFAULT_PORTS.router,
+});
+
+/** The routing that the flags describe; none in a profile without a router. */
+export function routingOf(
+  options: StartOptions,
+  { caFile, host }: { caFile: string | undefined; host: Host },
+): { routing?: RoutingOptions } {
+  const hosts = staticHostsOf(options);
+  const kubernetes = kubernetesOf(options, host);
+  const given = {
+    ...defined({
+      hosts,
+      readModels: hosts === undefined ? undefined : options.staticModels === undefined,
+      caFile,
+      kubernetes,
+      routesFile: options.routeConfig,
+      logic: options.routingLogic,
+      sessionHeader: options.sessionHeader,
+      modelHeader: options.modelHeader,
+    }),
+  };
+  if (options.profile === "router") return { routing: given };
+  if ([hosts, kubernetes, options.routeConfig].some((value) => value !== undefined)) {
+    throw new UsageError(
+      `Cannot use --static-hosts, --service-discovery k8s or --route-config with the profile "${
+        options.profile ?? "base"
+      }": they need --profile router`,
+    );
+  }
+  return {};
+}
+
+/**
+ * The model servers in Kubernetes that the flags describe; undefined with static discovery.
+ *
+ * @throws {UsageError} for flags of one way of discovery with the other
+ */
+export function kubernetesOf(options: StartOptions, host: Host): KubernetesHosts | undefined {
+  const { k8sLabelSelector: labelSelector, k8sNamespace: namespace, k8sPort: port } = options;
+  const { k8sApi: api, kubeconfig } = options;
+  if (options.serviceDiscovery !== "k8s") {
+    if ([labelSelector, namespace, port, api, kubeconfig].every((value) => value === undefined)) {
+      return undefined;
+    }
+    throw new UsageError(
+      "Cannot use --k8s-… or --kubeconfig without --service-discovery k8s",
+    );
+  }
+  if (options.staticHosts !== undefined || options.staticModels !== undefined) {
+    throw new UsageError(
+      "Cannot use --static-hosts or --static-models with --service-discovery k8s",
+    );
+  }
+  if (labelSelector === undefined) {
+    throw new UsageError(
+      "Cannot use --service-discovery k8s without --k8s-label-selector: it names the Services, such as app=vllm",
+    );
+  }
+  return { labelSelector, namespace, port, api, kubeconfig, env: (name) => host.env(name) };
+}
+
+/** Throws as `parseHosts`, and for models without hosts. */
+export function staticHostsOf(options: StartOptions): RoutingOptions["hosts"] {
+  const { staticHosts, staticModels } = options;
+  if (staticHosts !== undefined) return parseHosts(staticHosts, staticModels);
+  if (staticModels === undefined) return undefined;
+  throw new UsageError("Cannot use --static-models without --static-hosts");
+}
