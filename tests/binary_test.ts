@@ -27,7 +27,20 @@ const KINDS: readonly Kind[] = [
 ];
 
 /** What a shell script needs to unpack itself, and nothing more: no Deno, no Node, no Python, no curl. */
-const TOOLS = ["sh", "cat", "chmod", "cut", "gzip", "head", "id", "mkdir", "mv", "rm", "sha256sum"]
+const TOOLS = [
+  "sh",
+  "cat",
+  "chmod",
+  "cut",
+  "find",
+  "gzip",
+  "head",
+  "id",
+  "mkdir",
+  "mv",
+  "rm",
+  "sha256sum",
+]
   .concat(["shasum", "tail"]);
 
 /** Where not even root can make a folder. */

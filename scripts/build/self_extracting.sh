@@ -35,18 +35,39 @@ digest() {
 unpack() {
   own_name=$dir/$1.$$
   tail -c +"$2" "$program" | head -c "$3" | gzip -dc >"$own_name" 2>/dev/null
-  found=$(digest "$own_name")
+  found=$(digest "$own_name" 2>/dev/null)
   if [ "$found" != "$4" ]; then
     rm -f "$own_name"
+    # Somebody who was faster may have taken our file for a leftover.
+    [ -f "$dir/$1" ] && return
     fail "the checksum of $1 is $found, expected $4: this file is damaged, or the disk of $dir is full"
   fi
   chmod "$5" "$own_name" && mv -f "$own_name" "$dir/$1" || { rm -f "$own_name"; fail "cannot put $1 into $dir"; }
+}
+# ended FILE: whether the process that its name ends with has ended.
+ended() { [ -f "$1" ] && ! kill -0 "${1##*.}" 2>/dev/null; }
+
+# Whoever starts says so by an empty file that ends with its process id, and removes those of processes that have ended.
+for one in "$dir"/run.*; do ! ended "$one" || rm -f "$one"; done
+{ : >"$dir/run.$$"; } 2>/dev/null
+
+# sweep: what unpackings that were killed left here, and the runtimes of other versions that nobody uses now, nor did
+# within a day. One of those loses its name first, so that nobody starts half of it.
+sweep() {
+  for one in "$dir"/deno.[0-9]* "$dir"/@BUNDLE@.[0-9]*; do ! ended "$one" || rm -f "$one"; done
+  for old in "$dir"/../*; do
+    [ "${old##*/}" != @ID@ ] && [ -n "$(find "$old" -prune -type d -mtime +0 2>/dev/null)" ] || continue
+    for one in "$old"/run.*; do ! [ -f "$one" ] || ended "$one" || continue 2; done
+    case $old in *.gone) ;; *) mv "$old" "$old.gone" && old=$old.gone || continue ;; esac
+    rm -rf "$old"
+  done
 }
 if ! [ -x "$dir/deno" ] || ! [ -f "$dir/@BUNDLE@" ]; then
   trap 'rm -f "$dir"/*."$$"; exit 130' INT TERM HUP
   unpack @BUNDLE@ @BUNDLE_AT@ @BUNDLE_LENGTH@ @BUNDLE_SHA256@ 600
   unpack deno @DENO_AT@ @DENO_LENGTH@ @DENO_SHA256@ 700
   trap - INT TERM HUP
+  sweep 2>/dev/null
 fi
 
 LLMGATE_PROGRAM=$program DENO_DIR=$dir/cache DENO_NO_UPDATE_CHECK=1 exec "$dir/deno" run @FLAGS@ "$dir/@BUNDLE@" "$@"

@@ -21,7 +21,7 @@ interface Lab extends AsyncDisposable {
 }
 
 /** A self-extracting program whose Deno is a shell script, in a folder with a space in its name. */
-async function lab(): Promise<Lab> {
+async function lab(bundle = BUNDLE): Promise<Lab> {
   const folder = await Deno.makeTempDir({ prefix: "llmgate lab " });
   const program = join(folder, "my llmgate");
   const target = hostTarget();
@@ -32,7 +32,7 @@ async function lab(): Promise<Lab> {
     target,
     denoVersion: "2.9.6",
     deno: encoder.encode(DENO),
-    bundle: encoder.encode(BUNDLE),
+    bundle: encoder.encode(bundle),
   });
   await Deno.writeFile(program, bytes, { mode: 0o755 });
   const home = join(folder, "home");
@@ -53,10 +53,12 @@ async function lab(): Promise<Lab> {
   };
 }
 
+/** Every file below, but for the marks of who runs. */
 async function filesBelow(folder: string): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of Deno.readDir(folder)) {
     const path = join(folder, entry.name);
+    if (/^run\.\d+$/.test(entry.name)) continue;
     if (entry.isDirectory) found.push(...await filesBelow(path));
     else found.push(path);
   }
@@ -154,4 +156,77 @@ Deno.test("the program is found when it is called through PATH and through a lin
   }).output();
   assert.equal(code, 7);
   assert.match(new TextDecoder().decode(stdout), /word=one\n/);
+});
+
+/** The id of a process that has ended. */
+async function endedPid(): Promise<number> {
+  const child = new Deno.Command("true").spawn();
+  await child.status;
+  return child.pid;
+}
+
+/** Names below the runtime folder, and of the marks in our own runtime. */
+async function runtimes(home: string): Promise<{ folders: string[]; own: string }> {
+  const folders = await Array.fromAsync(Deno.readDir(join(home, "runtime")), ({ name }) => name);
+  const own = folders.find((name) => /^[0-9a-f]{32}$/.test(name));
+  assert.ok(own);
+  return { folders: folders.filter((name) => name !== own).sort(), own };
+}
+
+Deno.test("unpacking removes runtimes that nobody has used for a day, and leaves those that run", async () => {
+  await using test = await lab();
+  const place = async (name: string, days: number, mark?: number) => {
+    const folder = join(test.home, "runtime", name);
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.writeTextFile(join(folder, "deno"), "");
+    if (mark !== undefined) await Deno.writeTextFile(join(folder, `run.${mark}`), "");
+    const then = new Date(Date.now() - days * 86_400_000);
+    await Deno.utime(folder, then, then);
+  };
+  await place("recent", 0.5, await endedPid());
+  await place("old", 3);
+  await place("old and marked", 3, await endedPid());
+  await place("old and running", 3, Deno.pid);
+  await place("cut-off.gone", 3);
+  assert.equal((await test.start()).code, 7);
+  assert.deepEqual((await runtimes(test.home)).folders, ["old and running", "recent"]);
+});
+
+Deno.test("unpacking removes what killed unpackings left, and not what is being unpacked", async () => {
+  await using test = await lab();
+  await test.start();
+  const { own } = await runtimes(test.home);
+  const folder = join(test.home, "runtime", own);
+  await Deno.remove(join(folder, "deno"));
+  const dead = await endedPid();
+  for (const name of [`deno.${dead}`, `llmgate.js.${dead}`, `deno.${Deno.pid}`]) {
+    await Deno.writeTextFile(join(folder, name), "half");
+  }
+  assert.equal((await test.start()).code, 7);
+  assert.deepEqual(names(await filesBelow(folder)), ["deno", `deno.${Deno.pid}`, "llmgate.js"]);
+});
+
+Deno.test("a start leaves one mark, and takes away those of runs that have ended", async () => {
+  await using test = await lab();
+  for (let i = 0; i < 5; i++) await test.start();
+  const { own } = await runtimes(test.home);
+  const all = await Array.fromAsync(
+    Deno.readDir(join(test.home, "runtime", own)),
+    ({ name }) => name,
+  );
+  assert.equal(all.filter((name) => name.startsWith("run.")).length, 1, all.join(" "));
+});
+
+Deno.test("programs of two versions side by side both work, whoever unpacks first", async () => {
+  await using one = await lab();
+  await using two = await lab("console.log(2);\n");
+  const starts = [one, two, one, two, two, one].map((test) =>
+    test.start([], { LLMGATE_HOME: one.home })
+  );
+  assert.deepEqual((await Promise.all(starts)).map(({ code }) => code), starts.map(() => 7));
+  const folders = await Array.fromAsync(
+    Deno.readDir(join(one.home, "runtime")),
+    ({ name }) => name,
+  );
+  assert.equal(folders.length, 2);
 });
