@@ -32,5 +32,5 @@ export {
 export { type RequestRecord } from "./requests.ts";
 export { BASE_EXPECTATIONS, ownTarget, type OwnTargetOptions } from "./target.ts";
 export { parseUpstreamUrl, type UpstreamAddress } from "./upstream_url.ts";
-export { checkVariants } from "./variants.ts";
+export { checkVariants, startCheckVariant, type VariantOptions } from "./variants.ts";
 export { FOREIGN_EXPECTATIONS, type ForeignOptions, foreignTarget } from "./foreign.ts";

@@ -34,17 +34,29 @@ const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
  */
 export function checkVariants(options: VariantOptions): NonNullable<Target["variants"]> {
   return Object.fromEntries(
-    Object.keys(CHECK_CONFIGS).map((feature) => [feature, () => startVariant(feature, options)]),
+    Object.keys(CHECK_CONFIGS).map((feature) => [
+      feature,
+      () => startCheckVariant(feature, options),
+    ]),
   );
 }
 
-async function startVariant(
+/**
+ * Starts a gateway on the check-only configuration of a feature.
+ *
+ * @throws {UsageError} for a feature without one
+ */
+export async function startCheckVariant(
   feature: string,
-  options: VariantOptions,
+  { edit, ...options }: VariantOptions & {
+    /** Changes the parsed configuration in place before it is launched. */
+    // deno-lint-ignore no-explicit-any -- a bundled file, edited at known places
+    readonly edit?: (bootstrap: any) => void;
+  },
 ): Promise<Target & AsyncDisposable> {
   const scriptSecret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
-  const bundled = bundledConfig(CHECK_CONFIGS[feature] ?? feature);
+  const bundled = edited(bundledConfig(CHECK_CONFIGS[feature] ?? feature), edit);
   const processor = feature === "ext_proc" ? stack.use(await startScriptedProcessor()) : undefined;
   const gateway = await startGateway({
     ...options,
@@ -70,11 +82,19 @@ async function startVariant(
 
 /** The configuration with the processor's address: a cluster that the gateway's options do not name. */
 function withProcessor(file: EnvoyConfigFile, port: number): EnvoyConfigFile {
-  // deno-lint-ignore no-explicit-any -- a bundled file, edited at a known place
-  const bootstrap: any = structuredClone(file.bootstrap);
-  const { clusters } = bootstrap.static_resources;
-  const cluster = clusters.find(({ name }: { name: string }) => name === "ext_proc");
-  const { endpoint } = cluster.load_assignment.endpoints[0].lb_endpoints[0];
-  endpoint.address.socket_address.port_value = port;
+  return edited(file, ({ static_resources: { clusters } }) => {
+    const cluster = clusters.find(({ name }: { name: string }) => name === "ext_proc");
+    const { endpoint } = cluster.load_assignment.endpoints[0].lb_endpoints[0];
+    endpoint.address.socket_address.port_value = port;
+  });
+}
+
+function edited(
+  file: EnvoyConfigFile,
+  // deno-lint-ignore no-explicit-any -- a bundled file, edited at known places
+  edit: ((bootstrap: any) => void) | undefined,
+): EnvoyConfigFile {
+  const bootstrap = structuredClone(file.bootstrap);
+  edit?.(bootstrap);
   return { ...file, bootstrap };
 }

@@ -27,17 +27,21 @@ export interface CheckClient extends Disposable {
 
 const PATH = "/envoy.service.auth.v3.Authorization/Check";
 
-/** Makes a client of the engine at `options.address`; nothing is dialled before the first call. */
-export function checkClient(options: GrpcClientOptions): CheckClient {
+/**
+ * Makes a client of the engine at `options.address`; nothing is dialled before the first call.
+ *
+ * @param path another method to call, for an engine of another API version
+ */
+export function checkClient(options: GrpcClientOptions, path = PATH): CheckClient {
   const client = connectGrpc(options);
   const request = messageCodec("envoy.service.auth.v3.CheckRequest");
   const response = messageCodec("envoy.service.auth.v3.CheckResponse");
   const check = async (plain: JsonObject, call?: CallOptions) =>
-    response.decode(await client.unary(PATH, request.encode(plain), call));
+    response.decode(await client.unary(path, request.encode(plain), call));
   return {
     check,
     verdict: async (plain, call) => verdictOf(await check(plain, call)),
-    checkBytes: (bytes, call) => client.unary(PATH, bytes, call),
+    checkBytes: (bytes, call) => client.unary(path, bytes, call),
     [Symbol.dispose]: () => client[Symbol.dispose](),
   };
 }

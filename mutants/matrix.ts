@@ -29,17 +29,16 @@ const SERVES = "http.h1";
 /** A mutant that more cases notice than this says nothing about any one of them. */
 const TOO_BROAD = 15;
 
-/**
- * Judges the suite by what it did to the mutants. Of the cases, the MUSTs that need no feature are
- * to be covered, and those of `features`.
- */
+/** Judges the suite by what it did to the mutants: every MUST of the cases is to be covered. */
 export function killMatrix(
   cases: readonly Case[],
   run: {
     results: MutantResult[];
     correct: { name: string; failed: string[] }[];
+    /** Every case ran on every mutant. */
     full: boolean;
-    features?: readonly string[];
+    /** Every mutant ran: a MUST that none of them kills is a problem. */
+    complete?: boolean;
   },
 ): KillMatrix {
   const problems: string[] = [];
@@ -65,10 +64,11 @@ export function killMatrix(
       result.killedBy.filter((id) => result.mutant.kills.includes(id))
     ),
   );
-  const musts = cases.filter(({ level, feature, slow }) =>
-    level === "must" && !slow && (feature === undefined || run.features?.includes(feature))
-  );
+  const musts = cases.filter(({ level, slow }) => level === "must" && !slow);
   const uncovered = musts.map(({ id }) => id).filter((id) => !killed.has(id));
+  if (run.complete) {
+    for (const id of uncovered) problems.push(`${id}: is a MUST that no mutant made for it kills`);
+  }
   return {
     results: run.results,
     correct: run.correct,

@@ -32,6 +32,26 @@ Deno.test("MUTANTS have unique ids, a defect, and name only cases that exist", (
   }
 });
 
+Deno.test("MUTANTS hold one that is made for every MUST, and those of a group run where it runs", () => {
+  const killed = new Set(MUTANTS.flatMap(({ kills }) => kills));
+  const musts = CASES.filter(({ level, slow }) => level === "must" && !slow);
+  assert.deepEqual(musts.map(({ id }) => id).filter((id) => !killed.has(id)), []);
+  const featureOf = new Map(CASES.map(({ id, feature }) => [id, feature]));
+  for (const { id, on, kills } of MUTANTS) {
+    for (const kill of kills) assert.equal(featureOf.get(kill), on, `${id} kills ${kill}`);
+  }
+});
+
+Deno.test("killMatrix() takes a MUST that no mutant kills for a problem, once all have run", () => {
+  const results = [{ mutant: mutant("dead", ["a.x"]), killedBy: ["a.x"], ran: ["a.x"] }];
+  const run = { results, correct: [], full: false };
+  const cases = [must("a.x"), must("a.y"), { ...must("a.z"), slow: true } as const];
+  assert.deepEqual(killMatrix(cases, run).problems, []);
+  assert.deepEqual(killMatrix(cases, { ...run, complete: true }).problems, [
+    "a.y: is a MUST that no mutant made for it kills",
+  ]);
+});
+
 Deno.test("killMatrix() reports a mutant that survives the case made for it", () => {
   const results = [
     { mutant: mutant("dead", ["a.x"]), killedBy: ["a.x"], ran: ["a.x", "a.y"] },

@@ -14,6 +14,8 @@ export interface Mutant {
   readonly defect: string;
   /** Cases that were made for this requirement and must not pass. */
   readonly kills: readonly string[];
+  /** The feature whose check-only configuration is edited; the base profile's without it. */
+  readonly on?: string;
   /** Edits the bundled Envoy configuration in place. */
   readonly edit?: (config: Config) => void;
   /** Defects of the small proxy, where Envoy cannot be made wrong: in its place, or before a router. */

@@ -4,6 +4,7 @@ import { messageOf } from "../service/mod.ts";
 import { CONFIG_MUTANTS } from "./config_mutants.ts";
 import { type KillMatrix, killMatrix, type MutantResult } from "./matrix.ts";
 import type { Mutant } from "./mutant.ts";
+import { OPT_IN_MUTANTS } from "./opt_in_mutants.ts";
 import { PROXY_MUTANTS } from "./proxy_mutants.ts";
 import { ROUTER_MUTANTS } from "./router/mutants.ts";
 import {
@@ -16,15 +17,17 @@ import {
 } from "./start.ts";
 
 /** Every mutant of the base profile. */
-export const MUTANTS: readonly Mutant[] = [...CONFIG_MUTANTS, ...PROXY_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...CONFIG_MUTANTS,
+  ...OPT_IN_MUTANTS,
+  ...PROXY_MUTANTS,
+];
 
 /** What is proven of a profile: its mutants, the cases that they are for, and who is correct. */
 interface Proof {
   readonly mutants: readonly Mutant[];
   /** Cases that mutants are to cover. */
   readonly cases: readonly Case[];
-  /** Features of the profile, whose cases are to be covered too. */
-  readonly features: readonly string[];
   readonly correct: readonly ((options: StartOptions) => Promise<RunningTarget>)[];
 }
 
@@ -32,7 +35,6 @@ const PROOFS: Readonly<Record<ProfileName, Proof>> = {
   base: {
     mutants: MUTANTS,
     cases: CASES,
-    features: [],
     correct: [
       (options) => startEnvoyGateway({ id: "correct Envoy" }, options),
       () => startSmallGateway("correct small proxy"),
@@ -41,7 +43,6 @@ const PROOFS: Readonly<Record<ProfileName, Proof>> = {
   router: {
     mutants: ROUTER_MUTANTS,
     cases: ROUTER_CASES,
-    features: [...new Set(ROUTER_CASES.flatMap(({ feature }) => feature ?? []))],
     correct: [(options) => startRouterGateway({ id: "correct router" }, options)],
   },
 };
@@ -89,12 +90,16 @@ export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix>
   const correct = await testCorrect(options, wanted);
   const order = new Map(mutants.map(({ id }, index) => [id, index]));
   results.sort((a, b) => (order.get(a.mutant.id) ?? 0) - (order.get(b.mutant.id) ?? 0));
-  const { cases, features } = proof;
-  return killMatrix(cases, { results, correct, full: options.full ?? false, features });
+  return killMatrix(proof.cases, {
+    results,
+    correct,
+    full: options.full ?? false,
+    complete: options.mutants === undefined,
+  });
 }
 
 async function testMutant(mutant: Mutant, options: SelfTestOptions): Promise<MutantResult> {
-  const cases = options.full ? ALL : pick([...mutant.kills, ...SMOKE]);
+  const cases = casesFor(mutant, options.full ?? false);
   try {
     await using target = await startMutant(mutant, options);
     const report = await runSuite(target, {
@@ -107,6 +112,12 @@ async function testMutant(mutant: Mutant, options: SelfTestOptions): Promise<Mut
   } catch (error) {
     return { mutant, killedBy: [], ran: [], problem: messageOf(error) };
   }
+}
+
+/** A check-only configuration is no whole gateway: only the group that it opens judges it. */
+function casesFor({ on, kills }: Mutant, full: boolean): readonly Case[] {
+  if (on !== undefined) return CASES.filter(({ feature }) => feature === on);
+  return full ? ALL : pick([...kills, ...SMOKE]);
 }
 
 /** Runs the cases that mutants are made for against the correct gateways: none may fail there. */

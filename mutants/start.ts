@@ -2,10 +2,12 @@ import type { Target } from "../conformance/mod.ts";
 import { bundledConfig, parseEnvoyConfig } from "../envoy/mod.ts";
 import {
   BASE_EXPECTATIONS,
+  checkVariants,
   FREE_PORTS,
   ownTarget,
   routerVariants,
   type RoutingOptions,
+  startCheckVariant,
   startGateway,
   startRouterTarget,
 } from "../gateway/mod.ts";
@@ -14,6 +16,7 @@ import { signNonce } from "../service/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Defects } from "./proxy/defects.ts";
+import { startH2Front } from "./proxy/h2_front.ts";
 import { startProxy } from "./proxy/proxy.ts";
 import { startRelay } from "./router/relay.ts";
 
@@ -30,10 +33,16 @@ export interface StartOptions {
 
 /** Starts a mutant, with a policy engine and an upstream of its own. */
 export function startMutant(mutant: Mutant, options: StartOptions): Promise<RunningTarget> {
-  if (mutant.profile === "router") return startRouterGateway(mutant, options);
-  return mutant.defects
-    ? startSmallGateway(mutant.id, mutant.defects)
-    : startEnvoyGateway(mutant, options);
+  const { id, on, edit, defects, profile } = mutant;
+  if (profile === "router") return startRouterGateway(mutant, options);
+  if (defects) return startSmallGateway(id, defects);
+  if (on === undefined) return startEnvoyGateway(mutant, options);
+  return startCheckVariant(on, { ...placeOf(options), ...(edit && { edit }) });
+}
+
+/** Where it runs, without whatever else a caller was told. */
+function placeOf({ envoyPath, runParents, signal }: StartOptions): StartOptions {
+  return { envoyPath, runParents, ...(signal && { signal }) };
 }
 
 /** Starts the bundled stack with a mutant's edits; without edits it is the correct gateway. */
@@ -54,7 +63,9 @@ export async function startEnvoyGateway(
     config: parseEnvoyConfig(JSON.stringify(config), `mutant ${mutant.id}`),
     ...(options.signal && { signal: options.signal }),
   });
-  const target = ownTarget(gateway, { scriptSecret, name: mutant.id });
+  // The check-only configurations are as they come: a mutant of one is started on it.
+  const variants = mutant.edit ? {} : { variants: checkVariants(placeOf(options)) };
+  const target = ownTarget(gateway, { scriptSecret, name: mutant.id, ...variants });
   return Object.assign(target, {
     [Symbol.asyncDispose]: async () => {
       target[Symbol.dispose]();
@@ -106,10 +117,14 @@ function relayOf({ relay }: Pick<Mutant, "relay">): { routing?: RoutingOptions }
   };
 }
 
-/** Starts the small proxy that is not Envoy; without defects it is a correct gateway. */
+/**
+ * Starts the small proxy that is not Envoy; without defects it is a correct gateway. It speaks
+ * HTTP/1.1, and HTTP/2 too with `h2`.
+ */
 export async function startSmallGateway(
   name: string,
   defects: Defects = {},
+  { h2 = defects.downgradesBlindly ?? false }: { h2?: boolean } = {},
 ): Promise<RunningTarget> {
   const secret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
@@ -119,12 +134,15 @@ export async function startSmallGateway(
   const proxy = stack.use(
     await startProxy({ policy: policy.address, upstream: { host, port }, defects }),
   );
+  const blind = defects.downgradesBlindly ?? false;
+  const proxyPort = Number(new URL(proxy.url).port);
+  const front = h2 ? stack.use(await startH2Front({ proxyPort, blind })) : undefined;
   const owned = stack.move();
   return {
     name,
-    url: proxy.url,
+    url: front?.url ?? proxy.url,
     control: "both",
-    protocols: ["h1"],
+    protocols: front ? ["h1", "h2c"] : ["h1"],
     features: [],
     credentials: { allow: [["x-api-key", "demo-key"]], deny: [["x-api-key", "wrong-key"]] },
     model: "gpt-4o-mini",

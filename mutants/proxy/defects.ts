@@ -84,6 +84,10 @@ export interface Defects {
   skipsOddBytes?: true;
   /** Takes no connection after the third. */
   servesThree?: true;
+  /** Asks about GET by a method of the API that the v3 one replaced. */
+  asksOldApi?: true;
+  /** Writes the bytes of HTTP/2 fields into HTTP/1.1 lines as they are. */
+  downgradesBlindly?: true;
   /** What of HTTP/1.1 framing it reads leniently. */
   lenient?: Leniency;
 }

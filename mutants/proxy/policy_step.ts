@@ -1,5 +1,5 @@
 import type { HeaderList } from "../../conformance/mod.ts";
-import type { CheckClient } from "../../grpc/mod.ts";
+import { type CheckClient, checkClient } from "../../grpc/mod.ts";
 import type { Defects } from "./defects.ts";
 import type { RequestHead } from "./request_reader.ts";
 
@@ -20,6 +20,26 @@ interface Option {
 export const POLICY_TIMEOUT_MS = 2_000;
 
 const PROTECTED = new Set(["host", "content-length", "transfer-encoding", "connection"]);
+
+/** The method of the API before v3, which no engine serves any more. */
+const OLD_METHOD = "/envoy.service.auth.v2.Authorization/Check";
+
+/** Makes the client of the policy engine at `host:port`. */
+export function policyClient(address: string, defects: Defects = {}): CheckClient {
+  const client = checkClient({ address });
+  if (!defects.asksOldApi) return client;
+  const old = checkClient({ address }, OLD_METHOD);
+  return {
+    ...client,
+    // deno-lint-ignore no-explicit-any -- a CheckRequest as proto3 JSON
+    check: (request: any, options) =>
+      (request.attributes.request.http.method === "GET" ? old : client).check(request, options),
+    [Symbol.dispose]: () => {
+      client[Symbol.dispose]();
+      old[Symbol.dispose]();
+    },
+  };
+}
 
 /** Asks the policy engine and applies its mutations. Anything but an answer is an error. */
 export async function askPolicy(

@@ -1,6 +1,6 @@
 import net, { type AddressInfo } from "node:net";
-import { checkClient } from "../../grpc/mod.ts";
 import type { Defects } from "./defects.ts";
+import { policyClient } from "./policy_step.ts";
 import { ProxyConnection, type ProxyPlace } from "./proxy_connection.ts";
 
 /** A running small proxy. */
@@ -21,7 +21,7 @@ export interface ProxyOptions {
  * defects it holds everything that the portable part of the suite asks; with one it is a mutant.
  */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const client = checkClient({ address: options.policy });
+  const client = policyClient(options.policy, options.defects);
   const place: ProxyPlace = {
     client,
     upstream: options.upstream,

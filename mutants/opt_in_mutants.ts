@@ -1,0 +1,194 @@
+import type { Config, Mutant } from "./mutant.ts";
+
+/** The places of the check-only configurations that mutants edit. */
+function hcm(config: Config): Config {
+  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
+}
+function filter(config: Config, name: string): Config {
+  return hcm(config).http_filters.find((one: Config) => one.name === name).typed_config;
+}
+function provider(config: Config): Config {
+  return filter(config, "envoy.filters.http.jwt_authn").providers.check_only;
+}
+function extProc(config: Config): Config {
+  return filter(config, "envoy.filters.http.ext_proc");
+}
+function route(config: Config, prefix: string): Config {
+  return hcm(config).route_config.virtual_hosts[0].routes.find((one: Config) =>
+    one.match.prefix === prefix
+  );
+}
+function cluster(config: Config, name: string): Config {
+  return config.static_resources.clusters.find((one: Config) => one.name === name);
+}
+
+/** Takes a token, or what `otherwise` says when there is no good one. */
+function tokenOr(config: Config, otherwise: "allow_missing" | "allow_missing_or_failed"): void {
+  const [rule] = filter(config, "envoy.filters.http.jwt_authn").rules;
+  const requirements = [{ provider_name: "check_only" }, { [otherwise]: {} }];
+  rule.requires = { requires_any: { requirements } };
+}
+
+/** Upstream filters of a cluster that rewrite how its gRPC streams end: OK becomes INTERNAL. */
+function failingEnds(): Config {
+  const options = "type.googleapis.com/envoy.extensions.filters.http";
+  const mutation = {
+    append: {
+      header: { key: "grpc-status", value: "13" },
+      append_action: "OVERWRITE_IF_EXISTS",
+    },
+  };
+  return [{
+    name: "envoy.filters.http.header_mutation",
+    typed_config: {
+      "@type": `${options}.header_mutation.v3.HeaderMutation`,
+      mutations: { response_mutations: [mutation], response_trailers_mutations: [mutation] },
+    },
+  }, {
+    name: "envoy.filters.http.upstream_codec",
+    typed_config: { "@type": `${options}.upstream_codec.v3.UpstreamCodec` },
+  }];
+}
+
+/** Envoy made wrong on the check-only configurations, for the opt-in groups. */
+export const OPT_IN_MUTANTS: readonly Mutant[] = [
+  {
+    id: "token-optional",
+    defect: "a request without a token passes",
+    on: "jwt",
+    kills: ["jwt.missing-401"],
+    edit: (config) => tokenOr(config, "allow_missing"),
+  },
+  {
+    id: "token-unchecked",
+    defect: "a token that does not hold passes",
+    on: "jwt",
+    kills: ["jwt.bad-sig", "jwt.alg-none", "jwt.kid-unknown"],
+    edit: (config) => tokenOr(config, "allow_missing_or_failed"),
+  },
+  {
+    id: "token-never-expires",
+    defect: "a token is good for an hour after its end",
+    on: "jwt",
+    kills: ["jwt.expired"],
+    edit: (config) => provider(config).clock_skew_seconds = 3600,
+  },
+  {
+    id: "token-for-anybody",
+    defect: "the audience of a token is not looked at",
+    on: "jwt",
+    kills: ["jwt.wrong-aud"],
+    edit: (config) => delete provider(config).audiences,
+  },
+  {
+    id: "token-passed-on",
+    defect: "the token goes on to the upstream",
+    on: "jwt",
+    kills: ["jwt.not-forwarded"],
+    edit: (config) => provider(config).forward = true,
+  },
+  {
+    id: "claims-kept",
+    defect: "policy is not told the claims",
+    on: "jwt",
+    kills: ["jwt.claims-to-policy"],
+    edit: (config) => delete provider(config).payload_in_metadata,
+  },
+  {
+    id: "processor-may-change-nothing",
+    defect: "header mutations of the processor are ignored",
+    on: "ext_proc",
+    kills: ["xp.headers-set-remove"],
+    edit: (config) => extProc(config).mutation_rules = { disallow_all: { value: true } },
+  },
+  {
+    id: "processor-fails-open",
+    defect: "requests pass when the processor fails",
+    on: "ext_proc",
+    kills: ["xp.error-500", "xp.message-timeout"],
+    edit: (config) => extProc(config).failure_mode_allow = true,
+  },
+  {
+    id: "processor-may-not-answer",
+    defect: "immediate responses of the processor are refused",
+    on: "ext_proc",
+    kills: ["xp.immediate-response"],
+    edit: (config) => extProc(config).disable_immediate_response = true,
+  },
+  {
+    id: "processor-gets-whole-bodies",
+    defect: "streams are held back for the processor",
+    on: "ext_proc",
+    kills: ["xp.sse-not-buffered"],
+    edit: (config) => extProc(config).processing_mode.response_body_mode = "BUFFERED",
+  },
+  {
+    id: "processor-must-not-close",
+    defect: "a processor that closes its stream with OK is taken for one that failed",
+    on: "ext_proc",
+    kills: ["xp.clean-close-continues"],
+    edit: (config) => {
+      const [options] = Object.values(
+        cluster(config, "ext_proc").typed_extension_protocol_options,
+      ) as Config[];
+      options.http_filters = failingEnds();
+    },
+  },
+  {
+    id: "connects-for-a-minute",
+    defect: "a connection to the upstream may take a minute",
+    on: "resilience",
+    kills: ["lim.upstream-connect"],
+    edit: (config) => cluster(config, "blackhole").connect_timeout = "60s",
+  },
+  {
+    id: "never-tries-again",
+    defect: "a silent try is waited for",
+    on: "resilience",
+    kills: ["retry.before-first-byte"],
+    edit: (config) => delete route(config, "/v1/impatient/").route.retry_policy,
+  },
+  {
+    id: "open-when-disabled",
+    defect: "an authorization filter that is switched off lets requests pass",
+    on: "failure_modes",
+    kills: ["fc.disabled-filter"],
+    edit: (config) => delete filter(config, "ext_authz_disabled").deny_at_disable,
+  },
+  {
+    id: "open-without-a-word",
+    defect: "the upstream is not told that nobody was asked",
+    on: "failure_modes",
+    kills: ["fc.fail-open-marked"],
+    edit: (config) => delete filter(config, "ext_authz_open").failure_mode_allow_header_add,
+  },
+  {
+    id: "large-bodies-cut",
+    defect: "a body beyond the filter's limit is cut and passed",
+    on: "failure_modes",
+    kills: ["fc.body-limit-before-check"],
+    edit: (config) => {
+      const { check_settings } =
+        route(config, "/v1/open-limited/").typed_per_filter_config.ext_authz_open;
+      check_settings.with_request_body.allow_partial_message = true;
+    },
+  },
+  {
+    id: "upgrades-unasked",
+    defect: "WebSocket requests are not put before policy",
+    on: "websocket",
+    kills: ["pass.websocket"],
+    edit: (config) => {
+      const open = structuredClone(route(config, "/v1/"));
+      open.match.headers = [{ name: "upgrade", present_match: true }];
+      open.typed_per_filter_config = {
+        "envoy.filters.http.ext_authz": {
+          "@type":
+            "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+          disabled: true,
+        },
+      };
+      hcm(config).route_config.virtual_hosts[0].routes.unshift(open);
+    },
+  },
+];
