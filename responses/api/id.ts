@@ -23,3 +23,21 @@ export type IdPrefix =
 export function newId(prefix: IdPrefix): string {
   return `${prefix}_${randomUUID().replaceAll("-", "")}`;
 }
+
+/** Prefixes of items by their type; `item` for all others. */
+const ITEM_PREFIXES: Readonly<Record<string, IdPrefix>> = {
+  message: "msg",
+  function_call: "fc",
+  function_call_output: "fco",
+  reasoning: "rs",
+  file_search_call: "fs",
+  web_search_call: "ws",
+  mcp_call: "mcp",
+  mcp_list_tools: "mcpl",
+  mcp_approval_request: "mcpr",
+};
+
+/** Returns a new id for an item of this type. */
+export function itemId(type: string): string {
+  return newId(Object.hasOwn(ITEM_PREFIXES, type) ? ITEM_PREFIXES[type] ?? "item" : "item");
+}

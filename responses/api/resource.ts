@@ -1,6 +1,7 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import { invalidRequest } from "./errors.ts";
+import { type PageQuery, pageQuery } from "./page.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** What every handler finds in its context: `context.get("tenant")`. */
@@ -20,10 +21,10 @@ export interface Resource {
  *
  * @throws {ApiError} 400 that names the field
  */
-export async function jsonBody<T>(
+export async function jsonBody<Schema extends z.ZodType>(
   context: Context<RouteEnv>,
-  schema: z.ZodType<T>,
-): Promise<T> {
+  schema: Schema,
+): Promise<z.infer<Schema>> {
   const text = await context.req.text();
   let value: unknown = {};
   if (text.trim() !== "") {
@@ -33,10 +34,35 @@ export async function jsonBody<T>(
       throw invalidRequest("We could not parse the JSON body of your request");
     }
   }
+  return checked(value, schema);
+}
+
+/**
+ * Returns what a schema makes of a value.
+ *
+ * @throws {ApiError} 400 that names the field
+ */
+export function checked<Schema extends z.ZodType>(
+  value: unknown,
+  schema: Schema,
+): z.infer<Schema> {
   const read = schema.safeParse(value);
   if (read.success) return read.data;
   const issue = read.error.issues[0];
   const param = issue === undefined || issue.path.length === 0 ? null : issue.path.join(".");
-  const what = param === null ? "the body" : `'${param}'`;
+  const what = param === null ? "body" : `'${param}'`;
   throw invalidRequest(`Invalid ${what}: ${issue?.message ?? "it does not fit"}`, param);
+}
+
+/** The page that a list's address asks for. */
+export function pageOfRequest(
+  context: Context<RouteEnv>,
+  defaults?: Parameters<typeof pageQuery>[1],
+): PageQuery {
+  return pageQuery(new URL(context.req.url).searchParams, defaults);
+}
+
+/** The answer to a deletion. */
+export function deleted<Name extends string>(id: string, object: Name) {
+  return { id, object, deleted: true } as const;
 }
