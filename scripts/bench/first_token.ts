@@ -16,8 +16,25 @@ export interface FirstTokenClient extends Disposable {
   measure(): Promise<number>;
 }
 
+/** What is asked; of the mock, one event, unless told otherwise. */
+export interface FirstTokenRequest {
+  readonly headers: readonly string[];
+  readonly body: string;
+  /** Text by which the first event is known. */
+  readonly until: string;
+}
+
+const OF_THE_MOCK: FirstTokenRequest = {
+  headers: ["x-api-key: demo-key", `x-mock-script: ${ONE_EVENT}`],
+  body: BODY,
+  until: "data: 1",
+};
+
 /** Opens a connection to a gateway, an Envoy or the mock itself. */
-export async function firstTokenClient(url: string): Promise<FirstTokenClient> {
+export async function firstTokenClient(
+  url: string,
+  asked: FirstTokenRequest = OF_THE_MOCK,
+): Promise<FirstTokenClient> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), noDelay: true });
   await new Promise<void>((resolve, reject) =>
@@ -26,12 +43,11 @@ export async function firstTokenClient(url: string): Promise<FirstTokenClient> {
   const head = [
     "POST /v1/chat/completions HTTP/1.1",
     `host: ${hostname}:${port}`,
-    "x-api-key: demo-key",
     "content-type: application/json",
-    `x-mock-script: ${ONE_EVENT}`,
-    `content-length: ${BODY.length}`,
+    ...asked.headers,
+    `content-length: ${asked.body.length}`,
   ].join("\r\n");
-  const request = `${head}\r\n\r\n${BODY}`;
+  const request = `${head}\r\n\r\n${asked.body}`;
   let text = "";
   let onText = () => {};
   socket.on("data", (bytes: Uint8Array) => {
@@ -50,7 +66,7 @@ export async function firstTokenClient(url: string): Promise<FirstTokenClient> {
       text = "";
       const started = performance.now();
       socket.write(request);
-      await until("data: 1");
+      await until(asked.until);
       const elapsed = performance.now() - started;
       if (!text.startsWith("HTTP/1.1 200")) throw new Error(`Cannot measure: ${text.slice(0, 80)}`);
       // The last chunk of RFC 9112, section 7.1, ends the answer.

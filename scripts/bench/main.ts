@@ -9,6 +9,7 @@ import { type Effort, gatewayRows, startRows } from "./gateway_rows.ts";
 import { MissingToolError } from "./load.ts";
 import { describeMachine } from "./machine.ts";
 import { checkRows, policyRows, upstreamRows } from "./part_rows.ts";
+import { routerRows } from "./router_rows.ts";
 import { renderRows, type Row } from "./row.ts";
 import { streamRows } from "./stream_rows.ts";
 
@@ -20,6 +21,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   checks: checkRows,
   upstream: upstreamRows,
   streams: streamRows,
+  router: routerRows,
 };
 
 const { values } = parseArgs({

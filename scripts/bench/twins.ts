@@ -1,3 +1,5 @@
+import { freePort, untilListening } from "./listening.ts";
+
 /**
  * Small Go programs that do the same minimum, for figures beside ours. They live beside the
  * checkout, in `../shared/tools/peers`, and are no part of it: without them, or without Go, the
@@ -77,22 +79,4 @@ async function build(name: string, binary: string): Promise<boolean> {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-async function untilListening(address: string): Promise<void> {
-  const [hostname = "", port] = address.split(":");
-  for (let attempt = 0; attempt < 500; attempt++) {
-    try {
-      (await Deno.connect({ hostname, port: Number(port) })).close();
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-  throw new Error(`Cannot start a twin: nothing listens on ${address}`);
 }
