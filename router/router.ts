@@ -41,6 +41,11 @@ export interface RouterOptions {
   readonly endpointCluster?: string;
   /** Milliseconds that Envoy keeps a host which is no longer chosen; 5,000 unless told otherwise. */
   readonly lingerMs?: number;
+  /**
+   * Milliseconds that a new host waits once Envoy knows it; 0 unless told otherwise. Where several
+   * routers stand behind an Envoy, it asks one for endpoints and any for decisions.
+   */
+  readonly settleMs?: number;
   /** `routes.json`, read again whenever it changes; the built-in routes when left out. */
   readonly routesFile?: string;
   /** `round_robin` unless told otherwise. */
@@ -165,6 +170,7 @@ class ModelRouter implements Router {
         sinks: [this.#endpoints, ...file],
         log: this.#log,
         ...(this.#options.lingerMs === undefined ? {} : { lingerMs: this.#options.lingerMs }),
+        ...(this.#options.settleMs === undefined ? {} : { settleMs: this.#options.settleMs }),
       }),
     );
     this.#countAll(this.#hosts.hosts);

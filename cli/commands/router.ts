@@ -5,6 +5,9 @@ import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { choiceOption, flagOption, integerOption, portOption, textOption } from "../options.ts";
 import { kubernetesOf, ROUTER_OPTIONS } from "../router_options.ts";
 
+/** How far apart replicas of the router may learn of a pod, in milliseconds: each watches by itself. */
+const REPLICAS_MS = 1_000;
+
 export const command = defineCommand({
   name: "router",
   summary: "run the model router alone (ext_proc over gRPC)",
@@ -80,6 +83,7 @@ export const command = defineCommand({
       host: options.host,
       port: options.port,
       hosts,
+      ...(kubernetes === undefined ? {} : { settleMs: REPLICAS_MS }),
       ...(options.edsFile === undefined ? {} : { endpointFile: options.edsFile }),
       routing: options.routingLogic,
       alternates: options.alternates,

@@ -1,5 +1,5 @@
 /** Hosts that Envoy knows: what is discovered is announced before it is chosen. */
-import { type Log, messageOf, silent } from "../../service/mod.ts";
+import { delay, type Log, messageOf, silent } from "../../service/mod.ts";
 import type { BackendHost } from "../hosts.ts";
 import type { EndpointSink } from "./assignment.ts";
 import { HostList, type HostSource } from "./host_source.ts";
@@ -22,6 +22,11 @@ export interface AnnounceOptions {
   readonly sinks: readonly EndpointSink[];
   /** 5,000 when left out. */
   readonly lingerMs?: number;
+  /**
+   * Milliseconds that a new host waits after the sinks have taken it; 0 when left out. For Envoys
+   * that ask another replica of the router for endpoints than for decisions.
+   */
+  readonly settleMs?: number;
   readonly log?: Log;
 }
 
@@ -42,19 +47,22 @@ class AnnouncedHosts extends HostList {
   readonly #source: HostSource;
   readonly #sinks: readonly EndpointSink[];
   readonly #lingerMs: number;
+  readonly #settleMs: number;
+  readonly #end = new AbortController();
   readonly #log: Log;
   readonly #listening: Disposable;
   /** By endpoint. */
   readonly #lingering = new Map<string, Lingering>();
   #work: Promise<void> | undefined;
   #stale = false;
-  #ended = false;
 
-  constructor({ source, sinks, lingerMs = LINGER_MS, log = silent }: AnnounceOptions) {
+  constructor(options: AnnounceOptions) {
+    const { source, sinks, lingerMs = LINGER_MS, settleMs = 0, log = silent } = options;
     super();
     this.#source = source;
     this.#sinks = sinks;
     this.#lingerMs = lingerMs;
+    this.#settleMs = settleMs;
     this.#log = log;
     this.#listening = source.onChange((hosts) => this.#changed(hosts));
   }
@@ -67,7 +75,7 @@ class AnnouncedHosts extends HostList {
   }
 
   #changed(hosts: readonly BackendHost[]): void {
-    if (this.#ended) return;
+    if (this.#end.signal.aborted) return;
     const wanted = new Set(hosts.map(({ endpoint }) => endpoint));
     for (const host of this.hosts) if (!wanted.has(host.endpoint)) this.#linger(host);
     for (const endpoint of wanted) this.#return(endpoint);
@@ -94,7 +102,7 @@ class AnnouncedHosts extends HostList {
   #announce(): void {
     this.#stale = true;
     this.#work ??= (async () => {
-      while (this.#stale && !this.#ended) {
+      while (this.#stale && !this.#end.signal.aborted) {
         this.#stale = false;
         const { hosts } = this.#source;
         try {
@@ -103,10 +111,17 @@ class AnnouncedHosts extends HostList {
           this.#log(`${messageOf(error)}\nEnvoy keeps the hosts it had`);
           continue;
         }
-        if (!this.#ended && hosts === this.#source.hosts) this.replace(hosts);
+        await this.#settle(hosts);
+        if (!this.#end.signal.aborted && hosts === this.#source.hosts) this.replace(hosts);
       }
       this.#work = undefined;
     })();
+  }
+
+  async #settle(hosts: readonly BackendHost[]): Promise<void> {
+    const known = new Set(this.hosts.map(({ endpoint }) => endpoint));
+    if (this.#settleMs === 0 || hosts.every(({ endpoint }) => known.has(endpoint))) return;
+    await delay(this.#settleMs, this.#end.signal).catch(() => {});
   }
 
   async #publish(hosts: readonly BackendHost[]): Promise<void> {
@@ -116,7 +131,7 @@ class AnnouncedHosts extends HostList {
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true;
+    this.#end.abort();
     this.#listening[Symbol.dispose]();
     for (const { timer } of this.#lingering.values()) clearTimeout(timer);
     this.#lingering.clear();

@@ -33,7 +33,7 @@ class HeldSink {
   }
 }
 
-async function announced(hosts: string, lingerMs = 60_000) {
+async function announced(hosts: string, lingerMs = 60_000, settleMs = 0) {
   const source = new HostList(parseHosts(hosts));
   const sink = new HeldSink();
   const lines: string[] = [];
@@ -41,6 +41,7 @@ async function announced(hosts: string, lingerMs = 60_000) {
     source,
     sinks: [sink],
     lingerMs,
+    settleMs,
     log: (line) => lines.push(line),
   });
   return { source, sink, list, lines };
@@ -68,6 +69,23 @@ Deno.test("a new host is chosen once every sink has taken it", async () => {
   sink.take();
   assert.equal(await next, "a:1 b:1");
   assert.deepEqual(sink.published, ["a:1", "a:1 b:1"]);
+});
+
+Deno.test("a new host may have to wait for other replicas of the router", async () => {
+  const { source, list } = await announced("a:1", 60_000, 1);
+  await using _ = list;
+  const next = changed(list);
+  source.replace(parseHosts("a:1,b:1"));
+  assert.equal(await next, "a:1 b:1");
+});
+
+Deno.test("disposing does not wait for a host that settles", async () => {
+  const { source, sink, list } = await announced("a:1", 60_000, 3_600_000);
+  const asked = sink.asked;
+  source.replace(parseHosts("a:1,b:1"));
+  await asked;
+  await list[Symbol.asyncDispose]();
+  assert.equal(names(list.hosts), "a:1");
 });
 
 Deno.test("a lost host is not chosen at once, and stays known for a while", async () => {
