@@ -6,4 +6,6 @@ export const DEFAULT_PORTS = {
   upstream: 9000,
   control: 9003,
   router: 50051,
+  responses: 8081,
+  extproc: 10000,
 } as const;

@@ -105,6 +105,21 @@ export function curlLines(url: string, model?: string): { allowed: string; denie
   return { allowed: curlLine(url, allowed, model), denied: curlLine(url, denied, model) };
 }
 
+/** The same for the Responses API. */
+export function responsesCurlLines(url: string, model = "gpt-4o-mini"): {
+  allowed: string;
+  denied: string;
+} {
+  const line = (key: string, fields: object) =>
+    `curl -iN ${url}/v1/responses ${key}-H 'content-type: application/json' -d '${
+      JSON.stringify({ model, ...fields, input: QUESTION })
+    }'`;
+  return {
+    allowed: line(`-H 'x-api-key: ${DEMO_KEY}' `, { stream: true }),
+    denied: line("", {}),
+  };
+}
+
 function body(demo: Demo, model = "gpt-4o-mini"): string {
   return JSON.stringify({
     model,

@@ -13,6 +13,7 @@ import type { Context } from "./command.ts";
 import { DEFAULT_PORTS } from "./default_ports.ts";
 import { defined } from "./defined.ts";
 import type { Host } from "./host.ts";
+import { answeringOf } from "./responses_options.ts";
 import { routingOf, staticHostsOf } from "./router_options.ts";
 import { downloadProgress } from "./live/download.ts";
 import { embeddedEnvoy } from "./embedded_envoy.ts";
@@ -99,6 +100,13 @@ export const PORT_OPTIONS = {
 /** The gateways that dev can run; the others take the base profile alone. */
 export const PROFILE_OPTION = choiceOption("--profile <NAME>", {
   description: "which gateway to run",
+  choices: ["base", "router", "responses"],
+  default: "base",
+});
+
+/** The gateways that check has cases for. */
+export const JUDGED_PROFILE_OPTION = choiceOption("--profile <NAME>", {
+  description: "which gateway to judge",
   choices: ["base", "router"],
   default: "base",
 });
@@ -127,6 +135,8 @@ export interface StartOptions {
   readonly upstreamPort?: number | undefined;
   readonly controlPort?: number | undefined;
   readonly routerPort?: number | undefined;
+  readonly config?: string | undefined;
+  readonly modelEndpoint?: string | undefined;
   readonly routeConfig?: string | undefined;
   readonly staticHosts?: string | undefined;
   readonly staticModels?: string | undefined;
@@ -195,6 +205,7 @@ export async function gatewayFromOptions(
       providerKey,
     }),
     ...routingOf(options, { caFile: placement.backendCaFile, host }),
+    ...await answeringOf(options, { ports: placement.ports, host }),
     envoyPath: envoy.path,
     runParents: runParents(host),
     log,
@@ -227,6 +238,8 @@ export async function placementOf(
       upstream: options.upstreamPort ?? DEFAULT_PORTS.upstream,
       control: options.controlPort ?? DEFAULT_PORTS.control,
       router: options.routerPort ?? DEFAULT_PORTS.router,
+      responses: DEFAULT_PORTS.responses,
+      extproc: DEFAULT_PORTS.extproc,
     },
   };
 }

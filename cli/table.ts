@@ -48,6 +48,12 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import("./commands/router.ts"),
   },
   {
+    name: "responses",
+    group: "Run",
+    summary: "run the OpenAI Responses gateway alone (HTTP, and ext_proc over gRPC)",
+    load: () => import("./commands/responses.ts"),
+  },
+  {
     name: "init",
     group: "Run",
     summary: "write rules of your own to start from",

@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from "yaml";
 import { UsageError } from "../service/mod.ts";
 import { isObject, type Json, type JsonObject } from "./tree.ts";
 import base from "./configs/base.yaml" with { type: "text" };
+import responses from "./configs/responses.yaml" with { type: "text" };
 import router from "./configs/router.yaml" with { type: "text" };
 import body from "./configs/check/body.yaml" with { type: "text" };
 import extProc from "./configs/check/ext_proc.yaml" with { type: "text" };
@@ -30,6 +31,7 @@ export interface EnvoyConfigFile {
 /** The configurations that come with the program, by name. Each is a file of `envoy/configs/`. */
 const BUNDLED: Readonly<Record<string, string>> = {
   base,
+  responses,
   router,
   "check/body": body,
   "check/ext_proc": extProc,

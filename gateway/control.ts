@@ -4,6 +4,7 @@ import {
   type Policy,
   policyControlHandler,
 } from "../policy/mod.ts";
+import type { Responses } from "../responses/mod.ts";
 import type { Router } from "../router/mod.ts";
 import { CONTROL_PREFIX, controlHandler, exchangeLine, type Upstream } from "../upstream/mod.ts";
 import type { BackendPool } from "./backend_pool.ts";
@@ -23,6 +24,7 @@ export interface ControlOptions {
   readonly policy: Policy | undefined;
   readonly upstream: Upstream | undefined;
   readonly router?: Router | undefined;
+  readonly responses?: Responses | undefined;
   /** The mock backends of the router. */
   readonly pool?: BackendPool | undefined;
 }
@@ -49,9 +51,9 @@ export function startControl(options: ControlOptions): ControlServer {
 
 /** The control listener's routes. */
 export function controlApp(
-  { policy, upstream, router, pool }: Pick<
+  { policy, upstream, router, responses, pool }: Pick<
     ControlOptions,
-    "policy" | "upstream" | "router" | "pool"
+    "policy" | "upstream" | "router" | "responses" | "pool"
   >,
 ): Hono {
   const app = new Hono();
@@ -61,6 +63,7 @@ export function controlApp(
       policy?.metrics(),
       upstream?.metrics.metrics(),
       router?.metrics(),
+      responses?.metrics(),
     ]);
     return context.body(parts.filter(Boolean).join("\n"), 200, { "content-type": PROMETHEUS });
   });

@@ -24,6 +24,7 @@ export interface EnvoyPlacement {
     readonly policy: number;
     readonly upstream: number;
     readonly router: number;
+    readonly extproc: number;
   };
   readonly policy?: { readonly host: string; readonly port: number; readonly tls?: TlsFiles };
   readonly upstream?: { readonly url: string; readonly caFile?: string };
@@ -61,6 +62,8 @@ export function gatewayOverlay(placement: EnvoyPlacement): EnvoyOverlay {
       ...(names.policyCluster !== undefined &&
         { [names.policyCluster]: policy ?? { host: LOOPBACK, port: ports.policy } }),
       [names.upstreamCluster]: endpoint,
+      ...(profile.responsesCluster !== undefined &&
+        { [profile.responsesCluster]: { host: LOOPBACK, port: ports.extproc } }),
     },
     ...(target === undefined
       ? {}

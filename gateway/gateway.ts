@@ -8,8 +8,10 @@ import {
   type TlsFiles,
 } from "../envoy/mod.ts";
 import { type Policy, startPolicy } from "../policy/mod.ts";
-import { assertPortFree, type Log, silent, UnavailableError } from "../service/mod.ts";
+import type { Responses } from "../responses/mod.ts";
+import { assertPortFree, type Log, silent, UnavailableError, UsageError } from "../service/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
+import { type AnsweringOptions, startAnswering } from "./answering.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { gatewayOverlay, type PartNames } from "./envoy_overlay.ts";
 import { type ProfileName, profileOf } from "./profile.ts";
@@ -28,6 +30,10 @@ export interface GatewayPorts {
   readonly upstream: number;
   readonly control: number;
   readonly router: number;
+  /** HTTP server of the Responses gateway. */
+  readonly responses: number;
+  /** Processor of the Responses gateway. */
+  readonly extproc: number;
 }
 
 /** Every port picked by the system: for checks and tests. */
@@ -38,6 +44,8 @@ export const FREE_PORTS: GatewayPorts = {
   upstream: 0,
   control: 0,
   router: 0,
+  responses: 0,
+  extproc: 0,
 };
 
 /** What a gateway is made of. Whatever is left out is the bundled part. */
@@ -60,6 +68,8 @@ export interface GatewayOptions {
   readonly upstream?: { readonly url: string; readonly caFile?: string };
   /** Backends and routes, in a profile with a model router. */
   readonly routing?: RoutingOptions;
+  /** The Responses gateway and its model server, in the profile that has one. */
+  readonly answering?: AnsweringOptions;
   /** The provider's key, that the stub sets in place of the client's credential. */
   readonly providerKey?: string;
   /** Folder of the mock's scenario files. */
@@ -97,6 +107,8 @@ export interface Gateway extends AsyncDisposable {
   readonly upstreamUrl: string;
   /** The model router with its backends, in a profile that has one. */
   readonly routing: Routing | undefined;
+  /** The Responses gateway, in the profile that has one. */
+  readonly responses: Responses | undefined;
   readonly control: ControlServer;
   readonly runDir: string;
   /** Resolves with the reason when a part ended that should run. */
@@ -122,6 +134,8 @@ const PORT_FLAGS: Readonly<Record<keyof GatewayPorts, { what: string; flag: stri
   upstream: { what: "the mock upstream", flag: "--upstream-port" },
   control: { what: "the control listener", flag: "--control-port" },
   router: { what: "the model router", flag: "--router-port" },
+  responses: { what: "the Responses gateway's HTTP server", flag: "http.port" },
+  extproc: { what: "the Responses gateway's processor", flag: "extproc.port" },
 };
 
 /**
@@ -133,6 +147,11 @@ const PORT_FLAGS: Readonly<Record<keyof GatewayPorts, { what: string; flag: stri
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   if (options.upstream) parseUpstreamUrl(options.upstream.url);
+  if (options.upstream && hasResponses(options)) {
+    throw new UsageError(
+      'Cannot use an upstream with the profile "responses": name its model server by --model-endpoint',
+    );
+  }
   await assertPortsFree(options);
   const directory = await makeRunDirectory({ given: options.runDir, parents: options.runParents });
   await using stack = new AsyncDisposableStack();
@@ -148,8 +167,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function assertPortsFree(options: GatewayOptions): Promise<void> {
   const used = { ...options.ports };
   if (options.policy) used.policy = 0;
-  if (options.upstream || hasRouter(options)) used.upstream = 0;
+  if (!hasMock(options)) used.upstream = 0;
   if (!hasRouter(options)) used.router = 0;
+  if (!hasResponses(options)) used.responses = used.extproc = 0;
   for (const [name, { what, flag }] of Object.entries(PORT_FLAGS)) {
     const key = name as keyof GatewayPorts;
     const host = key === "ingress" ? options.host ?? LOOPBACK : LOOPBACK;
@@ -169,24 +189,34 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   if (options.onRequest) feed.onRequest(options.onRequest);
   const policyStart = options.policy ? undefined : startStub(options);
   const routingStart = hasRouter(options) ? startOwnRouting(options) : undefined;
-  const upstreamStart = options.upstream || routingStart ? undefined : startMock(options);
-  const starts = { policyStart, upstreamStart, routingStart };
+  const upstreamStart = hasMock(options) ? startMock(options) : undefined;
+  const responsesStart = hasResponses(options)
+    ? startAnswering(options.answering ?? {}, {
+      ports: { http: options.ports.responses, extproc: options.ports.extproc },
+      runDir: directory.path,
+      upstream: upstreamStart,
+      log: options.log ?? silent,
+    })
+    : undefined;
+  const starts = { policyStart, upstreamStart, routingStart, responsesStart };
   const envoyStart = startOwnEnvoy(options, { ...assembly, ...starts, feed });
   const controlStart = (async () => {
-    const [policy, upstream, routing] = await Promise.all([
+    const [policy, upstream, routing, responses] = await Promise.all([
       policyStart,
       upstreamStart,
       routingStart,
+      responsesStart,
     ]);
     const { control: port } = options.ports;
     const { router, pool } = routing ?? {};
-    return startControl({ host: LOOPBACK, port, policy, upstream, router, pool });
+    return startControl({ host: LOOPBACK, port, policy, upstream, router, pool, responses });
   })();
   // Envoy comes last, so that it is stopped first: streams end before what serves them does.
-  const [policy, upstream, routing, control, envoy] = await startTogether(stack, [
+  const [policy, upstream, routing, responses, control, envoy] = await startTogether(stack, [
     policyStart ?? Promise.resolve(undefined),
     upstreamStart ?? Promise.resolve(undefined),
     routingStart ?? Promise.resolve(undefined),
+    responsesStart ?? Promise.resolve(undefined),
     controlStart,
     envoyStart,
   ]);
@@ -218,9 +248,10 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     policy,
     policyAddress: policy?.address ?? `${options.policy?.host}:${options.policy?.port}`,
     upstream,
-    upstreamUrl: upstream?.url ?? options.upstream?.url ??
+    upstreamUrl: responses?.modelEndpoint ?? upstream?.url ?? options.upstream?.url ??
       (routing?.hosts ?? []).map(({ endpoint }) => `http://${endpoint}`).join(","),
     routing,
+    responses,
     control,
     runDir: directory.path,
     failed,
@@ -262,6 +293,16 @@ function hasRouter(options: GatewayOptions): boolean {
   return profileOf(options.profile).routerCluster !== undefined;
 }
 
+function hasResponses(options: GatewayOptions): boolean {
+  return profileOf(options.profile).responsesCluster !== undefined;
+}
+
+/** Whether the mock upstream takes the place of a model server that nobody named. */
+function hasMock(options: GatewayOptions): boolean {
+  return !options.upstream && !hasRouter(options) &&
+    options.answering?.modelEndpoint === undefined;
+}
+
 function startOwnRouting(options: GatewayOptions): Promise<Routing> {
   return startRouting(options.routing ?? {}, {
     port: options.ports.router,
@@ -276,6 +317,7 @@ interface EnvoyStart extends Assembly {
   readonly policyStart: Promise<Policy> | undefined;
   readonly upstreamStart: Promise<Upstream> | undefined;
   readonly routingStart: Promise<Routing> | undefined;
+  readonly responsesStart: Promise<Responses> | undefined;
 }
 
 /** Starts Envoy as soon as the addresses of its clusters are known: at once, unless a port is 0. */
@@ -284,13 +326,17 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
   const profile = profileOf(options.profile);
   const routing = await start.routingStart;
   const policyPort = ports.policy || (await start.policyStart)?.port;
-  const upstreamPort = ports.upstream || (await start.upstreamStart)?.port;
+  const responses = ports.responses && ports.extproc ? undefined : await start.responsesStart;
+  const upstreamPort = hasResponses(options)
+    ? ports.responses || responses?.http.port
+    : ports.upstream || (await start.upstreamStart)?.port;
   const config = options.config ?? bundledConfig(profile.name);
   const addresses = {
     ...ports,
     policy: policyPort ?? 0,
     upstream: upstreamPort ?? 0,
     router: routing?.port ?? 0,
+    extproc: ports.extproc || (responses?.extproc.port ?? 0),
   };
   const overlay = gatewayOverlay({
     ...options,

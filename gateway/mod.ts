@@ -12,6 +12,7 @@
  *
  * @module
  */
+export { type AnsweringOptions } from "./answering.ts";
 export { type ControlServer, startControl } from "./control.ts";
 export { type EnvoyPlacement, gatewayOverlay, type PartNames } from "./envoy_overlay.ts";
 export {

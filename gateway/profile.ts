@@ -8,6 +8,8 @@ export interface Profile {
   readonly upstreamCluster: string;
   /** Cluster of the model router, where there is one: the upstream's cluster then holds its backends. */
   readonly routerCluster?: string;
+  /** Cluster of the Responses gateway's processor; the upstream's cluster is its HTTP server then. */
+  readonly responsesCluster?: string;
 }
 
 /** Every profile. The names of listeners and clusters are those of `envoy/configs/<name>.yaml`. */
@@ -26,6 +28,14 @@ export const PROFILES = {
     policyCluster: "policy_engine",
     upstreamCluster: "backends",
     routerCluster: "router",
+  },
+  responses: {
+    name: "responses",
+    summary: "policy and the OpenAI Responses gateway in front of one model server",
+    listener: "ingress",
+    policyCluster: "policy_engine",
+    upstreamCluster: "responses_http",
+    responsesCluster: "responses_extproc",
   },
 } as const satisfies Record<string, Profile>;
 

@@ -31,7 +31,10 @@ interface Proof {
   readonly correct: readonly ((options: StartOptions) => Promise<RunningTarget>)[];
 }
 
-const PROOFS: Readonly<Record<ProfileName, Proof>> = {
+/** The profiles that have cases and mutants of their own. */
+export type ProvenProfile = Exclude<ProfileName, "responses">;
+
+const PROOFS: Readonly<Record<ProvenProfile, Proof>> = {
   base: {
     mutants: MUTANTS,
     cases: CASES,
@@ -53,7 +56,7 @@ export const SMOKE: readonly string[] = ["http.h1", "route.healthz-open"];
 /** How to test the suite. */
 export interface SelfTestOptions extends StartOptions {
   /** Whose mutants; the base profile's when left out. */
-  profile?: ProfileName;
+  profile?: ProvenProfile;
   /** Runs every case against every mutant, not only those that it is made for. */
   full?: boolean;
   /** Mutants side by side; default 4. */

@@ -60,7 +60,12 @@ export function encodeAnswer(
   phase: Phase,
   said: ContinueAnswer | ImmediateAnswer | StreamPart,
 ): Uint8Array {
-  if ("part" in said) return responses().encode({ streamed_immediate_response: partOf(said) });
+  if ("part" in said) {
+    return responses().encode({
+      streamed_immediate_response: partOf(said),
+      ...(said.part === "head" ? { dynamic_metadata: said.metadata } : {}),
+    });
+  }
   const metadata = said.metadata === undefined ? {} : { dynamic_metadata: said.metadata };
   if (said.kind === "immediate") {
     const { status, headers, body, details } = said;

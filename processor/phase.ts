@@ -113,6 +113,7 @@ export interface StreamedAnswer {
   readonly body: AsyncIterable<Uint8Array>;
   /** Sent after the body. */
   readonly trailers?: HeaderList;
+  readonly metadata?: Metadata;
 }
 
 /**
@@ -128,6 +129,11 @@ export type Answer = ContinueAnswer | ImmediateAnswer | StreamedAnswer | WaitAns
 
 /** A part of a streamed answer, in this order: head, body pieces, and trailers or a last piece. */
 export type StreamPart =
-  | { readonly part: "head"; readonly status: number; readonly headers: HeaderList }
+  | {
+    readonly part: "head";
+    readonly status: number;
+    readonly headers: HeaderList;
+    readonly metadata?: Metadata | undefined;
+  }
   | { readonly part: "body"; readonly body: Uint8Array; readonly endOfStream: boolean }
   | { readonly part: "trailers"; readonly trailers: HeaderList };

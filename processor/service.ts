@@ -57,7 +57,8 @@ async function serve(call: BidiCall, processor: Processor): Promise<void> {
       done = answer.kind === "stream" || answer.kind === "immediate";
     }
   } catch (error) {
-    end = isCancel(error) ? "cancelled" : "failed";
+    // Envoy resets a stream that has got its answer, as it does one whose client has left.
+    end = !isCancel(error) ? "failed" : done ? "closed" : "cancelled";
     cause = error;
     throw statusFor(error);
   } finally {
@@ -76,7 +77,7 @@ async function sendStream(
     order.stream(part);
     return call.write(encodeAnswer(phase, part));
   };
-  const { status, headers = [], body, trailers } = answer;
+  const { status, headers = [], body, trailers, metadata } = answer;
   const gone = Promise.withResolvers<never>();
   // Nobody may be waiting for it when it comes.
   gone.promise.catch(() => {});
@@ -84,7 +85,7 @@ async function sendStream(
   call.signal.addEventListener("abort", leave, { once: true });
   const pieces = body[Symbol.asyncIterator]();
   try {
-    await send({ part: "head", status, headers });
+    await send({ part: "head", status, headers, metadata });
     while (true) {
       const next = await Promise.race([pieces.next(), gone.promise]);
       if (next.done) break;

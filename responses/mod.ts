@@ -3,10 +3,26 @@
  * conversations and connectors over HTTP, in one process with one state.
  *
  * ```ts
- * const app = httpApp({ resources: [] });
- * const answer = await app.request("/v1/nothing"); // 404, as OpenAI words it
+ * await using gateway = await startResponses({ dataDir: "/tmp/responses" });
+ * await fetch(`${gateway.http.url}/v1/responses`, {
+ *   method: "POST",
+ *   body: JSON.stringify({ model: "llama3.2:3b", input: "What is 2+2?" }),
+ * });
  * ```
  *
  * @module
  */
+export {
+  apiKeyOf,
+  defaultConfig,
+  parseConfig,
+  readConfig,
+  type ResponsesConfig,
+} from "./config.ts";
 export { httpApp, type HttpOptions } from "./http/app.ts";
+export {
+  type Responses,
+  type ResponsesLine,
+  type ResponsesOptions,
+  startResponses,
+} from "./responses.ts";

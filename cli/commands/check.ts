@@ -8,16 +8,15 @@ import {
   runSuite,
   type Selection,
 } from "../../conformance/mod.ts";
-import type { ProfileName } from "../../gateway/mod.ts";
-import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
+import { type ProvenProfile, renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { messageOf, UsageError } from "../../service/mod.ts";
 import { type Context, defineCommand, EXIT } from "../command.ts";
 import { casesOf, startCheckTarget, TARGET_OPTIONS } from "../check_target.ts";
 import {
   ENVOY_OPTIONS,
   envoyFromOptions,
+  JUDGED_PROFILE_OPTION,
   PART_OPTIONS,
-  PROFILE_OPTION,
   RUN_OPTIONS,
   runParents,
 } from "../gateway_options.ts";
@@ -92,7 +91,7 @@ export const command = defineCommand({
     selfTest: selfTestOption,
     ...TARGET_OPTIONS,
     runDir: RUN_OPTIONS.runDir,
-    profile: PROFILE_OPTION,
+    profile: JUDGED_PROFILE_OPTION,
     ...PART_OPTIONS,
     ...ENVOY_OPTIONS,
   },
@@ -165,7 +164,7 @@ async function selfTest(
   context: Context<unknown, unknown>,
   options: Parameters<typeof envoyFromOptions>[0] & {
     selfTest: "expected" | "full" | undefined;
-    profile: ProfileName;
+    profile: ProvenProfile;
   },
 ): Promise<number> {
   const { host, print, log, signal } = context;

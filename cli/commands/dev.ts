@@ -1,5 +1,5 @@
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
-import { curlLines } from "../demos.ts";
+import { curlLines, responsesCurlLines } from "../demos.ts";
 import {
   ENVOY_OPTIONS,
   PART_OPTIONS,
@@ -8,6 +8,7 @@ import {
   RUN_OPTIONS,
   startFromOptions,
 } from "../gateway_options.ts";
+import { RESPONSES_OPTIONS } from "../responses_options.ts";
 import { ROUTER_OPTIONS, ROUTER_PORT_OPTION } from "../router_options.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
@@ -29,6 +30,7 @@ export const command = defineCommand({
     routerPort: ROUTER_PORT_OPTION,
     ...PART_OPTIONS,
     ...ROUTER_OPTIONS,
+    ...RESPONSES_OPTIONS,
     ...ENVOY_OPTIONS,
     json: flagOption("--json", {
       description: "print JSON: one line with every address when ready, then one per request",
@@ -42,6 +44,10 @@ export const command = defineCommand({
     {
       command: "llmgate dev --profile router --static-hosts 127.0.0.1:8000,127.0.0.1:8001",
       explains: "a model router in front of two servers",
+    },
+    {
+      command: "llmgate dev --profile responses --model-endpoint http://127.0.0.1:11434/v1",
+      explains: "the OpenAI Responses API in front of Ollama",
     },
     { command: "llmgate dev --policy 127.0.0.1:9191", explains: "with your own ext_authz engine" },
   ],
@@ -72,12 +78,17 @@ function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
   const { print, style } = context;
   const ready = readyFields(gateway);
   const own = (part: unknown) => part === undefined ? style.notice("  foreign") : "";
-  const { routing } = gateway;
-  const curl = curlLines(gateway.url, routing?.router.routes.models[0]);
+  const { routing, responses } = gateway;
+  const curl = responses === undefined
+    ? curlLines(gateway.url, routing?.router.routes.models[0])
+    : responsesCurlLines(gateway.url);
   const lines = [
     `${style.bold("ingress")}   ${style.good(ready.ingress)}`,
     `admin     ${ready.admin}`,
     `policy    ${ready.policy}${own(gateway.policy)}`,
+    ...(responses === undefined
+      ? []
+      : [`responses ${responses.http.url}  ext_proc ${responses.extproc.address}`]),
     ...(routing === undefined ? [`upstream  ${ready.upstream}${own(gateway.upstream)}`] : [
       `router    ${routing.router.address}  ${routing.router.routes.models.join(", ")}`,
       ...routing.hosts.map(({ endpoint }, i) => `backend   ${endpoint}${own(routing.backends[i])}`),

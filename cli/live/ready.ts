@@ -11,7 +11,10 @@ export interface ReadyFields {
   readonly upstream: string;
   readonly control: string;
   /** HOST:PORT of each further service; empty in the base profile. */
-  readonly services: { readonly router?: string };
+  readonly services: {
+    readonly router?: string;
+    readonly responses?: { readonly http: string; readonly extproc: string };
+  };
   readonly run_dir: string;
   readonly envoy: {
     readonly version: string;
@@ -34,7 +37,15 @@ export function readyFields(gateway: Gateway): ReadyFields {
     policy: gateway.policyAddress,
     upstream: gateway.upstreamUrl,
     control: gateway.control.url,
-    services: gateway.routing === undefined ? {} : { router: gateway.routing.router.address },
+    services: {
+      ...(gateway.routing === undefined ? {} : { router: gateway.routing.router.address }),
+      ...(gateway.responses === undefined ? {} : {
+        responses: {
+          http: gateway.responses.http.url,
+          extproc: gateway.responses.extproc.address,
+        },
+      }),
+    },
     run_dir: gateway.runDir,
     envoy: {
       version: envoy.version,

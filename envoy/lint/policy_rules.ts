@@ -66,10 +66,12 @@ export const POLICY_RULES: readonly LintRule[] = [
     id: "policy.route-exempt",
     severity: "error",
     why: "whoever finds the path reaches the model without a decision",
-    fix: "take the exemption away; answer open paths such as health checks by `direct_response`",
+    fix:
+      "take the exemption away; answer open paths such as health checks by `direct_response`, or forward GET on the exact path of a probe alone",
     case: "fc.no-route-bypass",
     source: "ExtAuthzPerRoute.disabled",
-    check: (model) => forwarding(model).flatMap(({ route }) => exemption(route)),
+    check: (model) =>
+      forwarding(model).flatMap(({ route }) => isProbe(route) ? [] : exemption(route)),
   },
   {
     id: "policy.body-buffered",
@@ -229,6 +231,16 @@ function isPartlyEnabled({ config }: HttpFilter): boolean {
 }
 
 /** The nearest of route, virtual host and table that speaks about the filter decides. */
+/** Paths under which servers tell how they are (Kubernetes, gRPC gateways, model servers). */
+const PROBES = ["/health", "/healthz", "/livez", "/readyz"];
+
+/** A probe is one path and reads only: no request to a model fits through it. */
+function isProbe({ value }: Route): boolean {
+  const method = valueAt(value, "match/headers/0");
+  return PROBES.includes(String(valueAt(value, "match/path"))) && isObject(method) &&
+    method.name === ":method" && valueAt(method, "string_match/exact") === "GET";
+}
+
 function exemption(route: Route): Hit[] {
   for (const { path, value } of [route, ...route.parents]) {
     const own = isObject(value.typed_per_filter_config)

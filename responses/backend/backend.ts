@@ -1,0 +1,259 @@
+/** The model server as a client sees it: any server that speaks OpenAI's chat completions. */
+import { SseParser } from "../../openai/mod.ts";
+import { messageOf } from "../../service/mod.ts";
+import { type ChatAnswer, type ChatCall, type ChatDelta, deltasOf } from "./chat.ts";
+import { BackendError, brokenOff, refused, tooSlow, unreachable } from "./errors.ts";
+
+/** What {@linkcode connectBackend} takes. */
+export interface BackendOptions {
+  /** Base URL with its version: `http://127.0.0.1:11434/v1`. */
+  readonly endpoint: string;
+  /** Sent as `Authorization: Bearer`. */
+  readonly apiKey?: string;
+  /** Milliseconds that the server may take to the first piece of an answer. */
+  readonly firstEventTimeoutMs: number;
+  /** The body's field for the longest answer; `max_tokens` is what most servers know. */
+  readonly maxTokensField?: "max_tokens" | "max_completion_tokens";
+}
+
+/** The state of the model server, for `/health`. */
+export interface BackendState {
+  readonly reachable: boolean;
+  readonly models: readonly string[];
+  readonly error?: string;
+}
+
+/** A model server. Disposing it closes its connections. */
+export interface Backend extends Disposable {
+  readonly endpoint: string;
+  /**
+   * Asks for an answer and resolves with its first piece at hand.
+   *
+   * @throws {BackendError} when there is none
+   * @throws the signal's reason, when it aborts
+   */
+  chat(call: ChatCall, signal: AbortSignal): Promise<ChatAnswer>;
+  /** Embeddings of texts, in their order. Throws {@linkcode BackendError}. */
+  embed(model: string, texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
+  /** Asks for the list of models, at most `STATE_TIMEOUT_MS`; never rejects. */
+  state(): Promise<BackendState>;
+}
+
+/** How long the model server may take to list its models before `/health` calls it down. */
+const STATE_TIMEOUT_MS = 2_000;
+
+/** Idle connections that are kept; each running stream has one of its own. */
+const IDLE_CONNECTIONS = 256;
+
+/** Returns the client of a model server. Nothing is dialled before the first call. */
+export function connectBackend(options: BackendOptions): Backend {
+  return new HttpBackend(options);
+}
+
+class HttpBackend implements Backend {
+  readonly endpoint: string;
+  readonly #options: BackendOptions;
+  readonly #client = Deno.createHttpClient({ poolMaxIdlePerHost: IDLE_CONNECTIONS });
+  readonly #headers: Record<string, string>;
+
+  constructor(options: BackendOptions) {
+    this.endpoint = options.endpoint.replace(/\/+$/, "");
+    this.#options = options;
+    const { apiKey } = options;
+    this.#headers = {
+      "content-type": "application/json",
+      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
+    };
+  }
+
+  async chat(call: ChatCall, signal: AbortSignal): Promise<ChatAnswer> {
+    const deadline = new Deadline(this.#options.firstEventTimeoutMs, signal);
+    try {
+      const response = await this.#post("/chat/completions", this.#bodyOf(call), {
+        signal: deadline.signal,
+        headers: call.headers,
+      });
+      if (!response.ok) throw await this.#refusal(response, call.model);
+      const streamed = response.headers.get("content-type")?.includes("text/event-stream");
+      if (!streamed) {
+        const text = await response.text();
+        deadline.met();
+        return { deltas: wholeAnswer(text, this.endpoint) };
+      }
+      const pieces = this.#pieces(response, signal);
+      const first = await pieces.next();
+      deadline.met();
+      return { deltas: first.done ? pieces : withFirst(first.value, pieces) };
+    } catch (error) {
+      deadline.met();
+      if (deadline.passed) throw tooSlow(this.endpoint, this.#options.firstEventTimeoutMs);
+      throw error;
+    }
+  }
+
+  async embed(
+    model: string,
+    texts: readonly string[],
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<Float32Array[]> {
+    const body = JSON.stringify({ model, input: texts, encoding_format: "float" });
+    const response = await this.#post("/embeddings", body, { signal });
+    if (!response.ok) throw await this.#refusal(response, model);
+    const { data } = await response.json() as { data: { index: number; embedding: number[] }[] };
+    return data.toSorted((a, b) => a.index - b.index)
+      .map(({ embedding }) => Float32Array.from(embedding));
+  }
+
+  async state(): Promise<BackendState> {
+    try {
+      const response = await fetch(`${this.endpoint}/models`, {
+        client: this.#client,
+        headers: this.#headers,
+        signal: AbortSignal.timeout(STATE_TIMEOUT_MS),
+      });
+      const text = await response.text();
+      if (!response.ok) return { reachable: false, models: [], error: `status ${response.status}` };
+      const { data } = JSON.parse(text) as { data?: { id: string }[] };
+      return { reachable: true, models: (data ?? []).map(({ id }) => id) };
+    } catch (error) {
+      return { reachable: false, models: [], error: messageOf(error) };
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+
+  async #post(
+    path: string,
+    body: string,
+    { signal, headers }: { signal: AbortSignal; headers?: Readonly<Record<string, string>> },
+  ): Promise<Response> {
+    try {
+      return await fetch(`${this.endpoint}${path}`, {
+        method: "POST",
+        client: this.#client,
+        headers: { ...headers, ...this.#headers },
+        body,
+        signal,
+      });
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw unreachable(this.endpoint, messageOf(error));
+    }
+  }
+
+  #bodyOf({ model, messages, tools, parameters, maxTokens, stream }: ChatCall): string {
+    const field = this.#options.maxTokensField ?? "max_tokens";
+    return JSON.stringify({
+      model,
+      messages,
+      ...(tools === undefined || tools.length === 0 ? {} : { tools }),
+      ...parameters,
+      ...(maxTokens === undefined ? {} : { [field]: maxTokens }),
+      ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
+    });
+  }
+
+  async #refusal(response: Response, model: string): Promise<BackendError> {
+    const text = await response.text().catch((error) => messageOf(error));
+    return refused({
+      endpoint: this.endpoint,
+      status: response.status,
+      text,
+      model,
+      retryAfter: response.headers.get("retry-after") ?? undefined,
+    });
+  }
+
+  /** Each event's JSON; the end without `[DONE]` is a break unless the answer said it is finished. */
+  async *#pieces(response: Response, signal: AbortSignal): AsyncGenerator<ChatDelta[], void> {
+    const parser = new SseParser();
+    let finished = false;
+    try {
+      for await (const bytes of response.body ?? []) {
+        const deltas: ChatDelta[] = [];
+        for (const item of parser.push(bytes)) {
+          if (item.kind !== "event") continue;
+          if (item.data === "[DONE]") {
+            finished = true;
+            continue;
+          }
+          deltas.push(...this.#read(item.data));
+        }
+        finished ||= deltas.some(({ kind }) => kind === "finish");
+        // An empty list too: whatever came, the model server lives.
+        yield deltas;
+      }
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw error instanceof BackendError ? error : brokenOff(this.endpoint, messageOf(error));
+    }
+    if (!finished) throw brokenOff(this.endpoint, "the stream ended before the answer did");
+  }
+
+  #read(data: string): ChatDelta[] {
+    let body: unknown;
+    try {
+      body = JSON.parse(data);
+    } catch {
+      throw brokenOff(this.endpoint, `an event is not JSON: ${data.slice(0, 100)}`);
+    }
+    const error = (body as { error?: { message?: string } | null } | null)?.error;
+    if (error) throw brokenOff(this.endpoint, error.message ?? "an error event came");
+    return [...deltasOf(body)];
+  }
+}
+
+/** The time to the first piece, and the caller's own signal, as one signal. */
+class Deadline {
+  readonly #controller = new AbortController();
+  readonly #timer: ReturnType<typeof setTimeout>;
+  /** Whether it was the time that ran out. */
+  passed = false;
+
+  constructor(ms: number, outer: AbortSignal) {
+    this.#timer = setTimeout(() => {
+      this.passed = true;
+      this.#controller.abort(new Error("the deadline has passed"));
+    }, ms);
+    const leave = () => {
+      clearTimeout(this.#timer);
+      this.#controller.abort(outer.reason);
+    };
+    if (outer.aborted) leave();
+    else outer.addEventListener("abort", leave, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The first piece is there, or nothing will come: the time no longer counts. */
+  met(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+async function* withFirst(
+  first: ChatDelta[],
+  rest: AsyncGenerator<ChatDelta[], void>,
+): AsyncGenerator<ChatDelta[], void> {
+  try {
+    yield first;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
+}
+
+/** A whole answer as one list of deltas. */
+async function* wholeAnswer(text: string, endpoint: string): AsyncGenerator<ChatDelta[], void> {
+  let body: unknown;
+  try {
+    body = await JSON.parse(text);
+  } catch {
+    throw brokenOff(endpoint, `the answer is not JSON: ${text.slice(0, 100)}`);
+  }
+  yield [...deltasOf(body)];
+}

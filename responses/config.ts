@@ -1,0 +1,146 @@
+/** The gateway's file, `extproc-config.yaml`: what it listens on, which model it asks, where it keeps things. */
+import { isCollection, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
+import { z } from "zod";
+import { messageOf, UsageError } from "../service/mod.ts";
+
+const port = z.int().min(0).max(65_535);
+const url = z.url({ protocol: /^https?$/, error: "Expected an http:// or https:// URL" });
+
+const schema = z.strictObject({
+  extproc: z.strictObject({
+    host: z.string().min(1).default("127.0.0.1").describe("Interface of the processor"),
+    port: port.default(10_000).describe("Port of the processor (gRPC); 0 picks a free one"),
+  }).prefault({}),
+  http: z.strictObject({
+    host: z.string().min(1).default("127.0.0.1").describe("Interface of the HTTP server"),
+    port: port.default(8081).describe("Port of the HTTP server; 0 picks a free one"),
+    default_tenant: z.string().min(1).default("default")
+      .describe("Tenant of requests that carry no x-tenant"),
+  }).prefault({}),
+  engine: z.strictObject({
+    model_endpoint: url.default("http://127.0.0.1:11434/v1")
+      .describe("Base URL of a Chat Completions server, its version included"),
+    api_key_env: z.string().min(1).optional()
+      .describe("Environment variable with the model server's key"),
+    first_event_timeout_ms: z.int().min(1).default(120_000)
+      .describe("How long the model server may take to its first piece"),
+    max_tool_rounds: z.int().min(1).max(100).default(10)
+      .describe("Answers of the model that one response may take"),
+    forward_headers: z.array(z.string().regex(/^[a-z0-9-]+$/, "Expected a lower-case header name"))
+      .default(["x-request-id", "traceparent", "tracestate"])
+      .describe("Headers of a request that the model server gets, too"),
+    max_tokens_field: z.enum(["max_tokens", "max_completion_tokens"]).default("max_tokens")
+      .describe("What the model server calls the longest answer"),
+  }).prefault({}),
+  store: z.strictObject({
+    sqlite: z.string().min(1).optional().describe("File of the store"),
+  }).prefault({}),
+  web_search: z.strictObject({
+    searxng: url.describe("Base URL of a SearXNG server with its JSON format switched on"),
+  }).optional(),
+});
+
+/** The gateway's settings, every default filled in. */
+export type ResponsesConfig = z.infer<typeof schema>;
+
+/** The settings of an empty file. */
+export function defaultConfig(): ResponsesConfig {
+  return schema.parse({});
+}
+
+/**
+ * Reads a file's text.
+ *
+ * @throws {UsageError} with file, line, column and what was expected, one line per finding
+ */
+export function parseConfig(text: string, file: string): ResponsesConfig {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return `${file}:${line}:${col}`;
+  };
+  const broken = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+  if (broken.length > 0) throw refusal(broken);
+  // An empty file has nothing to say; a section without a value neither.
+  const read = schema.safeParse(withoutEmpty(document.toJS() ?? {}));
+  if (read.success) return read.data;
+  throw refusal(read.error.issues.flatMap((issue) =>
+    findingsOf(issue).map(({ path, message }) => {
+      const place = path.length === 0 ? "" : `${path.join(".")}: `;
+      return `${at(offsetOf(document.contents, path))}: ${place}${message}`;
+    })
+  ));
+}
+
+/** Reads a file. Throws as {@linkcode parseConfig}, and for one that cannot be read. */
+export async function readConfig(file: string): Promise<ResponsesConfig> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(`Cannot read the configuration "${file}": ${messageOf(error)}`);
+  }
+  return parseConfig(text, file);
+}
+
+/**
+ * Returns the model server's key from the environment; undefined when the file names none.
+ *
+ * @throws {UsageError} when the variable that it names is not set
+ */
+export function apiKeyOf(
+  { engine }: ResponsesConfig,
+  env: (name: string) => string | undefined,
+): string | undefined {
+  const name = engine.api_key_env;
+  if (name === undefined) return undefined;
+  const key = env(name);
+  if (key) return key;
+  throw new UsageError(
+    `Cannot use engine.api_key_env: the environment variable "${name}" is not set: it must hold the model server's key`,
+  );
+}
+
+function withoutEmpty(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== null));
+}
+
+interface Finding {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+function findingsOf(issue: z.core.$ZodIssue): Finding[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: "Expected no such key here: docs/responses.md lists them",
+    }));
+  }
+  return [{
+    path: issue.path,
+    message: issue.message.replace(/^Invalid input: expected/, "Expected"),
+  }];
+}
+
+function refusal(findings: readonly string[]): UsageError {
+  return new UsageError(`Cannot read the configuration:\n  ${findings.join("\n  ")}`);
+}
+
+/** Where in the text the value at `path` stands; its nearest parent when there is none. */
+function offsetOf(root: unknown, path: readonly PropertyKey[]): number {
+  let node = root;
+  let offset = (node as Node | null)?.range?.[0] ?? 0;
+  for (const step of path) {
+    if (!isCollection(node)) break;
+    const pair = node.items.find((item) =>
+      isPair(item) && isScalar(item.key) && String(item.key.value) === String(step)
+    );
+    const place = isPair(pair) ? pair.key as Node : node.get(step, true) as Node | undefined;
+    offset = place?.range?.[0] ?? offset;
+    node = node.get(step, true);
+  }
+  return offset;
+}

@@ -1,0 +1,295 @@
+/** The engine: from a checked request to a running response, the same for both fronts. */
+import { type Log, messageOf, now, silent, withDeadline } from "../../service/mod.ts";
+import { ApiError, invalidRequest, notFound } from "../api/errors.ts";
+import type { ResponseEvent } from "../api/events.ts";
+import { newId } from "../api/id.ts";
+import type { ConversationItem, Item, ResponseObject } from "../api/objects.ts";
+import { type CreateRequest, type FileSearchTool, type WebSearchTool } from "../api/request.ts";
+import type { Tenant } from "../api/tenant.ts";
+import type { Backend } from "../backend/backend.ts";
+import { BackendError } from "../backend/errors.ts";
+import type { Store } from "../store/store.ts";
+import { type FileContents, historyOf, withFiles, withoutReferences } from "./history.ts";
+import { EventLog, type Live, LiveResponses } from "./live.ts";
+import { messagesOf } from "./messages.ts";
+import { newResponse } from "./parameters.ts";
+import { instructionsOf } from "./prompt.ts";
+import { Cancelled, gained, type Keeper, run, type RunPlan } from "./run.ts";
+import { Toolbox } from "./toolbox.ts";
+import { type FileSearch, fileSearchTool } from "./tools/file_search.ts";
+import { type WebSearch, webSearchTool } from "./tools/web_search.ts";
+
+/** What the engine works with. */
+export interface EngineOptions {
+  readonly store: Store;
+  readonly backend: Backend;
+  /** Without it, `file_search` finds nothing. */
+  readonly fileSearch?: FileSearch;
+  /** Without it, `web_search` is not offered to the model. */
+  readonly webSearch?: WebSearch;
+  readonly files?: FileContents;
+  /** Headers of a request that the model server gets, too; lower case. */
+  readonly forwardHeaders?: readonly string[];
+  /** Answers of the model that one response may take: the bound of the tool loop. */
+  readonly maxRounds: number;
+  readonly log?: Log;
+  /** Called with each response that has begun, and how many milliseconds that took. */
+  readonly onBegin?: (ms: number) => void;
+  /** Called with each response that has begun and ended. */
+  readonly onEnd?: (response: ResponseObject) => void;
+}
+
+/** Who asks for a response. */
+export interface Caller {
+  /** Ends the response when it aborts, unless it runs in the background. */
+  readonly signal: AbortSignal;
+  /** A header of the request, by its lower-case name. */
+  header(name: string): string | undefined;
+}
+
+/** A response that has begun: its first events are there. */
+export interface Started {
+  readonly response: ResponseObject;
+  /** Its events, to the end. Ending the iteration cancels a response that is not in the background. */
+  readonly events: AsyncIterable<readonly ResponseEvent[]>;
+  /** Reads the events to the end and returns the response; at once for one in the background. */
+  result(): Promise<ResponseObject>;
+}
+
+/** How long, in milliseconds, the engine waits at its end until what it stopped is stored. */
+const END_MS = 5_000;
+
+/** Makes responses. Disposing it stops those that run, and waits until that is stored. */
+export class Engine implements AsyncDisposable {
+  readonly #options: EngineOptions;
+  readonly #live = new LiveResponses();
+  /** Every response that runs, whether somebody waits for it or not. */
+  readonly #running = new Map<AbortController, Promise<void>>();
+  readonly #log: Log;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silent;
+  }
+
+  /**
+   * Starts a response, and resolves with its first events at hand.
+   *
+   * @throws {ApiError} for whatever goes wrong before the first event
+   */
+  async start(tenant: Tenant, request: CreateRequest, caller: Caller): Promise<Started> {
+    const { signal } = caller;
+    const abort = new AbortController();
+    if (!request.background) {
+      if (signal.aborted) abort.abort(signal.reason);
+      else signal.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
+    }
+    const over = Promise.withResolvers<void>();
+    const plan = {
+      ...await this.#plan(tenant, request, { signal: abort.signal, header: caller.header }),
+      onOver: () => {
+        this.#running.delete(abort);
+        over.resolve();
+      },
+    };
+    this.#running.set(abort, over.promise);
+    const events = run(plan);
+    const first = await events.next().catch((error) => {
+      this.#report(error, signal);
+      throw error;
+    });
+    if (request.background) {
+      return this.#inBackground({ tenant, plan, abort }, [first.value as ResponseEvent[]], events);
+    }
+    return {
+      response: plan.response,
+      events: withFirst(first, events),
+      result: async () => {
+        let step = first;
+        while (!step.done) step = await events.next();
+        return step.value;
+      },
+    };
+  }
+
+  /**
+   * Cancels a response in the background, in this process or another.
+   *
+   * @throws {ApiError} 404 for one that the tenant does not have, 400 for one that cannot be cancelled
+   */
+  async cancel(tenant: Tenant, id: string): Promise<ResponseObject> {
+    const { store } = this.#options;
+    const found = await store.responses.get(tenant, id);
+    if (found === undefined) throw notFound("response", id);
+    if (!found.response["background"]) {
+      throw invalidRequest("Only a response in the background can be cancelled", "response_id");
+    }
+    const live = this.#live.get(tenant, id);
+    live?.abort.abort(new Cancelled("cancelled by its owner"));
+    await live?.ended;
+    const { response } = await store.responses.get(tenant, id) ?? found;
+    if (response.status !== "queued" && response.status !== "in_progress") return response;
+    const cancelled: ResponseObject = { ...response, status: "cancelled" };
+    // Whoever runs it finds at its next step that it has ended.
+    await store.finish(tenant, cancelled, []);
+    return (await store.responses.get(tenant, id))?.response ?? cancelled;
+  }
+
+  /** Stops a response that is about to be deleted. */
+  async forget(tenant: Tenant, id: string): Promise<void> {
+    const live = this.#live.get(tenant, id);
+    live?.abort.abort(new Cancelled("deleted"));
+    await live?.ended;
+    this.#live.delete(tenant, id);
+  }
+
+  /**
+   * The events of a response in the background after this sequence number, from the start when left
+   * out; undefined when this process does not have them (any more).
+   */
+  follow(
+    tenant: Tenant,
+    id: string,
+    after = -1,
+  ): AsyncIterable<readonly ResponseEvent[]> | undefined {
+    return this.#live.get(tenant, id)?.log.read(after);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const abort of this.#running.keys()) abort.abort(new Cancelled("the gateway stops"));
+    await withDeadline(Promise.all(this.#running.values()), END_MS, "Responses stopped")
+      .catch((error) => this.#log(messageOf(error)));
+    this.#live[Symbol.dispose]();
+  }
+
+  #inBackground(
+    { tenant, plan, abort }: { tenant: Tenant; plan: RunPlan; abort: AbortController },
+    first: readonly (readonly ResponseEvent[])[],
+    events: AsyncGenerator<ResponseEvent[], ResponseObject>,
+  ): Started {
+    const log = new EventLog();
+    for (const batch of first) log.add(batch);
+    const pump = async () => {
+      try {
+        for await (const batch of events) log.add(batch);
+      } catch (error) {
+        this.#log(`A response in the background was lost: ${messageOf(error)}`);
+      } finally {
+        log.end();
+      }
+    };
+    const live: Live = { abort, log, ended: pump() };
+    const { response } = plan;
+    this.#live.add(tenant, response.id, live);
+    return { response, events: log.read(-1), result: () => Promise.resolve(response) };
+  }
+
+  async #plan(
+    tenant: Tenant,
+    request: CreateRequest,
+    { signal, header }: Caller,
+  ): Promise<RunPlan> {
+    const { forwardHeaders = [], store, backend, files, maxRounds, onBegin, onEnd } = this.#options;
+    const started = now();
+    const [history, instructions] = await Promise.all([
+      historyOf(store, tenant, request),
+      instructionsOf(store.prompts, tenant, request),
+    ]);
+    const input = withoutReferences(request.input, history);
+    const shown = await withFiles([...history, ...input], files, tenant);
+    const stored = request.store !== false;
+    const conversation = request.conversation ?? (stored ? newId("conv") : null);
+    const createdAt = unixNow();
+    const response = newResponse(request, { createdAt, conversation, instructions });
+    const system = instructions === null ? [] : [{ role: "system", content: instructions }];
+    return {
+      request,
+      response,
+      messages: [...system, ...messagesOf(shown)],
+      toolbox: this.#toolbox(tenant, request),
+      keeper: stored ? this.#keeper(tenant, request, input) : KEEP_NOTHING,
+      backend,
+      headers: Object.fromEntries(forwardHeaders.flatMap((name) => {
+        const value = header(name);
+        return value === undefined ? [] : [[name, value]];
+      })),
+      signal,
+      maxRounds,
+      now: unixNow,
+      onBegin: () => onBegin?.(now() - started),
+      onEnd: (ended, error) => {
+        this.#report(error, signal);
+        onEnd?.(ended);
+      },
+    };
+  }
+
+  /** Tells the operator what went wrong; what the caller did wrong is the caller's to know. */
+  #report(error: unknown, signal: AbortSignal): void {
+    if (error === undefined || signal.aborted || error instanceof Cancelled) return;
+    if (error instanceof BackendError) this.#log(error.detail);
+    else if (!(error instanceof ApiError)) this.#log(`A response failed: ${messageOf(error)}`);
+  }
+
+  #toolbox(tenant: Tenant, request: CreateRequest): Toolbox {
+    const { fileSearch, webSearch } = this.#options;
+    const wants = (what: string) => request.include?.some((name) => name === what) ?? false;
+    const toolbox = new Toolbox(request);
+    for (const tool of request.tools) {
+      if (tool.type === "file_search" && fileSearch !== undefined) {
+        const withResults = wants("file_search_call.results");
+        toolbox.add(fileSearchTool(fileSearch, tool as FileSearchTool, { tenant, withResults }));
+      } else if (tool.type.startsWith("web_search") && webSearch !== undefined) {
+        const withSources = wants("web_search_call.action.sources");
+        toolbox.add(webSearchTool(webSearch, tool as WebSearchTool, { withSources }));
+      }
+    }
+    return toolbox;
+  }
+
+  #keeper(tenant: Tenant, request: CreateRequest, input: readonly Item[]): Keeper {
+    const { store } = this.#options;
+    return {
+      begin: (response) =>
+        store.responses.insert(tenant, {
+          response,
+          input,
+          ...(request.conversation !== undefined || !response.conversation ? {} : {
+            conversation: {
+              id: response.conversation,
+              object: "conversation",
+              created_at: response.created_at,
+              metadata: null,
+            },
+          }),
+        }),
+      progress: (response) => store.responses.update(tenant, response),
+      end: (response) =>
+        store.finish(tenant, response, gained(input, response) as ConversationItem[]),
+    };
+  }
+}
+
+/** For `store: false`: nothing is written, and nobody else can end it. */
+const KEEP_NOTHING: Keeper = {
+  begin: () => Promise.resolve(),
+  progress: () => Promise.resolve(true),
+  end: () => Promise.resolve(true),
+};
+
+function unixNow(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+async function* withFirst<T>(
+  first: IteratorResult<T, unknown>,
+  rest: AsyncGenerator<T, unknown>,
+): AsyncGenerator<T> {
+  try {
+    if (first.done) return;
+    yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}

@@ -1,0 +1,136 @@
+/** What of a request goes to the model as it is, and what stands in the response for the record. Pure. */
+import type { ChatTool } from "../../openai/mod.ts";
+import { newId } from "../api/id.ts";
+import type { ResponseObject } from "../api/objects.ts";
+import type { CreateRequest, FunctionTool } from "../api/request.ts";
+
+/** Fields of chat completions that are called the same in the Responses API. */
+const SAME_NAME = [
+  "temperature",
+  "top_p",
+  "frequency_penalty",
+  "presence_penalty",
+  "seed",
+  "stop",
+  "service_tier",
+  "user",
+  "safety_identifier",
+  "prompt_cache_key",
+] as const;
+
+/**
+ * The parameters of the chat request. `tools` are those that are offered; a tool that must be called
+ * is asked for the first time only, so that a loop comes to its end.
+ */
+export function chatParameters(
+  request: CreateRequest,
+  { tools, first }: { readonly tools: readonly ChatTool[]; readonly first: boolean },
+): Record<string, unknown> {
+  const parameters: Record<string, unknown> = {};
+  const set = (name: string, value: unknown) => {
+    if (value !== undefined && value !== null) parameters[name] = value;
+  };
+  for (const name of SAME_NAME) set(name, request[name]);
+  set("reasoning_effort", request.reasoning?.effort);
+  set("verbosity", request.text?.verbosity);
+  set("response_format", responseFormat(request));
+  if (request.top_logprobs || request.include?.includes("message.output_text.logprobs")) {
+    parameters["logprobs"] = true;
+    set("top_logprobs", request.top_logprobs);
+  }
+  if (tools.length > 0) {
+    set("parallel_tool_calls", request.parallel_tool_calls);
+    set("tool_choice", toolChoice(request, tools, first));
+  }
+  return parameters;
+}
+
+/** A function as chat completions want it. */
+export function chatTool({ name, description, parameters, strict }: FunctionTool): ChatTool {
+  return {
+    type: "function",
+    function: {
+      name,
+      ...(description ? { description } : {}),
+      parameters: parameters ?? { type: "object", properties: {} },
+      ...(strict === undefined || strict === null ? {} : { strict }),
+    },
+  };
+}
+
+function responseFormat({ text }: CreateRequest): unknown {
+  const format = text?.format;
+  if (!format || format.type === "text") return undefined;
+  if (format.type === "json_object") return { type: "json_object" };
+  const { type, ...schema } = format;
+  return { type, json_schema: schema };
+}
+
+/** Kinds of tools that are one function of their own name to the model. */
+const HOSTED = ["file_search", "web_search"];
+
+function toolChoice(
+  { tool_choice }: CreateRequest,
+  tools: readonly ChatTool[],
+  first: boolean,
+): unknown {
+  if (tool_choice === "none" || tool_choice === "auto") return tool_choice;
+  if (!first || tool_choice === undefined || tool_choice === null) return undefined;
+  if (typeof tool_choice === "string") return tool_choice;
+  const kind = tool_choice.type.startsWith("web_search") ? "web_search" : tool_choice.type;
+  const name = HOSTED.includes(kind) ? kind : tool_choice["name"];
+  // A tool that is not offered cannot be asked for: servers answer 400.
+  if (tools.some((tool) => tool.function.name === name)) {
+    return { type: "function", function: { name } };
+  }
+  const mode = tool_choice["mode"];
+  return mode === "required" || mode === "auto" ? mode : undefined;
+}
+
+/** The response to a request before anything came of it; `createdAt` in Unix seconds. */
+export function newResponse(
+  request: CreateRequest,
+  place: {
+    readonly createdAt: number;
+    readonly conversation: string | null;
+    readonly instructions: string | null;
+  },
+): ResponseObject {
+  const orNull = <T>(value: T | null | undefined): T | null => value ?? null;
+  return {
+    id: newId("resp"),
+    object: "response",
+    created_at: place.createdAt,
+    completed_at: null,
+    status: request.background ? "queued" : "in_progress",
+    background: request.background ?? false,
+    model: request.model,
+    output: [],
+    error: null,
+    incomplete_details: null,
+    usage: null,
+    previous_response_id: orNull(request.previous_response_id),
+    conversation: place.conversation,
+    instructions: place.instructions,
+    prompt: orNull(request.prompt),
+    tools: request.tools,
+    tool_choice: request.tool_choice ?? "auto",
+    parallel_tool_calls: request.parallel_tool_calls ?? true,
+    max_tool_calls: orNull(request.max_tool_calls),
+    max_output_tokens: orNull(request.max_output_tokens),
+    temperature: orNull(request.temperature),
+    top_p: orNull(request.top_p),
+    frequency_penalty: orNull(request.frequency_penalty),
+    presence_penalty: orNull(request.presence_penalty),
+    top_logprobs: orNull(request.top_logprobs),
+    truncation: request.truncation ?? "disabled",
+    reasoning: orNull(request.reasoning),
+    text: { ...request.text, format: request.text?.format ?? { type: "text" } },
+    service_tier: orNull(request.service_tier),
+    store: request.store ?? true,
+    metadata: orNull(request.metadata),
+    user: orNull(request.user),
+    safety_identifier: orNull(request.safety_identifier),
+    prompt_cache_key: orNull(request.prompt_cache_key),
+  };
+}

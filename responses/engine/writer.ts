@@ -1,0 +1,241 @@
+/**
+ * The response under construction: deltas of the model in, events and output items out. Pure but for
+ * ids; every event gets the next sequence number.
+ */
+import type { TokenLogprob } from "../../openai/mod.ts";
+import { publicResponse, type ResponseEvent } from "../api/events.ts";
+import { newId } from "../api/id.ts";
+import type { Item, ResponseObject } from "../api/objects.ts";
+
+/** A call that the model asked for, complete. */
+export interface Call {
+  readonly callId: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/** What is said about a source of the answer (API reference, "annotations"). */
+export type Annotation = { readonly type: string; readonly [field: string]: unknown };
+
+type Mutable = Record<string, unknown>;
+
+interface OpenText {
+  readonly index: number;
+  readonly item: Mutable & { id: string };
+  readonly kind: "output_text" | "refusal";
+  text: string;
+  logprobs: TokenLogprob[];
+}
+
+interface OpenReasoning {
+  readonly index: number;
+  readonly item: Mutable & { id: string };
+  text: string;
+}
+
+/** What a call's arguments are streamed as: a function's, or those of an MCP server's tool. */
+export type CallKind = "function_call" | "mcp_call";
+
+interface OpenCall {
+  readonly index: number;
+  readonly item: Mutable & { id: string };
+  readonly kind: CallKind;
+  arguments: string;
+}
+
+/** Builds one response. Items are opened, filled and closed; what is open at an end is closed with it. */
+export class ResponseWriter {
+  readonly #base: ResponseObject;
+  readonly #output: Mutable[] = [];
+  #sequence = 0;
+  #text: OpenText | undefined;
+  #reasoning: OpenReasoning | undefined;
+  #events: ResponseEvent[] = [];
+
+  constructor(base: ResponseObject) {
+    this.#base = base;
+  }
+
+  /** The events since the last call. */
+  take(): ResponseEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  /** The output so far; items that are still open included. */
+  get output(): readonly Item[] {
+    return this.#output as unknown as Item[];
+  }
+
+  /** The response as it stands, with these fields over it. */
+  response(fields: Partial<ResponseObject> = {}): ResponseObject {
+    return { ...this.#base, ...fields, output: structuredClone(this.output) };
+  }
+
+  /** An event that carries the whole response: `response.created` and its like. */
+  whole(type: string, response: ResponseObject): void {
+    this.emit(type, { response: publicResponse(response) });
+  }
+
+  emit(type: string, fields: Mutable): void {
+    this.#events.push({ type, sequence_number: this.#sequence++, ...fields });
+  }
+
+  /** Adds an item at the end of the output, and says so. Returns its index. */
+  add(item: Mutable): number {
+    this.closeText();
+    const index = this.#output.push(item) - 1;
+    this.emit("response.output_item.added", { output_index: index, item: structuredClone(item) });
+    return index;
+  }
+
+  /** Says that an item is complete; `fields` are its last changes. */
+  done(index: number, fields: Mutable = {}): void {
+    const item = this.#output[index];
+    if (item === undefined) return;
+    Object.assign(item, fields);
+    this.emit("response.output_item.done", { output_index: index, item: structuredClone(item) });
+  }
+
+  /** More of the answer's text, or of a refusal. */
+  text(
+    text: string,
+    kind: OpenText["kind"],
+    logprobs?: readonly TokenLogprob[],
+  ): void {
+    this.#closeReasoning();
+    if (this.#text !== undefined && this.#text.kind !== kind) this.closeText();
+    const open = this.#text ??= this.#openText(kind);
+    open.text += text;
+    open.logprobs.push(...logprobs ?? []);
+    const place = placeOf(open);
+    if (kind === "refusal") this.emit("response.refusal.delta", { ...place, delta: text });
+    else {
+      this.emit("response.output_text.delta", { ...place, delta: text, logprobs: logprobs ?? [] });
+    }
+  }
+
+  /** More of what the model thinks. */
+  reasoning(text: string): void {
+    this.closeText();
+    const open = this.#reasoning ??= this.#openReasoning();
+    open.text += text;
+    this.emit("response.reasoning_text.delta", { ...placeOf(open), delta: text });
+  }
+
+  /** A call begins; `fields` are those that its kind has beside name and arguments. */
+  openCall(kind: CallKind, call: { name: string; callId: string }, fields: Mutable = {}): OpenCall {
+    this.closeText();
+    const item = {
+      id: newId(kind === "function_call" ? "fc" : "mcp"),
+      type: kind,
+      ...(kind === "function_call" ? { call_id: call.callId } : {}),
+      name: call.name,
+      arguments: "",
+      ...fields,
+      status: "in_progress",
+    };
+    const index = this.add(item);
+    if (kind === "mcp_call") {
+      this.emit("response.mcp_call.in_progress", { output_index: index, item_id: item.id });
+    }
+    return { index, item, kind, arguments: "" };
+  }
+
+  /** More of a call's arguments. */
+  callArguments(open: OpenCall, text: string): void {
+    if (text === "") return;
+    open.arguments += text;
+    open.item["arguments"] = open.arguments;
+    const place = { item_id: open.item.id, output_index: open.index };
+    this.emit(`${eventsOf(open)}.delta`, { ...place, delta: text });
+  }
+
+  /** The arguments are complete; a function's call is complete with them. */
+  closeArguments(open: OpenCall): void {
+    const place = { item_id: open.item.id, output_index: open.index };
+    const name = open.kind === "function_call" ? { name: open.item["name"] } : {};
+    this.emit(`${eventsOf(open)}.done`, { ...place, ...name, arguments: open.arguments });
+    if (open.kind === "function_call") this.done(open.index, { status: "completed" });
+  }
+
+  /** The text is complete, with the sources that it names. */
+  closeText(
+    annotate: (text: string) => readonly Annotation[] = () => [],
+    status: "completed" | "incomplete" = "completed",
+  ): void {
+    this.#closeReasoning();
+    const open = this.#text;
+    if (open === undefined) return;
+    this.#text = undefined;
+    const place = placeOf(open);
+    const annotations = open.kind === "output_text" ? annotate(open.text) : [];
+    for (const [annotation_index, annotation] of annotations.entries()) {
+      this.emit("response.output_text.annotation.added", {
+        ...place,
+        annotation_index,
+        annotation,
+      });
+    }
+    const part = partOf(open, annotations);
+    if (open.kind === "refusal") {
+      this.emit("response.refusal.done", { ...place, refusal: open.text });
+    } else {
+      const { text, logprobs } = open;
+      this.emit("response.output_text.done", { ...place, text, logprobs });
+    }
+    this.emit("response.content_part.done", { ...place, part });
+    this.done(open.index, { status, content: [part] });
+  }
+
+  #closeReasoning(): void {
+    const open = this.#reasoning;
+    if (open === undefined) return;
+    this.#reasoning = undefined;
+    const place = placeOf(open);
+    const part = { type: "reasoning_text", text: open.text };
+    this.emit("response.reasoning_text.done", { ...place, text: open.text });
+    this.emit("response.content_part.done", { ...place, part });
+    this.done(open.index, { content: [part], status: "completed" });
+  }
+
+  #openText(kind: OpenText["kind"]): OpenText {
+    const item = {
+      id: newId("msg"),
+      type: "message",
+      status: "in_progress",
+      role: "assistant",
+      content: [],
+    };
+    const open: OpenText = { index: this.add(item), item, kind, text: "", logprobs: [] };
+    this.emit("response.content_part.added", { ...placeOf(open), part: partOf(open, []) });
+    return open;
+  }
+
+  #openReasoning(): OpenReasoning {
+    const item = { id: newId("rs"), type: "reasoning", summary: [], status: "in_progress" };
+    const open: OpenReasoning = { index: this.add(item), item, text: "" };
+    const part = { type: "reasoning_text", text: "" };
+    this.emit("response.content_part.added", { ...placeOf(open), part });
+    return open;
+  }
+}
+
+function placeOf(
+  open: { readonly index: number; readonly item: { readonly id: string } },
+): Mutable {
+  return { item_id: open.item.id, output_index: open.index, content_index: 0 };
+}
+
+function partOf(open: OpenText, annotations: readonly Annotation[]): Mutable {
+  const { kind, text, logprobs } = open;
+  if (kind === "refusal") return { type: "refusal", refusal: text };
+  return { type: "output_text", text, annotations, logprobs };
+}
+
+function eventsOf({ kind }: OpenCall): string {
+  return kind === "function_call"
+    ? "response.function_call_arguments"
+    : "response.mcp_call_arguments";
+}

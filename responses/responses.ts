@@ -1,0 +1,209 @@
+/** The gateway as a running service: one engine and one store behind two fronts. */
+import { Hono } from "hono";
+import { startGrpcServer } from "../grpc/mod.ts";
+import { EXTERNAL_PROCESSOR, processorService } from "../processor/mod.ts";
+import {
+  assertPortFree,
+  type Log,
+  messageOf,
+  now,
+  silent,
+  UnavailableError,
+} from "../service/mod.ts";
+import type { Resource, RouteEnv } from "./api/resource.ts";
+import { type Backend, connectBackend } from "./backend/backend.ts";
+import { defaultConfig, type ResponsesConfig } from "./config.ts";
+import { Engine } from "./engine/engine.ts";
+import { searxng } from "./engine/tools/web_search.ts";
+import { responsesProcessor } from "./extproc/processor.ts";
+import { httpApp } from "./http/app.ts";
+import { ResponsesMetrics } from "./metrics.ts";
+import type { Reply } from "./resources/create.ts";
+import { responsesResource } from "./resources/responses.ts";
+import { openSqlite } from "./store/sqlite.ts";
+import { openStore } from "./store/sql_store.ts";
+import type { Store } from "./store/store.ts";
+
+/** What {@linkcode startResponses} takes. */
+export interface ResponsesOptions {
+  /** Everything that the file says; its defaults when left out. */
+  readonly config?: ResponsesConfig;
+  /** Folder for the store and the files, unless the configuration says otherwise. */
+  readonly dataDir: string;
+  /** The model server's key. */
+  readonly apiKey?: string;
+  readonly log?: Log;
+  /** Called with each request for a response, when its answer begins. */
+  readonly onRequest?: (line: ResponsesLine) => void;
+}
+
+/** One request for a response, for people and logs. */
+export interface ResponsesLine {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly front: "extproc" | "http";
+  readonly status: number;
+  readonly model: string;
+  /** Empty where none was made. */
+  readonly responseId: string;
+  /** Code of an error; empty otherwise. */
+  readonly code: string;
+}
+
+/** A running gateway. Disposing it stops what runs in the background, and closes the store last. */
+export interface Responses extends AsyncDisposable {
+  /** `host:port` of the processor, gRPC. */
+  readonly extproc: { readonly host: string; readonly port: number; readonly address: string };
+  /** The HTTP server; `http://127.0.0.1:8081`. */
+  readonly http: { readonly host: string; readonly port: number; readonly url: string };
+  /** Base URL of the model server. */
+  readonly modelEndpoint: string;
+  readonly store: Store;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}
+
+/**
+ * Starts the gateway and resolves when both fronts listen. The model server need not run yet:
+ * `/health` tells how it is.
+ *
+ * @throws {UnavailableError} when a port is taken, or the store cannot be opened
+ */
+export async function startResponses(options: ResponsesOptions): Promise<Responses> {
+  const config = options.config ?? defaultConfig();
+  const log = options.log ?? silent;
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(
+    await openStore(
+      await openSqlite({ path: config.store.sqlite ?? `${options.dataDir}/store.sqlite` }),
+      { onError: (error) => log(messageOf(error)) },
+    ),
+  );
+  const recovered = await store.recover();
+  if (recovered > 0) log(`${recovered} responses were cut off by the last end, and are failed now`);
+  const backend = stack.use(backendOf(config, options.apiKey));
+  const metrics = new ResponsesMetrics();
+  const engine = stack.use(
+    new Engine({
+      store,
+      backend,
+      maxRounds: config.engine.max_tool_rounds,
+      forwardHeaders: config.engine.forward_headers,
+      log,
+      onBegin: (ms) => metrics.began(ms),
+      onEnd: (response) => metrics.ended(response),
+      ...(config.web_search === undefined ? {} : { webSearch: searxng(config.web_search.searxng) }),
+    }),
+  );
+  const onFault = (error: unknown) => log(`A request could not be processed: ${messageOf(error)}`);
+  const onCreate = (front: ResponsesLine["front"]) => (reply: Reply, request: Asked) => {
+    metrics.requested({ front, status: reply.status }, reply.code);
+    options.onRequest?.(lineOf(front, reply, request));
+  };
+  const shared = { engine, store, onFault, onCreate: onCreate("http") };
+  const app = httpApp({
+    resources: [
+      service(backend, metrics),
+      responsesResource(shared),
+      responsesResource(shared, "/responses"),
+    ],
+    defaultTenant: config.http.default_tenant,
+    onError: onFault,
+  });
+  const http = await listen(config, app, stack);
+  const extproc = stack.use(
+    await listenGrpc(config, () =>
+      responsesProcessor({
+        engine,
+        defaultTenant: config.http.default_tenant,
+        onFault,
+        onCreate: onCreate("extproc"),
+      })),
+  );
+  extproc.setHealth(EXTERNAL_PROCESSOR, "SERVING");
+  const owned = stack.move();
+  return {
+    extproc: { host: extproc.host, port: extproc.port, address: extproc.address },
+    http,
+    modelEndpoint: backend.endpoint,
+    store,
+    metrics: () => metrics.text(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+type Asked = { readonly requestId: string; readonly tenant: string };
+
+function lineOf(front: ResponsesLine["front"], reply: Reply, asked: Asked): ResponsesLine {
+  const { status, model = "", responseId = "", code = "" } = reply;
+  return { ...asked, front, status, model, responseId, code };
+}
+
+function backendOf({ engine }: ResponsesConfig, apiKey: string | undefined): Backend {
+  return connectBackend({
+    endpoint: engine.model_endpoint,
+    firstEventTimeoutMs: engine.first_event_timeout_ms,
+    maxTokensField: engine.max_tokens_field,
+    ...(apiKey === undefined ? {} : { apiKey }),
+  });
+}
+
+/** `/health` and `/metrics`: about the gateway itself. */
+function service(backend: Backend, metrics: ResponsesMetrics): Resource {
+  const routes = new Hono<RouteEnv>();
+  routes.get("/health", async (context) => {
+    const started = now();
+    const { reachable, models, error } = await backend.state();
+    metrics.backend(reachable);
+    // The gateway is healthy without its model server: files and stored responses are still there.
+    return context.json({
+      status: "healthy",
+      backend: {
+        status: reachable ? "up" : "down",
+        models: models.length,
+        checked_ms: Math.round(now() - started),
+        ...(error === undefined ? {} : { error }),
+      },
+    });
+  });
+  routes.get("/metrics", async (context) =>
+    context.body(await metrics.text(), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    }));
+  return { path: "/", routes };
+}
+
+async function listen(
+  { http: { host, port } }: ResponsesConfig,
+  app: Hono<RouteEnv>,
+  stack: AsyncDisposableStack,
+): Promise<Responses["http"]> {
+  const what = "the Responses gateway's HTTP server";
+  await assertPortFree({ host, port, what, remedy: "set http.port to 0 for a free one" });
+  const stop = new AbortController();
+  const server = Deno.serve(
+    { hostname: host, port, signal: stop.signal, onListen: () => {} },
+    app.fetch,
+  );
+  // Streams that still run would hold a graceful shutdown for as long as they like.
+  stack.defer(async () => {
+    stop.abort();
+    await server.finished;
+  });
+  const bound = server.addr.port;
+  return { host, port: bound, url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}` };
+}
+
+async function listenGrpc(
+  { extproc: { host, port } }: ResponsesConfig,
+  open: Parameters<typeof processorService>[0],
+) {
+  try {
+    return await startGrpcServer({ host, port, services: [processorService(open)] });
+  } catch (error) {
+    throw new UnavailableError(
+      `Cannot start the Responses processor on "${host}:${port}": ${messageOf(error)}: ` +
+        "set extproc.port to 0 for a free one",
+    );
+  }
+}
