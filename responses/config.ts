@@ -35,6 +35,9 @@ const schema = z.strictObject({
   store: z.strictObject({
     sqlite: z.string().min(1).optional().describe("File of the store"),
   }).prefault({}),
+  files: z.strictObject({
+    directory: z.string().min(1).optional().describe("Folder of the uploaded files"),
+  }).prefault({}),
   web_search: z.strictObject({
     searxng: url.describe("Base URL of a SearXNG server with its JSON format switched on"),
   }).optional(),

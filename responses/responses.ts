@@ -12,13 +12,19 @@ import {
 } from "../service/mod.ts";
 import type { Resource, RouteEnv } from "./api/resource.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
+import { openDisk } from "./blobs/disk.ts";
 import { defaultConfig, type ResponsesConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
+import { fileContents } from "./engine/file_contents.ts";
 import { searxng } from "./engine/tools/web_search.ts";
 import { responsesProcessor } from "./extproc/processor.ts";
 import { httpApp } from "./http/app.ts";
 import { ResponsesMetrics } from "./metrics.ts";
+import { connectors } from "./resources/connectors.ts";
+import { conversations } from "./resources/conversations.ts";
 import type { Reply } from "./resources/create.ts";
+import { files } from "./resources/files.ts";
+import { prompts } from "./resources/prompts.ts";
 import { responsesResource } from "./resources/responses.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import { openStore } from "./store/sql_store.ts";
@@ -79,6 +85,7 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
       { onError: (error) => log(messageOf(error)) },
     ),
   );
+  const blobs = stack.use(await openDisk(config.files.directory ?? `${options.dataDir}/files`));
   const recovered = await store.recover();
   if (recovered > 0) log(`${recovered} responses were cut off by the last end, and are failed now`);
   const backend = stack.use(backendOf(config, options.apiKey));
@@ -87,6 +94,7 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
     new Engine({
       store,
       backend,
+      files: fileContents(store, blobs),
       maxRounds: config.engine.max_tool_rounds,
       forwardHeaders: config.engine.forward_headers,
       log,
@@ -106,6 +114,10 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
       service(backend, metrics),
       responsesResource(shared),
       responsesResource(shared, "/responses"),
+      conversations({ store, now: unixNow }),
+      prompts({ store, now: unixNow }),
+      connectors({ store, now: unixNow }),
+      files({ store, blobs, now: unixNow }),
     ],
     defaultTenant: config.http.default_tenant,
     onError: onFault,
@@ -130,6 +142,11 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
     metrics: () => metrics.text(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Unix seconds. */
+function unixNow(): number {
+  return Math.floor(Date.now() / 1000);
 }
 
 type Asked = { readonly requestId: string; readonly tenant: string };

@@ -5,14 +5,7 @@ import type { Item } from "../api/objects.ts";
 import type { CreateRequest } from "../api/request.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Store } from "../store/store.ts";
-
-/** Reads uploaded files, for messages that name them by id. */
-export interface FileContents {
-  /** Undefined when the tenant has no such file. */
-  read(tenant: Tenant, fileId: string): Promise<
-    { readonly filename: string; readonly mimeType: string; readonly bytes: Uint8Array } | undefined
-  >;
-}
+import type { FileContents } from "./file_contents.ts";
 
 /** Turns that one chain may have; beyond it, something must be wrong. */
 const MAX_TURNS = 1_000;

@@ -1,5 +1,6 @@
 /** Prompt templates: `{{name}}` in a stored text becomes the request's variable. */
 import { notFound } from "../api/errors.ts";
+import { fillTemplate } from "../api/template.ts";
 import type { CreateRequest } from "../api/request.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { PromptStore } from "../store/store.ts";
@@ -21,17 +22,17 @@ export async function instructionsOf(
     : Number(prompt.version);
   const found = await prompts.get(tenant, prompt.id, version);
   if (found === undefined) throw notFound("prompt", prompt.id);
-  return fillIn(found.template, prompt.variables ?? {});
+  const values = Object.entries(prompt.variables ?? {}).flatMap(([name, value]) => {
+    const text = textOf(value);
+    return text === undefined ? [] : [[name, text]];
+  });
+  return fillTemplate(found.template, Object.fromEntries(values));
 }
 
-/** Replaces every `{{name}}` that has a value; a value that is a part of a message gives its text. */
-export function fillIn(template: string, variables: Readonly<Record<string, unknown>>): string {
-  return template.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, (written, name: string) => {
-    if (!Object.hasOwn(variables, name)) return written;
-    const value = variables[name];
-    const text = typeof value === "object" && value !== null
-      ? (value as { text?: unknown }).text
-      : value;
-    return text === undefined ? written : String(text);
-  });
+/** A value that is a part of a message gives its text; one without any stays unfilled. */
+function textOf(value: unknown): string | undefined {
+  const text = typeof value === "object" && value !== null
+    ? (value as { text?: unknown }).text
+    : value;
+  return text === undefined || text === null ? undefined : String(text);
 }
