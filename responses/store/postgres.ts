@@ -1,0 +1,105 @@
+import { messageOf, UnavailableError } from "../../service/mod.ts";
+import { type Database, DatabaseError, type Statement } from "./database.ts";
+
+/** Connections of one process: enough for its queries, few enough for many replicas at the default limit of 100. */
+const CONNECTIONS = 10;
+
+const CONNECT_TIMEOUT_S = 10;
+
+/** How long dispose waits for what runs, in seconds. */
+const CLOSE_TIMEOUT_S = 5;
+
+/**
+ * What a second attempt puts right (https://www.postgresql.org/docs/current/errcodes-appendix.html): a serialization
+ * failure, a deadlock, and a key that another process took or freed between two statements.
+ */
+const WORTH_ANOTHER_TRY = new Set(["40001", "40P01", "23503", "23505"]);
+const ATTEMPTS = 3;
+
+/** OID of BIGINT; the driver gives it as text, because it could pass 2^53. Ours do not. */
+const BIGINT = 20;
+
+/** Ends a transaction that touched fewer rows than it expects. */
+class Undone extends Error {}
+
+/**
+ * Connects to PostgreSQL (13 or newer) by URL: `postgres://user:password@host:5432/database`, `?sslmode=require` for
+ * TLS. Several processes may share one database.
+ *
+ * @throws {UnavailableError} when it cannot be reached, or refuses the credentials
+ */
+export async function openPostgres({ url }: { readonly url: string }): Promise<Database> {
+  const { default: postgres } = await import("postgres");
+  const sql = postgres(url, {
+    max: CONNECTIONS,
+    connect_timeout: CONNECT_TIMEOUT_S,
+    // Spares a query for the types of a database that has none of its own.
+    fetch_types: false,
+    onnotice: () => {},
+    types: {
+      bigint: { to: BIGINT, from: [BIGINT], serialize: String, parse: Number },
+    },
+  });
+  try {
+    await sql.unsafe("SELECT 1");
+  } catch (error) {
+    await sql.end({ timeout: 0 });
+    throw new UnavailableError(
+      `Cannot open the store at ${withoutPassword(url)}: ${messageOf(error)}`,
+    );
+  }
+
+  const run = async (statements: readonly Statement[]): Promise<boolean> => {
+    try {
+      await sql.begin(async (transaction) => {
+        for (const { sql: text, params = [], expect = 0 } of statements) {
+          const { count } = await transaction.unsafe(text, params.map(storable), {
+            prepare: params.length > 0,
+          });
+          if (count < expect) throw new Undone();
+        }
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof Undone) return false;
+      throw error;
+    }
+  };
+
+  return {
+    dialect: "postgres",
+    async query(text, params = []) {
+      try {
+        return [...await sql.unsafe(text, params.map(storable), { prepare: params.length > 0 })];
+      } catch (error) {
+        throw new DatabaseError(messageOf(error));
+      }
+    },
+    async transaction(statements) {
+      for (let attempt = 1;; attempt++) {
+        try {
+          return await run(statements);
+        } catch (error) {
+          const { code = "" } = error as { code?: string };
+          if (attempt < ATTEMPTS && WORTH_ANOTHER_TRY.has(code)) continue;
+          throw new DatabaseError(messageOf(error));
+        }
+      }
+    },
+    [Symbol.asyncDispose]: () => sql.end({ timeout: CLOSE_TIMEOUT_S }),
+  };
+}
+
+/** PostgreSQL's text has no NUL; in JSON it is escaped, elsewhere it means no more than any other odd mark. */
+function storable<T>(value: T): T | string {
+  return typeof value === "string" ? value.replaceAll("\0", "\ufffd") : value;
+}
+
+function withoutPassword(url: string): string {
+  try {
+    const { host, pathname } = new URL(url);
+    return `postgres://${host}${pathname}`;
+  } catch {
+    return "the given URL, which is none";
+  }
+}
