@@ -37,17 +37,19 @@ export function diffReports(before: Report, after: Report): Difference[] {
   });
 }
 
+/** Returns one difference as a line for a terminal. */
+export function differenceLine({ id, level, before, after, worse, reason }: Difference): string {
+  const mark = worse ? "worse " : "better";
+  const why = reason === "" ? "" : `  ${reason}`;
+  return `${mark} ${id.padEnd(30)} ${level.padEnd(6)} ${before} -> ${after}${why}`;
+}
+
 /** Returns the differences as lines for a terminal. */
 export function renderDiff(before: Report, after: Report): string {
   const differences = diffReports(before, after);
   const name = ({ target, started_at }: Report) => `${target.name}, ${started_at}`;
   const lines = [`before: ${name(before)}`, `after:  ${name(after)}`];
-  for (const { id, level, before: from, after: to, worse, reason } of differences) {
-    const mark = worse ? "worse " : "better";
-    lines.push(
-      `${mark} ${id.padEnd(30)} ${level.padEnd(6)} ${from} -> ${to}${reason ? `  ${reason}` : ""}`,
-    );
-  }
+  lines.push(...differences.map(differenceLine));
   const worse = differences.filter((difference) => difference.worse).length;
   lines.push(
     differences.length === 0

@@ -58,9 +58,18 @@ export class Pacer {
   readonly #wheel: TimerWheel;
   readonly #running: () => number;
   /** When the last wait was due: waits count from there, so that lateness does not add up. */
-  #due = now();
+  #due: number;
+  readonly #clock: () => number;
 
-  constructor(pace: Pace, options: { random: Random; wheel: TimerWheel; running: () => number }) {
+  constructor(pace: Pace, options: {
+    random: Random;
+    wheel: TimerWheel;
+    running: () => number;
+    /** Milliseconds; `now()` of service/ without it. */
+    clock?: () => number;
+  }) {
+    this.#clock = options.clock ?? now;
+    this.#due = this.#clock();
     this.#pace = pace;
     this.#random = options.random;
     this.#wheel = options.wheel;
@@ -84,7 +93,7 @@ export class Pacer {
     if (jitter > 0) wait *= Math.min(1.7, Math.max(0.3, 1 + jitter * this.#random.normal()));
     if (load > 1) wait *= 1 + (load - 1) * Math.min(1, (this.#running() - 1) / loadAt);
     // After a stall nothing is caught up: the next token comes at once, the pace goes on from there.
-    this.#due = Math.max(this.#due + wait, now());
-    return this.#wheel.sleep(this.#due - now(), signal);
+    this.#due = Math.max(this.#due + wait, this.#clock());
+    return this.#wheel.sleep(this.#due - this.#clock(), signal);
   }
 }

@@ -1,17 +1,20 @@
 import {
+  diffReports,
   exitCode,
   listCases,
-  parseKnownFailures,
+  type Progress,
   progressLine,
   renderAnnotations,
   renderTerminal,
-  runSuite,
   type Selection,
 } from "../../conformance/mod.ts";
 import { type ProvenProfile, renderMatrix, runSelfTest } from "../../mutants/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { UsageError } from "../../service/mod.ts";
 import { type Context, defineCommand, EXIT } from "../command.ts";
-import { casesOf, startCheckTarget, TARGET_OPTIONS } from "../check_target.ts";
+import { checkOnce, type CheckOptions } from "../check/run.ts";
+import { casesOf, TARGET_OPTIONS } from "../check/target.ts";
+import { renderVersions, runVersions, versionsExitCode, versionsJson } from "../check/versions.ts";
+import { renderChanges, watchFiles, watchRuns } from "../check/watch.ts";
 import {
   ENVOY_OPTIONS,
   envoyFromOptions,
@@ -32,7 +35,6 @@ import {
   textOption,
 } from "../options.ts";
 import { assertReportFormats, writeReports } from "../reports.ts";
-import { VERSION } from "../version.ts";
 
 /** `--self-test` alone runs what each mutant is made for; `--self-test=full` every case on every mutant. */
 const selfTestOption: Option<"expected" | "full" | undefined> = {
@@ -46,6 +48,21 @@ const selfTestOption: Option<"expected" | "full" | undefined> = {
   },
   fallback: undefined,
   completes: ["full"],
+};
+
+/** One version, or several with commas between them. */
+const versionsOption: Option<readonly string[]> = {
+  ...ENVOY_OPTIONS.envoyVersion,
+  flags: "--envoy-version <VERSION,...>",
+  description: "Envoy version to use; several are judged one after another",
+  parse(value, name) {
+    const versions = value.split(",").map((version) => version.trim());
+    if (versions.some((version) => !/^\d+\.\d+\.\d+$/.test(version))) {
+      throw badValue(name, "must be versions such as 1.40.0, with commas between them", value);
+    }
+    return [...new Set(versions)];
+  },
+  fallback: [],
 };
 
 export const command = defineCommand({
@@ -89,11 +106,15 @@ export const command = defineCommand({
     }),
     json: flagOption("--json", { description: "print the report as JSON instead of text" }),
     selfTest: selfTestOption,
+    watch: flagOption("--watch", {
+      description: "run again when --rules, --envoy-config or --scenarios change",
+    }),
     ...TARGET_OPTIONS,
     runDir: RUN_OPTIONS.runDir,
     profile: JUDGED_PROFILE_OPTION,
     ...PART_OPTIONS,
     ...ENVOY_OPTIONS,
+    envoyVersion: versionsOption,
   },
   examples: [
     { command: "llmgate check", explains: "the bundled stack" },
@@ -101,7 +122,11 @@ export const command = defineCommand({
       command: "llmgate check --case 'sse.*' --report report.json",
       explains: "streaming, with a report",
     },
-    { command: "llmgate check --envoy-version 1.36.4", explains: "on another Envoy" },
+    {
+      command: "llmgate check --envoy-version 1.36.4,1.37.0,1.40.0",
+      explains: "on each of them, and where the verdicts differ",
+    },
+    { command: "llmgate check --rules rules.yaml --watch", explains: "again whenever they change" },
     { command: "llmgate check --list --level must", explains: "what would run" },
     {
       command: "llmgate check --gateway https://gw.test --allow-header 'x-api-key: KEY'",
@@ -116,7 +141,7 @@ export const command = defineCommand({
   ],
   permissions: ["read", "write", "net", "env", "run", "sys"],
   async run(context) {
-    const { options, host, print, signal } = context;
+    const { options, host, print } = context;
     const selection: Selection = {
       case: options.case,
       skip: options.skip,
@@ -130,24 +155,15 @@ export const command = defineCommand({
       return EXIT.ok;
     }
     assertReportFormats(options.report);
-    const knownFailures = await readKnownFailures(options.knownFailures);
-    if (options.selfTest !== undefined) return await selfTest(context, options);
-    await using checked = await startCheckTarget(options, context);
-    const { target, cases } = checked;
-    const report = await runSuite(target, {
-      ...selection,
-      cases,
-      jobs: options.jobs,
-      repeat: options.repeat,
-      timeScale: options.timeScale,
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-      knownFailures,
-      signal,
-      version: VERSION,
-      command: `llmgate check${options.profile === "base" ? "" : ` --profile ${options.profile}`}`,
-      onProgress: (event) =>
-        showProgress(context, options.json, progressLine(event, colour(context))),
-    });
+    const [envoyVersion, ...others] = options.envoyVersion;
+    const one = { ...options, envoyVersion };
+    if (others.length > 0 && (options.watch || options.selfTest !== undefined)) {
+      throw new UsageError("Cannot use several Envoy versions with --watch or --self-test");
+    }
+    if (options.selfTest !== undefined) return await selfTest(context, one);
+    if (options.watch) return await watch(context, one);
+    if (others.length > 0) return await onVersions(context, options);
+    const report = await checkOnce(one, context, progressOf(context));
     await writeReports(report, options.report);
     if (options.json) print(JSON.stringify(report));
     else print(renderTerminal(report, colour(context)).trimEnd());
@@ -158,6 +174,58 @@ export const command = defineCommand({
     return exitCode(report, { strict: options.strict });
   },
 });
+
+/** What the ways to run have in common. */
+interface Shown {
+  readonly json: boolean;
+  readonly strict: boolean;
+  readonly report: readonly string[];
+}
+
+/** Runs on each version of Envoy and prints where the verdicts differ. */
+async function onVersions(
+  context: Context<Shown, unknown>,
+  options: Omit<CheckOptions, "envoyVersion"> & Shown & {
+    readonly envoyVersion: readonly string[];
+  },
+): Promise<number> {
+  const runs = await runVersions(options.envoyVersion, (envoyVersion) => {
+    context.log(`Envoy ${envoyVersion}`);
+    return checkOnce({ ...options, envoyVersion }, context, progressOf(context));
+  });
+  await writeReports(runs.reports, options.report);
+  if (options.json) context.print(versionsJson(runs));
+  else context.print(renderVersions(runs, colour(context)).trimEnd());
+  return versionsExitCode(runs, options);
+}
+
+/** Runs after every change of a file, and prints what changed in the verdicts. */
+async function watch(
+  context: Context<Shown, unknown>,
+  options: CheckOptions & Shown,
+): Promise<number> {
+  const { print, log, signal } = context;
+  await using changes = watchFiles(options);
+  let code: number = EXIT.ok;
+  await watchRuns({
+    changes,
+    signal,
+    run: (signal) => checkOnce(options, { ...context, signal }),
+    async onReport(report, before) {
+      code = exitCode(report, options);
+      await writeReports(report, options.report);
+      if (options.json) {
+        const changed = before === undefined ? [] : diffReports(before, report);
+        print(JSON.stringify({ changed, report }));
+      } else if (before === undefined) {
+        print(renderTerminal(report, colour(context)).trimEnd());
+      } else print(renderChanges(report, before));
+    },
+    onProblem: log,
+    onChange: (paths) => log(`changed: ${paths.join(", ")}`),
+  });
+  return code;
+}
 
 /** Runs the mutants and prints the kill matrix; a mutant that survives is a bug in the suite. */
 async function selfTest(
@@ -187,20 +255,10 @@ function colour({ style }: Pick<Context<unknown, unknown>, "style">): { colour: 
 }
 
 /** Progress goes to standard error when standard output carries JSON. */
-function showProgress(
-  { print, log }: Pick<Context<unknown, unknown>, "print" | "log">,
-  json: boolean,
-  line: string | undefined,
-): void {
-  if (line !== undefined) (json ? log : print)(line);
-}
-
-async function readKnownFailures(path: string | undefined) {
-  if (path === undefined) return [];
-  try {
-    return parseKnownFailures(await Deno.readTextFile(path), path);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`Cannot read the known failures "${path}": ${messageOf(error)}`);
-  }
+function progressOf(context: Context<Shown, unknown>): (event: Progress) => void {
+  const { options, print, log } = context;
+  return (event) => {
+    const line = progressLine(event, colour(context));
+    if (line !== undefined) (options.json ? log : print)(line);
+  };
 }

@@ -10,8 +10,8 @@ import {
   probeTarget,
   ROUTER_CASES,
   type Target,
-} from "../conformance/mod.ts";
-import { adoptEnvoyConfig, readEnvoyConfig } from "../envoy/mod.ts";
+} from "../../conformance/mod.ts";
+import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
 import {
   checkVariants,
   FOREIGN_EXPECTATIONS,
@@ -21,10 +21,10 @@ import {
   routerVariants,
   startGateway,
   startRouterTarget,
-} from "../gateway/mod.ts";
-import { UsageError } from "../service/mod.ts";
-import type { Context } from "./command.ts";
-import { DEFAULT_PORTS, gatewayFromOptions, type StartOptions } from "./gateway_options.ts";
+} from "../../gateway/mod.ts";
+import { UsageError } from "../../service/mod.ts";
+import type { Context } from "../command.ts";
+import { DEFAULT_PORTS, gatewayFromOptions, type StartOptions } from "../gateway_options.ts";
 import {
   choiceOption,
   fileOption,
@@ -33,7 +33,7 @@ import {
   repeated,
   textOption,
   urlOption,
-} from "./options.ts";
+} from "../options.ts";
 
 /** What `check` is pointed at. */
 export const TARGET_OPTIONS = {
