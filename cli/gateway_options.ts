@@ -149,6 +149,9 @@ export interface StartOptions {
   readonly routingLogic?: RoutingLogic | undefined;
   readonly sessionHeader?: string | undefined;
   readonly modelHeader?: string | undefined;
+  readonly probeInterval?: number | undefined;
+  readonly probePath?: string | undefined;
+  readonly engineStatsInterval?: number | undefined;
   readonly policy?: string | undefined;
   readonly policyTls?: boolean | undefined;
   readonly policyCa?: string | undefined;

@@ -1,6 +1,7 @@
 /** The flags of the model router, and what they describe. */
 import type { RoutingOptions } from "../gateway/mod.ts";
 import {
+  type HealthCheckOptions,
   type KubernetesHosts,
   parseHosts,
   ROUTING_LOGICS,
@@ -11,7 +12,14 @@ import { DEFAULT_PORTS } from "./default_ports.ts";
 import { defined } from "./defined.ts";
 import type { StartOptions } from "./gateway_options.ts";
 import type { Host } from "./host.ts";
-import { choiceOption, fileOption, portOption, textOption, urlOption } from "./options.ts";
+import {
+  choiceOption,
+  fileOption,
+  integerOption,
+  portOption,
+  textOption,
+  urlOption,
+} from "./options.ts";
 
 /** The model router: its routes, and the backends that it chooses from. */
 export const ROUTER_OPTIONS = {
@@ -57,7 +65,38 @@ export const ROUTER_OPTIONS = {
   routeConfig: fileOption("--route-config <FILE>", {
     description: "routes.json, reloaded on change",
   }),
+  probeInterval: integerOption("--probe-interval <SECONDS>", {
+    description: "how often each host is probed; 0 for never",
+    min: 0,
+    max: 86_400,
+    default: 5,
+  }),
+  probePath: textOption("--probe-path <PATH>", {
+    description: "what a probe asks for; any answer below 500 is a good one",
+    default: "/health",
+  }),
+  engineStatsInterval: integerOption("--engine-stats-interval <SECONDS>", {
+    description: "how often each engine's /metrics is read, with --routing-logic kv_aware",
+    min: 1,
+    max: 3_600,
+    default: 1,
+  }),
 };
+
+/** How the hosts of the flags are watched. */
+export function healthOf(options: StartOptions): HealthCheckOptions {
+  const { probeInterval = 0, probePath = "", engineStatsInterval, routingLogic } = options;
+  if (!/^\/[^\s?#]*$/.test(probePath) && probeInterval > 0) {
+    throw new UsageError(
+      `Cannot use --probe-path: it must be a path such as /health: current value is "${probePath}"`,
+    );
+  }
+  return {
+    ...(probeInterval > 0 && { probeMs: probeInterval * 1_000, probePath }),
+    ...(routingLogic === "kv_aware" && engineStatsInterval !== undefined &&
+      { engineStatsMs: engineStatsInterval * 1_000 }),
+  };
+}
 
 /** Where the router listens, in profile `router`. */
 export const ROUTER_PORT_OPTION = portOption("--router-port <PORT>", {
@@ -82,6 +121,8 @@ export function routingOf(
       logic: options.routingLogic,
       sessionHeader: options.sessionHeader,
       modelHeader: options.modelHeader,
+      // Mock backends are ours, and what asks them is in their journals.
+      health: hosts === undefined && kubernetes === undefined ? undefined : healthOf(options),
     }),
   };
   if (options.profile === "router") return { routing: given };

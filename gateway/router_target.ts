@@ -34,6 +34,11 @@ const MAX_BODY_BYTES = 8_388_608;
 
 const SESSION_HEADER = "x-session-id";
 
+/** The cases let backends fail on purpose; that must not change who gets the requests of others. */
+const UNWATCHED: NonNullable<RoutingOptions["health"]> = {
+  limits: { failures: Infinity, ejectMs: 0, returnMs: 0 },
+};
+
 /** A router that runs to be judged. */
 export interface RouterTargetOptions extends Omit<GatewayOptions, "ports" | "profile"> {
   readonly name?: string;
@@ -65,7 +70,7 @@ export async function startRouterTarget(
       profile: "router",
       ports: FREE_PORTS,
       scriptSecret,
-      routing: { models: MODELS, routesFile: file, ...routing },
+      routing: { models: MODELS, routesFile: file, health: UNWATCHED, ...routing },
     }),
   );
   const own = ownTarget(gateway, { scriptSecret, ...(name === undefined ? {} : { name }) });

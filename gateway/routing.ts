@@ -1,6 +1,7 @@
 import {
   type BackendHost,
   discoverHosts,
+  type HealthCheckOptions,
   type HostSource,
   type KubernetesHosts,
   parseHosts,
@@ -43,6 +44,8 @@ export interface RoutingOptions {
   ) => Promise<{ readonly port: number } & AsyncDisposable>;
   /** Header by which a client may name the model; none when left out. */
   readonly modelHeader?: string;
+  /** Probes and readings of the hosts, and the limits of their health; no probes when left out. */
+  readonly health?: HealthCheckOptions;
 }
 
 /** A running router with its backends. */
@@ -89,7 +92,10 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
     }),
   );
   const backends = pool?.backends ?? [];
-  const source = options.source ?? stack.use(await discover(options, { backends, log: place.log }));
+  const { caFile } = options;
+  const ca = caFile === undefined ? undefined : await Deno.readTextFile(caFile);
+  const source = options.source ??
+    stack.use(await discover(options, { backends, ca, log: place.log }));
   const router = stack.use(
     await startRouter({
       host: LOOPBACK,
@@ -102,6 +108,7 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
       ...(options.logic === undefined ? {} : { routing: options.logic }),
       ...(options.sessionHeader === undefined ? {} : { sessionHeader: options.sessionHeader }),
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
+      health: { ...(ca === undefined ? {} : { ca }), ...options.health },
     }),
   );
   const relay = options.relay && stack.use(
@@ -122,18 +129,18 @@ export async function startRouting(options: RoutingOptions, place: RoutingPlace)
 
 async function discover(
   options: RoutingOptions,
-  { backends, log }: { backends: readonly Upstream[]; log: Log },
+  { backends, ca, log }: { backends: readonly Upstream[]; ca: string | undefined; log: Log },
 ): Promise<HostSource> {
   const own = () => {
     const addresses = backends.map(({ host, port }) => `${host}:${port}`);
     return parseHosts(addresses.join(","), options.models);
   };
-  const { kubernetes, caFile } = options;
+  const { kubernetes } = options;
   return await discoverHosts({
     hosts: options.hosts ?? (kubernetes === undefined ? own() : []),
     readModels: options.readModels ?? false,
     kubernetes,
-    ca: caFile === undefined ? undefined : await Deno.readTextFile(caFile),
+    ca,
     log,
   });
 }

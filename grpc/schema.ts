@@ -4,6 +4,8 @@
  * they are parsed on first use, because a policy server alone never needs them.
  */
 import protobuf from "protobufjs";
+import accessLog from "./protos/access_log.proto" with { type: "text" };
+import accessLogService from "./protos/access_log_service.proto" with { type: "text" };
 import discovery from "./protos/discovery.proto" with { type: "text" };
 import endpoint from "./protos/endpoint.proto" with { type: "text" };
 import endpointDiscovery from "./protos/endpoint_discovery.proto" with { type: "text" };
@@ -29,6 +31,8 @@ export const PROTO_TEXTS: Readonly<Record<string, string>> = {
   "endpoint.proto": endpoint,
   "discovery.proto": discovery,
   "endpoint_discovery.proto": endpointDiscovery,
+  "access_log.proto": accessLog,
+  "access_log_service.proto": accessLogService,
   "health.proto": health,
   "reflection_v1.proto": reflectionV1,
   "reflection_v1alpha.proto": reflectionV1Alpha,

@@ -3,7 +3,7 @@ import { errorBody } from "../openai/mod.ts";
 import { type ReadBody, readBody, type UnreadCode } from "./body/request_model.ts";
 import type { BackendHost } from "./hosts.ts";
 import { type Route, routeForPath, type RouteTable, type Target } from "./route_table.ts";
-import type { Strategy } from "./strategies/strategies.ts";
+import type { Situation, Strategy } from "./strategies/strategies.ts";
 import { targetFor } from "./targets.ts";
 
 /** What is known of a request. */
@@ -24,12 +24,11 @@ export interface RoutedRequest {
 }
 
 /** What decides. */
-export interface Deciders {
+export interface Deciders extends Pick<Situation, "outstanding" | "engine"> {
   readonly table: RouteTable;
   /** Every host that discovery knows: no other is ever chosen. */
   readonly hosts: readonly BackendHost[];
   readonly strategy: Strategy;
-  outstanding(endpoint: string): number;
   /** How many hosts Envoy may try beside the first. */
   readonly alternates: number;
   /** Those of the hosts that may take a request now; all of them when left out. */
@@ -172,6 +171,7 @@ function routed(request: RoutedRequest, chosen: Choice & Option): Routed {
   const outstanding = (endpoint: string) => deciders.outstanding(endpoint);
   const host = deciders.strategy(able, {
     outstanding,
+    engine: (endpoint) => deciders.engine?.(endpoint),
     session: request.session,
     members: read?.members ?? {},
     // Targets of one model take turns together, unless they are bound to hosts.

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { HOST_STATES, type HostState, type Outcome } from "./health/health_board.ts";
 
 /** Bounds in seconds: a decision takes microseconds, a large body some milliseconds. */
 const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25];
@@ -11,6 +12,8 @@ export class RouterMetrics {
   readonly #failures: Counter;
   readonly #reloads: Counter;
   readonly #outstanding: Gauge;
+  readonly #attempts: Counter;
+  readonly #state: Gauge;
   readonly #seconds: Histogram;
 
   constructor() {
@@ -44,6 +47,18 @@ export class RouterMetrics {
       labelNames: ["host"],
       registers,
     });
+    this.#attempts = new Counter({
+      name: "llmgate_router_attempts_total",
+      help: "Attempts by host and outcome, as Envoy logged them; the client left: unknown",
+      labelNames: ["host", "outcome"],
+      registers,
+    });
+    this.#state = new Gauge({
+      name: "llmgate_router_host_state",
+      help: "1 for the state that a host is in",
+      labelNames: ["host", "state"],
+      registers,
+    });
     this.#seconds = new Histogram({
       name: "llmgate_router_decision_seconds",
       help: "Time to decide on one request",
@@ -70,6 +85,22 @@ export class RouterMetrics {
 
   outstanding(host: string, count: number): void {
     this.#outstanding.set({ host }, count);
+  }
+
+  /** Counts an attempt of a request at a host. */
+  attempted(host: string, outcome: Outcome | undefined): void {
+    this.#attempts.inc({ host, outcome: outcome ?? "unknown" });
+  }
+
+  /** Notes the state of a host. */
+  stood(host: string, found: HostState): void {
+    for (const state of HOST_STATES) this.#state.set({ host, state }, state === found ? 1 : 0);
+  }
+
+  /** A host that is no more has no gauges any more. */
+  gone(host: string): void {
+    this.#outstanding.remove({ host });
+    for (const state of HOST_STATES) this.#state.remove({ host, state });
   }
 
   /** @param ms How long a decision took, milliseconds. */

@@ -22,6 +22,14 @@ export {
 } from "./discovery/discovery.ts";
 export { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
 export { startStaticDiscovery, type StaticDiscoveryOptions } from "./discovery/static_discovery.ts";
+export {
+  HEALTH_LIMITS,
+  type HealthLimits,
+  HOST_STATES,
+  type HostState,
+  type Outcome,
+} from "./health/health_board.ts";
+export type { HealthCheckOptions } from "./health/monitor.ts";
 export { type BackendHost, endpointOf, parseHosts } from "./hosts.ts";
 export { DEFAULT_ROUTES } from "./default_routes.ts";
 export { parseRoutes, type Route, RouteTable } from "./route_table.ts";

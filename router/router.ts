@@ -1,11 +1,6 @@
 /** The router as a running service: routes that reload, hosts with their outstanding requests. */
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
-import {
-  type Answer,
-  type PhaseMessage,
-  type Processor,
-  processorService,
-} from "../processor/mod.ts";
+import { type Processor, processorService } from "../processor/mod.ts";
 import {
   type Log,
   messageOf,
@@ -15,13 +10,16 @@ import {
   UsageError,
   watchFile,
 } from "../service/mod.ts";
-import { decide, type Decision, type Routed, tooLarge } from "./decision.ts";
+import { decide, type Decision, tooLarge } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
 import { announceHosts } from "./discovery/announced_hosts.ts";
 import { ENDPOINT_KEY } from "./discovery/assignment.ts";
 import { EndpointFile } from "./discovery/endpoint_file.ts";
 import { EndpointService } from "./discovery/endpoint_service.ts";
 import { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
+import { answerOf, bodyOf, GO_ON, type Head, headOf, LB_NAMESPACE, NO_HEAD } from "./exchange.ts";
+import type { HostState } from "./health/health_board.ts";
+import { type HealthCheckOptions, HealthMonitor } from "./health/monitor.ts";
 import type { BackendHost } from "./hosts.ts";
 import { RouterMetrics } from "./metrics.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
@@ -62,7 +60,9 @@ export interface RouterOptions {
    * otherwise. 0 for an Envoy that picks by subset and thus takes one name only.
    */
   readonly alternates?: number;
-  /** Lines about routes being loaded or refused, and about failed streams. */
+  /** Probes and readings of the hosts; what became of requests is looked at in any case. */
+  readonly health?: HealthCheckOptions;
+  /** Lines about routes being loaded or refused, hosts that fail, and failed streams. */
   readonly log?: Log;
   /** Called with each decision. */
   readonly onDecision?: (line: DecisionLine) => void;
@@ -92,6 +92,8 @@ export interface Router extends AsyncDisposable {
   onHosts(listener: (hosts: readonly BackendHost[]) => void): Disposable;
   /** Requests that an endpoint has not answered to the last byte. */
   outstanding(endpoint: string): number;
+  /** How a host stands, by what became of its requests and probes. */
+  state(endpoint: string): HostState;
   /** Reads the routes again. Throws `UsageError`; the old routes then stay. */
   reload(): Promise<void>;
   /** Prometheus text. */
@@ -101,13 +103,6 @@ export interface Router extends AsyncDisposable {
 const ENDPOINT_CLUSTER = "backends";
 /** More would only make an outage slower to see; `num_retries` of router.yaml is the same. */
 const ALTERNATES = 2;
-const LOG_NAMESPACE = "llmgate.router";
-const SESSION_HEADER = "x-session-id";
-/** Set by policy; whatever a client sends under this name is removed at the edge. */
-const TENANT_HEADER = "x-tenant";
-/** Envoy's own words for the two limits of a route (its router filter's documentation). */
-const BEGIN_TIMEOUT_HEADER = "x-envoy-upstream-rq-per-try-timeout-ms";
-const TOTAL_TIMEOUT_HEADER = "x-envoy-upstream-rq-timeout-ms";
 
 /**
  * Starts a router and resolves when it listens.
@@ -126,12 +121,14 @@ class ModelRouter implements Router {
   port: number;
   readonly #options: RouterOptions;
   readonly #endpoints: EndpointService;
+  readonly #health: HealthMonitor;
   readonly #strategy: Strategy;
   readonly #metrics = new RouterMetrics();
   readonly #outstanding = new Map<string, number>();
   readonly #stack = new AsyncDisposableStack();
   readonly #log: Log;
   #hosts: HostSource = new HostList();
+  #known: ReadonlySet<string> = new Set();
   #routes: RouteTable = parseRoutes(DEFAULT_ROUTES.text, DEFAULT_ROUTES.file);
 
   constructor(options: RouterOptions) {
@@ -141,6 +138,12 @@ class ModelRouter implements Router {
     this.port = options.port ?? 0;
     this.#strategy = strategyOf(options.routing ?? "round_robin");
     this.#endpoints = new EndpointService(this.#log);
+    this.#health = new HealthMonitor({
+      ...options.health,
+      place: { namespace: LB_NAMESPACE, key: ENDPOINT_KEY },
+      onAttempt: ({ endpoint, outcome }) => this.#metrics.attempted(endpoint, outcome),
+      log: this.#log,
+    });
   }
 
   async start(): Promise<void> {
@@ -173,8 +176,9 @@ class ModelRouter implements Router {
         ...(this.#options.settleMs === undefined ? {} : { settleMs: this.#options.settleMs }),
       }),
     );
-    this.#countAll(this.#hosts.hosts);
-    this.#stack.use(this.#hosts.onChange((hosts) => this.#countAll(hosts)));
+    this.#stack.use(this.#health);
+    this.#follow(this.#hosts.hosts);
+    this.#stack.use(this.#hosts.onChange((hosts) => this.#follow(hosts)));
   }
 
   async #listen(): Promise<GrpcServer> {
@@ -183,7 +187,11 @@ class ModelRouter implements Router {
       return await startGrpcServer({
         host,
         port,
-        services: [processorService(() => this.#processor()), this.#endpoints.service],
+        services: [
+          processorService(() => this.#processor()),
+          this.#endpoints.service,
+          this.#health.service,
+        ],
       });
     } catch (error) {
       throw new UnavailableError(
@@ -208,6 +216,10 @@ class ModelRouter implements Router {
     return this.#outstanding.get(endpoint) ?? 0;
   }
 
+  state(endpoint: string): HostState {
+    return this.#health.state(endpoint);
+  }
+
   async reload(): Promise<void> {
     const { routesFile } = this.#options;
     if (routesFile === undefined) return;
@@ -215,6 +227,8 @@ class ModelRouter implements Router {
   }
 
   metrics(): Promise<string> {
+    // Time alone brings a host back, so that its state is looked at when somebody asks.
+    for (const endpoint of this.#known) this.#metrics.stood(endpoint, this.state(endpoint));
     return this.#metrics.text();
   }
 
@@ -253,6 +267,7 @@ class ModelRouter implements Router {
         if (decision.kind === "route") {
           endpoint = decision.host.endpoint;
           this.#count(endpoint, this.outstanding(endpoint) + 1);
+          this.#health.sent(endpoint);
         }
         return answerOf(decision, head);
       },
@@ -273,6 +288,8 @@ class ModelRouter implements Router {
       strategy: this.#strategy,
       alternates: this.#options.alternates ?? ALTERNATES,
       outstanding: (endpoint) => this.outstanding(endpoint),
+      engine: (endpoint) => this.#health.engine(endpoint),
+      healthy: (hosts) => this.#health.admit(hosts),
     });
     this.#metrics.decided(now() - started);
     return this.#note(head, decision);
@@ -294,109 +311,23 @@ class ModelRouter implements Router {
   }
 
   /** A host that nobody asked yet is counted, too: the metrics show it. */
-  #countAll(hosts: readonly BackendHost[]): void {
-    for (const { endpoint } of hosts) this.#count(endpoint, this.outstanding(endpoint));
+  #follow(hosts: readonly BackendHost[]): void {
+    this.#health.follow(hosts);
+    this.#known = new Set(hosts.map(({ endpoint }) => endpoint));
+    for (const endpoint of this.#known) this.#count(endpoint, this.outstanding(endpoint));
+    for (const [endpoint, count] of this.#outstanding) this.#count(endpoint, count);
   }
 
+  /** A host that went is forgotten with its last request. */
   #count(endpoint: string, count: number): void {
-    this.#outstanding.set(endpoint, count);
-    this.#metrics.outstanding(endpoint, count);
+    if (count > 0 || this.#known.has(endpoint)) {
+      this.#outstanding.set(endpoint, count);
+      this.#metrics.outstanding(endpoint, count);
+    } else {
+      this.#outstanding.delete(endpoint);
+      this.#metrics.gone(endpoint);
+    }
   }
-}
-
-interface Head {
-  readonly method: string;
-  readonly path: string;
-  readonly requestId: string;
-  readonly session: string | undefined;
-  readonly tenant: string | undefined;
-  readonly modelHeader: string | undefined;
-  readonly contentType: string | undefined;
-  readonly contentEncoding: string | undefined;
-  /** NaN when the client did not say. */
-  readonly contentLength: number;
-}
-
-const NO_HEAD: Head = {
-  method: "",
-  path: "",
-  requestId: "",
-  session: undefined,
-  tenant: undefined,
-  modelHeader: undefined,
-  contentType: undefined,
-  contentEncoding: undefined,
-  contentLength: NaN,
-};
-
-const GO_ON: Answer = { kind: "continue" };
-const NO_BODY = new Uint8Array();
-const encoder = new TextEncoder();
-
-/** The whole body, once it is known; undefined in other phases. */
-function bodyOf(message: PhaseMessage): Uint8Array | undefined {
-  if (message.phase === "request_headers") return NO_BODY;
-  // Buffered, a body comes in one piece; before trailers, it does not bear the end's mark.
-  return message.phase === "request_body" ? message.body : undefined;
-}
-
-function headOf(
-  message: Extract<PhaseMessage, { phase: "request_headers" | "response_headers" }>,
-  { sessionHeader = SESSION_HEADER, modelHeader }: RouterOptions,
-): Head {
-  const value = (name: string) => message.headers.find(([key]) => key === name)?.[1];
-  return {
-    method: value(":method") ?? "",
-    path: value(":path") ?? "",
-    requestId: value("x-request-id") ?? "",
-    session: value(sessionHeader.toLowerCase()),
-    tenant: value(TENANT_HEADER),
-    // An empty one names no model.
-    modelHeader: modelHeader && (value(modelHeader.toLowerCase()) || undefined),
-    contentType: value("content-type"),
-    contentEncoding: value("content-encoding"),
-    contentLength: Number(value("content-length") ?? NaN),
-  };
-}
-
-function answerOf(decision: Decision, head: Head): Answer {
-  if (decision.kind === "route") return answerOfRoute(decision, head);
-  const refused = decision.kind === "refuse";
-  return {
-    kind: "immediate",
-    status: refused ? decision.status : 200,
-    headers: { set: [["content-type", "application/json"]] },
-    body: encoder.encode(decision.body),
-    details: refused ? `router_${decision.code}` : "router_models",
-  };
-}
-
-function answerOfRoute(decision: Routed, head: Head): Answer {
-  const { route, target, host, alternates, fallback, body } = decision;
-  const set: [string, string][] = [];
-  if (route.timeoutMs !== undefined) set.push([BEGIN_TIMEOUT_HEADER, `${route.timeoutMs}`]);
-  if (route.totalTimeoutMs !== undefined) {
-    set.push([TOTAL_TIMEOUT_HEADER, `${route.totalTimeoutMs}`]);
-  }
-  // A length that the client said must be that of the new body, or Envoy refuses the answer.
-  if (body !== undefined && !Number.isNaN(head.contentLength)) {
-    set.push(["content-length", `${body.length}`]);
-  }
-  return {
-    kind: "continue",
-    metadata: {
-      "envoy.lb": { [ENDPOINT_KEY]: [host, ...alternates].map((one) => one.endpoint).join(",") },
-      [LOG_NAMESPACE]: {
-        route: route.name,
-        model: route.model,
-        endpoint: host.endpoint,
-        ...(target.model === route.model ? {} : { backend_model: target.model }),
-        ...(fallback ? { fallback } : {}),
-      },
-    },
-    ...(set.length > 0 && { headers: { set } }),
-    ...(body && { body: { replace: body } }),
-  };
 }
 
 async function readText(file: string): Promise<string> {

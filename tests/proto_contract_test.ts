@@ -26,6 +26,8 @@ const OFFICIAL: Record<string, string[]> = {
   ],
   "discovery.proto": ["envoy/service/discovery/v3/discovery.proto"],
   "endpoint_discovery.proto": ["envoy/service/endpoint/v3/eds.proto"],
+  "access_log.proto": ["envoy/data/accesslog/v3/accesslog.proto"],
+  "access_log_service.proto": ["envoy/service/accesslog/v3/als.proto"],
   "health.proto": ["src/proto/grpc/health/v1/health.proto"],
 };
 

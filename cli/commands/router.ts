@@ -3,7 +3,7 @@ import { UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { choiceOption, flagOption, integerOption, portOption, textOption } from "../options.ts";
-import { kubernetesOf, ROUTER_OPTIONS } from "../router_options.ts";
+import { healthOf, kubernetesOf, ROUTER_OPTIONS } from "../router_options.ts";
 
 /** How far apart replicas of the router may learn of a pod, in milliseconds: each watches by itself. */
 const REPLICAS_MS = 1_000;
@@ -87,6 +87,7 @@ export const command = defineCommand({
       ...(options.edsFile === undefined ? {} : { endpointFile: options.edsFile }),
       routing: options.routingLogic,
       alternates: options.alternates,
+      health: healthOf(options),
       sessionHeader: options.sessionHeader,
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
       log,

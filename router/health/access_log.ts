@@ -1,0 +1,29 @@
+/** Envoy's access log, sent to the router: how it hears what became of each request. */
+import { type GrpcService, type JsonObject, messageCodec } from "../../grpc/mod.ts";
+
+/** The service's full name, for health and reflection. */
+export const ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService";
+
+/**
+ * Returns the service. `onEntry` gets each `envoy.data.accesslog.v3.HTTPAccessLogEntry`, as Envoy
+ * sends them, a moment after their requests are over.
+ */
+export function accessLogService(onEntry: (entry: JsonObject) => void): GrpcService {
+  return {
+    name: ACCESS_LOG,
+    methods: {
+      StreamAccessLogs: {
+        bidi: async (call) => {
+          const codec = messageCodec("envoy.service.accesslog.v3.StreamAccessLogsMessage");
+          for await (const bytes of call.messages) {
+            const { http_logs: logs } = codec.decode(bytes);
+            const { log_entry: entries = [] } = (logs ?? {}) as { log_entry?: JsonObject[] };
+            for (const entry of entries) onEntry(entry);
+          }
+          // Envoy does not end it; another client may, and is owed one empty answer.
+          await call.write(new Uint8Array());
+        },
+      },
+    },
+  };
+}
