@@ -31,3 +31,6 @@ export function cosine(one: ArrayLike<number>, other: ArrayLike<number>): number
   }
   return product / Math.sqrt(square * otherSquare);
 }
+
+/** The content of a file that no text can be taken out of, though it is sent as text. */
+export const UNREADABLE = "\x00\x01\x02";

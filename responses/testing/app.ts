@@ -39,7 +39,9 @@ export interface TestApp extends AsyncDisposable {
 export interface TestAppOptions {
   readonly maxFileBytes?: number;
   /** More resources, made of the same parts. */
-  readonly resources?: (app: Omit<TestApp, "fetch" | "call" | "upload">) => readonly Resource[];
+  readonly resources?: (
+    app: Omit<TestApp, "fetch" | "call" | "upload">,
+  ) => Promise<readonly Resource[]>;
 }
 
 /** Failures that are the gateway's own fault fail the test. */
@@ -73,7 +75,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
         now,
         ...(maxFileBytes === undefined ? {} : { maxBytes: maxFileBytes }),
       }),
-      ...options.resources?.({ ...parts, [Symbol.asyncDispose]: dispose }) ?? [],
+      ...await options.resources?.({ ...parts, [Symbol.asyncDispose]: dispose }) ?? [],
     ],
     onError: (error) => failures.push(error),
   });

@@ -11,6 +11,7 @@ import { describeMachine } from "./machine.ts";
 import { checkRows, policyRows, upstreamRows } from "./part_rows.ts";
 import { routerRows } from "./router_rows.ts";
 import { renderRows, type Row } from "./row.ts";
+import { searchRows } from "./search_rows.ts";
 import { streamRows } from "./stream_rows.ts";
 
 const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
@@ -22,6 +23,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   upstream: upstreamRows,
   streams: streamRows,
   router: routerRows,
+  search: searchRows,
 };
 
 const { values } = parseArgs({

@@ -1,0 +1,20 @@
+/**
+ * Search in the files of vector stores: reads documents, cuts them into chunks, embeds these, and finds them again by
+ * likeness and by words. Everything that takes a processor's time runs on other threads.
+ *
+ * ```ts
+ * await using search = await startSearch({ store, blobs, backend, now, onError });
+ * search.index(tenant, files); // stored as in_progress
+ * const hits = await search.search(tenant, { vectorStoreIds: ["vs_1"], query: ["…"], maxResults: 10 });
+ * ```
+ *
+ * @module
+ */
+export { chunkingSchema, type ChunkingStrategy, staticChunking } from "./chunking_strategy.ts";
+export { joinChunks } from "./documents/chunking.ts";
+export { type EmbeddingBackend } from "./embedder.ts";
+export { type IndexSearch } from "./index/store_index.ts";
+export { toFixedPoint } from "./index/vectors.ts";
+export { type Search, type SearchOptions, startSearch } from "./search.ts";
+export { type IndexSource, SearchIndex } from "./search_index.ts";
+export { type SearchHit, type SearchRequest, type VectorSearch } from "./vector_search.ts";
