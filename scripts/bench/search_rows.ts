@@ -4,6 +4,7 @@ import {
   SearchIndex,
   toFixedPoint,
 } from "../../responses/mod.ts";
+import { delay } from "../../service/mod.ts";
 import { startUpstream } from "../../upstream/mod.ts";
 import type { Effort } from "./gateway_rows.ts";
 import { median, quantile, type Row } from "./row.ts";
@@ -18,13 +19,17 @@ const SEARCHES = 50;
 /** Queries that are compared with the exact answer. */
 const JUDGED = 50;
 
-/** Words of a chunk, out of a vocabulary that is used unevenly, as languages are. */
+/** Words of a chunk, out of a vocabulary that is used unevenly, as languages are; texts repeat, words in them too. */
 const WORDS = 100;
 const VOCABULARY = 50_000;
+const TEXTS = 10_000;
 
 /** Streams that run meanwhile, in the thread that also asks for the searches. */
 const STREAMS = 200;
 const PACE_MS = 20;
+
+/** Between two searches meanwhile: one after the other without a break would ask for a processor of its own. */
+const SEARCH_EVERY_MS = 50;
 
 const MODEL = { model: "bench", dimensions: DIMENSIONS };
 const MEMORY_MIB = 1024;
@@ -55,14 +60,15 @@ export async function searchRows(effort: Effort): Promise<Row[]> {
     found += hits.filter(({ fileId, position }) => exact.has(`${fileId}/${position}`)).length;
   }
 
+  const timeOf = async (ranking: IndexSearch["ranking"]) => {
+    const query = corpus.query();
+    const start = performance.now();
+    await ask(query, ranking);
+    return performance.now() - start;
+  };
   const timesOf = async (ranking: IndexSearch["ranking"]) => {
     const times: number[] = [];
-    for (let run = 0; run < SEARCHES; run++) {
-      const query = corpus.query();
-      const start = performance.now();
-      await ask(query, ranking);
-      times.push(performance.now() - start);
-    }
+    for (let run = 0; run < SEARCHES; run++) times.push(await timeOf(ranking));
     return times;
   };
   const runs = async (measure: () => Promise<number>) => {
@@ -80,7 +86,10 @@ export async function searchRows(effort: Effort): Promise<Row[]> {
     calm.push(quantile(await latenessOf(effort.seconds * 1_000), 0.99));
     let searching = true;
     const searches = (async () => {
-      while (searching) meanwhile.push(...await timesOf(fusion));
+      while (searching) {
+        meanwhile.push(await timeOf(fusion));
+        await delay(SEARCH_EVERY_MS);
+      }
     })();
     busy.push(quantile(await latenessOf(effort.seconds * 1_000), 0.99));
     searching = false;
@@ -118,6 +127,7 @@ interface Query {
 class Corpus implements IndexSource {
   readonly #random = randomNumbers(1);
   readonly #centres = Array.from({ length: 1_000 }, () => this.#direction());
+  readonly #texts = Array.from({ length: TEXTS }, () => this.#words(WORDS));
   readonly #rows = Array.from({ length: CHUNKS }, () => this.#near());
 
   query(): Query {
@@ -152,7 +162,7 @@ class Corpus implements IndexSource {
       this.#rows.slice(from, from + count).map((row, at) => ({
         index: first + at,
         start: 0,
-        text: this.#words(WORDS),
+        text: this.#texts[(from + at) % TEXTS] ?? "",
         embedding: toFixedPoint(row),
       })),
     );
