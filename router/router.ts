@@ -10,6 +10,7 @@ import {
   UsageError,
   watchFile,
 } from "../service/mod.ts";
+import { accessLogService } from "./access_log.ts";
 import { decide, type Decision, tooLarge } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
 import { announceHosts } from "./discovery/announced_hosts.ts";
@@ -190,7 +191,7 @@ class ModelRouter implements Router {
         services: [
           processorService(() => this.#processor()),
           this.#endpoints.service,
-          this.#health.service,
+          accessLogService((entry) => this.#health.logged(entry)),
         ],
       });
     } catch (error) {

@@ -199,7 +199,9 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     kills: ["router.fail-closed"],
     edit(config) {
       processor(config).failure_mode_allow = true;
-      backends(config).lb_subset_config.fallback_policy = "ANY_ENDPOINT";
+      const policyOf = ({ policies }: Config) => policies[0].typed_extension_config.typed_config;
+      const chosen = policyOf(backends(config).load_balancing_policy);
+      policyOf(chosen.fallback_policy).fallback_policy = "ANY_ENDPOINT";
     },
   },
   {

@@ -1,9 +1,8 @@
 /** Health as a running part of the router: what is reported, what is asked, and who may be chosen. */
-import type { GrpcService } from "../../grpc/mod.ts";
+import type { JsonObject } from "../../grpc/mod.ts";
 import { type Log, now } from "../../service/mod.ts";
 import type { BackendHost } from "../hosts.ts";
 import type { EngineLoad } from "../strategies/strategies.ts";
-import { accessLogService } from "./access_log.ts";
 import { EngineBook, type EngineStats, parseEngineStats } from "./engine_stats.ts";
 import { HealthBoard, type HealthLimits, type HostState } from "./health_board.ts";
 import { getFromHost, type HostAnswer, HostPoll } from "./host_poll.ts";
@@ -36,30 +35,31 @@ const PROBE_TIMEOUT_MS = 2_000;
 
 /** Watches the hosts of a router until it is disposed. */
 export class HealthMonitor implements AsyncDisposable {
-  /** Where Envoy sends its access log. */
-  readonly service: GrpcService;
+  readonly #options: MonitorOptions;
   readonly #board: HealthBoard;
   readonly #engines = new EngineBook();
   readonly #polls: readonly HostPoll<HostAnswer>[];
   #known: ReadonlySet<string> = new Set();
 
   constructor(options: MonitorOptions) {
-    const { place, onAttempt, log, limits } = options;
+    const { log, limits } = options;
+    this.#options = options;
     this.#board = new HealthBoard({
       ...limits,
       now,
       onChange: (endpoint, state, why) => log(`${endpoint} ${why} (${state})`),
     });
-    this.service = accessLogService((entry) => {
-      for (const attempt of attemptsOf(entry, place)) {
-        const { endpoint, outcome } = attempt;
-        if (outcome !== undefined && this.#known.has(endpoint)) {
-          this.#board.report(endpoint, outcome);
-        }
-        onAttempt(attempt);
-      }
-    });
     this.#polls = this.#pollsOf(options);
+  }
+
+  /** Takes an `envoy.data.accesslog.v3.HTTPAccessLogEntry`: what became of one request. */
+  logged(entry: JsonObject): void {
+    const { place, onAttempt } = this.#options;
+    for (const attempt of attemptsOf(entry, place)) {
+      const { endpoint, outcome } = attempt;
+      if (outcome !== undefined && this.#known.has(endpoint)) this.#board.report(endpoint, outcome);
+      onAttempt(attempt);
+    }
   }
 
   /** Watches these hosts from now on, and forgets all others. */

@@ -1,5 +1,5 @@
 /** Envoy's access log, sent to the router: how it hears what became of each request. */
-import { type GrpcService, type JsonObject, messageCodec } from "../../grpc/mod.ts";
+import { type GrpcService, type JsonObject, messageCodec } from "../grpc/mod.ts";
 
 /** The service's full name, for health and reflection. */
 export const ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService";
