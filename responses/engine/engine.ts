@@ -4,7 +4,7 @@ import { ApiError, invalidRequest, notFound } from "../api/errors.ts";
 import type { ResponseEvent } from "../api/events.ts";
 import { newId } from "../api/id.ts";
 import type { ConversationItem, Item, ResponseObject } from "../api/objects.ts";
-import { type CreateRequest, type FileSearchTool, type WebSearchTool } from "../api/request.ts";
+import type { CreateRequest, FileSearchTool, McpTool, WebSearchTool } from "../api/request.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Backend } from "../backend/backend.ts";
 import { BackendError } from "../backend/errors.ts";
@@ -18,6 +18,8 @@ import { instructionsOf } from "./prompt.ts";
 import { Cancelled, gained, type Keeper, run, type RunPlan } from "./run.ts";
 import { Toolbox } from "./toolbox.ts";
 import { type FileSearch, fileSearchTool } from "./tools/file_search.ts";
+import { mcpPrelude, type McpServer, mcpServers } from "./tools/mcp.ts";
+import { type ConnectMcp, connectMcp } from "./tools/mcp_client.ts";
 import { type WebSearch, webSearchTool } from "./tools/web_search.ts";
 
 /** What the engine works with. */
@@ -28,6 +30,8 @@ export interface EngineOptions {
   readonly fileSearch?: FileSearch;
   /** Without it, `web_search` is not offered to the model. */
   readonly webSearch?: WebSearch;
+  /** How MCP servers are reached; by streamable HTTP when left out. */
+  readonly connectMcp?: ConnectMcp;
   readonly files?: FileContents;
   /** Headers of a request that the model server gets, too; lower case. */
   readonly forwardHeaders?: readonly string[];
@@ -86,13 +90,16 @@ export class Engine implements AsyncDisposable {
       else signal.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
     }
     const over = Promise.withResolvers<void>();
-    const plan = {
-      ...await this.#plan(tenant, request, { signal: abort.signal, header: caller.header }),
-      onOver: () => {
+    const { plan, servers } = await this.#plan(tenant, request, {
+      signal: abort.signal,
+      header: caller.header,
+      // The caller does not wait until the servers have heard that the session is over.
+      onOver: async () => {
+        await Promise.all(servers.map(({ session }) => session[Symbol.asyncDispose]()));
         this.#running.delete(abort);
         over.resolve();
       },
-    };
+    });
     this.#running.set(abort, over.promise);
     const events = run(plan);
     const first = await events.next().catch((error) => {
@@ -188,8 +195,8 @@ export class Engine implements AsyncDisposable {
   async #plan(
     tenant: Tenant,
     request: CreateRequest,
-    { signal, header }: Caller,
-  ): Promise<RunPlan> {
+    { signal, header, onOver }: Caller & { onOver(): void },
+  ): Promise<{ plan: RunPlan; servers: readonly McpServer[] }> {
     const { forwardHeaders = [], store, backend, files, maxRounds, onBegin, onEnd } = this.#options;
     const started = now();
     const [history, instructions] = await Promise.all([
@@ -199,15 +206,24 @@ export class Engine implements AsyncDisposable {
     const input = withoutReferences(request.input, history);
     const shown = await withFiles([...history, ...input], files, tenant);
     const stored = request.store !== false;
+    const toolbox = this.#toolbox(tenant, request);
+    const servers = await mcpServers(
+      request.tools.filter((tool): tool is McpTool => tool.type === "mcp"),
+      (id) => store.connectors.get(tenant, id),
+      this.#options.connectMcp ?? connectMcp,
+    );
     const conversation = request.conversation ?? (stored ? newId("conv") : null);
     const createdAt = unixNow();
     const response = newResponse(request, { createdAt, conversation, instructions });
     const system = instructions === null ? [] : [{ role: "system", content: instructions }];
-    return {
+    const plan: RunPlan = {
       request,
       response,
       messages: [...system, ...messagesOf(shown)],
-      toolbox: this.#toolbox(tenant, request),
+      toolbox,
+      ...(servers.length === 0 ? {} : {
+        prelude: (writer) => mcpPrelude({ servers, history, input, toolbox, signal }, writer),
+      }),
       keeper: stored ? this.#keeper(tenant, request, input) : KEEP_NOTHING,
       backend,
       headers: Object.fromEntries(forwardHeaders.flatMap((name) => {
@@ -222,7 +238,9 @@ export class Engine implements AsyncDisposable {
         this.#report(error, signal);
         onEnd?.(ended);
       },
+      onOver,
     };
+    return { plan, servers };
   }
 
   /** Tells the operator what went wrong; what the caller did wrong is the caller's to know. */

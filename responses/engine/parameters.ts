@@ -2,7 +2,7 @@
 import type { ChatTool } from "../../openai/mod.ts";
 import { newId } from "../api/id.ts";
 import type { ResponseObject } from "../api/objects.ts";
-import type { CreateRequest, FunctionTool } from "../api/request.ts";
+import type { CreateRequest, FunctionTool, Tool } from "../api/request.ts";
 
 /** Fields of chat completions that are called the same in the Responses API. */
 const SAME_NAME = [
@@ -113,7 +113,7 @@ export function newResponse(
     conversation: place.conversation,
     instructions: place.instructions,
     prompt: orNull(request.prompt),
-    tools: request.tools,
+    tools: request.tools.map(withoutSecrets),
     tool_choice: request.tool_choice ?? "auto",
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     max_tool_calls: orNull(request.max_tool_calls),
@@ -133,4 +133,9 @@ export function newResponse(
     safety_identifier: orNull(request.safety_identifier),
     prompt_cache_key: orNull(request.prompt_cache_key),
   };
+}
+
+/** Credentials are for the tool's server alone: they are neither stored nor sent back. */
+function withoutSecrets({ authorization: _, headers: __, ...tool }: Tool): Tool {
+  return tool as Tool;
 }
