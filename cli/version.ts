@@ -1,3 +1,5 @@
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import configuration from "../deno.json" with { type: "json" };
 import type { Runtime } from "./host.ts";
 
@@ -71,17 +73,27 @@ export async function sourceInfo(root: URL): Promise<BuildInfo> {
 /** Follows .git/HEAD by hand, so that it needs neither git nor the permission to run it. */
 async function headCommit(root: URL): Promise<string | null> {
   try {
-    const head = (await Deno.readTextFile(new URL(".git/HEAD", root))).trim();
+    const { own, common } = await gitFolders(fileURLToPath(root));
+    const head = (await Deno.readTextFile(join(own, "HEAD"))).trim();
     const ref = /^ref: (.+)$/.exec(head)?.[1];
     if (ref === undefined) return head;
-    const loose = await Deno.readTextFile(new URL(`.git/${ref}`, root)).catch(() => undefined);
+    const loose = await Deno.readTextFile(join(common, ref)).catch(() => undefined);
     if (loose !== undefined) return loose.trim();
-    const packed = await Deno.readTextFile(new URL(".git/packed-refs", root));
+    const packed = await Deno.readTextFile(join(common, "packed-refs"));
     const line = packed.split("\n").find((text) => text.endsWith(` ${ref}`));
     return line?.split(" ")[0] ?? null;
   } catch {
     return null;
   }
+}
+
+/** Where HEAD lies and where branches do; they differ in a worktree, whose .git is a file that names its folder. */
+async function gitFolders(root: string): Promise<{ own: string; common: string }> {
+  const git = join(root, ".git");
+  if ((await Deno.stat(git)).isDirectory) return { own: git, common: git };
+  const own = (await Deno.readTextFile(git)).replace(/^gitdir:/, "").trim();
+  const common = (await Deno.readTextFile(join(own, "commondir"))).trim();
+  return { own, common: resolve(own, common) };
 }
 
 async function sha256Of(file: URL): Promise<string | null> {

@@ -127,6 +127,10 @@ async function denoCompile(job: Job, compiler?: string) {
   if (job.envoy !== undefined) {
     await Deno.writeFile(join(job.folder, EMBEDDED_ENVOY), job.envoy.gzip);
   }
+  // deno compile keeps the times of files: the same source is to make the same bytes.
+  for await (const { name, isFile } of Deno.readDir(job.folder)) {
+    if (isFile) await Deno.utime(join(job.folder, name), 0, 0);
+  }
   const args = [
     "--no-check",
     "--no-config",

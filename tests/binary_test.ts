@@ -6,6 +6,7 @@
  * where LLMGATE_COMPILER names a program to call in place of `deno compile`.
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cachedEnvoyPath, currentPlatform, DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
@@ -153,6 +154,14 @@ for (const kind of KINDS) {
     assert.equal(facts.envoy, DEFAULT_ENVOY_VERSION);
     assert.match((await own.run(["--help"])).out, /llmgate <command>/);
   });
+
+  if (kind.name === "compiled") {
+    test("made twice from the same source, it is the same file", async (own) => {
+      const again = await compile(join(own.folder, "again"), kind.flags);
+      const [one, two] = await Promise.all([own.binary, again].map((path) => Deno.readFile(path)));
+      assert.ok(one !== undefined && two !== undefined && Buffer.compare(one, two) === 0);
+    });
+  }
 
   test("without an Envoy, offline, dev lists what it tried and exits 3", async (own) => {
     const { code, err } = await own.run(DEV);

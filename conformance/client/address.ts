@@ -49,7 +49,6 @@ export async function openSocket(
       resolve,
     )
     : net.connect({ host, port, allowHalfOpen: true }, resolve);
-  socket.setNoDelay(true);
   const refuse = (error: Error) =>
     reject(new UnavailableError(`Cannot connect to "${host}:${port}": ${error.message}`));
   socket.once("error", refuse);
@@ -61,5 +60,7 @@ export async function openSocket(
   } finally {
     socket.removeListener("error", refuse);
   }
+  // Deno before 2.9 forgets it when it is said before the connection stands; window updates then take 40 ms each.
+  socket.setNoDelay(true);
   return socket;
 }

@@ -219,7 +219,7 @@ export class ProxyConnection {
   ): Promise<void> {
     const { upstream, defects } = this.#place;
     const socket = net.connect(upstream);
-    socket.setNoDelay(true);
+    socket.once("connect", () => socket.setNoDelay(true));
     const { promise, resolve } = Promise.withResolvers<"done" | "retry">();
     const onGone = () => {
       resetSocket(socket);

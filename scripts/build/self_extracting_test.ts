@@ -100,6 +100,12 @@ Deno.test("sixteen first starts at once all work and leave no half file behind",
   assert.deepEqual(names(await filesBelow(test.home)), ["deno", "llmgate.js"]);
 });
 
+Deno.test("the same parts make the same bytes", async () => {
+  await using one = await lab();
+  await using two = await lab();
+  assert.deepEqual(await Deno.readFile(one.program), await Deno.readFile(two.program));
+});
+
 Deno.test("a damaged program is refused with both checksums, and starts nothing", async () => {
   await using test = await lab();
   const bytes = await Deno.readFile(test.program);
