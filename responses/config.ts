@@ -38,6 +38,18 @@ const schema = z.strictObject({
   files: z.strictObject({
     directory: z.string().min(1).optional().describe("Folder of the uploaded files"),
   }).prefault({}),
+  search: z.strictObject({
+    embedding_model: z.string().min(1).optional().describe(
+      "Model of the model server that embeds; none for hashed words; left out, the first that looks like it",
+    ),
+    dimensions: z.int().min(16).max(8_192).default(384).describe("Dimensions of hashed words"),
+    memory_mib: z.int().min(1).max(3_072).default(1_024)
+      .describe("Memory of the search index, in MiB; stores that are not used make room"),
+    max_file_mib: z.int().min(1).max(512).default(64)
+      .describe("Largest file that is indexed, in MiB"),
+    read_timeout_ms: z.int().min(1).default(60_000)
+      .describe("How long the reading of one file may take"),
+  }).prefault({}),
   web_search: z.strictObject({
     searxng: url.describe("Base URL of a SearXNG server with its JSON format switched on"),
   }).optional(),

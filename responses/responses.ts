@@ -12,6 +12,7 @@ import {
 } from "../service/mod.ts";
 import type { Resource, RouteEnv } from "./api/resource.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
+import type { Blobs } from "./blobs/blobs.ts";
 import { openDisk } from "./blobs/disk.ts";
 import { defaultConfig, type ResponsesConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
@@ -26,6 +27,8 @@ import type { Reply } from "./resources/create.ts";
 import { files } from "./resources/files.ts";
 import { prompts } from "./resources/prompts.ts";
 import { responsesResource } from "./resources/responses.ts";
+import { vectorStores } from "./resources/vector_stores.ts";
+import { type Search, startSearch } from "./search/mod.ts";
 import { openSqlite } from "./store/sqlite.ts";
 import { openStore } from "./store/sql_store.ts";
 import type { Store } from "./store/store.ts";
@@ -90,11 +93,13 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
   if (recovered > 0) log(`${recovered} responses were cut off by the last end, and are failed now`);
   const backend = stack.use(backendOf(config, options.apiKey));
   const metrics = new ResponsesMetrics();
+  const search = stack.use(await searchOf(config, { store, blobs, backend, log }));
   const engine = stack.use(
     new Engine({
       store,
       backend,
       files: fileContents(store, blobs),
+      fileSearch: search,
       maxRounds: config.engine.max_tool_rounds,
       forwardHeaders: config.engine.forward_headers,
       log,
@@ -118,6 +123,7 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
       prompts({ store, now: unixNow }),
       connectors({ store, now: unixNow }),
       files({ store, blobs, now: unixNow }),
+      vectorStores({ store, search, now: unixNow }),
     ],
     defaultTenant: config.http.default_tenant,
     onError: onFault,
@@ -162,6 +168,22 @@ function backendOf({ engine }: ResponsesConfig, apiKey: string | undefined): Bac
     firstEventTimeoutMs: engine.first_event_timeout_ms,
     maxTokensField: engine.max_tokens_field,
     ...(apiKey === undefined ? {} : { apiKey }),
+  });
+}
+
+function searchOf(
+  { search }: ResponsesConfig,
+  parts: { store: Store; blobs: Blobs; backend: Backend; log: Log },
+): Promise<Search> {
+  return startSearch({
+    ...parts,
+    embeddingModel: search.embedding_model,
+    dimensions: search.dimensions,
+    memoryMib: search.memory_mib,
+    maxFileBytes: search.max_file_mib * 2 ** 20,
+    readTimeoutMs: search.read_timeout_ms,
+    now: unixNow,
+    onError: (error) => parts.log(`A file could not be indexed: ${messageOf(error)}`),
   });
 }
 

@@ -64,6 +64,9 @@ export function backendEmbedder(backend: EmbeddingBackend, model: string): Embed
 
 /** Which embedding model to take, out of those that the server lists. */
 const PREFERRED = ["text-embedding-3-small", "text-embedding-3-large"];
+/** A server that is there, but has no list of models. */
+const NO_LIST = /^status (404|405|501)$/;
+
 const EMBEDDING_MODEL = /embed|bge|gte-|e5-|minilm/i;
 
 /**
@@ -87,7 +90,7 @@ export function embedderOf(
   let found: Promise<Embedder> | undefined;
   const find = async () => {
     const { reachable, models, error } = await backend.state();
-    if (!reachable) {
+    if (!reachable && !NO_LIST.test(error ?? "")) {
       throw new UnavailableError(
         `${backend.endpoint} does not say which models it has (${error}): start it, or name search.embedding_model`,
       );

@@ -81,6 +81,8 @@ Deno.test("a model server that is down is no reason to hash: it is asked again",
     embedder(),
     /http:\/\/model\/v1 .*connection refused.*search\.embedding_model/,
   );
+  state.now = { reachable: false, models: [], error: "status 503" };
+  await assert.rejects(embedder(), /status 503/);
   state.now = { reachable: true, models: ["nomic-embed-text"] };
   assert.equal((await embedder()).model, "nomic-embed-text");
 });
@@ -88,4 +90,10 @@ Deno.test("a model server that is down is no reason to hash: it is asked again",
 Deno.test("the hashed embedder has as many dimensions as it is told", async () => {
   const [vector] = await hashedEmbedder(100).embed(["a word"]);
   assert.equal(vector?.length, 100);
+});
+
+Deno.test("a model server that has no list of models has no embedding model either", async () => {
+  const { backend, state } = fakeBackend();
+  state.now = { reachable: false, models: [], error: "status 404" };
+  assert.equal((await embedderOf(backend, {})()).model, "hashed-384");
 });
