@@ -12,6 +12,9 @@
  *
  * @module
  */
+export { type Blobs } from "./blobs/blobs.ts";
+export { openDisk } from "./blobs/disk.ts";
+export { openS3, type S3Options } from "./blobs/s3.ts";
 export {
   apiKeyOf,
   defaultConfig,

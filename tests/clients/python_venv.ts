@@ -11,7 +11,7 @@ export async function pythonOf(requirements: URL): Promise<string> {
   const pinned = await Deno.readTextFile(requirements);
   const hash = createHash("sha256").update(pinned).digest("hex").slice(0, 16);
   const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
-  const folder = `${home}/llmgate-tests/clients-${hash}`;
+  const folder = `${home}/llmgate-tests/venv-${hash}`;
   const python = `${folder}/bin/python`;
   // The marker is written last, so a half-made environment is made again.
   if (await exists(`${folder}/complete`)) return python;

@@ -1,0 +1,31 @@
+import { TextLineStream } from "../text_line_stream.ts";
+import { pythonOf } from "./python_venv.ts";
+
+/** A running moto server: S3 as Amazon's SDK for Python tests against it. */
+export interface Moto extends AsyncDisposable {
+  /** `http://127.0.0.1:5000` */
+  readonly url: string;
+}
+
+/** Starts moto on a free port; the first run gets it from the package index. */
+export async function startMoto(): Promise<Moto> {
+  const python = await pythonOf(new URL("moto_requirements.txt", import.meta.url));
+  const child = new Deno.Command(python, {
+    args: [new URL("moto_server.py", import.meta.url).pathname],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  const reader = lines.getReader();
+  const { value } = await reader.read();
+  if (value === undefined) throw new Error("Cannot start moto: it ended at once");
+  return {
+    url: `http://${value}`,
+    async [Symbol.asyncDispose]() {
+      await child.stdin.close();
+      await child.status;
+      await reader.cancel();
+    },
+  };
+}
