@@ -36,13 +36,13 @@ export async function answeringOf(
   }
   if (file === undefined) return { answering: { ...defined({ modelEndpoint }) } };
   // Loaded here, so that the other profiles start without it.
-  const { apiKeyOf, readConfig } = await import("../responses/mod.ts");
+  const { readConfig, secretsOf } = await import("../responses/mod.ts");
   const config = await readConfig(file);
   return {
     answering: {
       config,
       modelEndpoint: modelEndpoint ?? config.engine.model_endpoint,
-      ...defined({ apiKey: apiKeyOf(config, (name) => host.env(name)) }),
+      secrets: secretsOf(config, (name) => host.env(name)),
     },
     // Picked by the system for checks and tests, whatever the file says.
     ...(options.ports === undefined

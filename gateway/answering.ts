@@ -1,4 +1,4 @@
-import type { Responses, ResponsesConfig } from "../responses/mod.ts";
+import type { Responses, ResponsesConfig, Secrets } from "../responses/mod.ts";
 import type { Log } from "../service/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
 
@@ -8,8 +8,8 @@ export interface AnsweringOptions {
   readonly config?: ResponsesConfig;
   /** Base URL of a model server in place of the mock upstream: `http://127.0.0.1:11434/v1`. */
   readonly modelEndpoint?: string;
-  /** The model server's key. */
-  readonly apiKey?: string;
+  /** The model server's key, and the like. */
+  readonly secrets?: Secrets;
   /** Folder that keeps store and files; the run directory, which goes with the run, when left out. */
   readonly dataDir?: string;
 }
@@ -50,6 +50,6 @@ export async function startAnswering(
     },
     dataDir: options.dataDir ?? `${place.runDir}/responses`,
     log: place.log,
-    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+    ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
   });
 }

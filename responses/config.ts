@@ -6,6 +6,12 @@ import { messageOf, UsageError } from "../service/mod.ts";
 const port = z.int().min(0).max(65_535);
 const url = z.url({ protocol: /^https?$/, error: "Expected an http:// or https:// URL" });
 
+const DATABASES = ["sqlite", "postgres", "postgres_env"] as const;
+
+function oneAtMost(store: Partial<Record<typeof DATABASES[number], unknown>>): boolean {
+  return DATABASES.filter((name) => store[name] !== undefined).length <= 1;
+}
+
 const schema = z.strictObject({
   extproc: z.strictObject({
     host: z.string().min(1).default("127.0.0.1").describe("Interface of the processor"),
@@ -33,11 +39,26 @@ const schema = z.strictObject({
       .describe("What the model server calls the longest answer"),
   }).prefault({}),
   store: z.strictObject({
-    sqlite: z.string().min(1).optional().describe("File of the store"),
-  }).prefault({}),
+    sqlite: z.string().min(1).optional().describe("File of the store, for one process"),
+    postgres: z.url({ protocol: /^postgres(ql)?$/, error: "Expected a postgres:// URL" }).optional()
+      .describe("URL of a PostgreSQL database, for several processes"),
+    postgres_env: z.string().min(1).optional()
+      .describe("Environment variable with that URL, where it holds a password"),
+  }).prefault({}).refine(oneAtMost, `Expected only one of ${DATABASES.join(", ")}`),
   files: z.strictObject({
     directory: z.string().min(1).optional().describe("Folder of the uploaded files"),
-  }).prefault({}),
+    s3: z.strictObject({
+      bucket: z.string().min(1).describe("Bucket, which must be there"),
+      region: z.string().min(1).default("us-east-1").describe("Its region"),
+      endpoint: url.optional().describe("Base URL of a server other than Amazon's"),
+      prefix: z.string().default("").describe("Put before each object's name"),
+    }).optional().describe(
+      "Bucket of the uploaded files; the key is in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+  }).prefault({}).refine(
+    ({ directory, s3 }) => directory === undefined || s3 === undefined,
+    "Expected only one of directory, s3",
+  ),
   search: z.strictObject({
     embedding_model: z.string().min(1).optional().describe(
       "Model of the model server that embeds; none for hashed words; left out, the first that looks like it",
@@ -97,24 +118,6 @@ export async function readConfig(file: string): Promise<ResponsesConfig> {
     throw new UsageError(`Cannot read the configuration "${file}": ${messageOf(error)}`);
   }
   return parseConfig(text, file);
-}
-
-/**
- * Returns the model server's key from the environment; undefined when the file names none.
- *
- * @throws {UsageError} when the variable that it names is not set
- */
-export function apiKeyOf(
-  { engine }: ResponsesConfig,
-  env: (name: string) => string | undefined,
-): string | undefined {
-  const name = engine.api_key_env;
-  if (name === undefined) return undefined;
-  const key = env(name);
-  if (key) return key;
-  throw new UsageError(
-    `Cannot use engine.api_key_env: the environment variable "${name}" is not set: it must hold the model server's key`,
-  );
 }
 
 function withoutEmpty(value: unknown): unknown {

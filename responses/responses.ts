@@ -13,7 +13,6 @@ import {
 import type { Resource, RouteEnv } from "./api/resource.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
 import type { Blobs } from "./blobs/blobs.ts";
-import { openDisk } from "./blobs/disk.ts";
 import { defaultConfig, type ResponsesConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { fileContents } from "./engine/file_contents.ts";
@@ -29,8 +28,8 @@ import { prompts } from "./resources/prompts.ts";
 import { responsesResource } from "./resources/responses.ts";
 import { vectorStores } from "./resources/vector_stores.ts";
 import { type Search, startSearch } from "./search/mod.ts";
-import { openSqlite } from "./store/sqlite.ts";
-import { openStore } from "./store/sql_store.ts";
+import type { Secrets } from "./secrets.ts";
+import { openStorage } from "./storage.ts";
 import type { Store } from "./store/store.ts";
 
 /** What {@linkcode startResponses} takes. */
@@ -39,8 +38,8 @@ export interface ResponsesOptions {
   readonly config?: ResponsesConfig;
   /** Folder for the store and the files, unless the configuration says otherwise. */
   readonly dataDir: string;
-  /** The model server's key. */
-  readonly apiKey?: string;
+  /** What the configuration only points at: `secretsOf`. */
+  readonly secrets?: Secrets;
   readonly log?: Log;
   /** Called with each request for a response, when its answer begins. */
   readonly onRequest?: (line: ResponsesLine) => void;
@@ -82,16 +81,11 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
   const config = options.config ?? defaultConfig();
   const log = options.log ?? silent;
   await using stack = new AsyncDisposableStack();
-  const store = stack.use(
-    await openStore(
-      await openSqlite({ path: config.store.sqlite ?? `${options.dataDir}/store.sqlite` }),
-      { onError: (error) => log(messageOf(error)) },
-    ),
+  const { secrets = {}, dataDir } = options;
+  const { store, blobs } = stack.use(
+    await openStorage({ config, dataDir, secrets, now: unixNow, log }),
   );
-  const blobs = stack.use(await openDisk(config.files.directory ?? `${options.dataDir}/files`));
-  const recovered = await store.recover();
-  if (recovered > 0) log(`${recovered} responses were cut off by the last end, and are failed now`);
-  const backend = stack.use(backendOf(config, options.apiKey));
+  const backend = stack.use(backendOf(config, secrets.apiKey));
   const metrics = new ResponsesMetrics();
   const search = stack.use(await searchOf(config, { store, blobs, backend, log }));
   const engine = stack.use(

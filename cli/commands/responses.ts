@@ -37,7 +37,7 @@ export const command = defineCommand({
   ],
   permissions: ["read", "write", "net", "env", "sys"],
   async run({ options, host, log, print, signal }) {
-    const { apiKeyOf, defaultConfig, readConfig, startResponses } = await import(
+    const { defaultConfig, readConfig, secretsOf, startResponses } = await import(
       "../../responses/mod.ts"
     );
     const env = (name: string) => host.env(name);
@@ -46,7 +46,6 @@ export const command = defineCommand({
     const config = modelEndpoint === undefined
       ? given
       : { ...given, engine: { ...given.engine, model_endpoint: modelEndpoint } };
-    const apiKey = apiKeyOf(config, env);
     const line = (entry: ResponsesLine) =>
       print(
         options.json ? JSON.stringify(entry) : [
@@ -63,7 +62,7 @@ export const command = defineCommand({
       config,
       dataDir: options.dataDir ?? `${dataHome(env)}/responses`,
       log,
-      ...(apiKey === undefined ? {} : { apiKey }),
+      secrets: secretsOf(config, env),
       ...(options.logLevel === "warning" ? {} : { onRequest: line }),
     });
     const { http, extproc, modelEndpoint: model } = gateway;

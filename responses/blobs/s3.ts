@@ -2,17 +2,21 @@ import type { AwsClient } from "aws4fetch";
 import { messageOf, UnavailableError } from "../../service/mod.ts";
 import { blobKey, type Blobs, limited } from "./blobs.ts";
 
+/** Who asks. */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
 /** Where the bucket is, and who asks. */
-export interface S3Options {
+export interface S3Options extends S3Credentials {
   readonly bucket: string;
   readonly region: string;
   /** Base URL of an S3-compatible server, which is asked in path style; Amazon's own when left out. */
   readonly endpoint?: string;
   /** Put before each key, for example `files/`. */
   readonly prefix?: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
   /** Bytes of one part of a large upload, and the most that an upload holds in memory; 8 MiB when left out. */
   readonly partBytes?: number;
 }
