@@ -45,7 +45,9 @@ export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResu
   const nonce = nonceFor(one, options);
   const verdict = new Verdict();
   const over = new AbortController();
-  const budget = (one.deadlineMs ?? CASE_MS) * timeScale;
+  // What a case waits for does not get shorter: a shorter deadline would fail every gateway.
+  const stretch = one.waits ? Math.max(1, timeScale) : timeScale;
+  const budget = (one.deadlineMs ?? CASE_MS) * stretch;
   const run: CaseRun = {
     target,
     protocol,

@@ -12,10 +12,21 @@ export interface MutantResult {
   problem?: string;
 }
 
+/** What the suite said about a correct gateway. */
+export interface CorrectResult {
+  name: string;
+  /** It is the small proxy, and not an Envoy. */
+  proxy: boolean;
+  /** Ids of the MUST cases that did not pass: faults of the suite. */
+  failed: string[];
+  /** Ids of weaker cases that did not pass: what they say of a mutant is no proof. */
+  warned: string[];
+}
+
 /** Which case notices which mutant, and what is wrong with the suite. */
 export interface KillMatrix {
   results: MutantResult[];
-  correct: { name: string; failed: string[] }[];
+  correct: CorrectResult[];
   /** Everything that makes the self-test fail. */
   problems: string[];
   /** MUST cases that no specific mutant kills. */
@@ -34,7 +45,7 @@ export function killMatrix(
   cases: readonly Case[],
   run: {
     results: MutantResult[];
-    correct: { name: string; failed: string[] }[];
+    correct: CorrectResult[];
     /** Every case ran on every mutant. */
     full: boolean;
     /** Every mutant ran: a MUST that none of them kills is a problem. */
@@ -42,7 +53,8 @@ export function killMatrix(
   },
 ): KillMatrix {
   const problems: string[] = [];
-  for (const { mutant, killedBy, problem } of run.results) {
+  const results = run.full ? run.results.map((one) => withoutNoise(one, run.correct)) : run.results;
+  for (const { mutant, killedBy, problem } of results) {
     if (problem !== undefined) problems.push(`${mutant.id}: cannot be judged: ${problem}`);
     if (mutant.relay && killedBy.includes(SERVES)) {
       problems.push(`${mutant.id}: serves nothing at all, so that its kills say little`);
@@ -60,7 +72,7 @@ export function killMatrix(
     for (const id of failed) problems.push(`${name}: fails ${id} although it is correct`);
   }
   const killed = new Set(
-    run.results.filter(({ killedBy }) => killedBy.length <= TOO_BROAD).flatMap((result) =>
+    results.filter(({ killedBy }) => killedBy.length <= TOO_BROAD).flatMap((result) =>
       result.killedBy.filter((id) => result.mutant.kills.includes(id))
     ),
   );
@@ -70,12 +82,19 @@ export function killMatrix(
     for (const id of uncovered) problems.push(`${id}: is a MUST that no mutant made for it kills`);
   }
   return {
-    results: run.results,
+    results,
     correct: run.correct,
     problems,
     uncovered,
     covered: musts.length - uncovered.length,
   };
+}
+
+/** Takes away what a correct gateway of the same kind is warned of, too. */
+function withoutNoise(result: MutantResult, correct: readonly CorrectResult[]): MutantResult {
+  const alike = correct.filter(({ proxy }) => proxy === (result.mutant.defects !== undefined));
+  const noise = new Set(alike.flatMap(({ warned }) => warned));
+  return { ...result, killedBy: result.killedBy.filter((id) => !noise.has(id)) };
 }
 
 /** Returns the matrix as text: a line per mutant, then what is wrong. */

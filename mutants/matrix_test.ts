@@ -74,9 +74,21 @@ Deno.test("killMatrix() does not count a mutant that everything notices, nor a c
   assert.ok(!uncovered.includes("a.case-1"));
 });
 
+Deno.test("killMatrix() takes what a correct gateway is warned of for no kill", () => {
+  const killedBy = ["a.noise", "a.x"];
+  const results = [
+    { mutant: mutant("dead", ["a.x"]), killedBy, ran: killedBy },
+    { mutant: mutant("void", ["a.noise"]), killedBy, ran: killedBy },
+  ];
+  const correct = [{ name: "good", proxy: true, failed: [], warned: ["a.noise"] }];
+  const matrix = killMatrix([must("a.x")], { results, correct, full: true });
+  assert.deepEqual(matrix.results[0]?.killedBy, ["a.x"]);
+  assert.deepEqual(matrix.problems, ["void: survives a.noise, which is made for it"]);
+});
+
 Deno.test("killMatrix() reports a correct gateway that fails, and a mutant that did not start", () => {
   const results = [{ mutant: mutant("gone", ["a.x"]), killedBy: [], ran: [], problem: "no port" }];
-  const correct = [{ name: "good", failed: ["a.x"] }];
+  const correct = [{ name: "good", proxy: true, failed: ["a.x"], warned: [] }];
   const { problems } = killMatrix([must("a.x")], { results, correct, full: false });
   assert.deepEqual(problems, [
     "gone: cannot be judged: no port",

@@ -1,4 +1,5 @@
 import type { ProfileName } from "../gateway/mod.ts";
+import type { Protocol } from "../conformance/mod.ts";
 import type { Defects } from "./proxy/defects.ts";
 import type { Tampering } from "./router/relay.ts";
 
@@ -16,6 +17,8 @@ export interface Mutant {
   readonly kills: readonly string[];
   /** The feature whose check-only configuration is edited; the base profile's without it. */
   readonly on?: string;
+  /** It is made for this HTTP version and judged by the cases of this one alone. */
+  readonly protocol?: Protocol;
   /** Edits the bundled Envoy configuration in place. */
   readonly edit?: (config: Config) => void;
   /** Defects of the small proxy, where Envoy cannot be made wrong: in its place, or before a router. */

@@ -222,8 +222,11 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("asks-old-api", "asks about GET by the method of the v2 API", { asksOldApi: true }, [
     "contract.grpc-path",
   ]),
-  mutant("downgrades-blindly", "writes HTTP/2 fields into HTTP/1.1 lines as they are", {
-    downgradesBlindly: true,
-  }, ["sec.h2-downgrade"]),
+  {
+    ...mutant("downgrades-blindly", "writes HTTP/2 fields into HTTP/1.1 lines as they are", {
+      downgradesBlindly: true,
+    }, ["sec.h2-downgrade"]),
+    protocol: "h2c",
+  },
   mutant("exposes-admin", "answers /stats", { exposesAdmin: true }, ["sec.admin-not-exposed"]),
 ];
