@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import OpenAI from "openai";
 import { cachedEnvoyPath, currentPlatform, DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
 import { connectGrpc, messageCodec } from "../grpc/mod.ts";
 import { FREE_PORT_FLAGS, type Program, startProgram, stillAccepts, untilGone } from "./program.ts";
@@ -251,6 +252,23 @@ for (const kind of KINDS) {
     assert.deepEqual(await program.ended, { code: 130, stderr: "" });
   });
 
+  test("responses runs alone: a PDF is stored, read, indexed and found on threads of its own", async (own) => {
+    const config = join(own.folder, "extproc-config.yaml");
+    await Deno.writeTextFile(
+      config,
+      "extproc: {port: 0}\nhttp: {port: 0}\nsearch: {embedding_model: none}\n",
+    );
+    await using program = own.start(
+      ["responses", "--config", config, "--data-dir", join(own.folder, "data"), "--json"],
+    );
+    const { http } = JSON.parse(await program.line());
+    assert.deepEqual(await foundInPdf(http, "largest animal"), [
+      "The blue whale is the largest animal.\n\nIt lives in every ocean.",
+    ]);
+    program.kill("SIGINT");
+    assert.deepEqual(await program.ended, { code: 130, stderr: "" });
+  });
+
   test("envoy fetch --offline finds the cache, and says so when it is empty", async (own) => {
     assert.equal((await own.run(["envoy", "fetch", "--offline"])).code, 3);
     await own.fillCache();
@@ -290,6 +308,21 @@ for (const kind of KINDS) {
     const found = await own.run(["envoy", "path", "--json"]);
     assert.equal(JSON.parse(found.out).source, "cache");
   });
+}
+
+/** Uploads a PDF into a vector store, waits until it is indexed, and returns the texts that a search finds. */
+async function foundInPdf(url: string, query: string): Promise<string[]> {
+  const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none" });
+  const pdf = await Deno.readFile(new URL("testdata/whale.pdf", import.meta.url));
+  const store = await client.vectorStores.create({});
+  const indexed = await client.vectorStores.files.uploadAndPoll(
+    store.id,
+    new File([pdf], "whale.pdf", { type: "application/pdf" }),
+    { pollIntervalMs: 50 },
+  );
+  assert.deepEqual([indexed.status, indexed.last_error], ["completed", null]);
+  const { data } = await client.vectorStores.search(store.id, { query });
+  return data.flatMap(({ content }) => content.map(({ text }) => text));
 }
 
 /** What a gRPC server says of itself: both read descriptors that a binary must hold. */

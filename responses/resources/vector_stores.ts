@@ -74,7 +74,7 @@ export function vectorStores(options: VectorStoresOptions): Resource {
       filters: wanted.filters ?? wanted.filter,
       maxResults: wanted.max_num_results ?? wanted.top_k ?? RESULTS,
       rankingOptions: wanted.ranking_options,
-    }, context.req.raw.signal);
+    });
     return context.json({
       object: "vector_store.search_results.page",
       search_query: query,
