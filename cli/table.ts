@@ -60,6 +60,18 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import("./commands/init.ts"),
   },
   {
+    name: "export kubernetes",
+    group: "Run",
+    summary: "write a gateway as Kubernetes manifests",
+    load: () => import("./commands/export_kubernetes.ts"),
+  },
+  {
+    name: "export compose",
+    group: "Run",
+    summary: "write a gateway as a Compose file",
+    load: () => import("./commands/export_compose.ts"),
+  },
+  {
     name: "check",
     group: "Judge",
     summary: "run the conformance suite against a gateway",

@@ -12,6 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   "main.ts": ["cli"],
   cli: "any",
   gateway: ["envoy", "policy", "router", "responses", "upstream", "conformance"],
+  manifests: ["envoy", "gateway"],
   mutants: ["gateway", "envoy", "policy", "upstream", "conformance"],
   router: ["processor"],
   responses: ["processor"],

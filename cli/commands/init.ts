@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { DEFAULT_RULES } from "../../policy/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
+import { writeFolder } from "../folder.ts";
 import { flagOption } from "../options.ts";
 
 /** What a folder starts with: file name and text. */
@@ -30,35 +30,9 @@ export const command = defineCommand({
   permissions: ["read", "write"],
   async run({ options, args, host, print }) {
     const folder = resolve(host.cwd, args.dir);
-    const targets = FILES.map(({ name, text }) => ({ path: join(folder, name), text }));
-    await makeFolder(folder);
-    if (!options.force) {
-      for (const { path } of targets) await assertAbsent(path);
-    }
-    for (const { path, text } of targets) {
-      await Deno.writeTextFile(path, text()).catch((error) => {
-        throw new UsageError(`Cannot write "${path}": ${messageOf(error)}`);
-      });
-      print(`wrote ${path}`);
-    }
+    const files = FILES.map(({ name, text }) => ({ name, text: text() }));
+    for (const path of await writeFolder(folder, files, options)) print(`wrote ${path}`);
     print(`\nrun them:  llmgate dev --rules "${join(args.dir, "rules.yaml")}"`);
     return EXIT.ok;
   },
 });
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new UsageError(`Cannot make the folder "${folder}": ${messageOf(error)}`);
-  }
-}
-
-async function assertAbsent(path: string): Promise<void> {
-  const info = await Deno.lstat(path).catch(() => undefined);
-  if (info !== undefined) {
-    throw new UsageError(
-      `Cannot write "${path}": it is there already: use --force to write over it`,
-    );
-  }
-}

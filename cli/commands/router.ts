@@ -43,6 +43,10 @@ export const command = defineCommand({
     controlPort: portOption("--control-port <PORT>", {
       description: "serve metrics and health here; not served when left out",
     }),
+    controlHost: textOption("--control-host <ADDRESS>", {
+      description: "interface for metrics and health",
+      default: "127.0.0.1",
+    }),
     json: flagOption("--json", {
       description: "print JSON: one line when ready, then one per decision",
     }),
@@ -107,7 +111,11 @@ export const command = defineCommand({
     if (options.controlPort !== undefined) {
       const { startControl } = await import("../../gateway/mod.ts");
       const parts = { policy: undefined, upstream: undefined, router };
-      const server = startControl({ host: "127.0.0.1", port: options.controlPort, ...parts });
+      const server = startControl({
+        host: options.controlHost,
+        port: options.controlPort,
+        ...parts,
+      });
       control = stack.use(server).url;
     }
     if (options.json) {

@@ -1,0 +1,92 @@
+import { resolve } from "node:path";
+import { exportKubernetes } from "../../manifests/mod.ts";
+import { UsageError } from "../../service/mod.ts";
+import { defineCommand, EXIT } from "../command.ts";
+import {
+  DEFAULT_SELECTOR,
+  EXPORT_OPTIONS,
+  exportedProfileOption,
+  exportSettings,
+  OUT_OPTION,
+} from "../export_options.ts";
+import { writeFolder } from "../folder.ts";
+import { integerOption, textOption } from "../options.ts";
+
+/** Names of namespaces: DNS labels (RFC 1123). */
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+export const command = defineCommand({
+  name: "export kubernetes",
+  summary: "write a gateway as Kubernetes manifests",
+  description:
+    `Writes envoy-proxy.yaml and the manifests of the other parts (vllm-extproc.yaml for the model router), with the
+    bundled Envoy configuration, the rules and the routes in them: Deployments with probes, limits and a hardened
+    security context, Services, RBAC for EndpointSlices, NetworkPolicies and PodDisruptionBudgets. For Kubernetes 1.30
+    or newer. Without --out they are printed, for kubectl apply -f -. docs/kubernetes.md says what to bring.`,
+  options: {
+    profile: exportedProfileOption("router"),
+    out: OUT_OPTION,
+    namespace: textOption("--namespace <NAME>", {
+      description: "namespace of every object",
+      default: "default",
+    }),
+    replicas: integerOption("--replicas <COUNT>", {
+      description: "pods of each part",
+      min: 1,
+      max: 100,
+      default: 2,
+    }),
+    ...EXPORT_OPTIONS,
+    k8sLabelSelector: textOption("--k8s-label-selector <SELECTOR>", {
+      description: "labels of the Services whose pods are model servers",
+      default: DEFAULT_SELECTOR,
+    }),
+    k8sNamespace: textOption("--k8s-namespace <NAME>", {
+      description: "namespace of these Services; that of --namespace when left out",
+    }),
+    k8sPort: textOption("--k8s-port <PORT>", {
+      description: "port of these pods, a number or its name; the Service's first when left out",
+    }),
+  },
+  examples: [
+    {
+      command: "llmgate export kubernetes --out k8s --namespace models --k8s-port 8000",
+      explains: "the model router for the pods of Services with app=vllm; kubectl apply -k k8s",
+    },
+    {
+      command: "llmgate export kubernetes --profile base --upstream http://vllm:8000",
+      explains: "policy in front of one model server, printed",
+    },
+  ],
+  permissions: ["read", "write", "env", "sys"],
+  async run({ options, host, print }) {
+    for (const name of [options.namespace, options.k8sNamespace ?? options.namespace]) {
+      if (!DNS_LABEL.test(name)) {
+        throw new UsageError(
+          `Cannot use the namespace "${name}": it must be lower-case letters, digits and dashes`,
+        );
+      }
+    }
+    const settings = await exportSettings(options, host);
+    const files = exportKubernetes({
+      ...settings,
+      namespace: options.namespace,
+      replicas: options.replicas,
+      router: {
+        ...settings.router,
+        labelSelector: options.k8sLabelSelector,
+        namespace: options.k8sNamespace,
+        port: options.k8sPort,
+      },
+    });
+    if (options.out === undefined) {
+      const objects = files.filter(({ name }) => name !== "kustomization.yaml");
+      print(objects.map(({ text }) => text.trimEnd()).join("\n---\n"));
+      return EXIT.ok;
+    }
+    const paths = await writeFolder(resolve(host.cwd, options.out), files, options);
+    for (const path of paths) print(`wrote ${path}`);
+    print(`\napply them:  kubectl apply -k "${options.out}"`);
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,154 @@
+/** The flags that both exports share, and what they describe. */
+import { resolve } from "node:path";
+import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
+import { EXPORTED_PROFILES, type ExportedProfile, type ExportSettings } from "../manifests/mod.ts";
+import { DEFAULT_RULES, parseRules } from "../policy/mod.ts";
+import { DEFAULT_ROUTES, parseHosts, parseRoutes, type RoutingLogic } from "../router/mod.ts";
+import { messageOf, UsageError } from "../service/mod.ts";
+import type { Host } from "./host.ts";
+import {
+  addressOption,
+  choiceOption,
+  directoryOption,
+  fileOption,
+  flagOption,
+  textOption,
+  urlOption,
+} from "./options.ts";
+import { ROUTER_OPTIONS } from "./router_options.ts";
+import { VERSION } from "./version.ts";
+
+const { staticHosts, staticModels, routingLogic, routeConfig } = ROUTER_OPTIONS;
+
+/** What can be exported, and of what it is made. */
+export const EXPORT_OPTIONS = {
+  image: textOption("--image <IMAGE>", {
+    description: "image that holds llmgate",
+    default: `llmgate:${VERSION}`,
+  }),
+  envoyImage: textOption("--envoy-image <IMAGE>", {
+    description: "image that holds Envoy",
+    default: `envoyproxy/envoy:v${DEFAULT_ENVOY_VERSION}`,
+  }),
+  policy: addressOption("--policy <HOST:PORT>", {
+    description: "ext_authz engine to use in place of the stub",
+  }),
+  rules: fileOption("--rules <FILE>", { description: "rules of the policy stub; the demo's else" }),
+  upstream: urlOption("--upstream <URL>", {
+    description: "model server of the base profile; the mock when left out",
+  }),
+  modelEndpoint: urlOption("--model-endpoint <URL>", {
+    description: "Chat Completions server of the responses profile; Ollama when left out",
+  }),
+  staticHosts,
+  staticModels,
+  routingLogic,
+  routeConfig,
+  force: flagOption("--force", { description: "write over files that are there" }),
+};
+
+/** `--profile`, with the one that is meant when none is named. */
+export function exportedProfileOption(fallback: ExportedProfile) {
+  return choiceOption("--profile <NAME>", {
+    description: "which gateway to export",
+    choices: EXPORTED_PROFILES,
+    default: fallback,
+  });
+}
+
+/** `--out`. */
+export const OUT_OPTION = directoryOption("--out <DIR>", {
+  description: "folder for the files; made when missing",
+});
+
+/** The values of the flags above. */
+export interface ExportValues {
+  readonly profile: ExportedProfile;
+  readonly image: string;
+  readonly envoyImage: string;
+  readonly policy?: string | undefined;
+  readonly rules?: string | undefined;
+  readonly upstream?: string | undefined;
+  readonly modelEndpoint?: string | undefined;
+  readonly staticHosts?: string | undefined;
+  readonly staticModels?: string | undefined;
+  readonly routingLogic: RoutingLogic;
+  readonly routeConfig?: string | undefined;
+}
+
+/** Flags that speak of one profile alone. */
+const OWN_FLAGS: readonly [keyof ExportValues, string, ExportedProfile][] = [
+  ["upstream", "--upstream", "base"],
+  ["modelEndpoint", "--model-endpoint", "responses"],
+  ["staticHosts", "--static-hosts", "router"],
+  ["staticModels", "--static-models", "router"],
+  ["routeConfig", "--route-config", "router"],
+];
+
+/**
+ * What the flags describe, files read and checked.
+ *
+ * @throws {UsageError} for flags that do not go together, or files that cannot be used
+ */
+export async function exportSettings(values: ExportValues, host: Host): Promise<ExportSettings> {
+  for (const [key, flag, profile] of OWN_FLAGS) {
+    if (values[key] === undefined || values.profile === profile) continue;
+    throw new UsageError(
+      `Cannot use ${flag} with the profile "${values.profile}": it is for "${profile}"`,
+    );
+  }
+  const { parseUpstreamUrl } = await import("../gateway/mod.ts");
+  const { staticHosts, staticModels, policy } = values;
+  if (staticHosts !== undefined) parseHosts(staticHosts, staticModels);
+  else if (staticModels !== undefined) {
+    throw new UsageError("Cannot use --static-models without --static-hosts");
+  }
+  return {
+    profile: values.profile,
+    image: values.image,
+    envoyImage: values.envoyImage,
+    rules: values.rules === undefined ? DEFAULT_RULES : await readRules(values.rules, host),
+    policy: policy === undefined ? undefined : addressOf(policy),
+    upstream: values.upstream === undefined ? undefined : parseUpstreamUrl(values.upstream),
+    modelEndpoint: values.modelEndpoint,
+    router: {
+      routes: await readRoutes(values.routeConfig, host),
+      logic: values.routingLogic,
+      staticHosts,
+      staticModels,
+      labelSelector: DEFAULT_SELECTOR,
+    },
+  };
+}
+
+/** The label that vLLM's own manifests bear. */
+export const DEFAULT_SELECTOR = "app=vllm";
+
+async function readRules(file: string, host: Host): Promise<string> {
+  const text = await readText(resolve(host.cwd, file));
+  parseRules(text, file);
+  return text;
+}
+
+async function readRoutes(file: string | undefined, host: Host): Promise<string> {
+  if (file === undefined) return DEFAULT_ROUTES.text;
+  const text = await readText(resolve(host.cwd, file));
+  parseRoutes(text, file);
+  return text;
+}
+
+function addressOf(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(":");
+  return {
+    host: address.slice(0, colon).replace(/^\[|\]$/g, ""),
+    port: Number(address.slice(colon + 1)),
+  };
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(`Cannot read "${file}": ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { main } from "./main.ts";
+import { fakeHost } from "./testing.ts";
+
+async function run(...words: string[]) {
+  const host = fakeHost();
+  const code = await main(["export", ...words], host);
+  return { code, out: host.out(), err: host.err() };
+}
+
+Deno.test("export kubernetes prints the manifests, or writes them once", async () => {
+  const printed = await run("kubernetes");
+  assert.equal(printed.code, 0, printed.err);
+  assert.match(printed.out, /kind: Deployment[^]*name: envoy-proxy/);
+  assert.doesNotMatch(printed.out, /Kustomization/);
+  const folder = await Deno.makeTempDir();
+  const written = await run("kubernetes", "--out", `${folder}/k8s`, "--namespace", "models");
+  assert.equal(written.code, 0, written.err);
+  const names = (await Array.fromAsync(Deno.readDir(`${folder}/k8s`))).map(({ name }) => name);
+  assert.deepEqual(names.sort(), [
+    "envoy-proxy.yaml",
+    "kustomization.yaml",
+    "policy-engine.yaml",
+    "vllm-extproc.yaml",
+  ]);
+  const again = await run("kubernetes", "--out", `${folder}/k8s`);
+  assert.equal(again.code, 2);
+  assert.match(again.err, /is there already: use --force/);
+  assert.equal((await run("kubernetes", "--out", `${folder}/k8s`, "--force")).code, 0);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("export compose writes what the Compose file needs", async () => {
+  const folder = await Deno.makeTempDir();
+  const { code, err } = await run("compose", "--profile", "router", "--out", folder);
+  assert.equal(code, 0, err);
+  const names = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  assert.deepEqual(names.sort(), [
+    "Dockerfile",
+    "compose.yaml",
+    "envoy.yaml",
+    "routes.json",
+    "rules.yaml",
+  ]);
+  await Deno.remove(folder, { recursive: true });
+});
+
+for (
+  const [words, reason] of [
+    [["kubernetes", "--profile", "base", "--static-hosts", "a:1"], /--static-hosts.*"router"/],
+    [["kubernetes", "--upstream", "http://a"], /--upstream.*"base"/],
+    [["kubernetes", "--namespace", "My_Models"], /namespace "My_Models"/],
+    [["kubernetes", "--static-hosts", "a"], /HOST:PORT/],
+    [["compose", "--rules", "nowhere.yaml"], /Cannot read .*nowhere\.yaml/],
+  ] as const
+) {
+  Deno.test(`export refuses ${words.slice(1).join(" ")}`, async () => {
+    const { code, err } = await run(...words);
+    assert.equal(code, 2);
+    assert.match(err, reason);
+  });
+}
