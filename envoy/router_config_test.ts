@@ -19,6 +19,7 @@ Deno.test("router.yaml asks policy first, then buffers, then asks the router", (
     "envoy.filters.http.ext_authz",
     "envoy.filters.http.buffer",
     "envoy.filters.http.ext_proc",
+    "envoy.filters.http.lua",
     "envoy.filters.http.router",
   ]);
 });

@@ -1,5 +1,6 @@
 /** Envoy's access log, sent to the router: how it hears what became of each request. */
 import { type GrpcService, type JsonObject, messageCodec } from "../grpc/mod.ts";
+import { endpointOf } from "./hosts.ts";
 
 /** The service's full name, for health and reflection. */
 export const ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService";
@@ -26,4 +27,19 @@ export function accessLogService(onEntry: (entry: JsonObject) => void): GrpcServ
       },
     },
   };
+}
+
+/** The host that was asked last, by its AccessLogCommon; undefined when none was. */
+export function addressOf(common: JsonObject): string | undefined {
+  const socket = objectAt(objectAt(common, "upstream_remote_address"), "socket_address");
+  const { address, port_value: port } = socket;
+  return typeof address === "string" && typeof port === "number"
+    ? endpointOf(address, port)
+    : undefined;
+}
+
+/** A message within a message; an empty one when it is not there. */
+export function objectAt(parent: JsonObject, key: string): JsonObject {
+  const value = parent[key];
+  return typeof value === "object" && value !== null ? value as JsonObject : {};
 }

@@ -5,7 +5,8 @@ import { ENDPOINT_KEY } from "./discovery/assignment.ts";
 
 /** Namespace of dynamic metadata that Envoy's load balancer reads. */
 export const LB_NAMESPACE = "envoy.lb";
-const LOG_NAMESPACE = "llmgate.router";
+/** Namespace of what the router decided, for the log. */
+export const LOG_NAMESPACE = "llmgate.router";
 const SESSION_HEADER = "x-session-id";
 /** Set by policy; whatever a client sends under this name is removed at the edge. */
 const TENANT_HEADER = "x-tenant";

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AnswerMetrics } from "./answers/answer_metrics.ts";
 import { HOST_STATES, type HostState, type Outcome } from "./health/health_board.ts";
 
 /** Bounds in seconds: a decision takes microseconds, a large body some milliseconds. */
@@ -15,9 +16,19 @@ export class RouterMetrics {
   readonly #attempts: Counter;
   readonly #state: Gauge;
   readonly #seconds: Histogram;
+  readonly #fallbacks: Counter;
+  /** What became of routed requests. */
+  readonly answers: AnswerMetrics;
 
   constructor() {
     const registers = [this.#registry];
+    this.answers = new AnswerMetrics(this.#registry);
+    this.#fallbacks = new Counter({
+      name: "llmgate_router_fallbacks_total",
+      help: "Requests that went to a fallback of their route, since its own hosts were not healthy",
+      labelNames: ["route", "model"],
+      registers,
+    });
     this.#requests = new Counter({
       name: "llmgate_router_requests_total",
       help: "Requests routed, by route, model and host",
@@ -67,8 +78,9 @@ export class RouterMetrics {
     });
   }
 
-  routed(labels: { route: string; model: string; host: string }): void {
+  routed(labels: { route: string; model: string; host: string }, fallback: boolean): void {
     this.#requests.inc(labels);
+    if (fallback) this.#fallbacks.inc({ route: labels.route, model: labels.model });
   }
 
   refused(code: string): void {
@@ -100,6 +112,7 @@ export class RouterMetrics {
   /** A host that is no more has no gauges any more. */
   gone(host: string): void {
     this.#outstanding.remove({ host });
+    this.answers.gone(host);
     for (const state of HOST_STATES) this.#state.remove({ host, state });
   }
 

@@ -11,6 +11,7 @@ import {
   watchFile,
 } from "../service/mod.ts";
 import { accessLogService } from "./access_log.ts";
+import { finishedRequest } from "./answers/finished_request.ts";
 import { decide, type Decision, tooLarge } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
 import { announceHosts } from "./discovery/announced_hosts.ts";
@@ -191,7 +192,11 @@ class ModelRouter implements Router {
         services: [
           processorService(() => this.#processor()),
           this.#endpoints.service,
-          accessLogService((entry) => this.#health.logged(entry)),
+          accessLogService((entry) => {
+            this.#health.logged(entry);
+            const finished = finishedRequest(entry);
+            if (finished !== undefined) this.#metrics.answers.finished(finished);
+          }),
         ],
       });
     } catch (error) {
@@ -252,6 +257,7 @@ class ModelRouter implements Router {
   #processor(): Processor {
     let head = NO_HEAD;
     let endpoint: string | undefined;
+    let model = "";
     return {
       answer: (message) => {
         if (message.phase === "request_headers") {
@@ -269,11 +275,16 @@ class ModelRouter implements Router {
           endpoint = decision.host.endpoint;
           this.#count(endpoint, this.outstanding(endpoint) + 1);
           this.#health.sent(endpoint);
+          model = decision.route.model;
+          this.#metrics.answers.started(model, endpoint);
         }
         return answerOf(decision, head);
       },
       end: (how, error) => {
-        if (endpoint !== undefined) this.#count(endpoint, this.outstanding(endpoint) - 1);
+        if (endpoint !== undefined) {
+          this.#metrics.answers.ended(model, endpoint);
+          this.#count(endpoint, this.outstanding(endpoint) - 1);
+        }
         if (how !== "failed") return;
         this.#metrics.failed();
         this.#log(`A request could not be processed: ${messageOf(error)}`);
@@ -300,8 +311,8 @@ class ModelRouter implements Router {
   #note(head: Head, decision: Decision): Decision {
     const line = { requestId: head.requestId, path: head.path.split("?", 1)[0] ?? "" };
     if (decision.kind === "route") {
-      const { route: { name: route, model }, host: { endpoint } } = decision;
-      this.#metrics.routed({ route, model, host: endpoint });
+      const { route: { name: route, model }, host: { endpoint }, fallback } = decision;
+      this.#metrics.routed({ route, model, host: endpoint }, fallback);
       this.#options.onDecision?.({ ...line, route, model, endpoint, code: "" });
     } else if (decision.kind === "refuse") {
       const { code } = decision;

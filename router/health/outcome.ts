@@ -1,6 +1,6 @@
 /** What Envoy's access log says of a request, as outcomes at the hosts that it was sent to. */
 import type { JsonObject } from "../../grpc/mod.ts";
-import { endpointOf } from "../hosts.ts";
+import { addressOf, objectAt } from "../access_log.ts";
 import type { Outcome } from "./health_board.ts";
 
 /** One attempt at a host. */
@@ -53,17 +53,4 @@ function outcomeOf(common: JsonObject, response: JsonObject): Outcome | undefine
   if (UNREACHABLE.test(details)) return "unreachable";
   if (TIMED_OUT.test(details) || flags["upstream_request_timeout"] === true) return "error";
   return RESET.test(details) ? "broken" : undefined;
-}
-
-function addressOf(common: JsonObject): string | undefined {
-  const socket = objectAt(objectAt(common, "upstream_remote_address"), "socket_address");
-  const { address, port_value: port } = socket;
-  return typeof address === "string" && typeof port === "number"
-    ? endpointOf(address, port)
-    : undefined;
-}
-
-function objectAt(parent: JsonObject, key: string): JsonObject {
-  const value = parent[key];
-  return typeof value === "object" && value !== null ? value as JsonObject : {};
 }
