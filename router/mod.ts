@@ -34,4 +34,11 @@ export { type BackendHost, endpointOf, parseHosts } from "./hosts.ts";
 export { DEFAULT_ROUTES } from "./default_routes.ts";
 export { parseRoutes, type Route, RouteTable } from "./route_table.ts";
 export { type Router, type RouterOptions, startRouter } from "./router.ts";
-export { ROUTING_LOGICS, type RoutingLogic } from "./strategies/strategies.ts";
+export {
+  type EngineLoad,
+  ROUTING_LOGICS,
+  type RoutingLogic,
+  type Situation,
+  type Strategy,
+  strategyOf,
+} from "./strategies/strategies.ts";
