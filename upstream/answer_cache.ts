@@ -1,33 +1,75 @@
-import type { Answer } from "./endpoints/answer.ts";
+import type { Answer, AnswerEvent } from "./endpoints/answer.ts";
 
 /** Answers kept; load tests send few different requests. */
 const LIMIT = 256;
 /** Longest body kept. 256 of them are 4 MiB. */
 const BODY_LIMIT = 16 * 1024;
+/** Longest stream kept, in characters: a thousand tokens and more. */
+const STREAM_LIMIT = 512 * 1024;
+/** Characters of all streams kept. */
+const STREAMS_LIMIT = 8 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 
-/**
- * Whole answers by request: the same request gets the same bytes, so they need not be made twice.
- * Streams are not kept.
- */
-export class AnswerCache {
-  readonly #answers = new Map<string, Answer>();
+interface Kept {
+  readonly answer: Answer;
+  /** Characters of its events. */
+  readonly streamed: number;
+}
 
-  /** Returns the answer of `key`, made by `make` when it is not there. */
-  get(key: string, make: () => Answer): Answer {
+/** Whole answers by request: the same request gets the same bytes, so they need not be made twice. */
+export class AnswerCache {
+  readonly #answers = new Map<string, Kept>();
+  #streamed = 0;
+
+  /**
+   * Returns the answer of `key`, made by `make` when it is not there. `streams` keeps streams too: for whoever waits for
+   * nothing between events, since a stream that is kept is made whole before its first event goes out.
+   */
+  get(key: string, make: () => Answer, { streams = false } = {}): Answer {
     const found = this.#answers.get(key);
-    if (found) return found;
+    if (found) return found.answer;
     const made = make();
-    if (made.kind !== "json") return made;
+    if (made.kind === "bytes") return made;
+    if (made.kind === "events") return streams ? this.#keepStream(key, made.events) : made;
     const { status, headers = [], paced } = made;
     const bytes = encoder.encode(JSON.stringify(made.body));
     const contentType = "application/json";
     const answer: Answer = { kind: "bytes", status, headers, contentType, bytes, paced };
-    if (bytes.length > BODY_LIMIT) return answer;
-    this.#answers.set(key, answer);
-    const oldest = this.#answers.keys().next().value;
-    if (this.#answers.size > LIMIT && oldest !== undefined) this.#answers.delete(oldest);
+    if (bytes.length <= BODY_LIMIT) this.#keep(key, { answer, streamed: 0 });
     return answer;
   }
+
+  #keepStream(key: string, events: Iterable<AnswerEvent>): Answer {
+    const iterator = events[Symbol.iterator]();
+    const begun: AnswerEvent[] = [];
+    let streamed = 0;
+    for (let next = iterator.next(); !next.done; next = iterator.next()) {
+      begun.push(next.value);
+      streamed += next.value.text.length;
+      // Too long to be kept: what was made goes out, the rest is made as it is written.
+      if (streamed > STREAM_LIMIT) return { kind: "events", events: follow(begun, iterator) };
+    }
+    const answer: Answer = { kind: "events", events: begun };
+    this.#keep(key, { answer, streamed });
+    return answer;
+  }
+
+  #keep(key: string, kept: Kept): void {
+    this.#answers.set(key, kept);
+    this.#streamed += kept.streamed;
+    for (const [oldest, { streamed }] of this.#answers) {
+      if (this.#answers.size <= LIMIT && this.#streamed <= STREAMS_LIMIT) break;
+      this.#answers.delete(oldest);
+      this.#streamed -= streamed;
+    }
+  }
+}
+
+function* follow(
+  begun: readonly AnswerEvent[],
+  rest: Iterator<AnswerEvent>,
+): Generator<AnswerEvent> {
+  yield* begun;
+  for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
 }

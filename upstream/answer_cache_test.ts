@@ -16,7 +16,44 @@ Deno.test("AnswerCache makes an answer once, and forgets the oldest", () => {
   assert.equal(made, 258);
 });
 
-Deno.test("AnswerCache keeps neither streams nor long bodies", () => {
+const event = (length: number) => ({ text: "x".repeat(length) });
+const streamOf = (events: Iterable<{ text: string }>): Answer => ({ kind: "events", events });
+const lengthsOf = (answer: Answer) =>
+  answer.kind === "events" ? Array.from(answer.events, ({ text }) => text.length) : [];
+
+Deno.test("AnswerCache keeps a stream when it is asked to, and makes a long one as it goes", () => {
+  const cache = new AnswerCache();
+  let made = 0;
+  const make = (count: number, length: number) => () =>
+    streamOf((function* () {
+      for (let i = 0; i < count; i++, made++) yield event(length);
+    })());
+  const streams = true;
+  assert.deepEqual(lengthsOf(cache.get("a", make(3, 10), { streams })), [10, 10, 10]);
+  assert.deepEqual(lengthsOf(cache.get("a", make(3, 10), { streams })), [10, 10, 10]);
+  assert.equal(made, 3);
+  const long = cache.get("b", make(10, 100_000), { streams });
+  assert.ok(made < 3 + 10);
+  assert.deepEqual(lengthsOf(long), Array(10).fill(100_000));
+  assert.equal(made, 13);
+});
+
+Deno.test("AnswerCache keeps 8 MiB of streams at most", () => {
+  const cache = new AnswerCache();
+  let made = 0;
+  const get = (key: number) =>
+    cache.get(String(key), () => {
+      made++;
+      return streamOf([event(512 * 1024)]);
+    }, { streams: true });
+  for (let key = 0; key < 17; key++) get(key);
+  get(16);
+  assert.equal(made, 17);
+  get(0);
+  assert.equal(made, 18);
+});
+
+Deno.test("AnswerCache keeps neither long bodies, nor streams unless it is asked to", () => {
   const cache = new AnswerCache();
   const stream: Answer = { kind: "events", events: [] };
   assert.equal(cache.get("a", () => stream), stream);

@@ -1,10 +1,13 @@
 import { errorBody, type OpenAiErrorInit } from "../openai/mod.ts";
-import type { Answer } from "./endpoints/answer.ts";
+import type { Answer, AnswerEvent } from "./endpoints/answer.ts";
 import type { Pacer } from "./pace.ts";
 import type { Wire } from "./wire.ts";
 
 /** Events written before other connections get their turn, when nothing else waits. */
 const YIELD_EVERY = 64;
+
+/** Bytes after which a burst goes out, so that memory stays bounded. */
+const BURST_BYTES = 64 * 1024;
 
 const encoder = new TextEncoder();
 const JSON_HEADERS: [string, string] = ["content-type", "application/json"];
@@ -13,7 +16,7 @@ const EVENT_STREAM_HEADERS: [string, string][] = [
   ["cache-control", "no-cache"],
 ];
 
-/** Writes an endpoint's answer at the given pace: one write per event. */
+/** Writes an endpoint's answer at the given pace: one write per event, or per burst where nothing is waited for. */
 export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Promise<void> {
   if (answer.kind !== "events") {
     const wait = answer.paced ? pacer.first(wire.signal) : undefined;
@@ -29,6 +32,7 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
     return;
   }
   await wire.head(200, EVENT_STREAM_HEADERS);
+  if (pacer.burst > 1) return await writeBursts(wire, answer.events, pacer.burst);
   let sinceYield = 0;
   for (const { text, wait } of answer.events) {
     const pause = wait === "first"
@@ -45,6 +49,29 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
     const stalled = wire.writeEvent(text);
     if (stalled) await stalled;
   }
+  wire.end();
+}
+
+/** Writes events without a wait between them, several to a write. */
+async function writeBursts(
+  wire: Wire,
+  events: Iterable<AnswerEvent>,
+  burst: number,
+): Promise<void> {
+  let texts: string[] = [];
+  let length = 0;
+  for (const { text } of events) {
+    texts.push(text);
+    length += text.length;
+    if (texts.length < burst && length < BURST_BYTES) continue;
+    const stalled = wire.writeEvents(texts);
+    if (stalled) await stalled;
+    else await new Promise<void>((resolve) => setImmediate(resolve));
+    if (wire.gone) return;
+    texts = [];
+    length = 0;
+  }
+  await wire.writeEvents(texts);
   wire.end();
 }
 

@@ -121,16 +121,6 @@ export class Dispatcher {
     const tokens = Number.isInteger(asked) && asked >= 0 ? asked : undefined;
     const contentType = wire.header("content-type") ?? "";
     const { method, bodySha256: sha256 = "" } = exchange;
-    const key = `${method} ${wire.path} ${sha256} ${tokens} ${contentType}`;
-    const answer = this.#cache.get(key, () =>
-      answerRequest(method, {
-        bytes,
-        path: wire.path,
-        contentType,
-        random: new Random(mixSeed(sha256, wire.path)),
-        models: this.#parts.models,
-        tokens,
-      }));
     const override = wire.header("x-mock-pace") ?? mock?.pace;
     const pacer = new Pacer(
       override === undefined ? this.#parts.pace : { ...this.#parts.pace, ...parsePace(override) },
@@ -140,6 +130,17 @@ export class Dispatcher {
         running: () => this.#parts.counters.running,
       },
     );
+    const key = `${method} ${wire.path} ${sha256} ${tokens} ${contentType}`;
+    const make = () =>
+      answerRequest(method, {
+        bytes,
+        path: wire.path,
+        contentType,
+        random: new Random(mixSeed(sha256, wire.path)),
+        models: this.#parts.models,
+        tokens,
+      });
+    const answer = this.#cache.get(key, make, { streams: pacer.burst > 1 });
     await writeAnswer(wire, answer, pacer);
   }
 

@@ -171,6 +171,12 @@ class Http2Wire extends Wire {
     return this.sendBody(Buffer.from(text));
   }
 
+  protected override sendTexts(texts: readonly string[]) {
+    if (this.#bodiless) return undefined;
+    for (const text of texts) if (text !== "") this.#stream.sendData(Buffer.from(text), false);
+    return this.#flushed();
+  }
+
   protected override sendEnd(trailers: HeaderList): void {
     if (this.#bodiless) return;
     if (trailers.length > 0) this.#stream.sendHeaders(encodeHeaders(fieldsOf(trailers)), true);

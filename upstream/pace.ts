@@ -14,13 +14,25 @@ export interface Pace {
   /** How many times slower the mock is when `loadAt` requests run; 1 turns it off. */
   readonly load: number;
   readonly loadAt: number;
+  /** Events that share a write when nothing is waited for at all; 1 gives each its own. */
+  readonly burst: number;
 }
 
+/** What one write carries at most: enough that the system call no longer counts, and a client sees it at once. */
+const BURST = 64;
+
 /** What a small hosted model does: about 50 tokens per second after a short wait. */
-export const REALISTIC_PACE: Pace = { ttft: 50, itl: 20, jitter: 0, load: 1, loadAt: 64 };
+export const REALISTIC_PACE: Pace = {
+  ttft: 50,
+  itl: 20,
+  jitter: 0,
+  load: 1,
+  loadAt: 64,
+  burst: BURST,
+};
 
 /** As fast as the machine allows, without a timer. */
-export const NO_PACE: Pace = { ttft: 0, itl: 0, jitter: 0, load: 1, loadAt: 64 };
+export const NO_PACE: Pace = { ttft: 0, itl: 0, jitter: 0, load: 1, loadAt: 64, burst: BURST };
 
 /** The fields that a request, a file or a flag may set. */
 export const PACE_SCHEMA: z.ZodType<Partial<Pace>> = z.strictObject({
@@ -29,6 +41,7 @@ export const PACE_SCHEMA: z.ZodType<Partial<Pace>> = z.strictObject({
   jitter: z.number().min(0).max(0.3).optional(),
   load: z.number().min(1).max(1000).optional(),
   loadAt: z.number().int().min(1).optional(),
+  burst: z.number().int().min(1).max(1000).optional(),
 }) as z.ZodType<Partial<Pace>>;
 
 /**
@@ -46,7 +59,7 @@ export function parsePace(text: string): Partial<Pace> {
   const parsed = PACE_SCHEMA.safeParse(fields);
   if (parsed.success) return parsed.data;
   throw new SyntaxError(
-    `Cannot read the pace "${text}": expected "0" or fields of ttft, itl, jitter, load, loadAt ` +
+    `Cannot read the pace "${text}": expected "0" or fields of ttft, itl, jitter, load, loadAt, burst ` +
       `with numbers, such as "ttft=50,itl=20"`,
   );
 }
@@ -74,6 +87,12 @@ export class Pacer {
     this.#random = options.random;
     this.#wheel = options.wheel;
     this.#running = options.running;
+  }
+
+  /** How many events may go out in one write: more than one only when this pace waits for nothing. */
+  get burst(): number {
+    const { ttft, itl, burst } = this.#pace;
+    return ttft <= 0 && itl <= 0 ? burst : 1;
   }
 
   /** Waits before the first token; `undefined` when there is nothing to wait for. */

@@ -66,6 +66,37 @@ Deno.test("startUpstream() writes one event per chunk on the wire", async () => 
   assert.equal(exchange?.bytesWritten, chunks.join("").length);
 });
 
+Deno.test("without pace, events share writes; burst=1 gives each its own; the bytes are the same", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const body = JSON.stringify({ ...CHAT, stream: true });
+  const texts = new Set<string>();
+  for (const burst of ["1", "5", "64"]) {
+    await using client = await RawClient.connect(upstream.port);
+    const headers = { "x-mock-tokens": "200", "x-mock-pace": `ttft=0,itl=0,burst=${burst}` };
+    client.send(request("/v1/chat/completions", { headers, body }));
+    const text = await client.until((seen) => seen.endsWith("0\r\n\r\n"));
+    texts.add(text.slice(text.indexOf("\r\n\r\n")));
+    const { events = 0, eventTimes = [], bytesWritten } = upstream.journal.entries().at(-1) ?? {};
+    assert.ok(events > 200);
+    assert.equal(chunksOf(text).length, events);
+    assert.equal(eventTimes.length, events);
+    assert.equal(bytesWritten, chunksOf(text).join("").length);
+    // The events of one write have one time.
+    assert.ok(new Set(eventTimes).size <= Math.ceil(events / Number(burst)));
+  }
+  assert.equal(texts.size, 1);
+});
+
+Deno.test("with pace, no two tokens share a write, whatever the burst", async () => {
+  await using upstream = await startUpstream({ pace: { ttft: 1, itl: 1, burst: 64 } });
+  const body = JSON.stringify({ ...CHAT, stream: true });
+  await using client = await RawClient.connect(upstream.port);
+  client.send(request("/v1/chat/completions", { headers: { "x-mock-tokens": "20" }, body }));
+  await client.until((seen) => seen.endsWith("0\r\n\r\n"));
+  const { eventTimes = [] } = upstream.journal.entries()[0] ?? {};
+  assert.ok(new Set(eventTimes).size >= 20, String(eventTimes));
+});
+
 const REFUSALS: {
   name: string;
   path?: string;

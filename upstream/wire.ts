@@ -190,6 +190,15 @@ export abstract class Wire {
     return this.#sent(this.sendText(text));
   }
 
+  /** Sends events in one write; on the wire each is a chunk or DATA frame of its own, as from `writeEvent`. */
+  writeEvents(texts: readonly string[]): Promise<void> | undefined {
+    const exchange = this.exchange;
+    if (exchange.end !== undefined || texts.length === 0) return undefined;
+    for (const text of texts) exchange.bytesWritten += Buffer.byteLength(text);
+    this.#countEvents(texts.length);
+    return this.#sent(this.sendTexts(texts));
+  }
+
   /** Ends the answer, with trailers if any. */
   end(trailers: HeaderList = []): void {
     if (this.gone || this.#answered) return;
@@ -230,6 +239,7 @@ export abstract class Wire {
   protected abstract sendWhole(status: number, headers: HeaderList, body: Uint8Array): void;
   protected abstract sendBody(bytes: Uint8Array): Promise<void> | undefined;
   protected abstract sendText(text: string): Promise<void> | undefined;
+  protected abstract sendTexts(texts: readonly string[]): Promise<void> | undefined;
   protected abstract sendEnd(trailers: HeaderList): void;
   protected abstract sendAbort(kind: AbortKind): void;
 
@@ -243,7 +253,10 @@ export abstract class Wire {
   #countEvents(events: number): void {
     const { eventTimes } = this.exchange;
     this.exchange.events += events;
-    if (eventTimes.length < EVENT_TIMES) eventTimes.push(now());
+    if (eventTimes.length >= EVENT_TIMES) return;
+    const time = now();
+    const room = Math.min(events, EVENT_TIMES - eventTimes.length);
+    for (let i = 0; i < room; i++) eventTimes.push(time);
   }
 
   #sent(sent: Promise<void> | undefined): Promise<void> | undefined {

@@ -53,6 +53,11 @@ export async function checkRows(effort: Effort): Promise<Row[]> {
 /** Events in one stream of the throughput row. */
 const EVENTS = 1_000;
 
+const CHAT = { model: "m", stream: true, messages: [{ role: "user", content: "Hello" }] };
+
+/** The twin sends `n` events, and does not sleep with a negative delay. */
+const TWIN = { n: EVENTS, delay: -1 };
+
 /** A chunk as the Go twin writes it, so that both sides send the same number of bytes. */
 const CHUNK =
   '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"role":"assistant","content":"tok100 "},"finish_reason":null}]}';
@@ -71,18 +76,23 @@ export async function upstreamRows(effort: Effort): Promise<Row[]> {
   const steps = [{ repeat: { times: EVENTS, steps: [{ event: { data: CHUNK } }] } }];
   const script = btoa(JSON.stringify({ steps })).replaceAll("+", "-").replaceAll("/", "_")
     .replace(/=+$/, "");
-  const stream = (url: string, headers: Record<string, string>) =>
+  const stream = (url: string, headers: Record<string, string>, more: object = {}) =>
     wrk({
       url: `${url}/v1/chat/completions`,
       connections: 8,
       seconds,
       headers: { "content-type": "application/json", ...headers },
-      // The twin sends `n` events, and does not sleep with a negative delay.
-      body: JSON.stringify({ model: "m", stream: true, messages: [], n: EVENTS, delay: -1 }),
+      body: JSON.stringify({ ...CHAT, ...more }),
     });
   const streamResults = await inTurn(effort.runs, {
     own: () => stream(dev.ready.upstream, { "x-mock-script": script }),
-    go: twins.goMock && (() => stream(twins.goMock ?? "", {})),
+    go: twins.goMock && (() => stream(twins.goMock ?? "", {}, TWIN)),
+  });
+  // With the first and the last event, the finish reason and [DONE], it is as many.
+  const tokens = { "x-mock-tokens": String(EVENTS - 3), "x-mock-pace": "0" };
+  const burstResults = await inTurn(effort.runs, {
+    own: () => stream(dev.ready.upstream, tokens),
+    go: twins.goMock && (() => stream(twins.goMock ?? "", {}, TWIN)),
   });
   return [
     row(
@@ -94,6 +104,13 @@ export async function upstreamRows(effort: Effort): Promise<Row[]> {
     ),
     row(
       "mock upstream: SSE events/s, no delay",
+      "1/s",
+      burstResults,
+      "go",
+      (result) => result.perSecond * EVENTS,
+    ),
+    row(
+      "mock upstream: SSE events/s, no delay, a write each",
       "1/s",
       streamResults,
       "go",
