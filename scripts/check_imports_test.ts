@@ -21,6 +21,12 @@ Deno.test("breachOf() refuses a side door, a sideways import and an upward one",
   assert.match(breach("service/a.ts", `export { x } from "../grpc/mod.ts";`) ?? "", /must not/);
 });
 
+Deno.test("breachOf() opens a room's testing folder to the journeys, and to nobody else", () => {
+  const statement = `import { x } from "../responses/testing/postgres_server.ts";`;
+  assert.equal(breach("tests/a_test.ts", statement), undefined);
+  assert.match(breach("gateway/a.ts", statement) ?? "", /side door/);
+});
+
 Deno.test("breachOf() keeps grpc-js in one room, tests apart", () => {
   const statement = `import * as grpc from "@grpc/grpc-js";`;
   assert.match(breach("policy/a.ts", statement) ?? "", /only grpc\//);

@@ -13,9 +13,12 @@ export async function pythonOf(requirements: URL): Promise<string> {
   const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
   const folder = `${home}/llmgate-tests/venv-${hash}`;
   const python = `${folder}/bin/python`;
+  await Deno.mkdir(`${home}/llmgate-tests`, { recursive: true });
+  // Two tests may want it at once, in threads or in processes: the second one waits.
+  using lock = await Deno.open(`${folder}.lock`, { write: true, create: true });
+  await lock.lock(true);
   // The marker is written last, so a half-made environment is made again.
   if (await exists(`${folder}/complete`)) return python;
-  await Deno.mkdir(`${home}/llmgate-tests`, { recursive: true });
   await run("python3", ["-m", "venv", "--clear", folder]);
   const file = requirements.pathname;
   await run(python, ["-m", "pip", "install", "--quiet", "--no-input", "-r", file]);
