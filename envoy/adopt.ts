@@ -36,7 +36,7 @@ export function adoptEnvoyConfig(
   const bootstrap = normalForm(structuredClone(file.bootstrap)).root as JsonObject;
   const adjustments: string[] = [];
   nameListeners(bootstrap, adjustments);
-  const model = lintModel(bootstrap, []);
+  const model = lintModel(bootstrap, { trustedNames: [], modelRoutes: undefined });
   const ingress = pickIngress(model.ingresses, file, options.listener);
   moveOtherListeners(bootstrap, ingress.listener, adjustments);
   const policyCluster = policyOf(ingress, adjustments);

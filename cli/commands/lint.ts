@@ -4,13 +4,15 @@ import {
   bundledConfigNames,
   formatFindings,
   lintEnvoyConfig,
+  type LintOptions,
   type LintResult,
+  type ModelRoute,
   readEnvoyConfig,
   TRUSTED_NAMES,
 } from "../../envoy/mod.ts";
-import { UsageError } from "../../service/mod.ts";
+import { messageOf, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { flagOption, repeated, textOption } from "../options.ts";
+import { fileOption, flagOption, repeated, textOption } from "../options.ts";
 
 export const command = defineCommand({
   name: "lint",
@@ -33,6 +35,10 @@ export const command = defineCommand({
         TRUSTED_NAMES.join(", ")
       } when none is given`,
     })),
+    routeConfig: fileOption("--route-config <FILE>", {
+      description:
+        "routes.json of the model router behind ext_proc, to compare with Envoy's routes",
+    }),
     errors: flagOption("--errors", { description: "leave warnings out" }),
     json: flagOption("--json", { description: "print findings and notes as JSON" }),
   },
@@ -43,16 +49,22 @@ export const command = defineCommand({
       explains: "what a running Envoy has in force",
     },
     {
+      command: "llmgate lint envoy.yaml --route-config routes.json",
+      explains: "are the routes of Envoy and of the model router the same",
+    },
+    {
       command: "llmgate lint envoy.yaml --trusted x-user",
       explains: "with your own trusted header",
     },
   ],
   permissions: ["read", "net", "env", "sys"],
   async run({ args: { target }, options, print }) {
+    const { routeConfig } = options;
+    const routes = routeConfig === undefined ? {} : { modelRoutes: await modelRoutes(routeConfig) };
     const trustedNames = options.trusted && options.trusted.length > 0
       ? { trustedNames: options.trusted.map((name) => name.toLowerCase()) }
       : {};
-    const result = await lintTarget(target, trustedNames);
+    const result = await lintTarget(target, { ...trustedNames, ...routes });
     const findings = options.errors
       ? result.findings.filter(({ severity }) => severity === "error")
       : result.findings;
@@ -64,7 +76,7 @@ export const command = defineCommand({
 
 async function lintTarget(
   target: string,
-  trusted: { trustedNames?: readonly string[] },
+  options: Omit<LintOptions, "name">,
 ): Promise<LintResult> {
   if (/^https?:\/\//.test(target)) {
     const { protocol, hostname, port } = new URL(target);
@@ -74,12 +86,24 @@ async function lintTarget(
     const host = hostname.replace(/^\[|\]$/g, "");
     using admin = new AdminClient({ host, port: Number(port || 80) });
     const dump = JSON.stringify(await admin.configDump());
-    return lintEnvoyConfig(dump, { name: target, withoutLines: true, ...trusted });
+    return lintEnvoyConfig(dump, { name: target, withoutLines: true, ...options });
   }
   const file = bundledConfigNames().includes(target)
     ? bundledConfig(target)
     : await readEnvoyConfig(target);
-  return lintEnvoyConfig(file.text, { name: target, ...trusted });
+  return lintEnvoyConfig(file.text, { name: target, ...options });
+}
+
+async function modelRoutes(file: string): Promise<ModelRoute[]> {
+  const { parseRoutes } = await import("../../router/mod.ts");
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(`Cannot read the routes "${file}": ${messageOf(error)}`);
+  }
+  return parseRoutes(text, file).routes
+    .map(({ name, path_prefix: pathPrefix }) => ({ name, pathPrefix }));
 }
 
 function report(result: LintResult, target: string): string {

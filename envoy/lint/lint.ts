@@ -5,11 +5,17 @@ import { EDGE_RULES } from "./edge_rules.ts";
 import { lintModel } from "./model.ts";
 import { normalForm } from "./normal_form.ts";
 import { POLICY_RULES } from "./policy_rules.ts";
+import { type ModelRoute, ROUTER_RULES } from "./router_rules.ts";
 import type { LintRule, Severity } from "./rule.ts";
 import { STREAM_RULES } from "./stream_rules.ts";
 
 /** Every rule, in the order of the findings. */
-export const LINT_RULES: readonly LintRule[] = [...STREAM_RULES, ...POLICY_RULES, ...EDGE_RULES];
+export const LINT_RULES: readonly LintRule[] = [
+  ...STREAM_RULES,
+  ...POLICY_RULES,
+  ...EDGE_RULES,
+  ...ROUTER_RULES,
+];
 
 /** Names that only policy may set, in the bundled configurations. */
 export const TRUSTED_NAMES = ["x-llm-decision-id", "x-llm-policy-version", "x-tenant"];
@@ -43,6 +49,8 @@ export interface LintOptions {
   readonly name: string;
   /** Names that only policy may set; those of the bundled configurations when left out. */
   readonly trustedNames?: readonly string[];
+  /** Routes of the model router behind ext_proc; its rules are left out without them. */
+  readonly modelRoutes?: readonly ModelRoute[];
   /** The text is JSON that nobody wrote, such as a dump: leave lines out. */
   readonly withoutLines?: boolean;
 }
@@ -64,7 +72,8 @@ export function lintEnvoyConfig(text: string, options: LintOptions): LintResult 
         `or the answer of the admin's /config_dump`,
     );
   }
-  const model = lintModel(root, options.trustedNames ?? TRUSTED_NAMES);
+  const { trustedNames = TRUSTED_NAMES, modelRoutes } = options;
+  const model = lintModel(root, { trustedNames, modelRoutes });
   const findings = LINT_RULES.flatMap(({ check, ...rule }) =>
     check(model).map((hit): Finding => {
       const path = spelledPath(hit.path, spelled);

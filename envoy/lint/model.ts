@@ -1,3 +1,4 @@
+import type { ModelRoute } from "./router_rules.ts";
 import { isObject, type Json, type JsonObject, valueAt } from "../tree.ts";
 
 /** A value and where it stands: keys and indices joined by slashes. */
@@ -41,6 +42,8 @@ export interface LintModel {
   readonly clusters: ReadonlyMap<string, Placed>;
   /** Names that only policy may set. */
   readonly trustedNames: readonly string[];
+  /** Routes of the model router behind ext_proc; undefined when they are not known. */
+  readonly modelRoutes: readonly ModelRoute[] | undefined;
 }
 
 /** Where a bootstrap and a `/config_dump` keep the same things. */
@@ -61,7 +64,10 @@ const ROUTE_TABLES = [
 const ADMINS = ["admin", "configs/*/bootstrap/admin"];
 
 /** Reads what the rules need out of a bootstrap or a configuration dump. */
-export function lintModel(root: Json, trustedNames: readonly string[]): LintModel {
+export function lintModel(
+  root: Json,
+  { trustedNames, modelRoutes }: Pick<LintModel, "trustedNames" | "modelRoutes">,
+): LintModel {
   const clusters = new Map<string, Placed>();
   for (const cluster of objectsWithin(root, CLUSTERS)) {
     clusters.set(String(cluster.value.name), cluster);
@@ -71,7 +77,8 @@ export function lintModel(root: Json, trustedNames: readonly string[]): LintMode
     ...managersOf(listener, tables, "filter_chains/*/filters/*/typed_config"),
     ...managersOf(listener, tables, "default_filter_chain/filters/*/typed_config"),
   ]);
-  return { admin: objectsWithin(root, ADMINS)[0], ingresses, clusters, trustedNames };
+  const [admin] = objectsWithin(root, ADMINS);
+  return { admin, ingresses, clusters, trustedNames, modelRoutes };
 }
 
 /** Returns the mappings that a pattern finds, with their places. */
