@@ -162,8 +162,11 @@ function chooseHost(request: RoutedRequest, choice: Choice): Routed | undefined 
   return any && routed(request, { ...choice, ...any });
 }
 
-function serves({ endpoint, models }: BackendHost, target: Target): boolean {
-  return (models?.has(target.model) ?? true) && (target.hosts?.has(endpoint) ?? true);
+function serves({ endpoint, hostname, models }: BackendHost, target: Target): boolean {
+  const { model, hosts } = target;
+  if (!(models?.has(model) ?? true)) return false;
+  // A host may be named as it is written, or by the address that it has.
+  return hosts === undefined || hosts.has(endpoint) || hosts.has(hostname ?? endpoint);
 }
 
 function routed(request: RoutedRequest, chosen: Choice & Option): Routed {

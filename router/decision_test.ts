@@ -4,7 +4,8 @@ import { parseHosts } from "./hosts.ts";
 import { parseRoutes } from "./route_table.ts";
 import { strategyOf } from "./strategies/strategies.ts";
 
-const HOSTS = parseHosts("a:1,b:1,c:1", "m,m2,*");
+const HOSTS = parseHosts("a:1,b:1,c:1", "m,m2,*")
+  .map((host) => ({ ...host, hostname: `${host.host}.test:1` }));
 const PATH = "/v1/chat/completions";
 
 interface Setting extends Partial<RoutedRequest> {
@@ -93,6 +94,12 @@ Deno.test("fallbacks are for when no host of the targets is healthy", () => {
   // Another target of the route comes before a fallback.
   const targets = [{ weight: 1_000_000 }, { model: "m2", weight: 1 }];
   assert.equal(route({ route: { targets, fallbacks }, down }), 'b:1 {"model": "m2"}');
+});
+
+Deno.test("a target's hosts are named as they are written, or by their addresses", () => {
+  for (const hosts of [["c:1"], ["c.test:1"]]) {
+    assert.equal(route({ route: { targets: [{ hosts }] } }), "c:1 as it came");
+  }
 });
 
 Deno.test("when nobody is healthy, the hosts are tried all the same", () => {
