@@ -2,31 +2,54 @@
 const K1 = 1.2;
 const B = 0.75;
 
-/** What a term costs beside its bytes: the map's entry, the string, the object; measured, rounded up. */
+/** What a term costs beside its bytes: the map's entry and the object; measured, rounded up. */
 const TERM_BYTES = 160;
 
-/** A term's documents: pairs of (distance from the document before, times it occurs), as variable-length numbers. */
+/**
+ * A term's documents: pairs of (distance from the document before, times it occurs), as variable-length numbers. The
+ * last pair is still counted in, and not yet among the bytes.
+ */
 class PostingList {
-  bytes = new Uint8Array(8);
-  length = 0;
+  bytes = new Uint8Array(16);
   documents = 0;
+  #length = 0;
+  /** The last document among the bytes. */
+  #written = -1;
   #last = -1;
+  #times = 0;
 
-  /** Ordinals must rise. */
-  push(ordinal: number, times: number): void {
-    if (this.length + 10 > this.bytes.length) {
-      const grown = new Uint8Array(this.bytes.length * 2 + 16);
+  /**
+   * The term occurs once more (or `times` more) in a document; ordinals never fall. Returns by how many bytes the list
+   * grew.
+   */
+  count(ordinal: number, times: number): number {
+    if (ordinal === this.#last) {
+      this.#times += times;
+      return 0;
+    }
+    const grown = this.#last >= 0 ? this.#writePair() : 0;
+    this.#last = ordinal;
+    this.#times = times;
+    this.documents++;
+    return grown;
+  }
+
+  #writePair(): number {
+    const size = this.bytes.length;
+    if (this.#length + 10 > size) {
+      const grown = new Uint8Array(size * 2);
       grown.set(this.bytes);
       this.bytes = grown;
     }
-    this.#write(ordinal - this.#last - 1);
-    this.#write(times);
-    this.#last = ordinal;
-    this.documents++;
+    this.#write(this.#last - this.#written - 1);
+    this.#write(this.#times);
+    this.#written = this.#last;
+    return this.bytes.length - size;
   }
 
   forEach(visit: (ordinal: number, times: number) => void): void {
-    const { bytes, length } = this;
+    const { bytes } = this;
+    const length = this.#length;
     let ordinal = -1;
     let distance = -1;
     let value = 0;
@@ -45,20 +68,21 @@ class PostingList {
       value = 0;
       shift = 0;
     }
+    if (this.#last >= 0) visit(this.#last, this.#times);
   }
 
   #write(value: number): void {
     while (value >= 0x80) {
-      this.bytes[this.length++] = value & 0x7f | 0x80;
+      this.bytes[this.#length++] = value & 0x7f | 0x80;
       value >>>= 7;
     }
-    this.bytes[this.length++] = value;
+    this.bytes[this.#length++] = value;
   }
 }
 
 /** The inverted index of one store: which documents hold a term, how often, and how long the documents are. */
 export class Postings {
-  readonly #lists = new Map<string, PostingList>();
+  readonly #lists = new Map<number, PostingList>();
   /** Terms of each document, by ordinal. */
   readonly #lengths: number[] = [];
   #alive = 0;
@@ -70,22 +94,22 @@ export class Postings {
     return this.#bytes + this.#lengths.length * 8;
   }
 
-  /** Adds the document with the next ordinal. */
-  push(terms: readonly string[]): void {
+  /** Adds the document with the next ordinal; its words as `termKeys` gives them. */
+  push(terms: Int32Array): void {
     const ordinal = this.#lengths.length;
-    const times = new Map<string, number>();
-    for (const term of terms) times.set(term, (times.get(term) ?? 0) + 1);
-    for (const [term, count] of times) {
-      let list = this.#lists.get(term);
+    const lists = this.#lists;
+    let bytes = 0;
+    for (let at = 0; at < terms.length; at++) {
+      const term = terms[at] ?? 0;
+      let list = lists.get(term);
       if (list === undefined) {
         list = new PostingList();
-        this.#lists.set(term, list);
-        this.#bytes += TERM_BYTES + list.bytes.length;
+        lists.set(term, list);
+        bytes += TERM_BYTES + list.bytes.length;
       }
-      const before = list.bytes.length;
-      list.push(ordinal, count);
-      this.#bytes += list.bytes.length - before;
+      bytes += list.count(ordinal, 1);
     }
+    this.#bytes += bytes;
     this.#lengths.push(terms.length);
     this.#alive++;
     this.#aliveTerms += terms.length;
@@ -104,7 +128,7 @@ export class Postings {
       const kept = new PostingList();
       list.forEach((ordinal, times) => {
         const ordinalNow = renamed[ordinal] ?? -1;
-        if (ordinalNow >= 0) kept.push(ordinalNow, times);
+        if (ordinalNow >= 0) kept.count(ordinalNow, times);
       });
       if (kept.documents === 0) continue;
       next.#lists.set(term, kept);
@@ -122,7 +146,7 @@ export class Postings {
    * The score of every document, by ordinal; 0 for one that holds none of the terms. BM25 with the idf that is never
    * negative, ln(1 + (N − n + ½) / (n + ½)). Documents that were removed are scored too.
    */
-  scores(terms: Iterable<string>): Float32Array {
+  scores(terms: Int32Array): Float32Array {
     const lengths = this.#lengths;
     const scores = new Float32Array(lengths.length);
     const mean = this.#aliveTerms / Math.max(1, this.#alive);

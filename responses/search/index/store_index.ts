@@ -4,7 +4,7 @@ import { Best } from "./best.ts";
 import { fuse, type WeightedRanking } from "./fusion.ts";
 import { ONE } from "./kernel.ts";
 import { Postings } from "./postings.ts";
-import { termsOf } from "./terms.ts";
+import { termKeys } from "./terms.ts";
 import { type VectorMemory, VectorRows } from "./vectors.ts";
 
 /** Chunks of a file, as they come into the index. A long file comes in several parts. */
@@ -112,7 +112,7 @@ export class StoreIndex implements Disposable {
     for (const [index, text] of texts.entries()) {
       const vector = vectors?.subarray(index * dimensions, (index + 1) * dimensions) ?? empty;
       if (!this.#rows.push(vector)) return index;
-      this.#postings.push(termsOf(text));
+      this.#postings.push(termKeys(text));
       this.#owners.push(owner);
       this.#positions.push(firstPosition + index);
     }
@@ -213,7 +213,7 @@ export class StoreIndex implements Disposable {
 
   #wordiest(text: string, limit: number): { key: number; score: number }[] {
     const best = new Best(limit);
-    const scores = this.#postings.scores(termsOf(text));
+    const scores = this.#postings.scores(termKeys(text));
     for (let ordinal = 0; ordinal < scores.length; ordinal++) {
       const score = scores[ordinal] ?? 0;
       if (score <= 0 || score <= best.floor) continue;
