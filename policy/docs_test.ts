@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { messageCodec, observeCall, WIRE_FAULTS } from "../grpc/mod.ts";
+import { checkClient, messageCodec, observeCall, WIRE_FAULTS } from "../grpc/mod.ts";
 import { signNonce } from "../service/mod.ts";
 import page from "../docs/policy.md" with { type: "text" };
 import { FAULT_ANSWERS } from "./faults.ts";
@@ -113,6 +113,53 @@ Deno.test("docs/policy.md: the table of control calls names every route", async 
     assert.ok(want === response.status || response.ok, `${method} ${path}: ${response.status}`);
   }
   assert.equal(policy.version, "v2");
+});
+
+/** Runs a TypeScript example and returns what it prints; its relative imports and files are ours. */
+async function printed(example: string, files: Record<string, string>): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "llmgate-docs-" });
+  try {
+    let text = example.replaceAll('from "../', `from "${import.meta.resolve("../")}`);
+    for (const [name, content] of Object.entries(files)) {
+      await Deno.writeTextFile(`${folder}/${name}`, content);
+      text = text.replaceAll(`readTextFile("${name}")`, `readTextFile("${folder}/${name}")`);
+    }
+    // One process runs many tests: what this one prints is caught by a console of its own.
+    const module = `const lines: unknown[] = [];
+      const console = { log: (line: unknown) => lines.push(line) };
+      ${text}
+      export default lines.join("\\n");`;
+    await Deno.writeTextFile(`${folder}/example.ts`, module);
+    return (await import(`file://${folder}/example.ts`)).default;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("docs/policy.md: each TypeScript example prints what its last comment says", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "llmgate-docs-" });
+  await using _folder = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+  await using recorded = await startPolicy({ recordFile: `${folder}/checks.jsonl` });
+  using client = checkClient({ address: recorded.address });
+  const http = {
+    method: "POST",
+    path: "/v1/chat/completions",
+    headers: { "x-api-key": "demo-key" },
+  };
+  assert.equal((await client.verdict({ attributes: { request: { http } } })).decision, "allow");
+  await recorded[Symbol.asyncDispose]();
+  const files = {
+    "checks.jsonl": await Deno.readTextFile(`${folder}/checks.jsonl`),
+    "rules.yaml": `version: v2
+keys: [{ name: demo, key: demo-key, tenant: demo }]
+rules: [{ name: closed, match: {}, deny: { status: 403, code: closed } }]`,
+  };
+  const all = examples("ts");
+  assert.equal(all.length, 2);
+  for (const { text } of all) {
+    const said = /\/\/ (.+)\n$/.exec(text)?.[1] ?? "nothing";
+    assert.equal((await printed(text, files)).split("\n")[0], said);
+  }
 });
 
 Deno.test("policyControlHandler() refuses scripts without a secret, and broken ones with their place", async () => {

@@ -300,6 +300,11 @@ Deno.test.each<{ why: string; answers: unknown[]; want: RegExp }>([
   { why: "two answers in one", answers: [{ allow: {}, hang: true }], want: /exactly one of/ },
   { why: "an unknown fault", answers: [{ fault: "nope" }], want: /answers\.0\.fault/ },
   {
+    why: "a length of what has none",
+    answers: [{ fault: "tcp_fin", bytes: 100 }],
+    want: /answers\.0\.bytes: Expected only with "fault: oversized"/,
+  },
+  {
     why: "an unknown field in a response",
     answers: [{ response: { okay: {} } }],
     want: /no such field, it has status, /,

@@ -41,6 +41,9 @@ const answerSchema = z.strictObject({
   barrier: z.string().min(1).optional(),
 }).refine((answer) => CHOICES.filter((choice) => answer[choice] !== undefined).length === 1, {
   error: `Expected exactly one of ${CHOICES.join(", ")}`,
+}).refine(({ bytes, fault }) => bytes === undefined || fault === "oversized", {
+  path: ["bytes"],
+  error: 'Expected only with "fault: oversized", whose length it is',
 });
 
 /** A script: one answer per request with its nonce; the last one repeats. */
