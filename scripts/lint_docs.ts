@@ -22,8 +22,8 @@ llmgate check --envoy-config envoy.yaml --case 'sse.idle-20s'
 
 An **error** breaks something that the suite calls a MUST; a **warning** is a SHOULD, or a door left
 ajar. \`--errors\` leaves warnings out, \`--json\` is for machines, \`--trusted NAME\` names the headers
-that only your policy may set, and \`--route-config routes.json\` compares the routes with those of the
-model router behind ext_proc. The exit code is 1 when there are findings. The bundled base
+that only your policy may set, and \`--route-config routes.json\` compares the routes with those of
+the model router behind ext_proc. The exit code is 1 when there are findings. The bundled base
 configuration has none.
 
 This page is written by \`scripts/lint_docs.ts\` from the rules themselves.
