@@ -48,6 +48,12 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import("./commands/router.ts"),
   },
   {
+    name: "router top",
+    group: "Run",
+    summary: "show what a running router's hosts do, live",
+    load: () => import("./commands/router_top.ts"),
+  },
+  {
     name: "responses",
     group: "Run",
     summary: "run the OpenAI Responses gateway alone (HTTP, and ext_proc over gRPC)",

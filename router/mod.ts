@@ -42,3 +42,9 @@ export {
   type Strategy,
   strategyOf,
 } from "./strategies/strategies.ts";
+export {
+  type LoadRow,
+  readRouterSamples,
+  routerLoad,
+  type RouterSamples,
+} from "./top/router_load.ts";
