@@ -21,6 +21,8 @@ const FAILED = new Set([500, 502, 503, 504]);
 
 /** Envoy's code details (its documentation, "Response code details") of attempts that reached nobody. */
 const UNREACHABLE = /^upstream_reset_before_response_started\{[^}]*connection_(failure|timeout)/;
+/** Envoy's own circuit breaker: the host was not asked. */
+const OVERFLOW = /^upstream_reset_before_response_started\{overflow/;
 const RESET = /^upstream_reset_|^upstream_.*protocol_error|^http[12]\./;
 const TIMED_OUT = /^(upstream_)?(response|per_try|route).*timeout/;
 
@@ -52,5 +54,5 @@ function outcomeOf(common: JsonObject, response: JsonObject): Outcome | undefine
   }
   if (UNREACHABLE.test(details)) return "unreachable";
   if (TIMED_OUT.test(details) || flags["upstream_request_timeout"] === true) return "error";
-  return RESET.test(details) ? "broken" : undefined;
+  return RESET.test(details) && !OVERFLOW.test(details) ? "broken" : undefined;
 }

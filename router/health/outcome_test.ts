@@ -54,6 +54,7 @@ const OUTCOMES: readonly (readonly [Logged, string])[] = [
     { status: 504, details: "response_timeout", flags: { upstream_request_timeout: true } },
     "error",
   ],
+  [{ status: 503, details: `${RESET}{overflow}` }, "undefined"],
   [{ details: "downstream_remote_disconnect" }, "undefined"],
   [{ status: 413, details: "request_payload_too_large" }, "undefined"],
 ];
