@@ -263,14 +263,10 @@ Deno.test("a store expires by its last use: its files are no longer found", asyn
   const expires_after = { anchor: "last_active_at", days: 1 } as const;
   await vectorStores.update(TENANT, { ...vectorStore, expires_after });
   test.clock.now += 86_399;
-  await search.tend();
   assert.equal((await test.find(search, "words")).length, 1);
   test.clock.now += 86_399;
-  await search.tend();
-  assert.equal((await vectorStores.get(TENANT, test.storeId))?.status, "completed");
+  assert.equal(await vectorStores.expire(TENANT, test.storeId), false);
   test.clock.now += 1;
-  await search.tend();
-  const expired = await vectorStores.get(TENANT, test.storeId);
-  assert.deepEqual([expired?.status, expired?.file_counts.completed], ["expired", 1]);
+  assert.equal(await vectorStores.expire(TENANT, test.storeId), true);
   assert.deepEqual(await test.find(search, "words"), []);
 });

@@ -40,19 +40,14 @@ export interface Search extends VectorSearch, AsyncDisposable {
   forget(tenant: Tenant, storeId: string): Promise<void>;
   /** Resolves when no file is being indexed. */
   idle(): Promise<void>;
-  /** Takes up files that a dead process left in progress, and marks stores that have expired; happens by itself. */
-  tend(): Promise<void>;
 }
 
 const MEMORY_MIB = 1024;
 const MAX_FILE_BYTES = 64 * 2 ** 20;
 const READ_TIMEOUT_MS = 60_000;
 
-/** How often {@linkcode Search.tend} happens: half a lease of the store. */
-const TEND_MS = 15_000;
-
-/** Stores that are marked as expired in one go. */
-const EXPIRED = 100;
+/** How often files are looked for that another process left when it died: half a lease of the store. */
+const RESUME_MS = 15_000;
 
 /** Starts search: takes up interrupted files, and no thread before there is something to read or to search. */
 export async function startSearch(options: SearchOptions): Promise<Search> {
@@ -80,20 +75,14 @@ export async function startSearch(options: SearchOptions): Promise<Search> {
     indexer.drop(tenant, storeId);
     await index.forget(tenant, storeId);
   };
-  const tend = async () => {
-    await indexer.resume();
-    for (const { tenant, entry } of await store.vectorStores.expired(now(), EXPIRED)) {
-      if (await store.vectorStores.expire(tenant, entry.id)) await forget(tenant, entry.id);
-    }
-  };
-  await tend();
-  let tending: Promise<void> = Promise.resolve();
+  await indexer.resume();
+  let resuming: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
-    tending = tending.then(tend).catch(onError);
-  }, TEND_MS);
+    resuming = resuming.then(() => indexer.resume()).catch(onError);
+  }, RESUME_MS);
   stack.defer(async () => {
     clearInterval(timer);
-    await tending;
+    await resuming;
   });
   const owned = stack.move();
   return {
@@ -102,7 +91,6 @@ export async function startSearch(options: SearchOptions): Promise<Search> {
     drop: (tenant, storeId, fileIds) => indexer.drop(tenant, storeId, fileIds),
     forget,
     idle: () => indexer.idle(),
-    tend,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
