@@ -249,7 +249,9 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     policyAddress: policy?.address ?? `${options.policy?.host}:${options.policy?.port}`,
     upstream,
     upstreamUrl: responses?.modelEndpoint ?? upstream?.url ?? options.upstream?.url ??
-      (routing?.hosts ?? []).map(({ endpoint }) => `http://${endpoint}`).join(","),
+      (routing?.hosts ?? []).map(({ endpoint, tls }) => `http${tls ? "s" : ""}://${endpoint}`).join(
+        ",",
+      ),
     routing,
     responses,
     control,

@@ -23,3 +23,24 @@ Deno.test("watchFile() sees a write and a replacement by rename, and no other fi
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("watchFile() sees a ConfigMap change, which replaces a link on the way to the file", async () => {
+  const folder = await Deno.makeTempDir();
+  const publish = async (version: string) => {
+    await Deno.mkdir(`${folder}/..${version}`);
+    await Deno.writeTextFile(`${folder}/..${version}/routes.json`, version);
+    await Deno.symlink(`..${version}`, `${folder}/..data_tmp`);
+    await Deno.rename(`${folder}/..data_tmp`, `${folder}/..data`);
+  };
+  try {
+    await publish("1");
+    await Deno.symlink("..data/routes.json", `${folder}/routes.json`);
+    const changed = Promise.withResolvers<void>();
+    await using _watch = watchFile(`${folder}/routes.json`, () => changed.resolve());
+    await publish("2");
+    await changed.promise;
+    assert.equal(await Deno.readTextFile(`${folder}/routes.json`), "2");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

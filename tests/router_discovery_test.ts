@@ -152,6 +152,57 @@ Deno.test("with no host there is an error, and the first one to come is used", a
   assert.equal((await chat(gateway).then(drained)).status, 200);
 });
 
+/** A Kubernetes API whose one watch says what the test wants it to. */
+function startKubernetesApi() {
+  const watching = Promise.withResolvers<ReadableStreamDefaultController<Uint8Array>>();
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    if (!request.url.includes("watch=true")) {
+      return Response.json({ metadata: { resourceVersion: "1" }, items: [] });
+    }
+    return new Response(new ReadableStream({ start: (stream) => watching.resolve(stream) }));
+  });
+  let version = 1;
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    async tell(type: "ADDED" | "DELETED", port: number): Promise<void> {
+      const object = {
+        metadata: { name: "vllm", resourceVersion: String(++version) },
+        addressType: "IPv4",
+        endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
+        ports: [{ name: "http", port }],
+      };
+      const line = new TextEncoder().encode(`${JSON.stringify({ type, object })}\n`);
+      (await watching.promise).enqueue(line);
+    },
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+Deno.test("a pod in Kubernetes is served while it is there, with the models that it lists", async () => {
+  await using api = startKubernetesApi();
+  await using pod = await startUpstream({ models: ["gpt-3.5-turbo"] });
+  const kubernetes = { api: api.url, labelSelector: "app=vllm", env: () => undefined };
+  await using gateway = await startTestGateway({ profile: "router", routing: { kubernetes } });
+  const { router } = gateway.routing ?? {};
+  const hosts = (count: number) =>
+    new Promise<void>((resolve) => {
+      router?.onHosts((hosts) => hosts.length === count && resolve());
+    });
+  const answer = async () => {
+    const response = await chat(gateway);
+    return [response.status, (await response.json()).error?.code];
+  };
+  assert.deepEqual(await answer(), [503, "no_backend"]);
+  const there = hosts(1);
+  await api.tell("ADDED", pod.port);
+  await there;
+  assert.deepEqual(await answer(), [200, undefined]);
+  const gone = hosts(0);
+  await api.tell("DELETED", pod.port);
+  await gone;
+  assert.deepEqual(await answer(), [503, "no_backend"]);
+});
+
 const CERTIFICATES = new URL("./envoy/testdata/", import.meta.url).pathname;
 const pem = (name: string) => Deno.readTextFileSync(`${CERTIFICATES}${name}.pem`);
 
