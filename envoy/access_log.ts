@@ -53,7 +53,7 @@ export function parseAccessLogLine(line: string): AccessLogEntry | undefined {
   const codeDetails = text("code_details") ?? "";
   return {
     startTime: text("time") ?? "",
-    requestId: text("request_id") ?? "",
+    requestId: text("request_id") ?? text("reply_id") ?? "",
     method: text("method") ?? "",
     path: text("path") ?? "",
     host: text("host"),

@@ -285,6 +285,10 @@ Deno.test("malformed requests are refused before policy, and their connections c
     assert.equal(answer.split("HTTP/1.1 ").length - 1, 1, `${what}: ${answer}`);
     assert.equal(Number(answer.slice(9, 12)), status ?? 400, `${what}: ${answer}`);
     assert.match(answer, /"type":"invalid_request_error","param":null,"code":"malformed_request"/);
+    const id = /^x-request-id: (\S+)\r$/m.exec(answer)?.[1];
+    assert.match(id ?? "", /^[0-9a-f-]{36}$/, what);
+    const entry = await stack.log.waitFor(({ requestId }) => requestId === id);
+    assert.equal(entry.status, status ?? 400);
   }));
   assert.deepEqual([stack.checks.length, stack.forwarded.length], [0, 0]);
 });
