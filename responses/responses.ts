@@ -203,7 +203,14 @@ function service(backend: Backend, metrics: ResponsesMetrics): Resource {
     context.body(await metrics.text(), 200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
     }));
-  return { path: "/", routes };
+  return {
+    path: "/",
+    routes,
+    operations: {
+      "GET /health": { summary: "How the gateway and its model server are" },
+      "GET /metrics": { summary: "Metrics for Prometheus", answers: ["text/plain"] },
+    },
+  };
 }
 
 async function listen(

@@ -108,7 +108,8 @@ const format = z.union([
   }),
 ]);
 
-const create = z.object({
+/** The body of `POST /v1/responses`. Unknown fields are ignored. */
+export const createSchema = z.object({
   model: z.string().min(1),
   input: z.union([z.string(), z.array(z.looseObject({}))]).optional(),
   instructions: z.string().nullish(),
@@ -152,7 +153,7 @@ const create = z.object({
 
 /** A request as it was checked: `input` are items with ids, every tool has its flat form. */
 export type CreateRequest =
-  & Omit<z.infer<typeof create>, "input" | "tools" | "conversation">
+  & Omit<z.infer<typeof createSchema>, "input" | "tools" | "conversation">
   & {
     readonly input: readonly (Item & { readonly id: string })[];
     readonly tools: readonly Tool[];
@@ -172,7 +173,7 @@ export function parseCreate(body: unknown): CreateRequest {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalidRequest("The request's body must be a JSON object");
   }
-  const read = checked(create, body, []);
+  const read = checked(createSchema, body, []);
   const { input, tools, conversation, ...rest } = read;
   // What a template says may be all there is to say.
   if (input === undefined && !read.prompt) {

@@ -1,6 +1,7 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
-import { invalidRequest } from "./errors.ts";
+import { MAX_BODY_BYTES, readBody } from "./body.ts";
+import { ApiError, invalidRequest } from "./errors.ts";
 import { type PageQuery, pageQuery } from "./page.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -14,6 +15,25 @@ export interface Resource {
   /** `/v1/files` */
   readonly path: string;
   readonly routes: Hono<RouteEnv>;
+  /** What `/openapi.json` says of each route, by method and path below `path`: `"GET /:id"`. */
+  readonly operations: Operations;
+}
+
+export type Operations = Readonly<Record<string, Operation>>;
+
+/** A route in words and schemas. */
+export interface Operation {
+  readonly summary: string;
+  /** The JSON body that it reads. */
+  readonly body?: z.ZodType;
+  /** The fields of the form that it reads, beside the file. */
+  readonly form?: z.ZodType;
+  /** It takes `after`, `before`, `limit` and `order`. */
+  readonly list?: boolean;
+  /** Other parameters of its address, each with what it does. */
+  readonly query?: Readonly<Record<string, string>>;
+  /** Content types of its answer; JSON when left out. */
+  readonly answers?: readonly string[];
 }
 
 /**
@@ -25,7 +45,11 @@ export async function jsonBody<Schema extends z.ZodType>(
   context: Context<RouteEnv>,
   schema: Schema,
 ): Promise<z.infer<Schema>> {
-  const text = await context.req.text();
+  const bytes = await readBody(context.req.raw);
+  if (bytes === undefined) {
+    throw new ApiError(413, "request_too_large", `The body is longer than ${MAX_BODY_BYTES} bytes`);
+  }
+  const text = new TextDecoder().decode(bytes);
   let value: unknown = {};
   if (text.trim() !== "") {
     try {

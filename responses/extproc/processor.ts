@@ -2,8 +2,8 @@
 import type { Answer, PhaseMessage, Processor, ProcessorStream } from "../../processor/mod.ts";
 import { DEFAULT_TENANT, type Tenant, TENANT_HEADER } from "../api/tenant.ts";
 import type { Engine } from "../engine/engine.ts";
-import { answerCreate, MAX_BODY_BYTES, type Reply, tooLarge } from "../resources/create.ts";
-import { joined } from "../resources/responses.ts";
+import { joined, MAX_BODY_BYTES } from "../api/body.ts";
+import { answerCreate, type Reply, tooLarge } from "../resources/create.ts";
 
 /** What the processor works with. */
 export interface ProcessorOptions {

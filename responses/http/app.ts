@@ -3,6 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import { messageOf } from "../../service/mod.ts";
 import { ApiError, invalidRequest } from "../api/errors.ts";
 import type { Resource, RouteEnv } from "../api/resource.ts";
+import { openApiOf } from "./openapi.ts";
 import { DEFAULT_TENANT, type Tenant, TENANT_HEADER } from "../api/tenant.ts";
 
 /** Options of `httpApp`. */
@@ -34,6 +35,8 @@ export function httpApp(options: HttpOptions): Hono<RouteEnv> {
     await next();
   });
   for (const { path, routes } of resources) app.route(path, routes);
+  let document: unknown;
+  app.get("/openapi.json", (context) => context.json(document ??= openApiOf(resources)));
   app.notFound((context) =>
     context.json(
       new ApiError(404, "not_found", `Invalid URL (${context.req.method} ${context.req.path})`)

@@ -32,7 +32,7 @@ Deno.test("a fault of the gateway is a 500 that tells the caller nothing, and th
   });
   const failures: unknown[] = [];
   const app = httpApp({
-    resources: [{ path: "/v1/broken", routes }],
+    resources: [{ path: "/v1/broken", routes, operations: {} }],
     onError: (error) => failures.push(error),
   });
   const response = await app.request("/v1/broken");

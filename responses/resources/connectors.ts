@@ -4,7 +4,13 @@ import { notFound } from "../api/errors.ts";
 import { metadataSchema } from "../api/metadata.ts";
 import type { Connector } from "../api/objects.ts";
 import { listBody } from "../api/page.ts";
-import { jsonBody, pageOfRequest, type Resource, type RouteEnv } from "../api/resource.ts";
+import {
+  jsonBody,
+  type Operations,
+  pageOfRequest,
+  type Resource,
+  type RouteEnv,
+} from "../api/resource.ts";
 import type { Store } from "../store/store.ts";
 
 const createSchema = z.object({
@@ -14,6 +20,13 @@ const createSchema = z.object({
   server_label: z.string().nullish(),
   metadata: metadataSchema.nullish(),
 });
+
+const OPERATIONS: Operations = {
+  "POST /": { summary: "Register an MCP server, or replace one", body: createSchema },
+  "GET /": { summary: "List connectors", list: true },
+  "GET /:id": { summary: "Get a connector" },
+  "DELETE /:id": { summary: "Delete a connector" },
+};
 
 /** `/v1/connectors`: MCP servers that responses may name by `server_label`. Registering connects to nothing. */
 export function connectors(
@@ -49,5 +62,5 @@ export function connectors(
     if (!await rows.delete(context.get("tenant"), id)) throw notFound("connector", id);
     return context.json({ connector_id: id, object: "connector.deleted", deleted: true });
   });
-  return { path: "/v1/connectors", routes };
+  return { path: "/v1/connectors", routes, operations: OPERATIONS };
 }

@@ -5,7 +5,14 @@ import { itemId, newId } from "../api/id.ts";
 import { metadataSchema } from "../api/metadata.ts";
 import type { Conversation, ConversationItem } from "../api/objects.ts";
 import { listBody } from "../api/page.ts";
-import { deleted, jsonBody, pageOfRequest, type Resource, type RouteEnv } from "../api/resource.ts";
+import {
+  deleted,
+  jsonBody,
+  type Operations,
+  pageOfRequest,
+  type Resource,
+  type RouteEnv,
+} from "../api/resource.ts";
 import type { Store } from "../store/store.ts";
 
 /** The most items of one call (API reference, "Create items"). */
@@ -33,6 +40,18 @@ const createSchema = z.object({
 const updateSchema = z.object({ metadata: metadataSchema.nullable() });
 
 const appendSchema = z.object({ items: itemsSchema.min(1, "at least one item") });
+
+const OPERATIONS: Operations = {
+  "POST /": { summary: "Create a conversation", body: createSchema },
+  "GET /": { summary: "List conversations", list: true },
+  "GET /:id": { summary: "Get a conversation" },
+  "POST /:id": { summary: "Replace a conversation's metadata", body: updateSchema },
+  "DELETE /:id": { summary: "Delete a conversation with its items" },
+  "POST /:id/items": { summary: "Add items at a conversation's end", body: appendSchema },
+  "GET /:id/items": { summary: "List a conversation's items, oldest first", list: true },
+  "GET /:id/items/:item": { summary: "Get an item" },
+  "DELETE /:id/items/:item": { summary: "Delete an item" },
+};
 
 /** `/v1/conversations`: OpenAI's, and a list of them all. */
 export function conversations(
@@ -104,7 +123,7 @@ export function conversations(
     if (!await rows.deleteItem(tenant, id, item)) throw notFound("conversation_item", item);
     return context.json(conversation);
   });
-  return { path: "/v1/conversations", routes };
+  return { path: "/v1/conversations", routes, operations: OPERATIONS };
 }
 
 function found<T>(id: string, value: T | undefined): T {

@@ -1,4 +1,5 @@
 /** `POST /v1/responses`, apart from how it arrived: the same answer over ext_proc and over HTTP. */
+import { MAX_BODY_BYTES } from "../api/body.ts";
 import { ApiError, invalidRequest } from "../api/errors.ts";
 import { encodeEvents, publicResponse, type ResponseEvent } from "../api/events.ts";
 import { parseCreate } from "../api/request.ts";
@@ -26,9 +27,6 @@ export interface Reply {
   /** Code of an error. */
   readonly code?: string;
 }
-
-/** The longest request, in bytes: what the API takes in files, and some more. */
-export const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 const JSON_TYPE = ["content-type", "application/json"] as const;
 const encoder = new TextEncoder();

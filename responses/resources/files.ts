@@ -4,7 +4,14 @@ import { ApiError, invalidRequest, notFound } from "../api/errors.ts";
 import { newId } from "../api/id.ts";
 import { FILE_PURPOSES, type FileObject, type FilePurpose } from "../api/objects.ts";
 import { listBody } from "../api/page.ts";
-import { checked, deleted, pageOfRequest, type Resource, type RouteEnv } from "../api/resource.ts";
+import {
+  checked,
+  deleted,
+  type Operations,
+  pageOfRequest,
+  type Resource,
+  type RouteEnv,
+} from "../api/resource.ts";
 import { type Blobs, BlobTooLarge } from "../blobs/blobs.ts";
 import type { Store, StoredFile } from "../store/store.ts";
 import { type FilePart, readUpload, type Upload } from "./upload.ts";
@@ -38,6 +45,18 @@ export interface FilesOptions {
   /** In bytes; 512 MiB when left out. */
   readonly maxBytes?: number;
 }
+
+const OPERATIONS: Operations = {
+  "POST /": { summary: "Upload a file", form: fieldsSchema },
+  "GET /": {
+    summary: "List files",
+    list: true,
+    query: { purpose: "Only files for this purpose" },
+  },
+  "GET /:id": { summary: "Get what is known of a file" },
+  "GET /:id/content": { summary: "Get a file's bytes", answers: ["application/octet-stream"] },
+  "DELETE /:id": { summary: "Delete a file; it leaves the vector stores too" },
+};
 
 /** `/v1/files`. Bytes flow to and from the blob store; none is held as a whole. */
 export function files(options: FilesOptions): Resource {
@@ -73,7 +92,7 @@ export function files(options: FilesOptions): Resource {
     if (!await rows.delete(context.get("tenant"), id)) throw notFound("file", id);
     return context.json(deleted(id, "file"));
   });
-  return { path: "/v1/files", routes };
+  return { path: "/v1/files", routes, operations: OPERATIONS };
 }
 
 function found(id: string, file: StoredFile | undefined): StoredFile {

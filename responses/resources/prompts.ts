@@ -5,7 +5,14 @@ import { newId } from "../api/id.ts";
 import { metadataSchema } from "../api/metadata.ts";
 import type { Prompt } from "../api/objects.ts";
 import { listBody } from "../api/page.ts";
-import { deleted, jsonBody, pageOfRequest, type Resource, type RouteEnv } from "../api/resource.ts";
+import {
+  deleted,
+  jsonBody,
+  type Operations,
+  pageOfRequest,
+  type Resource,
+  type RouteEnv,
+} from "../api/resource.ts";
 import { variablesOf } from "../api/template.ts";
 import type { Store } from "../store/store.ts";
 
@@ -28,6 +35,19 @@ const changeSchema = z.object({
 });
 
 const defaultSchema = z.object({ version: versionSchema });
+
+const OPERATIONS: Operations = {
+  "POST /": { summary: "Create a prompt, as version 1", body: createSchema },
+  "GET /": { summary: "List prompts, each by its default version", list: true },
+  "GET /:id": {
+    summary: "Get a prompt's default version, or the one that is named",
+    query: { version: "Number of a version" },
+  },
+  "PUT /:id": { summary: "Add a version, made of the latest one", body: changeSchema },
+  "DELETE /:id": { summary: "Delete a prompt with all its versions" },
+  "GET /:id/versions": { summary: "List a prompt's versions, oldest first" },
+  "POST /:id/default_version": { summary: "Make a version the default", body: defaultSchema },
+};
 
 /** `/v1/prompts`: templates with versions, one of which is the default. The gateway's own; OpenAI has no such API. */
 export function prompts(
@@ -103,7 +123,7 @@ export function prompts(
     if (prompt === undefined) throw missing(id, version);
     return context.json(prompt);
   });
-  return { path: "/v1/prompts", routes };
+  return { path: "/v1/prompts", routes, operations: OPERATIONS };
 }
 
 function wantedVersion(text: string | undefined): number | undefined {

@@ -1,19 +1,14 @@
 /** `/v1/responses`: create, read, list, delete, cancel, and the items that went in. */
 import { Hono } from "hono";
+import { readBody } from "../api/body.ts";
 import { invalidRequest, notFound } from "../api/errors.ts";
 import { publicResponse } from "../api/events.ts";
+import { createSchema } from "../api/request.ts";
 import { listBody, pageQuery } from "../api/page.ts";
-import type { Resource, RouteEnv } from "../api/resource.ts";
+import type { Operations, Resource, RouteEnv } from "../api/resource.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Store } from "../store/store.ts";
-import {
-  answerCreate,
-  encoded,
-  MAX_BODY_BYTES,
-  type Reply,
-  STREAM_HEADERS,
-  tooLarge,
-} from "./create.ts";
+import { answerCreate, encoded, type Reply, STREAM_HEADERS, tooLarge } from "./create.ts";
 
 /** What the resource works with. */
 export interface ResponsesDependencies {
@@ -31,6 +26,30 @@ export interface ResponsesDependencies {
 /** Responses on a page when nothing is said (API reference, "limit"). */
 const PAGE = 20;
 
+const OPERATIONS: Operations = {
+  "POST /": {
+    summary: "Create a response, whole or streamed",
+    body: createSchema,
+    answers: ["application/json", "text/event-stream"],
+  },
+  "GET /": {
+    summary: "List responses",
+    list: true,
+    query: { model: "Only responses of this model" },
+  },
+  "GET /:id": {
+    summary: "Get a response, or follow one that runs in the background",
+    query: {
+      stream: "`true` for its events",
+      starting_after: "Only events after this sequence number",
+    },
+    answers: ["application/json", "text/event-stream"],
+  },
+  "DELETE /:id": { summary: "Delete a response; its conversation stays" },
+  "POST /:id/cancel": { summary: "Cancel a response that runs in the background" },
+  "GET /:id/input_items": { summary: "List the items that went in", list: true },
+};
+
 /** Returns the resource under its path. */
 export function responsesResource(
   dependencies: ResponsesDependencies,
@@ -41,7 +60,7 @@ export function responsesResource(
 
   routes.post("/", async (context) => {
     const tenant = context.get("tenant");
-    const body = await bodyOf(context.req.raw);
+    const body = await readBody(context.req.raw);
     const reply = body === undefined ? tooLarge() : await answerCreate(
       engine,
       {
@@ -118,35 +137,7 @@ export function responsesResource(
     return context.json(listBody(page, (item) => item.id ?? ""));
   });
 
-  return { path, routes };
-}
-
-/** The whole body; undefined when it is too long. */
-async function bodyOf(request: Request): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) {
-    await request.body?.cancel();
-    return undefined;
-  }
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of request.body ?? []) {
-    length += piece.length;
-    if (length > MAX_BODY_BYTES) return undefined;
-    pieces.push(piece);
-  }
-  return joined(pieces, length);
-}
-
-/** Puts pieces together. */
-export function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  if (pieces.length === 1 && pieces[0] !== undefined) return pieces[0];
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return { path, routes, operations: OPERATIONS };
 }
 
 function toResponse({ status, headers, body }: Reply): Response {

@@ -3,14 +3,63 @@ import { notFound } from "../api/errors.ts";
 import { newId } from "../api/id.ts";
 import type { VectorStore } from "../api/objects.ts";
 import { listBody } from "../api/page.ts";
-import { deleted, jsonBody, pageOfRequest, type Resource, type RouteEnv } from "../api/resource.ts";
+import {
+  deleted,
+  jsonBody,
+  type Operations,
+  pageOfRequest,
+  type Resource,
+  type RouteEnv,
+} from "../api/resource.ts";
 import { batchRoutes } from "./vector_store_batches.ts";
 import { LIST_LIMIT, storeOf, usable, type VectorStoresOptions } from "./vector_store_context.ts";
 import { fileRoutes, newFiles } from "./vector_store_files.ts";
-import { createSchema, searchSchema, updateSchema } from "./vector_store_schema.ts";
+import {
+  addFileSchema,
+  batchSchema,
+  createSchema,
+  searchSchema,
+  updateFileSchema,
+  updateSchema,
+} from "./vector_store_schema.ts";
 
 /** Results when nothing is said (API reference, "max_num_results"). */
 const RESULTS = 10;
+
+/** What the address of a list of files may say beside the page. */
+const STATUS_QUERY = { filter: "Only files in this status" };
+
+const OPERATIONS: Operations = {
+  "POST /": { summary: "Create a vector store", body: createSchema },
+  "GET /": { summary: "List vector stores", list: true },
+  "GET /:store": { summary: "Get a vector store" },
+  "POST /:store": { summary: "Change a vector store", body: updateSchema },
+  "PUT /:store": { summary: "Change a vector store, the older way", body: updateSchema },
+  "DELETE /:store": { summary: "Delete a vector store; its files stay" },
+  "POST /:store/search": { summary: "Search a vector store", body: searchSchema },
+  "POST /:store/files": { summary: "Add a file to a vector store", body: addFileSchema },
+  "GET /:store/files": {
+    summary: "List a vector store's files",
+    list: true,
+    query: STATUS_QUERY,
+  },
+  "GET /:store/files/:file": { summary: "Get a vector store's file" },
+  "POST /:store/files/:file": { summary: "Set a file's attributes", body: updateFileSchema },
+  "PUT /:store/files/:file": {
+    summary: "Set a file's attributes, the older way",
+    body: updateFileSchema,
+  },
+  "GET /:store/files/:file/content": { summary: "Get a file's text, as it was indexed" },
+  "DELETE /:store/files/:file": { summary: "Take a file out of a vector store" },
+  "POST /:store/file_batches": { summary: "Add several files at once", body: batchSchema },
+  "GET /:store/file_batches/:batch": { summary: "Get a batch" },
+  "GET /:store/file_batches/:batch/files": {
+    summary: "List a batch's files",
+    list: true,
+    query: STATUS_QUERY,
+  },
+  "POST /:store/file_batches/:batch/cancel": { summary: "Cancel what is not indexed yet" },
+};
 
 /** `/v1/vector_stores`: stores, their files and batches, and the search in them. */
 export function vectorStores(options: VectorStoresOptions): Resource {
@@ -91,7 +140,7 @@ export function vectorStores(options: VectorStoresOptions): Resource {
   });
   routes.route("/:store/files", fileRoutes(options));
   routes.route("/:store/file_batches", batchRoutes(options));
-  return { path: "/v1/vector_stores", routes };
+  return { path: "/v1/vector_stores", routes, operations: OPERATIONS };
 }
 
 function newStore(
