@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { UsageError } from "../service/mod.ts";
+import { healthOf } from "./router_options.ts";
+
+const FLAGS = { probeInterval: 5, probePath: "/health", engineStatsInterval: 1 };
+
+Deno.test("healthOf() probes by the flags, and reads engines where that is looked at", () => {
+  assert.deepEqual(healthOf({ ...FLAGS, routingLogic: "round_robin" }), {
+    probeMs: 5_000,
+    probePath: "/health",
+  });
+  assert.deepEqual(healthOf({ ...FLAGS, probeInterval: 0, routingLogic: "kv_aware" }), {
+    engineStatsMs: 1_000,
+  });
+});
+
+Deno.test("healthOf() refuses what is no path", () => {
+  for (const probePath of ["health", "http://a/health", "/a b", "/a?b"]) {
+    assert.throws(() => healthOf({ ...FLAGS, probePath }), UsageError, probePath);
+  }
+});
