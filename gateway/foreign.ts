@@ -7,8 +7,11 @@ import {
 } from "../conformance/mod.ts";
 import { type Policy, startPolicy } from "../policy/mod.ts";
 import { assertPortFree, type Log, signNonce, silent } from "../service/mod.ts";
+import type { RoutingLogic } from "../router/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
-import { BASE_EXPECTATIONS } from "./target.ts";
+import { type BackendPool, startBackendPool } from "./backend_pool.ts";
+import { CHAT, ROUTER_EXEMPT, routerFeature } from "./routed_models.ts";
+import { BASE_EXPECTATIONS, TARGET_JOURNAL_LIMIT } from "./target.ts";
 
 /** Somebody else's gateway, and what of its surroundings is ours. */
 export interface ForeignOptions {
@@ -25,13 +28,31 @@ export interface ForeignOptions {
   readonly rulesFile?: string;
   /** Features that the gateway declares. */
   readonly features?: readonly string[];
+  /** It is a model router, with the seed's routes: three upstreams are behind it, on ports in a row. */
+  readonly router?: { readonly logic: RoutingLogic };
   readonly log?: Log;
-  /** Called with the addresses before the gateway is asked anything; it may be started then. */
+  /** Called with the addresses before the gateway is asked anything; it may be started then. Several upstreams are joined by commas. */
   readonly onReady?: (addresses: { policy?: string; upstream?: string }) => void | Promise<void>;
 }
 
 const LOOPBACK = "127.0.0.1";
 const DEFAULT_MODEL = "gpt-4o-mini";
+
+/** As many as an own router has: one can be left out, and the others share. */
+const BACKENDS = 3;
+
+/** The features that a routing logic opens, beside `router`. */
+const LOGIC_FEATURES: Partial<Record<RoutingLogic, string>> = {
+  session: "router_session",
+  least_outstanding_requests: "router_least_outstanding",
+};
+
+/** Cases that the seed's routes leave nothing to ask of; `router.*` asks the same of their models. */
+const FOREIGN_EXEMPT: Readonly<Record<string, string>> = {
+  ...ROUTER_EXEMPT,
+  "allow.body-identical": "Its model has no route: router.body-identical judges the same",
+  "pass.multipart": "Its path has no route",
+};
 
 /** Names that gateways commonly add; what else they add is a finding. */
 const COMMON_ADDITIONS = [
@@ -85,11 +106,14 @@ export async function foreignTarget(
   ) {
     const port = part === "policy" ? options.policyPort : options.upstreamPort;
     const remedy = `use --${part}-port 0 for a free one`;
-    if (wants(part)) await assertPortFree({ host, port, what, remedy });
+    if (!wants(part)) continue;
+    for (const one of part === "policy" ? [port] : upstreamPorts(options)) {
+      await assertPortFree({ host, port: one, what, remedy });
+    }
   }
   await using stack = new AsyncDisposableStack();
   let policy: Policy | undefined;
-  let upstream: Upstream | undefined;
+  let upstream: Upstream | BackendPool | undefined;
   if (wants("policy")) {
     policy = stack.use(
       await startPolicy({
@@ -102,8 +126,14 @@ export async function foreignTarget(
     );
   }
   if (wants("upstream")) {
-    upstream = stack.use(await startUpstream({ host, port: options.upstreamPort, log }));
+    const ports = upstreamPorts(options);
+    upstream = stack.use(
+      options.router === undefined
+        ? await startUpstream({ host, port: options.upstreamPort, log })
+        : await startBackendPool({ host, ports, log, journalLimit: TARGET_JOURNAL_LIMIT }),
+    );
   }
+  const routed = options.router && describeRouter(options.router, upstream);
   await options.onReady?.({
     ...(policy && { policy: policy.address }),
     ...(upstream && { upstream: upstream.url }),
@@ -120,6 +150,7 @@ export async function foreignTarget(
     ...(policy && { policy }),
     ...(upstream && { upstream }),
     ...((policy || upstream) && { sign: (nonce: string) => signNonce(nonce, secret) }),
+    ...routed,
   };
   const { protocols, carry, control, notes } = await probeTarget(described);
   const owned = stack.move();
@@ -136,5 +167,26 @@ export async function foreignTarget(
     facts: { declared_control: options.control, probe: notes.join("; ") },
     notes,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Ports of our upstream: one, or as many in a row as a router chooses from. */
+function upstreamPorts({ upstreamPort: first, router }: ForeignOptions): number[] {
+  const count = router === undefined ? 1 : BACKENDS;
+  return Array.from({ length: count }, (_, index) => first === 0 ? 0 : first + index);
+}
+
+/** What is different about a target that is a router. */
+function describeRouter(
+  { logic }: { readonly logic: RoutingLogic },
+  upstream: Upstream | BackendPool | undefined,
+): Pick<Target, "features" | "expect" | "exempt" | "model"> & Partial<Target> {
+  const feature = LOGIC_FEATURES[logic];
+  return {
+    features: ["router", ...(feature === undefined ? [] : [feature])],
+    expect: { ...FOREIGN_EXPECTATIONS, routes: [CHAT.path], ownAnswers: ["/v1/models"] },
+    exempt: FOREIGN_EXEMPT,
+    model: CHAT.model,
+    ...(upstream && "backends" in upstream && { router: routerFeature(upstream.backends) }),
   };
 }

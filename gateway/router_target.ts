@@ -1,12 +1,9 @@
 /** The router profile as a target of the suite: its backends are one upstream, and each a witness. */
-import type { RouterFeature, Target } from "../conformance/mod.ts";
+import type { Target } from "../conformance/mod.ts";
 import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
+import { CHAT, COMPLETION, ROUTER_EXEMPT, routerFeature } from "./routed_models.ts";
 import type { RoutingOptions } from "./routing.ts";
 import { BASE_EXPECTATIONS, ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
-
-/** Models of the seed's routes, each with the path that it is served on. */
-const CHAT = { model: "gpt-3.5-turbo", path: "/v1/chat/completions" };
-const COMPLETION = { model: "text-davinci-003", path: "/v1/completions" };
 
 /** The base groups ask for these models, on every path of the API. */
 const BASE_MODELS = ["gpt-4o-mini", "m"];
@@ -31,8 +28,6 @@ const POSTED = BASE_EXPECTATIONS.routes.filter((path) => path !== LIST);
 
 /** Longest body that `envoy/configs/router.yaml` and the router take, bytes. */
 const MAX_BODY_BYTES = 8_388_608;
-
-const SESSION_HEADER = "x-session-id";
 
 /** The cases let backends fail on purpose; that must not change who gets the requests of others. */
 const UNWATCHED: NonNullable<RoutingOptions["health"]> = {
@@ -75,45 +70,19 @@ export async function startRouterTarget(
   );
   const own = ownTarget(gateway, { scriptSecret, ...(name === undefined ? {} : { name }) });
   stack.use(own);
-  const router = featureOf(gateway);
+  const { backends = [], hosts = [] } = gateway.routing ?? {};
   const owned = stack.move();
   return Object.assign(own, {
     features,
-    ...(router && { router }),
+    ...(backends.length > 0 &&
+      { router: routerFeature(backends, { hosts, maxBodyBytes: MAX_BODY_BYTES }) }),
     expect: { ...BASE_EXPECTATIONS, routes: POSTED, ownAnswers: [LIST] },
-    exempt: EXEMPT,
+    exempt: ROUTER_EXEMPT,
     ...(variants && { variants }),
     gateway,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
 }
-
-function featureOf({ routing }: Gateway): RouterFeature | undefined {
-  if (routing === undefined || routing.backends.length === 0) return undefined;
-  return {
-    chat: CHAT,
-    completion: COMPLETION,
-    sessionHeader: SESSION_HEADER,
-    maxBodyBytes: MAX_BODY_BYTES,
-    backends: routing.hosts.map(({ endpoint, models }, index) => ({
-      endpoint,
-      ...(models && { models: [...models] }),
-      // deno-lint-ignore no-non-null-assertion -- one backend for each host, in the hosts' order
-      journal: routing.backends[index]!.journal,
-    })),
-  };
-}
-
-/** Why a body cannot stream through a router that reads it. */
-const HELD = "The router reads the model from the body, so Envoy holds it";
-
-/** Cases of the base profile that a router cannot be asked, each with the reason. */
-const EXEMPT: Readonly<Record<string, string>> = {
-  "contract.no-body-buffer": HELD,
-  "pass.early-response": HELD,
-  "cancel.during-upload": HELD,
-  "pass.204-304-head": "A GET other than /v1/models has no model, and no route",
-};
 
 /** Copies of the router on other settings, by the feature that each opens. */
 const VARIANTS: Readonly<Record<string, { readonly routing?: RoutingOptions; down?: true }>> = {

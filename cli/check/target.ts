@@ -22,6 +22,7 @@ import {
   startGateway,
   startRouterTarget,
 } from "../../gateway/mod.ts";
+import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import type { Context } from "../command.ts";
 import { DEFAULT_PORTS, gatewayFromOptions, type StartOptions } from "../gateway_options.ts";
@@ -68,8 +69,13 @@ export const TARGET_OPTIONS = {
     default: DEFAULT_PORTS.policy,
   }),
   upstreamPort: portOption("--upstream-port <PORT>", {
-    description: "our upstream, for --gateway",
+    description: "our upstream, for --gateway; with --profile router, the first of three in a row",
     default: DEFAULT_PORTS.upstream,
+  }),
+  routingLogic: choiceOption("--routing-logic <NAME>", {
+    description: "how a router given by --gateway chooses; its own cases then run",
+    choices: ROUTING_LOGICS,
+    default: "round_robin",
   }),
 };
 
@@ -84,6 +90,7 @@ export interface CheckTargetOptions extends StartOptions {
   readonly maxRequests: number;
   readonly policyPort: number;
   readonly upstreamPort: number;
+  readonly routingLogic: RoutingLogic;
 }
 
 /** A target, and the cases that it can be asked. */
@@ -257,6 +264,7 @@ async function foreignGateway(
     model: options.model,
     policyPort: options.policyPort,
     upstreamPort: options.upstreamPort,
+    ...(options.profile === "router" && { router: { logic: options.routingLogic } }),
     ...(options.rules === undefined ? {} : { rulesFile: options.rules }),
     onReady({ policy, upstream }) {
       if (policy) log(`The gateway must ask our policy engine at ${policy} (ext_authz, gRPC)`);
@@ -264,7 +272,8 @@ async function foreignGateway(
     },
   });
   for (const note of target.notes) log(`Probe: ${note}`);
-  return { target, cases: CASES, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+  const cases = options.profile === "router" ? [...CASES, ...ROUTER_CASES] : CASES;
+  return { target, cases, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
 function credentialsOf(
