@@ -99,7 +99,7 @@ export function chunksInserted(
 
 function chunkOf(row: Row): Chunk {
   // Copied: a view of 16-bit numbers must start at a multiple of two bytes.
-  const bytes = Uint8Array.from(row["embedding"] as Uint8Array);
+  const bytes = new Uint8Array(row["embedding"] as Uint8Array);
   return {
     index: Number(row["position"]),
     start: Number(row["start"]),

@@ -10,8 +10,8 @@ const PARTS = [
   /^word\/endnotes\.xml$/,
 ];
 
-/** Unpacked bytes of one part: a small file can unpack to gigabytes. */
-const PART_LIMIT = 256 * 2 ** 20;
+/** Unpacked bytes of all parts: a small file can unpack to gigabytes. */
+const UNPACKED_LIMIT = 256 * 2 ** 20;
 
 /** What stands for an element's end (ECMA-376, part 1, sections 17.3 and 17.4). */
 const AFTER: Readonly<Record<string, string>> = {
@@ -29,11 +29,15 @@ const AFTER: Readonly<Record<string, string>> = {
  */
 export function textOfDocx(bytes: Uint8Array): string {
   let parts: Record<string, Uint8Array>;
+  let unpacked = 0;
   try {
     parts = unzipSync(bytes, {
       filter: ({ name, originalSize }) => {
         if (!PARTS.some((part) => part.test(name))) return false;
-        if (originalSize > PART_LIMIT) throw new InvalidFileError(`"${name}" in it is too large`);
+        unpacked += originalSize;
+        if (unpacked > UNPACKED_LIMIT) {
+          throw new InvalidFileError("The Word document unpacks to more than 256 MiB");
+        }
         return true;
       },
     });

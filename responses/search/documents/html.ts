@@ -24,16 +24,21 @@ const CELL = new Set(["td", "th"]);
 
 /** The readable text of an HTML page: a line for each block, `alt` in place of images, nothing of scripts and styles. */
 export function textOfHtml(html: string): string {
-  let text = "";
+  const lines: string[] = [];
+  let line = "";
   let silent = 0;
   let preformatted = 0;
   const newLine = () => {
-    if (text !== "" && !text.endsWith("\n")) text = `${text.replace(/[ \t]+$/, "")}\n`;
+    const text = line.replace(/[ \t]+$/, "");
+    if (text !== "") lines.push(text.endsWith("\n") ? text : `${text}\n`);
+    line = "";
   };
   const add = (words: string) => {
     if (silent > 0) return;
     const plain = preformatted > 0 ? words : words.replace(/\s+/g, " ");
-    text += /(^|\s)$/.test(text.slice(-1)) && preformatted === 0 ? plain.trimStart() : plain;
+    line += preformatted > 0 || (line !== "" && !/\s$/.test(line.slice(-1)))
+      ? plain
+      : plain.trimStart();
   };
   const parser = new Parser({
     onopentag(name, { alt }) {
@@ -51,5 +56,6 @@ export function textOfHtml(html: string): string {
     ontext: add,
   });
   parser.end(html);
-  return text;
+  newLine();
+  return lines.join("");
 }

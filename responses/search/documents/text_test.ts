@@ -58,6 +58,17 @@ for (const [name, filename, content, expected] of READ) {
   });
 }
 
+/** A ZIP archive that says of its document that it unpacks to a gigabyte. */
+function bomb(): Uint8Array {
+  const archive = docx("<w:p/>");
+  const view = new DataView(archive.buffer, archive.byteOffset);
+  // The central directory is what readers go by: signature "PK\x01\x02", size unpacked at 24.
+  for (let at = 0; at < archive.length - 4; at++) {
+    if (view.getUint32(at, true) === 0x02014b50) view.setUint32(at + 24, 2 ** 30, true);
+  }
+  return archive;
+}
+
 const BROKEN: readonly [string, string, Uint8Array, string, RegExp][] = [
   ["an empty file", "a.txt", bytes(" \n"), "InvalidFileError", /no text/],
   [
@@ -90,6 +101,7 @@ const BROKEN: readonly [string, string, Uint8Array, string, RegExp][] = [
     "InvalidFileError",
     /holds no "word\/document\.xml"/,
   ],
+  ["a Word document that unpacks to a gigabyte", "a.docx", bomb(), "InvalidFileError", /256 MiB/],
   ["broken JSON", "a.json", bytes('{"a":'), "InvalidFileError", /The JSON cannot be read/],
   [
     "CSV with an open quote",
