@@ -5,7 +5,6 @@ import type {
   GatewayOptions,
   GatewayPorts,
   ProfileName,
-  RoutingOptions,
 } from "../gateway/mod.ts";
 import type { RoutingLogic, ServiceDiscovery } from "../router/mod.ts";
 import { messageOf, UsageError } from "../service/mod.ts";
@@ -14,7 +13,7 @@ import { DEFAULT_PORTS } from "./default_ports.ts";
 import { defined } from "./defined.ts";
 import type { Host } from "./host.ts";
 import { answeringOf } from "./responses_options.ts";
-import { routingOf, staticHostsOf } from "./router_options.ts";
+import { backendRoots, routingOf, staticHostsOf } from "./router_options.ts";
 import { downloadProgress } from "./live/download.ts";
 import { embeddedEnvoy } from "./embedded_envoy.ts";
 import {
@@ -314,15 +313,6 @@ async function foreignPolicy(
 async function foreignUpstream(url: string, host: Host): Promise<{ url: string; caFile?: string }> {
   if (!url.startsWith("https:")) return { url };
   return { url, caFile: await systemRoots(host.env("SSL_CERT_FILE")) };
-}
-
-/** Only hosts with TLS need roots. */
-async function backendRoots(
-  hosts: RoutingOptions["hosts"],
-  host: Host,
-): Promise<string | undefined> {
-  if (!hosts?.some(({ tls }) => tls)) return undefined;
-  return await systemRoots(host.env("SSL_CERT_FILE"));
 }
 
 async function assertReadable(file: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** The flags of the model router, and what they describe. */
+import { systemRoots } from "../envoy/mod.ts";
 import type { RoutingOptions } from "../gateway/mod.ts";
 import {
   type HealthCheckOptions,
@@ -171,4 +172,13 @@ export function staticHostsOf(options: StartOptions): RoutingOptions["hosts"] {
   if (staticHosts !== undefined) return parseHosts(staticHosts, staticModels);
   if (staticModels === undefined) return undefined;
   throw new UsageError("Cannot use --static-models without --static-hosts");
+}
+
+/** Only hosts with TLS need roots. */
+export async function backendRoots(
+  hosts: RoutingOptions["hosts"],
+  host: Host,
+): Promise<string | undefined> {
+  if (!hosts?.some(({ tls }) => tls)) return undefined;
+  return await systemRoots(host.env("SSL_CERT_FILE"));
 }

@@ -1,9 +1,15 @@
-import { discoverHosts, parseHosts, startRouter } from "../../router/mod.ts";
+import { discoverHosts, startRouter } from "../../router/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { choiceOption, flagOption, integerOption, portOption, textOption } from "../options.ts";
-import { healthOf, kubernetesOf, ROUTER_OPTIONS } from "../router_options.ts";
+import {
+  backendRoots,
+  healthOf,
+  kubernetesOf,
+  ROUTER_OPTIONS,
+  staticHostsOf,
+} from "../router_options.ts";
 
 /** How far apart replicas of the router may learn of a pod, in milliseconds: each watches by itself. */
 const REPLICAS_MS = 1_000;
@@ -75,12 +81,14 @@ export const command = defineCommand({
         "Cannot start the router: --static-hosts must name the model servers, or --service-discovery k8s find them",
       );
     }
+    const named = staticHostsOf(options) ?? [];
+    const caFile = await backendRoots(named, host);
+    const ca = caFile === undefined ? undefined : await Deno.readTextFile(caFile);
     await using hosts = await discoverHosts({
-      hosts: options.staticHosts === undefined
-        ? []
-        : parseHosts(options.staticHosts, options.staticModels),
+      hosts: named,
       readModels: options.staticModels === undefined,
       kubernetes,
+      ca,
       log,
     });
     await using router = await startRouter({
@@ -91,7 +99,7 @@ export const command = defineCommand({
       ...(options.edsFile === undefined ? {} : { endpointFile: options.edsFile }),
       routing: options.routingLogic,
       alternates: options.alternates,
-      health: healthOf(options),
+      health: { ...healthOf(options), ...(ca === undefined ? {} : { ca }) },
       sessionHeader: options.sessionHeader,
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
       log,
