@@ -1,7 +1,8 @@
 // deno-lint-ignore-file no-console -- a program of its own
 /**
  * Measures this machine: each figure beside its peer, in turn within one session. Prints a table;
- * `--json FILE` keeps everything, `--only NAME` measures one group, `--quick` takes fewer runs.
+ * `--json FILE` keeps everything, `--only NAME` measures one group, `--quick` takes fewer runs. `--soak MINUTES` keeps a
+ * constant load on a gateway instead (`--rate` requests per second) and says what grew; exit 1 when an answer was wrong.
  */
 import { parseArgs } from "node:util";
 import { binaryRows } from "./binary_rows.ts";
@@ -12,6 +13,7 @@ import { checkRows, policyRows, upstreamRows } from "./part_rows.ts";
 import { routerRows } from "./router_rows.ts";
 import { renderRows, type Row } from "./row.ts";
 import { searchRows } from "./search_rows.ts";
+import { renderSoak, soak } from "./soak.ts";
 import { streamRows } from "./stream_rows.ts";
 
 const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
@@ -32,6 +34,8 @@ const { values } = parseArgs({
     json: { type: "string" },
     only: { type: "string", multiple: true },
     quick: { type: "boolean", default: false },
+    soak: { type: "string" },
+    rate: { type: "string", default: "100" },
   },
 });
 
@@ -41,6 +45,31 @@ if (unknown !== undefined) {
   Deno.exit(2);
 }
 const machine = describeMachine();
+if (values.soak !== undefined) {
+  const minutes = Number(values.soak);
+  const rate = Number(values.rate);
+  if (!(minutes > 0) || !(rate > 0)) {
+    console.error(`Cannot soak for "${values.soak}" minutes at "${values.rate}" requests/s`);
+    Deno.exit(2);
+  }
+  const result = await soak({
+    minutes,
+    rate,
+    onSample: ({ at, program, envoy }) =>
+      console.error(
+        `${at} s: program ${Math.round(program.resident_mib)} MiB, ${program.files} files; ` +
+          `Envoy ${Math.round(envoy.resident_mib)} MiB, ${envoy.files} files`,
+      ),
+  });
+  console.log(renderSoak(result));
+  if (values.json !== undefined) {
+    await Deno.writeTextFile(
+      values.json,
+      `${JSON.stringify({ machine, soak: result }, null, 2)}\n`,
+    );
+  }
+  Deno.exit(Object.keys(result.errors).length > 0 ? 1 : 0);
+}
 const effort: Effort = values.quick ? { runs: 3, seconds: 2 } : { runs: 5, seconds: 5 };
 const rows: Row[] = [];
 const missing: string[] = [];

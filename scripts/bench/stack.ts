@@ -11,6 +11,8 @@ import { stringify } from "yaml";
 /** What `dev --json` prints first; the fields that are measured here. */
 export interface Ready {
   readonly ingress: string;
+  readonly admin: string;
+  readonly control: string;
   readonly upstream: string;
   readonly policy: string;
   readonly envoy: { readonly pid: number; readonly path: string };
