@@ -153,13 +153,18 @@ function chooseHost(request: RoutedRequest, choice: Choice): Routed | undefined 
     ...[first, ...others].map(optionOf(false)),
     ...route.fallbacks.map(optionOf(true)),
   ];
-  for (const option of options) {
-    const up = option.able.length === 0 ? [] : healthy(option.able);
-    if (up.length > 0) return routed(request, { ...choice, ...option, able: up });
+  const up = (option: Option) => option.able.length === 0 ? [] : healthy(option.able);
+  for (const [index, option] of options.entries()) {
+    const able = up(option);
+    if (able.length === 0) continue;
+    // Envoy cannot change a body, so the next ones in question serve the same model.
+    const later = options.slice(index + 1)
+      .filter(({ target }) => target.model === option.target.model).flatMap(up);
+    return routed(request, { ...choice, ...option, able, later });
   }
   // Nobody is healthy: an attempt is worth more than a refusal, since we may be wrong about it.
   const any = options.find(({ able }) => able.length > 0);
-  return any && routed(request, { ...choice, ...any });
+  return any && routed(request, { ...choice, ...any, later: [] });
 }
 
 function serves({ endpoint, hostname, models }: BackendHost, target: Target): boolean {
@@ -169,9 +174,16 @@ function serves({ endpoint, hostname, models }: BackendHost, target: Target): bo
   return hosts === undefined || hosts.has(endpoint) || hosts.has(hostname ?? endpoint);
 }
 
-function routed(request: RoutedRequest, chosen: Choice & Option): Routed {
-  const { route, read, deciders, target, able, fallback } = chosen;
+interface Chosen extends Choice, Option {
+  /** Hosts of the route's other targets and fallbacks that serve the same model. */
+  readonly later: readonly BackendHost[];
+}
+
+function routed(request: RoutedRequest, chosen: Chosen): Routed {
+  const { route, read, deciders, target, able, later, fallback } = chosen;
   const outstanding = (endpoint: string) => deciders.outstanding(endpoint);
+  const leastBusy = (hosts: readonly BackendHost[]) =>
+    hosts.toSorted((a, b) => outstanding(a.endpoint) - outstanding(b.endpoint));
   const host = deciders.strategy(able, {
     outstanding,
     engine: (endpoint) => deciders.engine?.(endpoint),
@@ -185,8 +197,7 @@ function routed(request: RoutedRequest, chosen: Choice & Option): Routed {
     route,
     target,
     host,
-    alternates: able.filter((one) => one !== host)
-      .sort((a, b) => outstanding(a.endpoint) - outstanding(b.endpoint))
+    alternates: [...new Set([...leastBusy(able), ...later])].filter((one) => one !== host)
       .slice(0, deciders.alternates),
     fallback,
     body: read === undefined || read.model === target.model

@@ -58,13 +58,20 @@ Deno.test("decide() routes to the least busy host that serves the model", () => 
 });
 
 Deno.test("decide() names the hosts that Envoy may try next, the least busy first", () => {
-  const decision = decided({
-    route: { targets: [{ model: "m2" }] },
-    busy: { "b:1": 2, "c:1": 1 },
-    body: bytes('{"model":"m"}'),
-  });
-  assert.ok(decision.kind === "route");
-  assert.deepEqual(decision.alternates.map(({ endpoint }) => endpoint), ["b:1"]);
+  const next = (setting: Setting) => {
+    const decision = decided({ busy: { "b:1": 2, "c:1": 1 }, ...setting });
+    assert.ok(decision.kind === "route");
+    return [decision.host, ...decision.alternates].map(({ endpoint }) => endpoint).join(" ");
+  };
+  assert.equal(next({}), "a:1 c:1");
+  assert.equal(next({ route: { rewrite_model: "m2" } }), "c:1 b:1");
+  // Fallbacks take part where they serve the same model: a body cannot change on the way.
+  const targets = [{ hosts: ["a:1"] }];
+  assert.equal(next({ route: { targets } }), "a:1");
+  assert.equal(next({ route: { targets, fallbacks: [{ hosts: ["c:1"] }] } }), "a:1 c:1");
+  assert.equal(next({ route: { targets, fallbacks: [{ model: "m2" }] } }), "a:1");
+  const down = ["c:1"];
+  assert.equal(next({ down, route: { targets, fallbacks: [{ hosts: ["c:1"] }] } }), "a:1");
 });
 
 Deno.test("an alias and a rewritten model reach the backend under its own name", () => {

@@ -1,7 +1,10 @@
 /** Journeys through a real Envoy: another host is tried only where nothing was sent to the first. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import type { Gateway } from "../gateway/mod.ts";
-import type { UpstreamStep } from "../upstream/mod.ts";
+import { parseHosts } from "../router/mod.ts";
+import { delay, withDeadline } from "../service/mod.ts";
+import { startUpstream, type Upstream, type UpstreamStep } from "../upstream/mod.ts";
 import {
   CHAT,
   chat,
@@ -22,6 +25,65 @@ function mostOften(gateway: Gateway): number {
 
 /** Everything of the request was read; then the connection breaks, before any byte of an answer. */
 const RESET: UpstreamStep[] = [{ abort: "tcp_rst" }];
+
+/** A gateway in front of two hosts, and a route from the first to the second one. */
+async function startPair(fallback: object) {
+  await using stack = new AsyncDisposableStack();
+  const first = stack.use(await startUpstream());
+  const second = stack.use(await startUpstream());
+  const address = ({ port }: Upstream) => `127.0.0.1:${port}`;
+  const folder = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const routesFile = `${folder}/routes.json`;
+  const route = {
+    name: "pair",
+    model: CHAT.model,
+    path_prefix: "/v1/",
+    targets: [{ hosts: [address(first)] }],
+    fallbacks: [{ hosts: [address(second)], ...fallback }],
+  };
+  await Deno.writeTextFile(routesFile, JSON.stringify([route]));
+  const gateway = stack.use(
+    await startRouterGateway({
+      routing: {
+        routesFile,
+        hosts: parseHosts([first, second].map(address).join(",")),
+        // Whoever is ejected stays so for longer than any test.
+        health: { limits: { ejectMs: 3_600_000, maxEjectMs: 3_600_000 } },
+      },
+    }),
+  );
+  const owned = stack.move();
+  const dispose = () => owned.disposeAsync();
+  return { gateway, first, second, [Symbol.asyncDispose]: dispose };
+}
+
+Deno.test("a fallback of the same model takes over without a failed request", async () => {
+  await using pair = await startPair({});
+  assert.equal(await done(await chat(pair.gateway)), 200);
+  assert.equal(pair.second.journal.entries().length, 0);
+  await pair.first.close();
+  assert.equal(await done(await chat(pair.gateway)), 200);
+  assert.equal(pair.second.journal.entries().length, 1);
+});
+
+Deno.test("a fallback model is asked for when the host is known to be gone", async () => {
+  await using pair = await startPair({ model: "spare" });
+  const { gateway, first, second } = pair;
+  const spare = createHash("sha256").update(JSON.stringify({ ...CHAT, model: "spare" }));
+  await first.close();
+  // Nothing but the host itself can tell: this one request is lost, and not repeated.
+  assert.equal(await done(await chat(gateway)), 503);
+  const gone = async () => {
+    const { endpoint = "" } = gateway.routing?.hosts[0] ?? {};
+    while (gateway.routing?.router.state(endpoint) !== "ejected") await delay(5);
+  };
+  await withDeadline(gone(), 60_000, "The router heard that the host is gone");
+  assert.equal(await done(await chat(gateway)), 200);
+  const [exchange, ...more] = second.journal.entries();
+  assert.equal(exchange?.bodySha256, spare.digest("hex"));
+  assert.deepEqual(more, []);
+});
 
 for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   const on = `on Envoy ${envoyVersion ?? "(default)"}`;
