@@ -151,14 +151,18 @@ class Suite {
   }
 
   #finish(one: Case, outcome: AxisResult[] | Pick<ReportCase, "status" | "reason">): void {
-    const result = redact(
-      assemble(one, outcome, {
-        command: this.#command(),
-        seed: this.#seed,
-        envoyVersion: this.#target.envoy?.version,
-      }),
-      secretsOf(this.#target),
-    );
+    const judged = assemble(one, outcome, {
+      command: this.#command(),
+      seed: this.#seed,
+      envoyVersion: this.#target.envoy?.version,
+    });
+    // The catalogue's own words stay, even when one of them is somebody's secret.
+    const { id, group, level, control, status, requirement, source, reproduce } = judged;
+    const words = {
+      ...{ id, group, level, control, status, requirement, source },
+      ...(reproduce !== undefined && { reproduce }),
+    };
+    const result = { ...redact(judged, secretsOf(this.#target)), ...words };
     this.#results.set(one.id, result);
     const done = this.#results.size;
     this.#options.onProgress?.({ kind: "case", result, done, total: this.#selected.length });
@@ -173,7 +177,7 @@ class Suite {
     const judged = this.#selected.flatMap(({ id }) => this.#results.get(id) ?? []);
     const known = matchKnownFailures(judged, this.#options.knownFailures ?? []);
     const faults = judged.filter(({ reason }) => reason.startsWith("Harness fault"));
-    const report: Report = {
+    const header: Omit<Report, "cases"> = {
       schema: REPORT_SCHEMA,
       tool: { name: "llmgate", version: this.#options.version ?? "0.0.0" },
       catalogue: CATALOGUE_REVISION,
@@ -199,8 +203,7 @@ class Suite {
       summary: summarize(known.cases),
       problems: [...known.problems, ...faults.map(({ id, reason }) => `${id}: ${reason}`)],
       harness_faults: faults.length,
-      cases: known.cases,
     };
-    return redact(report, secretsOf(target));
+    return { ...redact(header, secretsOf(target)), cases: known.cases };
   }
 }

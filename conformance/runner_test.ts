@@ -149,6 +149,18 @@ Deno.test("runSuite() gives a case the same random numbers for the same seed", a
   assert.notEqual(seen[0], seen[2]);
 });
 
+Deno.test("runSuite() keeps credentials out of a report, and the catalogue's words in it", async () => {
+  const leaks = made("t.wrong", (t) => Promise.resolve(void t.equal("key", "", "is wrong-key")), {
+    requirement: "A wrong credential is refused",
+  });
+  const credentials = { allow: [["x-api-key", "wrong"]] as [string, string][] };
+  const report = await runSuite(fakeTarget({ credentials }).target, { cases: [leaks], seed: 1 });
+  const [one] = report.cases;
+  assert.equal(one?.checks[0]?.observed, "is [redacted]-key");
+  assert.deepEqual([one?.id, one?.requirement], ["t.wrong", "A wrong credential is refused"]);
+  assert.match(one?.reproduce ?? "", /--case t\.wrong /);
+});
+
 Deno.test("runSuite() refuses a glob that matches nothing, and names what is near", async () => {
   await assert.rejects(run([PASS], { case: ["t.pas"] }), (error) => {
     assert.ok(error instanceof UsageError);

@@ -5,9 +5,13 @@ import { createHash } from "node:crypto";
  * in the user's cache folder and found again by the hash of the requirements; the first run needs
  * the package index.
  *
+ * @param flags more for `pip install`
  * @throws {Error} with pip's own words when it cannot be made
  */
-export async function pythonOf(requirements: URL): Promise<string> {
+export async function pythonOf(
+  requirements: URL,
+  flags: readonly string[] = [],
+): Promise<string> {
   const pinned = await Deno.readTextFile(requirements);
   const hash = createHash("sha256").update(pinned).digest("hex").slice(0, 16);
   const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
@@ -21,7 +25,7 @@ export async function pythonOf(requirements: URL): Promise<string> {
   if (await exists(`${folder}/complete`)) return python;
   await run("python3", ["-m", "venv", "--clear", folder]);
   const file = requirements.pathname;
-  await run(python, ["-m", "pip", "install", "--quiet", "--no-input", "-r", file]);
+  await run(python, ["-m", "pip", "install", "--quiet", "--no-input", ...flags, "-r", file]);
   await Deno.writeTextFile(`${folder}/complete`, "");
   return python;
 }
