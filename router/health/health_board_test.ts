@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { parseHosts } from "../hosts.ts";
 import { HealthBoard, type HealthOptions, type Outcome } from "./health_board.ts";
 
@@ -136,4 +137,46 @@ Deno.test("a host that discovery lost is forgotten", () => {
   board.retain(new Set(["b:1"]));
   assert.equal(board.state("a:1"), "healthy");
   assert.equal(board.state("b:1"), "ejected");
+});
+
+Deno.test("whatever happens, failed requests leave half of the hosts, and somebody is admitted", () => {
+  const hosts = parseHosts("a:1,b:1,c:1,d:1,e:1");
+  const outcome = fc.constantFrom<Outcome>("answered", "error", "broken", "unreachable");
+  const event = fc.record({
+    host: fc.nat({ max: hosts.length - 1 }),
+    what: fc.oneof(outcome, fc.boolean()),
+    ms: fc.nat({ max: 8_000 }),
+  });
+  fc.assert(fc.property(
+    fc.array(event, { maxLength: 200 }),
+    fc.integer({ min: 0, max: 0xffffffff }),
+    (events, seed) => {
+      let state = seed;
+      const random = () => (state = Math.imul(state, 1_664_525) + 1_013_904_223 >>> 0) / 2 ** 32;
+      const { board, clock } = open({ random });
+      /** Hosts that a fact took out: a refused connection, or failed probes. */
+      const facts = new Set<string>();
+      for (const { host, what, ms } of events) {
+        const { endpoint = "" } = hosts[host] ?? {};
+        clock.ms += ms;
+        if (typeof what === "boolean") board.probed(endpoint, what, "no answer");
+        else board.report(endpoint, what);
+        if (what === "unreachable" || board.state(endpoint) === "down") facts.add(endpoint);
+        else if (board.state(endpoint) === "healthy") facts.delete(endpoint);
+        const admitted = board.admit(hosts);
+        const out = hosts.filter(({ endpoint }) =>
+          ["ejected", "down"].includes(board.state(endpoint))
+        );
+        const suspected = out.filter(({ endpoint }) => !facts.has(endpoint));
+        const refused = suspected.filter((one) => !admitted.includes(one));
+        assert.ok(refused.length <= hosts.length / 2, `${refused.length} of ${hosts.length}`);
+        if (out.length < hosts.length) assert.ok(admitted.length > 0);
+        assert.ok(admitted.every((one) => hosts.includes(one)));
+        for (const { endpoint } of hosts) {
+          const share = board.share(endpoint);
+          assert.ok(share >= 0 && share <= 1);
+        }
+      }
+    },
+  ));
 });
