@@ -272,6 +272,14 @@ export interface RouterFeature {
   readonly sessionHeader?: string;
   /** Longest request body, bytes; undefined when it is not known. */
   readonly maxBodyBytes?: number;
+  /** Names of one model, and what backends are asked for in their place. */
+  readonly rewrites?: {
+    readonly names: readonly string[];
+    readonly path: string;
+    readonly as: string;
+  };
+  /** A model that is asked by multipart/form-data. */
+  readonly form?: RoutedModel;
 }
 
 /** How a client names itself to the target. */

@@ -2,16 +2,32 @@
 import type { Target } from "../conformance/mod.ts";
 import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
 import { CHAT, COMPLETION, ROUTER_EXEMPT, routerFeature } from "./routed_models.ts";
-import type { RoutingOptions } from "./routing.ts";
+import type { Routing, RoutingOptions } from "./routing.ts";
 import { BASE_EXPECTATIONS, ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
 
 /** The base groups ask for these models, on every path of the API. */
 const BASE_MODELS = ["gpt-4o-mini", "m"];
 
-/** The seed's routes, and the base groups' models beside them. */
+/** A model with another name at the backends, and one that takes forms. */
+const REWRITES = {
+  names: ["renamed-model", "its-alias"],
+  path: CHAT.path,
+  as: "the-backends-own-name",
+};
+const FORM = { model: "whisper-1", path: "/v1/audio/transcriptions" };
+
+/** The seed's routes, and the base groups' models and those above beside them. */
 const ROUTES = JSON.stringify([
   { name: "chat-route", model: CHAT.model, path_prefix: "/v1/chat" },
   { name: "completion-route", model: COMPLETION.model, path_prefix: "/v1/completions" },
+  {
+    name: "renamed-route",
+    model: REWRITES.names[0],
+    aliases: REWRITES.names.slice(1),
+    rewrite_model: REWRITES.as,
+    path_prefix: "/v1/chat",
+  },
+  { name: "form-route", model: FORM.model, path_prefix: "/v1/audio" },
   ...BASE_MODELS.map((model) => ({ name: `any-${model}`, model, path_prefix: "/v1/" })),
 ]);
 
@@ -75,7 +91,13 @@ export async function startRouterTarget(
   return Object.assign(own, {
     features,
     ...(backends.length > 0 &&
-      { router: routerFeature(backends, { hosts, maxBodyBytes: MAX_BODY_BYTES }) }),
+      {
+        router: {
+          ...routerFeature(backends, { hosts, maxBodyBytes: MAX_BODY_BYTES }),
+          rewrites: REWRITES,
+          form: FORM,
+        },
+      }),
     expect: { ...BASE_EXPECTATIONS, routes: POSTED, ownAnswers: [LIST] },
     exempt: ROUTER_EXEMPT,
     ...(variants && { variants }),
@@ -84,11 +106,22 @@ export async function startRouterTarget(
   });
 }
 
+/** What a copy of the router differs in. */
+interface Variant {
+  readonly routing?: RoutingOptions;
+  /** Something is stopped before the cases run. */
+  readonly stop?: (routing: Routing) => PromiseLike<void> | undefined;
+}
+
 /** Copies of the router on other settings, by the feature that each opens. */
-const VARIANTS: Readonly<Record<string, { readonly routing?: RoutingOptions; down?: true }>> = {
+const VARIANTS: Readonly<Record<string, Variant>> = {
   router_session: { routing: { logic: "session" } },
   router_least_outstanding: { routing: { logic: "least_outstanding_requests", models: "*,*,*" } },
-  router_down: { down: true },
+  router_down: { stop: ({ router }) => router[Symbol.asyncDispose]() },
+  router_dead_host: {
+    routing: { models: "*,*,*" },
+    stop: ({ backends }) => backends[0]?.close(),
+  },
 };
 
 /** What the variants share with the router beside which they are judged. */
@@ -103,14 +136,14 @@ export type RouterVariantOptions = Pick<
  */
 export function routerVariants(options: RouterVariantOptions): NonNullable<Target["variants"]> {
   return Object.fromEntries(
-    Object.entries(VARIANTS).map(([feature, { routing, down }]) => [feature, async () => {
+    Object.entries(VARIANTS).map(([feature, { routing, stop }]) => [feature, async () => {
       const target = await startRouterTarget({
         concurrency: 1,
         ...options,
         features: [feature],
         routing: { ...options.routing, ...routing },
       });
-      if (down) await target.gateway.routing?.router[Symbol.asyncDispose]();
+      if (target.gateway.routing) await stop?.(target.gateway.routing);
       return target;
     }]),
   );

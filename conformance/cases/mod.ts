@@ -19,6 +19,8 @@ import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
 import { PASS_CASES } from "./passthrough.ts";
 import { ROUTER_CASES as DECISION_CASES } from "./router.ts";
 import { ROUTER_LOAD_CASES } from "./router_load.ts";
+import { ROUTER_REWRITE_CASES } from "./router_rewrite.ts";
+import { ROUTER_SAFETY_CASES } from "./router_safety.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { SECURITY_CASES } from "./security.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
@@ -52,4 +54,9 @@ export const CASES: readonly Case[] = [
 ];
 
 /** Cases of a model router, beside those of the catalogue. */
-export const ROUTER_CASES: readonly Case[] = [...DECISION_CASES, ...ROUTER_LOAD_CASES];
+export const ROUTER_CASES: readonly Case[] = [
+  ...DECISION_CASES,
+  ...ROUTER_SAFETY_CASES,
+  ...ROUTER_REWRITE_CASES,
+  ...ROUTER_LOAD_CASES,
+];

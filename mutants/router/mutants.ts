@@ -160,6 +160,44 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     },
   },
   {
+    id: "router-rewrites-everything",
+    defect: "a body whose model is renamed is written anew",
+    kills: ["router.rewrite-only-model"],
+    relay: {
+      response(message) {
+        const mutation = message.request_body?.response?.body_mutation;
+        if (!mutation?.body) return;
+        const text = JSON.stringify(JSON.parse(decoder.decode(mutation.body)));
+        mutation.body = encoder.encode(text);
+        delete message.request_body.response.header_mutation;
+      },
+    },
+  },
+  {
+    id: "router-forgets-to-rewrite",
+    defect: "the backend is asked for the client's name of the model",
+    kills: ["router.rewrite-only-model"],
+    relay: {
+      response(message) {
+        if (message.request_body) delete message.request_body.response;
+      },
+    },
+  },
+  {
+    id: "router-reads-no-forms",
+    defect: "a form is read as JSON",
+    kills: ["router.form-model"],
+    relay: {
+      request: seesHeaders((headers) => headers.filter(({ key }) => key !== "content-type")),
+    },
+  },
+  {
+    id: "router-gives-up-at-once",
+    defect: "where a host takes no connection, no other is tried",
+    kills: ["router.next-host"],
+    edit: (config) => delete route(config).retry_policy,
+  },
+  {
     id: "router-forgets-sessions",
     defect: "a session does not stick to its host",
     kills: ["router.session-sticky"],
