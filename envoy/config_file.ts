@@ -8,6 +8,7 @@ import router from "./configs/router.yaml" with { type: "text" };
 import body from "./configs/check/body.yaml" with { type: "text" };
 import extProc from "./configs/check/ext_proc.yaml" with { type: "text" };
 import failureModes from "./configs/check/failure_modes.yaml" with { type: "text" };
+import h2cUpstream from "./configs/check/h2c_upstream.yaml" with { type: "text" };
 import jwt from "./configs/check/jwt.yaml" with { type: "text" };
 import rateLimit from "./configs/check/rate_limit.yaml" with { type: "text" };
 import resilience from "./configs/check/resilience.yaml" with { type: "text" };
@@ -36,6 +37,7 @@ const BUNDLED: Readonly<Record<string, string>> = {
   "check/body": body,
   "check/ext_proc": extProc,
   "check/failure_modes": failureModes,
+  "check/h2c_upstream": h2cUpstream,
   "check/jwt": jwt,
   "check/rate_limit": rateLimit,
   "check/resilience": resilience,
@@ -54,6 +56,7 @@ export const CHECK_CONFIGS: Readonly<Record<string, string>> = {
   clear_route_cache: "check/route_cache",
   ext_proc: "check/ext_proc",
   failure_modes: "check/failure_modes",
+  h2c_upstream: "check/h2c_upstream",
   jwt: "check/jwt",
   rate_limit: "check/rate_limit",
   resilience: "check/resilience",
