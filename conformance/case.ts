@@ -34,7 +34,7 @@ export interface Case {
   readonly waits?: true;
   /** Runs only with `--slow`. */
   readonly slow?: true;
-  /** Milliseconds for the whole case, before the time scale; default 15 s. */
+  /** Milliseconds for the whole case, before the time scale; default 30 s. */
   readonly deadlineMs?: number;
   readonly knownIssues?: readonly KnownIssue[];
   run(t: CaseContext): Promise<void>;

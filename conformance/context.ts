@@ -40,7 +40,7 @@ export interface CaseRun {
 }
 
 /** How long a wait inside a case lasts, milliseconds before the time scale. */
-const WAIT_MS = 8_000;
+const WAIT_MS = 12_000;
 
 /** What a case gets: traffic through the target, the witnesses scoped to its nonce, and checks. */
 export class CaseContext {

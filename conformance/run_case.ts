@@ -10,8 +10,11 @@ import type { EnvoyRecord, Target } from "./target.ts";
 import { type Timeline, timelineOf, type TraceLine, traceOf } from "./trace.ts";
 import { Awaited, type Check, NotJudged, type Status, Verdict } from "./verdict.ts";
 
-/** How long a case may take when it says nothing else, milliseconds before the time scale. */
-const CASE_MS = 15_000;
+/**
+ * How long a case may take when it says nothing else, milliseconds before the time scale: what it
+ * waits for has deadlines of its own, this one only ends a case that got lost.
+ */
+const CASE_MS = 30_000;
 
 /** How long the access log may lag behind: it is flushed every 50 ms, but a machine may be busy. */
 const LOG_LAG_MS = 10_000;

@@ -105,7 +105,7 @@ export const ALLOW_CASES: readonly Case[] = [
     requirement: "A response of 32 MiB arrives whole",
     source: "Project: no body buffering, no size limit on responses",
     axes: BOTH,
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     async run(t) {
       const block = filler(1 << 20, t.random);
       const blocks = 32;
@@ -135,6 +135,7 @@ export const ALLOW_CASES: readonly Case[] = [
     requirement: "On one connection, each request gets its own decision",
     source: "Envoy ext_authz: one Check per request",
     axes: BOTH,
+    deadlineMs: 60_000,
     async run(t) {
       t.upstream.script(...jsonAnswer("{}"));
       const connection = await t.connect();

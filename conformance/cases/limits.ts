@@ -84,7 +84,7 @@ export const LIMIT_CASES: readonly Case[] = [
     requirement: "A request head that never ends is cut in the declared time",
     source: `${TO}: request_headers_timeout`,
     waits: true,
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     async run(t) {
       t.settled();
       const limit = t.target.expect.requestHeadersTimeoutMs;
@@ -163,7 +163,7 @@ export const LIMIT_CASES: readonly Case[] = [
     source: `Project: streaming routes have no request, route or stream timeout; ${TO}`,
     axes: BOTH,
     waits: true,
-    deadlineMs: 40_000,
+    deadlineMs: 60_000,
     async run(t) {
       t.upstream.script(
         STREAM_HEAD,

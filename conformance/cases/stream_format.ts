@@ -180,7 +180,7 @@ export const STREAM_FORMAT_CASES: readonly Case[] = [
     control: "upstream",
     requirement: "10,000 small events arrive, all and in order",
     source: "Long answers have this many tokens",
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     async run(t) {
       const count = 10_000;
       const per = 10;

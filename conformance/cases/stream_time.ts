@@ -251,7 +251,7 @@ export const STREAM_TIME_CASES: readonly Case[] = [
     source: `${TO}; envoy-swarm-control-plane#16 (cut by the 15 s route timeout)`,
     axes: BOTH,
     waits: true,
-    deadlineMs: 40_000,
+    deadlineMs: 60_000,
     async run(t) {
       t.upstream.script(...silence(20));
       const exchange = await t.send(t.chat({ stream: true }));
@@ -268,7 +268,7 @@ export const STREAM_TIME_CASES: readonly Case[] = [
     source: TO,
     axes: BOTH,
     waits: true,
-    deadlineMs: 40_000,
+    deadlineMs: 60_000,
     async run(t) {
       t.upstream.script({ sleep: 20_000 }, STREAM_HEAD, { write: DONE }, { end: true });
       const exchange = await t.send(t.chat({ stream: true }));
@@ -327,7 +327,7 @@ export const STREAM_TIME_CASES: readonly Case[] = [
       "A client that stops reading stalls the upstream; memory stays bounded; nothing is lost",
     source: "Envoy best practices edge: per_connection_buffer_limit_bytes",
     axes: BOTH,
-    deadlineMs: 40_000,
+    deadlineMs: 60_000,
     async run(t) {
       const block = `data: ${filler((64 << 10) - 8, t.random)}\n\n`;
       const blocks = 640;
@@ -383,7 +383,7 @@ export const STREAM_TIME_CASES: readonly Case[] = [
     requirement: "100 streams at once all keep in lock-step",
     source: "Project: streams do not starve each other",
     axes: BOTH,
-    deadlineMs: 30_000,
+    deadlineMs: 60_000,
     async run(t) {
       const shared = t.protocol === "h2c" ? await t.connect() : undefined;
       const wait = { deadlineMs: t.ms(20_000) };
