@@ -41,7 +41,8 @@ export function attemptsOf(entry: JsonObject, place: EndpointPlace): Attempt[] {
   const endpoints = named.split(",");
   const failed = endpoints.slice(0, tried - 1)
     .map((endpoint): Attempt => ({ endpoint, outcome: "unreachable" }));
-  const last = addressOf(common) ?? endpoints[tried - 1];
+  // It may try more often than there are hosts; then the last attempt found none.
+  const last = tried > endpoints.length ? undefined : addressOf(common) ?? endpoints[tried - 1];
   if (last === undefined) return failed;
   return [...failed, { endpoint: last, outcome: outcomeOf(common, objectAt(entry, "response")) }];
 }

@@ -80,6 +80,14 @@ Deno.test("every attempt before the last one reached nobody", () => {
   );
 });
 
+Deno.test("an attempt for which there was no host left is none", () => {
+  const details = "no_healthy_upstream";
+  assert.equal(
+    attempts({ tried: 3, address: ["10.0.0.2", 1], status: 503, details }),
+    "10.0.0.1:1 unreachable, 10.0.0.2:1 unreachable",
+  );
+});
+
 Deno.test("the host that answered is the one that Envoy says, whatever was named", () => {
   assert.equal(attempts({ address: ["10.0.0.9", 9] }), "10.0.0.9:9 answered");
 });
