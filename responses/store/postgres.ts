@@ -1,4 +1,4 @@
-import { messageOf, UnavailableError } from "../../service/mod.ts";
+import { delay, messageOf, UnavailableError } from "../../service/mod.ts";
 import { type Database, DatabaseError, type Statement } from "./database.ts";
 
 /** Connections of one process: enough for its queries, few enough for many replicas at the default limit of 100. */
@@ -13,8 +13,18 @@ const CLOSE_TIMEOUT_S = 5;
  * What a second attempt puts right (https://www.postgresql.org/docs/current/errcodes-appendix.html): a serialization
  * failure, a deadlock, and a key that another process took or freed between two statements.
  */
-const WORTH_ANOTHER_TRY = new Set(["40001", "40P01", "23503", "23505"]);
-const ATTEMPTS = 3;
+const CONFLICTS = new Set(["40001", "40P01", "23503", "23505"]);
+
+/** A server that restarts, and connections that died with it: SQLSTATEs, and the driver's and the system's words. */
+const LOST = new Set([
+  ...["57P01", "57P02", "57P03"],
+  ...["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED"],
+  ...["ECONNRESET", "EPIPE"],
+]);
+
+/** Attempts in all, and the pause after the first one in milliseconds; each further pause is twice as long. */
+const ATTEMPTS = 5;
+const PAUSE_MS = 20;
 
 /** OID of BIGINT; the driver gives it as text, because it could pass 2^53. Ours do not. */
 const BIGINT = 20;
@@ -49,7 +59,11 @@ export async function openPostgres({ url }: { readonly url: string }): Promise<D
     );
   }
 
-  const run = async (statements: readonly Statement[]): Promise<boolean> => {
+  const query: Database["query"] = async (text, params = []) => [
+    ...await sql.unsafe(text, params.map(storable), { prepare: params.length > 0 }),
+  ];
+
+  const run = async (statements: readonly Statement[], progress: { committing: boolean }) => {
     try {
       await sql.begin(async (transaction) => {
         for (const { sql: text, params = [], expect = 0 } of statements) {
@@ -58,6 +72,7 @@ export async function openPostgres({ url }: { readonly url: string }): Promise<D
           });
           if (count < expect) throw new Undone();
         }
+        progress.committing = true;
       });
       return true;
     } catch (error) {
@@ -68,26 +83,30 @@ export async function openPostgres({ url }: { readonly url: string }): Promise<D
 
   return {
     dialect: "postgres",
-    async query(text, params = []) {
-      try {
-        return [...await sql.unsafe(text, params.map(storable), { prepare: params.length > 0 })];
-      } catch (error) {
-        throw new DatabaseError(messageOf(error));
-      }
-    },
-    async transaction(statements) {
-      for (let attempt = 1;; attempt++) {
-        try {
-          return await run(statements);
-        } catch (error) {
-          const { code = "" } = error as { code?: string };
-          if (attempt < ATTEMPTS && WORTH_ANOTHER_TRY.has(code)) continue;
-          throw new DatabaseError(messageOf(error));
-        }
-      }
+    query: (text, params) => repeated(() => query(text, params), (code) => LOST.has(code)),
+    transaction(statements) {
+      let progress = { committing: false };
+      return repeated(
+        () => run(statements, progress = { committing: false }),
+        // Whether a commit that got no answer took place, nobody knows: it is not repeated.
+        (code) => CONFLICTS.has(code) || (LOST.has(code) && !progress.committing),
+      );
     },
     [Symbol.asyncDispose]: () => sql.end({ timeout: CLOSE_TIMEOUT_S }),
   };
+}
+
+/** Repeats what failed with a code that is worth it. */
+async function repeated<T>(work: () => Promise<T>, worthIt: (code: string) => boolean): Promise<T> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const { code = "" } = error as { code?: string };
+      if (attempt === ATTEMPTS || !worthIt(code)) throw new DatabaseError(messageOf(error));
+      await delay(PAUSE_MS * 2 ** (attempt - 1));
+    }
+  }
 }
 
 /** PostgreSQL's text has no NUL; in JSON it is escaped, elsewhere it means no more than any other odd mark. */

@@ -139,6 +139,24 @@ test("two processes: only what a process left whose lease ran out is given up", 
   await dead[Symbol.asyncDispose]();
 });
 
+test("connections that the server ended are made anew, and nothing fails", async () => {
+  const url = await newDatabase();
+  const clock = { now: T0 };
+  await using store = await openAt(url, clock);
+  await using other = await openPostgres({ url });
+  const conversations = Array.from({ length: 20 }, () => aConversation());
+  const writeAll = () =>
+    Promise.all(conversations.map((one) => store.conversations.update("a", one)));
+  await Promise.all(conversations.map((one) => store.conversations.create("a", one)));
+  await other.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+  );
+  assert.deepEqual(new Set(await writeAll()), new Set([true]));
+  const page = await store.conversations.list("a", { limit: 50, order: "asc" });
+  assert.equal(page.data.length, conversations.length);
+});
+
 test("a database that cannot be reached is named, without its password", async () => {
   await assert.rejects(
     openPostgres({ url: "postgres://user:secret@127.0.0.1:1/store" }),
