@@ -119,7 +119,9 @@ export const STREAM_FORMAT_CASES: readonly Case[] = [
       const deltas = transcript.events.filter(({ data }) => data !== "[DONE]").map(({ data }) =>
         JSON.parse(data)
       );
-      const text = deltas.map((chunk) => chunk.choices[0].delta.tool_calls[0].function.arguments)
+      const text = deltas.map((chunk) =>
+        chunk.choices?.[0]?.delta?.tool_calls?.[0]?.function?.arguments
+      )
         .join("");
       t.equal("arguments", '{"city":"Köln"}', text);
       t.equal("SHA-256", sha256(Buffer.concat(writesOf(vector))), bodyHash(transcript));

@@ -3,6 +3,15 @@ import style from "./html.css" with { type: "text" };
 import script from "./html_page.js" with { type: "text" };
 import { drawTimeline } from "./timeline.ts";
 
+/** The page loads nothing, from nowhere: a browser is told to hold it to that. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/** With more findings than this they start closed, or nobody sees that there are more. */
+const OPEN_FINDINGS = 12;
+
+/** The witnesses, in the order of a request's way. */
+const WITNESSES = ["client", "envoy", "policy", "upstream"] as const;
+
 /**
  * Returns one self-contained page: cases by targets, every failure with its checks and the traces of
  * its witnesses, and the streams drawn. Works without network, with the keyboard, and in the dark.
@@ -15,21 +24,26 @@ export function renderHtml(reports: readonly Report[]): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <title>${escape(title)}</title>
 <style>
 ${style}</style>
 </head>
 <body>
+<header>
 <h1>Conformance report</h1>
+<nav aria-label="Sections"><a href="#matrix">Cases</a> <a href="#findings">Findings</a> <a href="#streams">Streams</a></nav>
+</header>
+<main>
 ${reports.map(header).join("\n")}
-<div class="controls" role="search">
+<div class="controls" role="search" hidden>
 <label>Filter <input id="search" type="search" placeholder="case id, press /"></label>
 <label><input id="only" type="checkbox"> only what did not pass</label>
 <span class="note">keys: / filter, j and k through the findings, Enter opens</span>
 </div>
 <h2 id="matrix">Cases</h2>
-<div class="scroll">
-<table>
+<div class="scroll" role="region" aria-labelledby="matrix" tabindex="0">
+<table class="matrix">
 <thead><tr><th scope="col">case</th><th scope="col">level</th>${
     reports.map(({ target }) => `<th scope="col">${escape(target.name)}</th>`).join("")
   }<th scope="col">requirement</th></tr></thead>
@@ -43,6 +57,7 @@ ${findings(reports) || '<p class="note">Everything that was measured passed.</p>
 <h2 id="streams">Streams</h2>
 <p class="note">Upper row: when the upstream sent each event. Lower row: when the client had it.</p>
 ${streams(reports) || '<p class="note">No stream was measured.</p>'}
+</main>
 <script>
 ${script}</script>
 </body>
@@ -96,7 +111,7 @@ function matrix(ids: readonly string[], reports: readonly Report[]): string {
       group = first.group;
       const span = reports.length + 3;
       rows.push(
-        `<tr class="group" data-name="${escape(group)}"><th colspan="${span}">${
+        `<tr class="group" data-name="${escape(group)}"><th scope="rowgroup" colspan="${span}">${
           escape(group)
         }</th></tr>`,
       );
@@ -109,7 +124,7 @@ function matrix(ids: readonly string[], reports: readonly Report[]): string {
     );
     rows.push(
       `<tr data-case="${escape(id)}" data-group="${escape(group)}" data-bad="${bad}">` +
-        `<td><code>${escape(id)}</code></td><td>${first.level}</td>${cells.join("")}` +
+        `<th scope="row"><code>${escape(id)}</code></th><td>${first.level}</td>${cells.join("")}` +
         `<td>${escape(first.requirement)}</td></tr>`,
     );
   }
@@ -122,22 +137,24 @@ function link(one: ReportCase, index: number): string {
 }
 
 function findings(reports: readonly Report[]): string {
+  const count = reports.reduce((sum, { cases }) => sum + cases.filter(isBad).length, 0);
+  const open = count <= OPEN_FINDINGS;
   return reports.flatMap((report, index) =>
-    report.cases.filter(isBad).map((one) => finding(one, report, index))
+    report.cases.filter(isBad).map((one) => finding(one, report, { index, open }))
   ).join("\n");
 }
 
-function finding(one: ReportCase, report: Report, index: number): string {
+function finding(
+  one: ReportCase,
+  report: Report,
+  { index, open }: { index: number; open: boolean },
+): string {
   const checks = one.checks.filter(({ ok }) => !ok).map(({ name, expected, observed }) =>
     `<tr><td>${escape(name)}</td><td><code>${show(expected)}</code></td>` +
     `<td><code>${show(observed)}</code></td></tr>`
   );
-  const trace = (one.trace ?? []).map(({ t, witness, text }) =>
-    `<span class="t">${t.toFixed(2)} ms</span><span class="${witness}">${witness}</span>` +
-    `<span>${escape(text)}</span>`
-  );
   const commands = [one.reproduce, one.curl].filter((line) => line !== undefined);
-  return `<details class="finding" id="${anchor(one, index)}" open data-case="${
+  return `<details class="finding" id="${anchor(one, index)}"${open ? " open" : ""} data-case="${
     escape(one.id)
   }" data-bad="1">
 <summary><span class="${one.status}">${one.status}</span> <code>${
@@ -149,17 +166,35 @@ function finding(one: ReportCase, report: Report, index: number): string {
   }.</span></p>
 ${
     checks.length > 0
-      ? `<table><thead><tr><th>check</th><th>expected</th><th>observed</th></tr></thead><tbody>${
-        checks.join("")
-      }</tbody></table>`
+      ? `<div class="scroll"><table class="checks"><thead><tr><th scope="col">check</th>` +
+        `<th scope="col">expected</th><th scope="col">observed</th></tr></thead><tbody>${
+          checks.join("")
+        }</tbody></table></div>`
       : `<p>${escape(one.reason)}</p>`
   }
 ${one.known_issue ? `<p>Known issue: ${escape(one.known_issue)}</p>` : ""}
 ${one.known_failure ? `<p>Known failure: ${escape(one.known_failure)}</p>` : ""}
-${trace.length > 0 ? `<div class="trace">${trace.join("")}</div>` : ""}
+${traceTable(one)}
 ${commands.length > 0 ? `<pre>${escape(commands.join("\n"))}</pre>` : ""}
 </div>
 </details>`;
+}
+
+/** What the witnesses saw, side by side: a line per moment, a column per witness. */
+function traceTable({ trace = [] }: ReportCase): string {
+  if (trace.length === 0) return "";
+  const heard = WITNESSES.filter((name) => trace.some(({ witness }) => witness === name));
+  const rows = trace.map(({ t, witness, text }) =>
+    `<tr><td class="t">${t.toFixed(2)}</td>${
+      heard.map((name) =>
+        name === witness ? `<td class="${name}">${escape(text)}</td>` : "<td></td>"
+      ).join("")
+    }</tr>`
+  );
+  return `<div class="scroll" role="region" aria-label="Trace" tabindex="0"><table class="trace">` +
+    `<thead><tr><th scope="col">ms</th>${
+      heard.map((name) => `<th scope="col" class="${name}">${name}</th>`).join("")
+    }</tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 }
 
 function streams(reports: readonly Report[]): string {

@@ -1,4 +1,5 @@
-// Filters the page. Everything works without it but the filter.
+// Filters the page and prints it whole. Everything else works without it.
+document.querySelector(".controls").hidden = false;
 const search = document.querySelector("#search");
 const only = document.querySelector("#only");
 const rows = [...document.querySelectorAll("[data-case]")];
@@ -29,4 +30,13 @@ document.addEventListener("keydown", (event) => {
     const at = list.indexOf(document.activeElement);
     list.at(event.key === "j" ? Math.min(at + 1, list.length - 1) : Math.max(at - 1, 0))?.focus();
   }
+});
+
+// A link from the matrix opens its finding; printing opens them all.
+const finding = () => document.querySelector(`details${location.hash || "#none"}`);
+const reveal = () => finding()?.setAttribute("open", "");
+addEventListener("hashchange", reveal);
+reveal();
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
 });
