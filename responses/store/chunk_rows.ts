@@ -42,18 +42,15 @@ export function chunkRows(database: Database): ChunkMethods {
         `${storeId} ${fileId} ${index}`;
       for (let at = 0; at < ids.length; at += NAMED) {
         const values: Value[] = [tenant];
-        const named = ids.slice(at, at + NAMED).map(({ storeId, fileId, index }) => {
+        // Each by the whole key: of an OR, SQLite would read every chunk of the tenant.
+        const selects = ids.slice(at, at + NAMED).map(({ storeId, fileId, index }) => {
           const [store, file, position] = [storeId, fileId, index].map((value) =>
             `$${values.push(value)}`
           );
-          return `(store = ${store} AND file = ${file} AND position = ${position})`;
+          return `SELECT store, file, position, text FROM chunks
+            WHERE tenant = $1 AND store = ${store} AND file = ${file} AND position = ${position}`;
         });
-        const rows = await database.query(
-          `SELECT store, file, position, text FROM chunks WHERE tenant = $1 AND (${
-            named.join(" OR ")
-          })`,
-          values,
-        );
+        const rows = await database.query(selects.join(" UNION ALL "), values);
         for (const row of rows) {
           texts.set(keyOf(row["store"], row["file"], row["position"]), String(row["text"]));
         }
