@@ -251,6 +251,32 @@ Deno.test("a file that is put again while it is worked on is indexed once more, 
   assert.equal((await test.fileOf(other.id))?.status, "in_progress");
 });
 
+Deno.test("at start the stores that hold files are loaded, in the background", async () => {
+  await using test = await lab();
+  {
+    await using search = await test.start();
+    search.index(TENANT, await test.put(await test.upload("a.txt", "words to find")));
+    await search.idle();
+  }
+  await test.reopen();
+  const { vectorStores } = test.store;
+  const read = Promise.withResolvers<void>();
+  const { fileChunks } = vectorStores;
+  const watched = {
+    ...vectorStores,
+    fileChunks: (...args: Parameters<typeof fileChunks>) => {
+      read.resolve();
+      return fileChunks(...args);
+    },
+  };
+  await using search = await test.start({
+    store: { files: test.store.files, vectorStores: watched },
+  });
+  await read.promise;
+  assert.equal((await test.find(search, "words")).length, 1);
+  assert.deepEqual(test.errors, []);
+});
+
 Deno.test("a store expires by its last use: its files are no longer found", async () => {
   await using test = await lab();
   await using search = await test.start({ embeddingModel: "none" });

@@ -3,7 +3,7 @@ import type { Tenant } from "../api/tenant.ts";
 import type { Blobs } from "../blobs/blobs.ts";
 import type { Store } from "../store/store.ts";
 import { DocumentReader } from "./documents/reader.ts";
-import { embedderOf, type EmbeddingBackend } from "./embedder.ts";
+import { type Embedder, embedderOf, type EmbeddingBackend } from "./embedder.ts";
 import { Indexer } from "./indexer.ts";
 import { SearchIndex } from "./search_index.ts";
 import { type VectorSearch, vectorSearch } from "./vector_search.ts";
@@ -49,7 +49,13 @@ const READ_TIMEOUT_MS = 60_000;
 /** How often files are looked for that another process left when it died: half a lease of the store. */
 const RESUME_MS = 15_000;
 
-/** Starts search: takes up interrupted files, and no thread before there is something to read or to search. */
+/** Stores that are loaded at start, as far as they fit. */
+const WARM = 1_000;
+
+/**
+ * Starts search: takes up interrupted files, and loads the stores that were used last, in the background. No thread is
+ * started before there is something to read or to search.
+ */
 export async function startSearch(options: SearchOptions): Promise<Search> {
   const { store, now, onError, memoryMib = MEMORY_MIB } = options;
   await using stack = new AsyncDisposableStack();
@@ -57,6 +63,9 @@ export async function startSearch(options: SearchOptions): Promise<Search> {
     model: options.embeddingModel,
     dimensions: options.dimensions,
   });
+  let warming: Promise<void> = Promise.resolve();
+  // Disposed of after the index, whose end it waits for.
+  stack.defer(() => warming);
   const index = stack.use(new SearchIndex(store.vectorStores, memoryMib));
   const reader = stack.use(
     new DocumentReader({ timeoutMs: options.readTimeoutMs ?? READ_TIMEOUT_MS }),
@@ -76,11 +85,15 @@ export async function startSearch(options: SearchOptions): Promise<Search> {
     await index.forget(tenant, storeId);
   };
   await indexer.resume();
+  const ended = new AbortController();
+  warming = warm(store.vectorStores, index, embedder, ended.signal)
+    .catch((error) => void (ended.signal.aborted || onError(error)));
   let resuming: Promise<unknown> = Promise.resolve();
   const timer = setInterval(() => {
     resuming = resuming.then(() => indexer.resume()).catch(onError);
   }, RESUME_MS);
   stack.defer(async () => {
+    ended.abort();
     clearInterval(timer);
     await resuming;
   });
@@ -93,4 +106,22 @@ export async function startSearch(options: SearchOptions): Promise<Search> {
     idle: () => indexer.idle(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Loads one store after the other until memory is full. Without a model server there is nothing to load them for. */
+async function warm(
+  stores: Store["vectorStores"],
+  index: SearchIndex,
+  embedder: () => Promise<Embedder>,
+  signal: AbortSignal,
+): Promise<void> {
+  const recent = await stores.recent(WARM);
+  if (recent.length === 0) return;
+  const found = await embedder().catch(() => undefined);
+  const [vector] = await found?.embed(["warm"], signal).catch(() => []) ?? [];
+  if (found === undefined || vector === undefined) return;
+  const embedding = { model: found.model, dimensions: vector.length };
+  for (const { tenant, entry } of recent) {
+    if (signal.aborted || !await index.warm(tenant, entry.id, embedding)) return;
+  }
 }

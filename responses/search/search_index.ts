@@ -40,6 +40,9 @@ export class SearchIndex implements Disposable {
   readonly #memoryMib: number;
   readonly #loaded = new Map<string, Loaded>();
   #worker: Promise<RunningWorker<IndexMethods>> | undefined;
+  #closed = false;
+  /** Stores that were pushed out of memory so far. */
+  #evictions = 0;
   /** One store is loaded at a time, so that no store is pushed out half loaded. */
   #loading: Promise<unknown> = Promise.resolve();
 
@@ -82,12 +85,24 @@ export class SearchIndex implements Disposable {
     await (await this.#started()).call("drop", key);
   }
 
+  /**
+   * Loads a store before it is searched. False when it pushed another one out: there is no room for more. Rejects when
+   * it is too large itself.
+   */
+  async warm(tenant: Tenant, storeId: string, embedding: QueryEmbedding): Promise<boolean> {
+    const before = this.#evictions;
+    await this.#fresh(tenant, storeId, embedding);
+    return this.#evictions === before;
+  }
+
   [Symbol.dispose](): void {
+    this.#closed = true;
     this.#worker?.then((worker) => worker[Symbol.dispose](), () => {});
     this.#worker = undefined;
   }
 
   #started(): Promise<RunningWorker<IndexMethods>> {
+    if (this.#closed) return Promise.reject(new Error("The search index is closed"));
     this.#worker ??= startWorker<IndexMethods>("responses/search/index/worker.ts")
       .then(async (worker) => {
         await worker.call("open", this.#memoryMib * 2 ** 20);
@@ -174,6 +189,7 @@ export class SearchIndex implements Disposable {
       const addition = { store: keyOf(tenant, storeId), dimensions, part };
       const evicted = await worker.call("add", addition, vectors === null ? [] : [vectors.buffer]);
       for (const store of evicted) this.#loaded.delete(store);
+      this.#evictions += evicted.length;
       if (chunks.length < PART) return;
     }
   }

@@ -140,6 +140,38 @@ Deno.test("files of another embedding model are found by their words; a new mode
   assert.equal(hit?.fileId, "old");
 });
 
+Deno.test("a store that was loaded before is not loaded by its first search; a full memory is told", async () => {
+  const source = new Source();
+  using index = new SearchIndex(source, 1);
+  const texts = Array.from({ length: 3_000 }, (_, at) => `word${at}`);
+  source.put("one", "a", texts);
+  source.put("two", "b", texts);
+  assert.equal(await index.warm("t", "one", EMBEDDING), true);
+  assert.equal(await index.warm("t", "two", EMBEDDING), false);
+  assert.equal(await first(index, ["two"], "word7"), "two/b/7");
+  assert.deepEqual(source.read, ["a", "b"]);
+});
+
+Deno.test("a load that is cut off by the end rejects, and starts no other thread", async () => {
+  const source = new Source();
+  const index = new SearchIndex(source, 16);
+  source.put("s", "a", ["fox"]);
+  const reached = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const { indexedFiles } = source;
+  source.indexedFiles = async (tenant, id) => {
+    reached.resolve();
+    await released.promise;
+    return await indexedFiles(tenant, id);
+  };
+  const loading = assert.rejects(index.warm("t", "s", EMBEDDING), /ended|closed/);
+  await reached.promise;
+  index[Symbol.dispose]();
+  released.resolve();
+  await loading;
+  await assert.rejects(first(index, ["s"], "fox"), /closed/);
+});
+
 Deno.test("stores take turns in a memory that holds one; two at once are too much", async () => {
   const source = new Source();
   using index = new SearchIndex(source, 1);

@@ -201,6 +201,8 @@ export interface VectorStoreStore {
   expired(now: number, limit: number): Promise<Owned<VectorStore>[]>;
   /** Marks it `expired` and drops its chunks. False when it was used meanwhile. */
   expire(tenant: Tenant, id: string): Promise<boolean>;
+  /** Stores of all tenants that hold files and have not expired, the one that was used last first. */
+  recent(limit: number): Promise<Owned<VectorStore>[]>;
   /** It was used now: `last_active_at`, and `expires_at` with it. */
   touch(tenant: Tenant, id: string): Promise<boolean>;
 

@@ -48,6 +48,15 @@ export function vectorStoreRows(
         params: [tenant, store.id, JSON.stringify(store), store.expires_after?.days ?? null],
         expect: 1,
       }]),
+    async recent(limit) {
+      const rows = await database.query(
+        `SELECT t.tenant, ${STORES.columns} FROM vector_stores t
+         WHERE t.expired = 0 AND EXISTS (SELECT 1 FROM vector_store_files f WHERE ${OWN_FILES})
+         ORDER BY t.last_active_at DESC, t.seq DESC LIMIT $1`,
+        [limit],
+      );
+      return rows.map((row) => ({ tenant: String(row["tenant"]), entry: storeOf(row) }));
+    },
     touch: (tenant, id) =>
       database.transaction([{
         sql: `UPDATE vector_stores

@@ -379,6 +379,26 @@ export const STORE_TESTS: readonly StoreTest[] = [
     },
   },
   {
+    name: "the vector stores that were used last come first, of all tenants, without empty ones",
+    async run({ vectorStores }, clock) {
+      const stores = Array.from({ length: 3 }, () => aVectorStore());
+      const [first, second, empty] = stores;
+      assert.ok(first && second && empty);
+      await vectorStores.create("a", first);
+      await vectorStores.create("b", second);
+      await vectorStores.create("a", empty);
+      await vectorStores.putFiles("a", first.id, [aVectorStoreFile()]);
+      await vectorStores.putFiles("b", second.id, [aVectorStoreFile()]);
+      const recent = async (limit: number) =>
+        (await vectorStores.recent(limit)).map(({ tenant, entry }) => [tenant, entry.id]);
+      assert.deepEqual(await recent(9), [["b", second.id], ["a", first.id]]);
+      clock.now += 10;
+      await vectorStores.touch("a", first.id);
+      assert.deepEqual(await recent(9), [["a", first.id], ["b", second.id]]);
+      assert.deepEqual(await recent(1), [["a", first.id]]);
+    },
+  },
+  {
     name: "attributes that change while a file is indexed stay changed, and are another revision",
     async run({ vectorStores }) {
       const store = aVectorStore();
