@@ -2,15 +2,8 @@
 import { Hono } from "hono";
 import { startGrpcServer } from "../grpc/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../processor/mod.ts";
-import {
-  assertPortFree,
-  type Log,
-  messageOf,
-  now,
-  silent,
-  UnavailableError,
-} from "../service/mod.ts";
-import type { Resource, RouteEnv } from "./api/resource.ts";
+import { assertPortFree, type Log, messageOf, silent, UnavailableError } from "../service/mod.ts";
+import type { RouteEnv } from "./api/resource.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
 import type { Blobs } from "./blobs/blobs.ts";
 import { defaultConfig, type ResponsesConfig } from "./config.ts";
@@ -20,6 +13,7 @@ import { searxng } from "./engine/tools/web_search.ts";
 import { responsesProcessor } from "./extproc/processor.ts";
 import { httpApp } from "./http/app.ts";
 import { ResponsesMetrics } from "./metrics.ts";
+import { about } from "./resources/about.ts";
 import { connectors } from "./resources/connectors.ts";
 import { conversations } from "./resources/conversations.ts";
 import type { Reply } from "./resources/create.ts";
@@ -110,7 +104,7 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
   const shared = { engine, store, onFault, onCreate: onCreate("http") };
   const app = httpApp({
     resources: [
-      service(backend, metrics),
+      about({ backend, metrics }),
       responsesResource(shared),
       responsesResource(shared, "/responses"),
       conversations({ store, now: unixNow }),
@@ -179,38 +173,6 @@ function searchOf(
     now: unixNow,
     onError: (error) => parts.log(`A file could not be indexed: ${messageOf(error)}`),
   });
-}
-
-/** `/health` and `/metrics`: about the gateway itself. */
-function service(backend: Backend, metrics: ResponsesMetrics): Resource {
-  const routes = new Hono<RouteEnv>();
-  routes.get("/health", async (context) => {
-    const started = now();
-    const { reachable, models, error } = await backend.state();
-    metrics.backend(reachable);
-    // The gateway is healthy without its model server: files and stored responses are still there.
-    return context.json({
-      status: "healthy",
-      backend: {
-        status: reachable ? "up" : "down",
-        models: models.length,
-        checked_ms: Math.round(now() - started),
-        ...(error === undefined ? {} : { error }),
-      },
-    });
-  });
-  routes.get("/metrics", async (context) =>
-    context.body(await metrics.text(), 200, {
-      "content-type": "text/plain; version=0.0.4; charset=utf-8",
-    }));
-  return {
-    path: "/",
-    routes,
-    operations: {
-      "GET /health": { summary: "How the gateway and its model server are" },
-      "GET /metrics": { summary: "Metrics for Prometheus", answers: ["text/plain"] },
-    },
-  };
 }
 
 async function listen(
