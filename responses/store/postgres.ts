@@ -66,11 +66,16 @@ export async function openPostgres({ url }: { readonly url: string }): Promise<D
   const run = async (statements: readonly Statement[], progress: { committing: boolean }) => {
     try {
       await sql.begin(async (transaction) => {
-        for (const { sql: text, params = [], expect = 0 } of statements) {
-          const { count } = await transaction.unsafe(text, params.map(storable), {
-            prepare: params.length > 0,
-          });
-          if (count < expect) throw new Undone();
+        // Sent together, so that a transaction takes one round trip and not one a statement.
+        const ended = await Promise.allSettled(
+          statements.map(({ sql: text, params = [] }) =>
+            transaction.unsafe(text, params.map(storable), { prepare: params.length > 0 })
+          ),
+        );
+        // The first one that is amiss is the reason; what comes after it only follows from it.
+        for (const [index, result] of ended.entries()) {
+          if (result.status === "rejected") throw result.reason;
+          if (result.value.count < (statements[index]?.expect ?? 0)) throw new Undone();
         }
         progress.committing = true;
       });

@@ -18,13 +18,13 @@ const programs = await findPostgres();
 const skipped = "reason" in programs ? ` (skipped: ${programs.reason})` : "";
 
 let server: PostgresServer | undefined;
-let databases = 0;
+let schemas = 0;
 
-/** The URL of a new database. The server is started by the first test and ends with the last. */
-async function newDatabase(): Promise<string> {
+/** The URL of a new schema. The server is started by the first test and ends with the last. */
+async function newSchema(): Promise<string> {
   if ("reason" in programs) throw new Error(programs.reason);
   server ??= await startPostgres(programs);
-  return await server.createDatabase(`test_${++databases}`);
+  return await server.createSchema(`test_${++schemas}`);
 }
 
 Deno.test.afterAll(async () => {
@@ -49,13 +49,13 @@ async function openAt(url: string, clock: TestClock) {
 for (const { name, run } of STORE_TESTS) {
   test(name, async () => {
     const clock = { now: T0 };
-    await using store = await openAt(await newDatabase(), clock);
+    await using store = await openAt(await newSchema(), clock);
     await run(store, clock);
   });
 }
 
 test("processes that start at once on an empty database bring the schema up to date together", async () => {
-  const url = await newDatabase();
+  const url = await newSchema();
   const clock = { now: T0 };
   const stores = await Promise.all(Array.from({ length: 4 }, () => openAt(url, clock)));
   const conversation = aConversation();
@@ -67,7 +67,7 @@ test("processes that start at once on an empty database bring the schema up to d
 });
 
 test("two processes: what one writes the other reads, and of two changes one wins", async () => {
-  const url = await newDatabase();
+  const url = await newSchema();
   const clock = { now: T0 };
   await using left = await openAt(url, clock);
   await using right = await openAt(url, clock);
@@ -88,7 +88,7 @@ test("two processes: what one writes the other reads, and of two changes one win
 });
 
 test("two processes: what both append at once to a conversation stays together", async () => {
-  const url = await newDatabase();
+  const url = await newSchema();
   const clock = { now: T0 };
   await using left = await openAt(url, clock);
   await using right = await openAt(url, clock);
@@ -108,7 +108,7 @@ test("two processes: what both append at once to a conversation stays together",
 });
 
 test("two processes: only what a process left whose lease ran out is given up", async () => {
-  const url = await newDatabase();
+  const url = await newSchema();
   const clock = { now: T0 };
   const clockOfDead = { now: T0 };
   await using living = await openAt(url, clock);
@@ -140,7 +140,7 @@ test("two processes: only what a process left whose lease ran out is given up", 
 });
 
 test("connections that the server ended are made anew, and nothing fails", async () => {
-  const url = await newDatabase();
+  const url = await newSchema();
   const clock = { now: T0 };
   await using store = await openAt(url, clock);
   await using other = await openPostgres({ url });

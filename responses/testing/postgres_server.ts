@@ -24,8 +24,8 @@ export interface PostgresPrograms {
 export interface PostgresServer extends AsyncDisposable {
   /** `postgres://…/postgres`: an empty database. */
   readonly url: string;
-  /** Makes another empty database and returns its URL. */
-  createDatabase(name: string): Promise<string>;
+  /** Makes an empty schema, which is as good as a database and made at once. Returns a URL that leads to it. */
+  createSchema(name: string): Promise<string>;
 }
 
 /** Finds PostgreSQL, or says why there is none. */
@@ -107,9 +107,9 @@ export async function startPostgres(programs: PostgresPrograms): Promise<Postgre
   const owned = stack.move();
   return {
     url,
-    async createDatabase(name) {
-      await query(url, `CREATE DATABASE ${name}`);
-      return new URL(`/${name}`, url).href;
+    async createSchema(name) {
+      await query(url, `CREATE SCHEMA ${name}`);
+      return `${url}?search_path=${name}`;
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
