@@ -1,7 +1,7 @@
-import { delay, UnavailableError } from "../service/mod.ts";
+import { UnavailableError } from "../service/mod.ts";
 import { openConnection } from "./client/open_connection.ts";
 import type { RequestSpec } from "./client/exchange.ts";
-import type { Control, Protocol, Target } from "./target.ts";
+import type { Control, Protocol, Target, Witness } from "./target.ts";
 
 /** What a first look at a foreign gateway found. */
 export interface Probe {
@@ -15,6 +15,9 @@ export interface Probe {
 }
 
 const PROBE_MS = 8_000;
+
+/** How long after an answer a part of ours may still hear of the request: a gateway that fails open does not wait. */
+const SEEN_MS = 2_000;
 
 /**
  * Looks at a gateway before it is judged: is it there, which HTTP versions does it speak, are our
@@ -36,15 +39,16 @@ export async function probeTarget(target: Target): Promise<Probe> {
   const { upstream, policy } = target;
   const seen = async (
     nonce: string,
-    journal: { entries(): readonly { nonce?: string | undefined }[] } | undefined,
+    journal: Witness<{ nonce?: string | undefined }> | undefined,
   ) => {
     if (!journal) return false;
-    // The answer may overtake the journal by a little.
-    for (let i = 0; i < 20; i++) {
-      if (journal.entries().some((entry) => entry.nonce === nonce)) return true;
-      await delay(10);
+    try {
+      await journal.waitFor((entry) => entry.nonce === nonce, { deadlineMs: SEEN_MS });
+      return true;
+    } catch (error) {
+      if (error instanceof UnavailableError) return false;
+      throw error;
     }
-    return false;
   };
   const policyIsOurs = await seen(plain.nonce, policy?.journal);
   let carry: Probe["carry"] = "header";

@@ -60,3 +60,33 @@ Deno.test("check --watch runs again when a file changes, and says what changed",
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** What is wrong with `testdata/foreign.yaml`: the case that shows it, and the lint rule that says it. */
+const FAULTS = [
+  { shown: "fc.policy-grpc-error", said: "policy.fail-open" },
+  { shown: "retry.post-not-blind", said: "stream.retry" },
+  { shown: "contract.no-body-by-default", said: "policy.body-buffered" },
+  { shown: "sec.tenant-absent-when-none", said: "edge.trusted-names" },
+  { shown: "sec.tenant-spoof-variants", said: "edge.underscores" },
+  { shown: "sec.path-dotdot", said: "edge.path-normalization" },
+  { shown: "contract.request-id", said: "edge.request-id" },
+];
+
+Deno.test("check --envoy-config names the faults of somebody's configuration, and lint says where", async () => {
+  const config = new URL("envoy/testdata/foreign.yaml", import.meta.url).pathname;
+  await using checked = startProgram([
+    ...["check", "--json", "--envoy-config", config, "--envoy-path", await envoyPath()],
+    ...FAULTS.flatMap(({ shown }) => ["--case", shown]),
+  ]);
+  const { cases, target } = JSON.parse(await checked.line());
+  assert.equal((await checked.ended).code, 1);
+  assert.equal(target.control, "both");
+  assert.deepEqual(
+    cases.map(({ id, status }: Verdict) => [id, status]).sort(),
+    FAULTS.map(({ shown }) => [shown, "fail"]).sort(),
+  );
+  await using linted = startProgram(["lint", "--json", config]);
+  const { findings } = JSON.parse(await linted.line());
+  const said = findings.map(({ id }: { id: string }) => id);
+  assert.deepEqual(FAULTS.filter(({ said: id }) => !said.includes(id)), []);
+});
