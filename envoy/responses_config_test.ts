@@ -28,6 +28,7 @@ const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
     "FULL_DUPLEX_STREAMED",
   ],
   ["trailers, too", `${PROCESSOR}/processing_mode/request_trailer_mode`, "SEND"],
+  ["no idle timeout", `${MANAGER}/stream_idle_timeout`, "0s"],
   ["no mode override", `${PROCESSOR}/allow_mode_override`, undefined],
 ];
 
@@ -54,6 +55,7 @@ Deno.test("responses.yaml is base.yaml but for the gateway's parts", () => {
     `${MANAGER}/http_filters/`,
     `${MANAGER}/local_reply_config/`,
     `${MANAGER}/access_log/`,
+    `${MANAGER}/stream_idle_timeout`,
     `${ROUTES}/`,
     "static_resources/clusters/1/",
     "static_resources/clusters/2",
