@@ -24,4 +24,4 @@ export {
   type ResponsesOptions,
   startResponses,
 } from "./responses.ts";
-export { type IndexSearch, type IndexSource, SearchIndex, toFixedPoint } from "./search/mod.ts";
+export { hashedEmbedding, toFixedPoint } from "./search/mod.ts";

@@ -13,8 +13,7 @@
 export { chunkingSchema, type ChunkingStrategy, staticChunking } from "./chunking_strategy.ts";
 export { joinChunks } from "./documents/chunking.ts";
 export { type EmbeddingBackend } from "./embedder.ts";
-export { type IndexSearch } from "./index/store_index.ts";
+export { hashedEmbedding } from "./hashed_embedding.ts";
 export { toFixedPoint } from "./index/vectors.ts";
 export { type Search, type SearchOptions, startSearch } from "./search.ts";
-export { type IndexSource, SearchIndex } from "./search_index.ts";
 export { type SearchHit, type SearchRequest, type VectorSearch } from "./vector_search.ts";

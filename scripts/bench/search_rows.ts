@@ -1,7 +1,8 @@
 import {
-  type IndexSearch,
-  type IndexSource,
-  SearchIndex,
+  defaultConfig,
+  hashedEmbedding,
+  type Responses,
+  startResponses,
   toFixedPoint,
 } from "../../responses/mod.ts";
 import { delay } from "../../service/mod.ts";
@@ -12,6 +13,7 @@ import { median, quantile, type Row } from "./row.ts";
 const CHUNKS = 100_000;
 const DIMENSIONS = 384;
 const FILES = 100;
+const PER_FILE = CHUNKS / FILES;
 const TOP = 10;
 
 /** Searches a run; their median is the run's figure. */
@@ -24,74 +26,74 @@ const WORDS = 100;
 const VOCABULARY = 50_000;
 const TEXTS = 10_000;
 
-/** Streams that run meanwhile, in the thread that also asks for the searches. */
-const STREAMS = 200;
-const PACE_MS = 20;
+/** Streams of responses that run meanwhile; mock, gateway and clients share the one thread with who searches. */
+const STREAMS = 50;
+const PACE_MS = 50;
 
 /** Between two searches meanwhile: one after the other without a break would ask for a processor of its own. */
 const SEARCH_EVERY_MS = 50;
 
-const MODEL = { model: "bench", dimensions: DIMENSIONS };
-const MEMORY_MIB = 1024;
+const TENANT = "default";
+const STORE = "vs_bench";
 
-/** Search over 100,000 chunks: how long, how exact, and what running streams notice of it. */
+/** Vector search over the gateway's HTTP, store and all: how long, how exact, and what running streams notice of it. */
 export async function searchRows(effort: Effort): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack();
+  const upstream = stack.use(await startUpstream({ port: 0 }));
+  const dataDir = await Deno.makeTempDir({ prefix: "llmgate-bench-" });
+  stack.defer(() => Deno.remove(dataDir, { recursive: true }));
+  const config = defaultConfig();
+  config.engine.model_endpoint = `${upstream.url}/v1`;
+  config.engine.forward_headers = ["x-mock-script"];
+  config.search.embedding_model = "none";
+  config.http.port = config.extproc.port = 0;
+  const gateway = stack.use(await startResponses({ config, dataDir }));
   const corpus = new Corpus();
-  using index = new SearchIndex(corpus, MEMORY_MIB);
-  const ask = (query: Query, ranking: IndexSearch["ranking"]) =>
-    index.search("bench", ["store"], {
-      queries: [{ text: query.text, vector: toFixedPoint(query.vector) }],
-      filter: null,
-      ranking,
-      limit: TOP,
-    }, MODEL);
-  const similarity = { by: "similarity" } as const;
-  const fusion = { by: "fusion", embedding: 1, text: 1 } as const;
+  await fill(gateway, corpus);
 
   const before = performance.now();
-  await ask(corpus.query(), similarity);
+  await ask(gateway, corpus.query(), "none");
   const loading = performance.now() - before;
 
   let found = 0;
   for (let judged = 0; judged < JUDGED; judged++) {
     const query = corpus.query();
-    const exact = new Set(corpus.nearest(query.vector));
-    const hits = await ask(query, similarity);
-    found += hits.filter(({ fileId, position }) => exact.has(`${fileId}/${position}`)).length;
+    const exact = new Set(corpus.nearest(hashedEmbedding(query, DIMENSIONS)));
+    const hits = await ask(gateway, query, "none");
+    found += hits.filter(({ content }) => exact.has(nameIn(content[0]?.text ?? ""))).length;
   }
 
-  const timeOf = async (ranking: IndexSearch["ranking"]) => {
+  const timeOf = async (ranker: string) => {
     const query = corpus.query();
     const start = performance.now();
-    await ask(query, ranking);
+    await ask(gateway, query, ranker);
     return performance.now() - start;
   };
-  const timesOf = async (ranking: IndexSearch["ranking"]) => {
-    const times: number[] = [];
-    for (let run = 0; run < SEARCHES; run++) times.push(await timeOf(ranking));
-    return times;
-  };
-  const runs = async (measure: () => Promise<number>) => {
+  const runs = async (ranker: string) => {
     const samples: number[] = [];
-    for (let run = 0; run < effort.runs; run++) samples.push(await measure());
+    for (let run = 0; run < effort.runs; run++) {
+      const times: number[] = [];
+      for (let search = 0; search < SEARCHES; search++) times.push(await timeOf(ranker));
+      samples.push(median(times));
+    }
     return samples;
   };
-  const byVector = await runs(async () => median(await timesOf(similarity)));
-  const byBoth = await runs(async () => median(await timesOf(fusion)));
+  const byVector = await runs("none");
+  const byBoth = await runs("auto");
 
   const busy: number[] = [];
   const calm: number[] = [];
   const meanwhile: number[] = [];
   for (let run = 0; run < effort.runs; run++) {
-    calm.push(quantile(await latenessOf(effort.seconds * 1_000), 0.99));
+    calm.push(quantile(await latenessOf(gateway, effort.seconds * 1_000), 0.99));
     let searching = true;
     const searches = (async () => {
       while (searching) {
-        meanwhile.push(await timeOf(fusion));
+        meanwhile.push(await timeOf("auto"));
         await delay(SEARCH_EVERY_MS);
       }
     })();
-    busy.push(quantile(await latenessOf(effort.seconds * 1_000), 0.99));
+    busy.push(quantile(await latenessOf(gateway, effort.seconds * 1_000), 0.99));
     searching = false;
     await searches;
   }
@@ -103,11 +105,11 @@ export async function searchRows(effort: Effort): Promise<Row[]> {
     runs: samples.length,
     samples,
   });
-  const late = row(`p99 lateness of ${STREAMS} streams' events`, "ms", busy);
+  const late = row(`p99 lateness of ${STREAMS} responses' events`, "ms", busy);
   return [
     row("by vector, median", "ms", byVector),
     row("by vector and words, median", "ms", byBoth),
-    row(`the same while ${STREAMS} streams run, median`, "ms", [median(meanwhile)]),
+    row(`the same while ${STREAMS} responses stream, median`, "ms", [median(meanwhile)]),
     row("recall against exact", "", [found / (JUDGED * TOP)]),
     row("loading the index", "ms", [loading]),
     {
@@ -118,20 +120,78 @@ export async function searchRows(effort: Effort): Promise<Row[]> {
   ];
 }
 
-interface Query {
-  readonly text: string;
-  readonly vector: Float32Array;
+/** Puts the corpus into the store, as indexing would have. */
+async function fill({ store }: Responses, corpus: Corpus): Promise<void> {
+  const { files, vectorStores } = store;
+  const counts = { in_progress: 0, completed: 0, failed: 0, cancelled: 0, total: 0 };
+  const common = { created_at: 0, usage_bytes: 0, metadata: null, expires_at: null };
+  await vectorStores.create(TENANT, {
+    ...common,
+    id: STORE,
+    object: "vector_store",
+    name: null,
+    status: "completed",
+    file_counts: counts,
+    last_active_at: 0,
+  });
+  for (let file = 0; file < FILES; file++) {
+    const id = `file_${file}`;
+    await files.reserve(id, Number.MAX_SAFE_INTEGER);
+    await files.create(TENANT, {
+      blob: id,
+      file: {
+        ...{ id, object: "file", bytes: 0, created_at: 0, expires_at: null, filename: id },
+        ...{ purpose: "assistants", status: "uploaded", status_details: null },
+        mime_type: "text/plain",
+      },
+    });
+    const made = {
+      ...{ id, object: "vector_store.file" as const, created_at: 0, vector_store_id: STORE },
+      ...{ status: "in_progress" as const, usage_bytes: 0, last_error: null, attributes: {} },
+    };
+    await vectorStores.putFiles(TENANT, STORE, [made]);
+    await vectorStores.finishFile(TENANT, STORE, { ...made, status: "completed" }, {
+      embedder: `hashed-${DIMENSIONS}`,
+      chunks: corpus.chunks(file),
+    });
+  }
+}
+
+interface Hit {
+  readonly content: readonly { readonly text: string }[];
+}
+
+async function ask({ http }: Responses, query: string, ranker: string): Promise<readonly Hit[]> {
+  const response = await fetch(`${http.url}/v1/vector_stores/${STORE}/search`, {
+    method: "POST",
+    body: JSON.stringify({ query, max_num_results: TOP, ranking_options: { ranker } }),
+  });
+  if (!response.ok) throw new Error(`Cannot search: ${response.status} ${await response.text()}`);
+  return (await response.json()).data;
+}
+
+/** A chunk's text begins with its number. */
+function nameIn(text: string): string {
+  return text.slice(0, text.indexOf(" "));
 }
 
 /** Vectors around a thousand centres, as embeddings of texts on a thousand subjects are, and words to them. */
-class Corpus implements IndexSource {
+class Corpus {
   readonly #random = randomNumbers(1);
   readonly #centres = Array.from({ length: 1_000 }, () => this.#direction());
   readonly #texts = Array.from({ length: TEXTS }, () => this.#words(WORDS));
   readonly #rows = Array.from({ length: CHUNKS }, () => this.#near());
 
-  query(): Query {
-    return { text: this.#words(6), vector: this.#near() };
+  query(): string {
+    return this.#words(6);
+  }
+
+  chunks(file: number) {
+    return Array.from({ length: PER_FILE }, (_, index) => {
+      const at = file * PER_FILE + index;
+      const text = `n${at} ${this.#texts[at % TEXTS]}`;
+      return { index, start: 0, text, embedding: toFixedPoint(this.#rows[at] ?? []) };
+    });
   }
 
   /** The truth: every cosine, in double precision. */
@@ -141,32 +201,9 @@ class Corpus implements IndexSource {
       for (let i = 0; i < DIMENSIONS; i++) score += (row[i] ?? 0) * (query[i] ?? 0);
       return { at, score };
     });
-    const perFile = CHUNKS / FILES;
     return scored.sort((a, b) => b.score - a.score).slice(0, TOP)
-      .map(({ at }) => `file${Math.floor(at / perFile)}/${at % perFile}`);
+      .map(({ at }) => `n${at}`);
   }
-
-  revision = () => Promise.resolve(1);
-  indexedFiles = () =>
-    Promise.resolve(Array.from({ length: FILES }, (_, at) => ({
-      fileId: `file${at}`,
-      revision: 1,
-      attributes: {},
-      embedder: MODEL.model,
-    })));
-  fileChunks = (_: string, __: string, fileId: string, first: number, limit: number) => {
-    const perFile = CHUNKS / FILES;
-    const from = Number(fileId.slice(4)) * perFile + first;
-    const count = Math.min(limit, perFile - first);
-    return Promise.resolve(
-      this.#rows.slice(from, from + count).map((row, at) => ({
-        index: first + at,
-        start: 0,
-        text: this.#texts[(from + at) % TEXTS] ?? "",
-        embedding: toFixedPoint(row),
-      })),
-    );
-  };
 
   #near(): Float32Array {
     const centre = this.#centres[Math.floor(this.#random() * this.#centres.length)];
@@ -201,22 +238,38 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-/** How much later than its pace each event of the streams came, in milliseconds; server and clients in this thread. */
-async function latenessOf(ms: number): Promise<number[]> {
-  await using upstream = await startUpstream({ port: 0 });
+/** An answer of the model in even steps, as the mock's script. */
+function pacedAnswer(ms: number): string {
+  const chunk = (delta: object, finish_reason: string | null) => ({
+    data: {
+      ...{ id: "c", object: "chat.completion.chunk", created: 1, model: "m" },
+      choices: [{ index: 0, delta, finish_reason }],
+    },
+  });
   const times = Math.floor(ms / PACE_MS);
-  const steps = [{ repeat: { times, steps: [{ event: { data: "1" } }, { sleep: PACE_MS }] } }];
-  const script = new TextEncoder().encode(JSON.stringify({ steps }))
+  const steps = [
+    { repeat: { times, steps: [{ event: chunk({ content: "x" }, null) }, { sleep: PACE_MS }] } },
+    { event: chunk({}, "stop") },
+    { event: { data: "[DONE]" } },
+  ];
+  return new TextEncoder().encode(JSON.stringify({ steps }))
     .toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+/** How much later than its pace each event of the responses came, in milliseconds. */
+async function latenessOf({ http }: Responses, ms: number): Promise<number[]> {
+  const script = pacedAnswer(ms);
   const lateness: number[] = [];
   await Promise.all(Array.from({ length: STREAMS }, async () => {
-    const response = await fetch(`${upstream.url}/v1/chat/completions`, {
+    const response = await fetch(`${http.url}/v1/responses`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-mock-script": script },
-      body: '{"model":"m","stream":true,"messages":[]}',
+      body: JSON.stringify({ model: "m", input: "x", stream: true }),
     });
+    const decoder = new TextDecoder();
     let last: number | undefined;
-    for await (const _ of response.body ?? []) {
+    for await (const bytes of response.body ?? []) {
+      if (!decoder.decode(bytes).includes("event: response.output_text.delta")) continue;
       const now = performance.now();
       if (last !== undefined) lateness.push(now - last - PACE_MS);
       last = now;
