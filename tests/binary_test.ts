@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import OpenAI from "openai";
 import { cachedEnvoyPath, currentPlatform, DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
 import { connectGrpc, messageCodec } from "../grpc/mod.ts";
+import { findPostgres, startPostgres } from "../responses/testing/postgres_server.ts";
 import { FREE_PORT_FLAGS, type Program, startProgram, stillAccepts, untilGone } from "./program.ts";
 import { chat, envoyPath } from "./stack.ts";
 
@@ -19,6 +20,9 @@ interface Kind {
   readonly name: "self-extracting" | "compiled";
   readonly flags: readonly string[];
 }
+
+const POSTGRES = await findPostgres();
+const NO_POSTGRES = "reason" in POSTGRES ? ` (skipped: ${POSTGRES.reason})` : "";
 
 const COMPILER = Deno.env.get("LLMGATE_COMPILER");
 const KINDS: readonly Kind[] = [
@@ -139,10 +143,14 @@ async function machine(binary: string): Promise<Machine> {
 const DEV = ["dev", "--json", "--offline", ...FREE_PORT_FLAGS];
 
 for (const kind of KINDS) {
-  const test = (name: string, body: (machine: Machine) => Promise<void>) =>
-    Deno.test(`${kind.name} binary: ${name}`, async () => {
-      await using empty = await machine(await binary(kind));
-      await body(empty);
+  const test = (name: string, body: (machine: Machine) => Promise<void>, ignore = false) =>
+    Deno.test({
+      name: `${kind.name} binary: ${name}`,
+      ignore,
+      async fn() {
+        await using empty = await machine(await binary(kind));
+        await body(empty);
+      },
     });
 
   test("version --json says kind, commit and versions; --help lists the commands", async (own) => {
@@ -268,6 +276,26 @@ for (const kind of KINDS) {
     program.kill("SIGINT");
     assert.deepEqual(await program.ended, { code: 130, stderr: "" });
   });
+
+  test(`responses runs on PostgreSQL${NO_POSTGRES}`, async (own) => {
+    if ("reason" in POSTGRES) throw new Error(POSTGRES.reason);
+    await using database = await startPostgres(POSTGRES);
+    const config = join(own.folder, "extproc-config.yaml");
+    await Deno.writeTextFile(
+      config,
+      `extproc: {port: 0}\nhttp: {port: 0}\nstore: {postgres: "${database.url}"}\n`,
+    );
+    await using program = own.start(
+      ["responses", "--config", config, "--data-dir", join(own.folder, "data"), "--json"],
+    );
+    const { http } = JSON.parse(await program.line());
+    const made = await fetch(`${http}/v1/conversations`, { method: "POST", body: "{}" });
+    const { id } = await made.json();
+    const read = await fetch(`${http}/v1/conversations/${id}`);
+    assert.equal((await read.json()).id, id);
+    program.kill("SIGINT");
+    assert.deepEqual(await program.ended, { code: 130, stderr: "" });
+  }, "reason" in POSTGRES);
 
   test("envoy fetch --offline finds the cache, and says so when it is empty", async (own) => {
     assert.equal((await own.run(["envoy", "fetch", "--offline"])).code, 3);
