@@ -36,10 +36,6 @@ const LACKING: readonly { readonly reason: string; readonly tests: readonly RegE
     ],
   },
   {
-    reason: "its node:https verifies the address that it dials, whatever servername says",
-    tests: [/^a host with TLS is verified against its name$/],
-  },
-  {
     reason: "its node:http2 does not carry grpc-js, the reference implementation",
     tests: [
       /^startGrpcServer\(\) with (native, called by )?grpc-js /,
