@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { UNREADABLE } from "../search/testing.ts";
-import { type Search, startSearch } from "../search/mod.ts";
+import { type EmbeddingBackend, type Search, startSearch } from "../search/mod.ts";
 import { startTestApp, type TestApp } from "../testing/app.ts";
 import { vectorStores } from "./vector_stores.ts";
 
 /** A model server without an embedding model: words are hashed. */
 const BACKEND = {
-  endpoint: "http://model/v1",
   embed: () => Promise.reject(new Error("not asked for")),
   state: () => Promise.resolve({ reachable: true, models: ["chat"] }),
 };
@@ -19,7 +18,7 @@ interface Lab extends AsyncDisposable {
   store(body?: object, tenant?: string): Promise<string>;
 }
 
-async function lab(): Promise<Lab> {
+async function lab(backend: EmbeddingBackend = BACKEND): Promise<Lab> {
   await using stack = new AsyncDisposableStack();
   let search: Search | undefined;
   const failures: unknown[] = [];
@@ -28,7 +27,7 @@ async function lab(): Promise<Lab> {
       resources: async ({ store, blobs, clock }) => {
         const now = () => clock.now;
         const onError = (error: unknown) => failures.push(error);
-        search = await startSearch({ store, blobs, backend: BACKEND, now, onError });
+        search = await startSearch({ store, blobs, backend, now, onError });
         return [vectorStores({ store, search, now })];
       },
     }),
@@ -282,6 +281,29 @@ Deno.test("an expired store is kept, and can neither be searched nor added to", 
     const answer = await call("POST", `${path}/${route}`, body);
     assert.deepEqual([answer.status, /has expired/.test(answer.body.error.message)], [400, true]);
   }
+});
+
+Deno.test("a model server that is down fails files and searches with a reason, and hashes nothing", async () => {
+  const error = "connection refused";
+  const state = () => Promise.resolve({ reachable: false, models: [], error });
+  await using test = await lab({ ...BACKEND, state });
+  const { call, app, search } = test;
+  const path = await test.store();
+  const file_id = await app.upload("text");
+  await call("POST", `${path}/files`, { file_id });
+  await search.idle();
+  const { body: file } = await call("GET", `${path}/files/${file_id}`);
+  assert.deepEqual([file.status, file.last_error.code], ["failed", "server_error"]);
+  assert.match(file.last_error.message, /connection refused/);
+  const vectorStoreIds = [path.slice("/v1/vector_stores/".length)];
+  await assert.rejects(
+    search.search("default", { vectorStoreIds, query: ["text"], maxResults: 1 }),
+    {
+      status: 503,
+      code: "backend_unavailable",
+      message: /connection refused.*search\.embedding_model/,
+    },
+  );
 });
 
 const REFUSED: readonly [string, string, object, RegExp][] = [

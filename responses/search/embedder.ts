@@ -1,4 +1,4 @@
-import { UnavailableError } from "../../service/mod.ts";
+import { noModelList, oddEmbeddings } from "./errors.ts";
 import { HASHED_DIMENSIONS, hashedEmbedding } from "./hashed_embedding.ts";
 
 /** Turns texts into vectors. */
@@ -13,7 +13,6 @@ export interface Embedder {
 
 /** What of the model server is used. */
 export interface EmbeddingBackend {
-  readonly endpoint: string;
   embed(model: string, texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
   state(): Promise<{
     readonly reachable: boolean;
@@ -51,9 +50,7 @@ export function backendEmbedder(backend: EmbeddingBackend, model: string): Embed
         const wrong = answer.length !== batch.length || dimensions === 0 ||
           answer.some((vector) => vector.length !== dimensions);
         if (wrong) {
-          throw new UnavailableError(
-            `${backend.endpoint}/embeddings (model ${model}) answered ${answer.length} vectors for ${batch.length} texts, or of different lengths`,
-          );
+          throw oddEmbeddings(model, answer.length, batch.length);
         }
         vectors.push(...answer);
       }
@@ -91,9 +88,7 @@ export function embedderOf(
   const find = async () => {
     const { reachable, models, error } = await backend.state();
     if (!reachable && !NO_LIST.test(error ?? "")) {
-      throw new UnavailableError(
-        `${backend.endpoint} does not say which models it has (${error}): start it, or name search.embedding_model`,
-      );
+      throw noModelList(error ?? "no reason given");
     }
     const listed = PREFERRED.find((name) => models.includes(name)) ??
       models.find((name) => EMBEDDING_MODEL.test(name));

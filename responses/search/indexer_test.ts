@@ -21,7 +21,6 @@ class Texts {
 
 /** A model server whose embeddings can be held up, or fail. */
 class Model implements EmbeddingBackend {
-  readonly endpoint = "http://model/v1";
   models = ["embedding-model"];
   answer: (texts: readonly string[]) => Promise<Float32Array[]> = (texts) =>
     Promise.resolve(texts.map((text) => hashedEmbedding(text, 32)));

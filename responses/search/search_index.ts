@@ -1,5 +1,6 @@
 import type { Tenant } from "../api/tenant.ts";
 import { type RunningWorker, startWorker } from "../../service/mod.ts";
+import { indexTooLarge } from "./errors.ts";
 import type { Found } from "./index/indexes.ts";
 import type { IndexMethods } from "./index/worker.ts";
 import type { IndexHit, IndexSearch } from "./index/store_index.ts";
@@ -73,9 +74,7 @@ export class SearchIndex implements Disposable {
       }
       for (const store of found.missing) this.#loaded.delete(store);
     }
-    throw new RangeError(
-      `The vector stores do not fit into ${this.#memoryMib} MiB together: raise search.memory_mib`,
-    );
+    throw indexTooLarge("These vector stores need together", this.#memoryMib);
   }
 
   /** Drops what is held of a store that was deleted. */
@@ -125,7 +124,11 @@ export class SearchIndex implements Disposable {
     }
     if (!isFresh(revision)) {
       const turn = this.#loading.then(async () => {
-        if (!isFresh(revision)) await this.#load(tenant, storeId, revision, embedding);
+        if (isFresh(revision)) return;
+        await this.#load(tenant, storeId, revision, embedding).catch((error) => {
+          if (error.name !== "RangeError") throw error;
+          throw indexTooLarge(`The vector store ${storeId} needs`, this.#memoryMib);
+        });
       });
       this.#loading = turn.catch(() => this.#loaded.delete(key));
       await turn;

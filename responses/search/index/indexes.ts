@@ -53,11 +53,7 @@ export class Indexes {
       const oldest = this.#stores.keys().next().value;
       if (oldest === undefined || oldest === store) {
         this.drop(store);
-        throw new RangeError(
-          `The index of vector store ${store} needs more than ${
-            this.#limit / 2 ** 20
-          } MiB: raise search.memory_mib`,
-        );
+        throw new RangeError(`The index needs more than ${this.#limit / 2 ** 20} MiB`);
       }
       this.drop(oldest);
       evicted.push(oldest);
