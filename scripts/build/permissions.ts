@@ -13,3 +13,9 @@ export const PERMISSION_FLAGS: readonly string[] = PERMISSION_CLASSES.map((name)
  * 140; a young generation of 8 and a ceiling of 1,024 cost no speed (RATIONALE.md). The tasks in deno.json say the same.
  */
 export const HEAP_FLAG = "--v8-flags=--max-semi-space-size=8,--max-old-space-size=1024";
+
+/**
+ * Lets a request's signal mean that the client has left, and nothing else; Deno's default aborts it after success too,
+ * and warns about that. deno.json says the same for runs from source.
+ */
+export const SIGNAL_FLAG = "--unstable-no-legacy-abort";
