@@ -1,60 +1,11 @@
 import assert from "node:assert/strict";
 import { UNREADABLE } from "../search/testing.ts";
-import { type EmbeddingBackend, type Search, startSearch } from "../search/mod.ts";
-import { startTestApp, type TestApp } from "../testing/app.ts";
-import { vectorStores } from "./vector_stores.ts";
-
-/** A model server without an embedding model: words are hashed. */
-const BACKEND = {
-  embed: () => Promise.reject(new Error("not asked for")),
-  state: () => Promise.resolve({ reachable: true, models: ["chat"] }),
-};
-
-interface Lab extends AsyncDisposable {
-  readonly app: TestApp;
-  readonly search: Search;
-  readonly call: TestApp["call"];
-  /** Makes a store, and returns its path. */
-  store(body?: object, tenant?: string): Promise<string>;
-}
-
-async function lab(backend: EmbeddingBackend = BACKEND): Promise<Lab> {
-  await using stack = new AsyncDisposableStack();
-  let search: Search | undefined;
-  const failures: unknown[] = [];
-  const app = stack.use(
-    await startTestApp({
-      resources: async ({ store, blobs, clock }) => {
-        const now = () => clock.now;
-        const onError = (error: unknown) => failures.push(error);
-        search = await startSearch({ store, blobs, backend, now, onError });
-        return [vectorStores({ store, search, now })];
-      },
-    }),
-  );
-  assert.ok(search);
-  stack.use(search);
-  const owned = stack.move();
-  return {
-    app,
-    search,
-    call: app.call,
-    async store(body, tenant) {
-      const made = await app.call("POST", "/v1/vector_stores", body ?? {}, tenant);
-      assert.equal(made.status, 200, JSON.stringify(made.body));
-      return `/v1/vector_stores/${made.body.id}`;
-    },
-    async [Symbol.asyncDispose]() {
-      await owned.disposeAsync();
-      assert.deepEqual(failures, []);
-    },
-  };
-}
+import { vectorStoreLab } from "../testing/vector_store_lab.ts";
 
 const NO_FILES = { in_progress: 0, completed: 0, failed: 0, cancelled: 0, total: 0 };
 
 Deno.test("a vector store is made, read, listed, changed by POST and PUT, and deleted", async () => {
-  await using test = await lab();
+  await using test = await vectorStoreLab();
   const { call } = test;
   const made = await call("POST", "/v1/vector_stores", { name: "docs", metadata: { a: "b" } });
   assert.equal(made.status, 200);
@@ -102,7 +53,7 @@ Deno.test("a vector store is made, read, listed, changed by POST and PUT, and de
 });
 
 Deno.test("files come into a store by three ways, are read, narrowed, changed and taken out", async () => {
-  await using test = await lab();
+  await using test = await vectorStoreLab();
   const { call, app, search } = test;
   const [one, two, three] = await Promise.all(
     ["The first text", "The second text", "The third text"].map((text) => app.upload(text)),
@@ -186,7 +137,7 @@ Deno.test("files come into a store by three ways, are read, narrowed, changed an
 });
 
 Deno.test("search answers a page of hits; queries, limits, filters, thresholds and weights", async () => {
-  await using test = await lab();
+  await using test = await vectorStoreLab();
   const { call, app, search } = test;
   const apples = await app.upload("Apples are red or green fruit.");
   const pears = await app.upload("Pears are green or yellow fruit.");
@@ -244,7 +195,7 @@ Deno.test("search answers a page of hits; queries, limits, filters, thresholds a
 });
 
 Deno.test("a batch takes attributes for each file, is cancelled, and fails with its files", async () => {
-  await using test = await lab();
+  await using test = await vectorStoreLab();
   const { call, app, search } = test;
   const path = await test.store();
   const [one, broken] = [await app.upload("one"), await app.upload(UNREADABLE)];
@@ -263,7 +214,7 @@ Deno.test("a batch takes attributes for each file, is cancelled, and fails with 
 });
 
 Deno.test("an expired store is kept, and can neither be searched nor added to", async () => {
-  await using test = await lab();
+  await using test = await vectorStoreLab();
   const { call, app } = test;
   const path = await test.store({ expires_after: { anchor: "last_active_at", days: 1 } });
   const file_id = await app.upload("text");
@@ -281,162 +232,4 @@ Deno.test("an expired store is kept, and can neither be searched nor added to", 
     const answer = await call("POST", `${path}/${route}`, body);
     assert.deepEqual([answer.status, /has expired/.test(answer.body.error.message)], [400, true]);
   }
-});
-
-Deno.test("a model server that is down fails files and searches with a reason, and hashes nothing", async () => {
-  const error = "connection refused";
-  const state = () => Promise.resolve({ reachable: false, models: [], error });
-  await using test = await lab({ ...BACKEND, state });
-  const { call, app, search } = test;
-  const path = await test.store();
-  const file_id = await app.upload("text");
-  await call("POST", `${path}/files`, { file_id });
-  await search.idle();
-  const { body: file } = await call("GET", `${path}/files/${file_id}`);
-  assert.deepEqual([file.status, file.last_error.code], ["failed", "server_error"]);
-  assert.match(file.last_error.message, /connection refused/);
-  const vectorStoreIds = [path.slice("/v1/vector_stores/".length)];
-  await assert.rejects(
-    search.search("default", { vectorStoreIds, query: ["text"], maxResults: 1 }),
-    {
-      status: 503,
-      code: "backend_unavailable",
-      message: /connection refused.*search\.embedding_model/,
-    },
-  );
-});
-
-const REFUSED: readonly [string, string, object, RegExp][] = [
-  ["no file", "/files", {}, /'file_id'/],
-  ["too many attributes", "/files", {
-    file_id: "f",
-    attributes: Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, at])),
-  }, /at most 16 pairs/],
-  [
-    "an attribute that is an object",
-    "/files",
-    { file_id: "f", attributes: { a: {} } },
-    /attributes\.a/,
-  ],
-  ["chunks that are too small", "/files", {
-    file_id: "f",
-    chunking_strategy: {
-      type: "static",
-      static: { max_chunk_size_tokens: 99, chunk_overlap_tokens: 0 },
-    },
-  }, /max_chunk_size_tokens.*at least 100/],
-  ["too much overlap", "/files", {
-    file_id: "f",
-    chunking_strategy: {
-      type: "static",
-      static: { max_chunk_size_tokens: 200, chunk_overlap_tokens: 101 },
-    },
-  }, /chunk_overlap_tokens.*at most half/],
-  ["an empty batch", "/file_batches", {}, /file_ids or files/],
-  [
-    "a batch of both kinds",
-    "/file_batches",
-    { file_ids: ["f"], files: [{ file_id: "f" }] },
-    /file_ids or files/,
-  ],
-  ["no query", "/search", {}, /query/],
-  ["an empty query", "/search", { query: "" }, /query/],
-  ["too many results", "/search", { query: "x", max_num_results: 51 }, /at most 50/],
-  [
-    "a broken filter",
-    "/search",
-    { query: "x", filters: { type: "like", key: "a", value: 1 } },
-    /filter/,
-  ],
-  ["a filter without a key", "/search", { query: "x", filter: { type: "eq", value: 1 } }, /filter/],
-  [
-    "a threshold beyond 1",
-    "/search",
-    { query: "x", ranking_options: { score_threshold: 2 } },
-    /score_threshold/,
-  ],
-  [
-    "a bad expiry",
-    "",
-    { expires_after: { anchor: "created_at", days: 1 } },
-    /expires_after\.anchor/,
-  ],
-  [
-    "too long an expiry",
-    "",
-    { expires_after: { anchor: "last_active_at", days: 366 } },
-    /at most 365/,
-  ],
-];
-
-Deno.test("what cannot be used is refused with the field's name", async (t) => {
-  await using test = await lab();
-  const path = await test.store();
-  for (const [name, route, body, message] of REFUSED) {
-    await t.step(name, async () => {
-      const answer = await test.call("POST", `${path}${route}`, body);
-      assert.equal(answer.status, 400, JSON.stringify(answer.body));
-      assert.match(answer.body.error.message, message);
-    });
-  }
-});
-
-Deno.test("what does not exist, or is another tenant's, is 404 on every route", async (t) => {
-  await using test = await lab();
-  const { call, app, search } = test;
-  const path = await test.store();
-  const file_id = await app.upload("text");
-  await call("POST", `${path}/files`, { file_id });
-  const { body: batch } = await call("POST", `${path}/file_batches`, { file_ids: [file_id] });
-  await search.idle();
-  const own = await test.store({}, "other");
-  const routes: readonly [string, string, object?][] = [
-    ["GET", ""],
-    ["POST", "", {}],
-    ["PUT", "", {}],
-    ["DELETE", ""],
-    ["POST", "/search", { query: "text" }],
-    ["POST", "/files", { file_id }],
-    ["GET", "/files"],
-    ["GET", `/files/${file_id}`],
-    ["POST", `/files/${file_id}`, { attributes: {} }],
-    ["GET", `/files/${file_id}/content`],
-    ["DELETE", `/files/${file_id}`],
-    ["POST", "/file_batches", { file_ids: [file_id] }],
-    ["GET", `/file_batches/${batch.id}`],
-    ["GET", `/file_batches/${batch.id}/files`],
-    ["POST", `/file_batches/${batch.id}/cancel`],
-  ];
-  for (const [method, route, body] of routes) {
-    await t.step(`${method} ${route || "/"}`, async () => {
-      for (
-        const [place, tenant] of [[path, "other"], [
-          "/v1/vector_stores/vs_none",
-          undefined,
-        ]] as const
-      ) {
-        const answer = await call(method, `${place}${route}`, body, tenant);
-        assert.equal(answer.status, 404, `${place}: ${JSON.stringify(answer.body)}`);
-      }
-    });
-  }
-  await t.step("another tenant's file does not come into a store", async () => {
-    for (
-      const [route, body] of [["files", { file_id }], ["file_batches", {
-        file_ids: [file_id],
-      }]] as const
-    ) {
-      const answer = await call("POST", `${own}/${route}`, body, "other");
-      assert.deepEqual([answer.status, answer.body.error.code], [404, "file_not_found"]);
-    }
-    const made = await call("POST", "/v1/vector_stores", { file_ids: [file_id] }, "other");
-    assert.equal(made.status, 404);
-  });
-  await t.step("a search over another tenant's store finds nothing", async () => {
-    const id = path.slice("/v1/vector_stores/".length);
-    const request = { vectorStoreIds: [id], query: ["text"], maxResults: 10 };
-    assert.equal((await search.search("default", request)).length, 1);
-    assert.deepEqual(await search.search("other", request), []);
-  });
-  assert.equal((await call("GET", path)).status, 200);
 });
