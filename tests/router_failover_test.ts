@@ -92,8 +92,10 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   Deno.test(`a host that takes no connection costs no request ${on}`, async () => {
     await using gateway = await startRouterGateway(version);
     await gateway.routing?.backends[0]?.close();
-    // One for each turn, and each long enough to be more than a connection's buffer.
-    const body = { ...CHAT, pad: "x".repeat(6_000_000) };
+    // One for each turn, and each long enough to be more than a connection's buffer. 1.36 counts a
+    // held body twice, so that no more than half of what the buffer filter takes is tried again.
+    const pad = "x".repeat(envoyVersion === undefined ? 6_000_000 : 3_000_000);
+    const body = { ...CHAT, pad };
     for (let i = 0; i < 3; i++) {
       assert.equal(await done(await post(gateway, "/v1/chat/completions", { body })), 200);
     }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { DONE, parseSse } from "../openai/mod.ts";
 import { parseHosts } from "../router/mod.ts";
-import { delay, UsageError } from "../service/mod.ts";
+import { delay, signNonce, UsageError } from "../service/mod.ts";
 import { startUpstream } from "../upstream/mod.ts";
 import {
   CHAT,
@@ -108,6 +108,22 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
     assert.equal(response.status, 403);
     assert.equal((await response.json()).error.code, "invalid_api_key");
     assert.doesNotMatch(await metrics(gateway), /llmgate_router_requests_total\{/);
+  });
+
+  Deno.test(`a body that comes while policy thinks is taken or refused, never held up ${on}`, async () => {
+    const scriptSecret = crypto.randomUUID();
+    await using gateway = await startRouterGateway({ ...version, scriptSecret });
+    gateway.policy?.scripts.set("slow-policy", [
+      // Long enough for more to come than Envoy takes meanwhile.
+      { delay: 500, response: { status: { code: 0 } } },
+    ]);
+    const headers = { "x-harness-case": signNonce("slow-policy", scriptSecret) };
+    const send = (bytes: number) => {
+      const body = { ...CHAT, pad: "x".repeat(bytes) };
+      return post(gateway, "/v1/chat/completions", { body, headers }).then(done);
+    };
+    const statuses = await Promise.all([send(2_000_000), send(7_000_000), send(12_000_000)]);
+    assert.deepEqual(statuses, [200, 200, 413]);
   });
 
   Deno.test(`a body reaches the backend byte for byte ${on}`, async () => {
