@@ -88,6 +88,21 @@ Deno.test("SQLite: a transaction is all or nothing, whatever becomes of its neig
   await assert.rejects(database.query("SELECT nothing"), { name: "DatabaseError" });
 });
 
+Deno.test("SQLite: the main thread goes on while a long transaction is written", async () => {
+  await using file = await temporary();
+  await using database = await openSqlite(file);
+  await database.transaction([{ sql: "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)" }]);
+  let written = false;
+  const insert = { sql: "INSERT INTO t (b) VALUES ($1)", params: ["x".repeat(1000)] };
+  const writing = database.transaction(Array.from({ length: 20_000 }, () => insert))
+    .then(() => written = true);
+  let turns = 0;
+  // Each turn serves whatever waits: on this thread, 20,000 inserts would be a single one.
+  for (; !written; turns++) await new Promise((resolve) => setTimeout(resolve, 0));
+  await writing;
+  assert.ok(turns > 1, `${turns} turns`);
+});
+
 Deno.test("SQLite: a file that another process has, or that is none, is named with what to do", async () => {
   await using file = await temporary();
   await using _first = await openSqlite(file);
