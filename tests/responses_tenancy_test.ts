@@ -32,6 +32,9 @@ const bodiesOf = ({ file }: Owned): Readonly<Record<string, unknown>> => ({
   "POST /v1/vector_stores/{store}/file_batches": { file_ids: [file] },
 });
 
+/** Paths whose ids are nobody's own. */
+const SHARED = ["/v1/models/{id}"];
+
 /** What tenant "a" has, by the names in the paths. */
 interface Owned {
   readonly conversation: string;
@@ -164,7 +167,7 @@ async function routesWithIds(call: Call, owned: Owned): Promise<Route[]> {
   const { body: document } = await call("GET", "/openapi.json");
   const routes: Route[] = [];
   for (const [path, methods] of Object.entries(document.paths as Record<string, object>)) {
-    if (!path.includes("{")) continue;
+    if (!path.includes("{") || SHARED.includes(path)) continue;
     for (const method of Object.keys(methods)) {
       const ids: Record<string, string> = { ...owned, id: idOf(path, owned) };
       const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {

@@ -11,20 +11,23 @@ export interface Moto extends AsyncDisposable {
 export async function startMoto(): Promise<Moto> {
   const python = await pythonOf(new URL("moto_requirements.txt", import.meta.url));
   const child = new Deno.Command(python, {
-    args: [new URL("moto_server.py", import.meta.url).pathname],
+    // Isolated: the other programs in this folder are no modules that moto may import.
+    args: ["-I", new URL("moto_server.py", import.meta.url).pathname],
     stdin: "piped",
     stdout: "piped",
-    stderr: "null",
+    stderr: "piped",
   }).spawn();
+  const stderr = new Response(child.stderr).text();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
   const reader = lines.getReader();
   const { value } = await reader.read();
-  if (value === undefined) throw new Error("Cannot start moto: it ended at once");
+  if (value === undefined) throw new Error(`Cannot start moto: ${await stderr}`);
   return {
     url: `http://${value}`,
     async [Symbol.asyncDispose]() {
       await child.stdin.close();
       await child.status;
+      await stderr;
       await reader.cancel();
     },
   };
