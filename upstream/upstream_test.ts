@@ -176,6 +176,15 @@ Deno.test("startUpstream() serves models, legacy completions, embeddings and hea
     dimensions: 8,
     encoding_format: "float",
   });
+  const cosine = async (one: string, other: string) => {
+    const { data } = await client.embeddings.create({ model: "m1", input: [one, other] });
+    return (data[0]?.embedding ?? []).reduce(
+      (sum, value, at) => sum + value * (data[1]?.embedding[at] ?? 0),
+      0,
+    );
+  };
+  assert.ok(await cosine("A blue whale swims.", "the blue whale") > 0.4);
+  assert.ok(await cosine("A blue whale swims.", "quarterly revenue") < 0.3);
   const base64 = await client.embeddings.create({ model: "m1", input: ["a", "b"], dimensions: 8 });
   assert.equal(floats.data.length, 2);
   assert.deepEqual(floats.data[1]?.embedding.map(Math.fround), [

@@ -58,17 +58,29 @@ function inputsOf(input: z.infer<typeof EMBEDDINGS>["input"]): string[] {
   return input.map((part) => (part as number[]).join(" "));
 }
 
-/** The same input gives the same vector in every request; length 1, as OpenAI's have. */
+/** Coordinates that a word moves, and by how much an input differs from another one with the same words. */
+const WORD_COORDINATES = 8;
+const OWN_SHARE = 0.05;
+
+/**
+ * The same input gives the same vector in every request; length 1, as OpenAI's have. Inputs that share words are alike,
+ * so that a search over them can be tried: each word moves a few coordinates, which its hash names.
+ */
 function vectorOf(input: string, dimensions: number): Float32Array {
-  const random = new Random(createHash("sha256").update(input).digest("hex"));
-  const vector = new Float32Array(dimensions);
-  let square = 0;
-  for (let i = 0; i < dimensions; i++) {
-    const value = random.normal();
-    vector[i] = value;
-    square += value * value;
+  const random = new Random(sha256(input).toString("hex"));
+  const vector = new Float32Array(dimensions).map(() => OWN_SHARE * random.normal());
+  for (const word of input.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []) {
+    const hash = sha256(word);
+    for (let at = 0; at < 4 * WORD_COORDINATES; at += 4) {
+      const coordinate = hash.readUInt32LE(at);
+      const index = (coordinate >>> 1) % dimensions;
+      vector[index] = (vector[index] ?? 0) + (coordinate & 1 ? 1 : -1);
+    }
   }
-  const length = Math.sqrt(square) || 1;
-  for (let i = 0; i < dimensions; i++) vector[i] = (vector[i] ?? 0) / length;
-  return vector;
+  const length = Math.hypot(...vector) || 1;
+  return vector.map((value) => value / length);
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
 }
