@@ -206,6 +206,17 @@ Deno.test("a pod in Kubernetes is served while it is there, with the models that
 const CERTIFICATES = new URL("./envoy/testdata/", import.meta.url).pathname;
 const pem = (name: string) => Deno.readTextFileSync(`${CERTIFICATES}${name}.pem`);
 
+/**
+ * The bundled configuration with time to connect: the handshake is answered by this process, which
+ * may have much to do, and a second is soon over then.
+ */
+function patient(): EnvoyConfigFile {
+  const { text } = bundledConfig("router");
+  const changed = text.replaceAll("connect_timeout: 1s", "connect_timeout: 30s");
+  assert.notEqual(changed, text);
+  return parseEnvoyConfig(changed, "router-patient.yaml");
+}
+
 /** A model server with TLS, made out to `upstream.test`, and the names that it was asked for. */
 async function startTlsServer() {
   const asked: { sni: unknown; host: string | undefined }[] = [];
@@ -243,6 +254,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
       await using gateway = await startTestGateway({
         profile: "router",
         ...(envoyVersion === undefined ? {} : { envoyVersion }),
+        config: patient(),
         routing: { source, caFile: `${CERTIFICATES}ca.pem` },
       });
       const response = await chat(gateway);
