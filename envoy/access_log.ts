@@ -37,6 +37,10 @@ export interface AccessLogEntry {
   readonly upstreamAttempts: number;
   readonly upstreamFailure?: string | undefined;
   readonly client?: string | undefined;
+  /** The model that a processor read or chose, in a profile that has one. */
+  readonly model?: string | undefined;
+  /** Id of the response that the Responses gateway made. */
+  readonly responseId?: string | undefined;
 }
 
 /**
@@ -78,6 +82,8 @@ export function parseAccessLogLine(line: string): AccessLogEntry | undefined {
     upstreamAttempts: number("upstream_attempts") ?? 0,
     upstreamFailure: text("upstream_failure"),
     client: text("client"),
+    model: text("model"),
+    responseId: text("response_id"),
   };
 }
 

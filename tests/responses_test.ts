@@ -256,3 +256,29 @@ Deno.test("nobody can be taken for another tenant, and the processor tells its h
   const metrics = await (await fetch(`${gateway.control.url}/metrics`)).text();
   assert.match(metrics, /llmgate_responses_requests_total\{front="extproc",status="200"\} 1/);
 });
+
+Deno.test("both ways in give the same answer, but for ids and times; Envoy's log names it", async () => {
+  await using gateway = await startResponsesGateway();
+  const logged = Promise.withResolvers<{ model?: string | undefined; responseId: string }>();
+  using _ = gateway.onLogged(({ model, responseId }) => {
+    if (responseId !== undefined) logged.resolve({ model, responseId });
+  });
+  const ask = async (base: string, stream: boolean) => {
+    const response = await fetch(`${base}/v1/responses`, {
+      method: "POST",
+      headers: { "x-api-key": "demo-key", "x-tenant": "demo" },
+      body: JSON.stringify({ ...ASK, stream }),
+    });
+    const text = (await response.text())
+      .replaceAll(/\b(resp|conv|msg)_[0-9a-f]{32}/g, "$1")
+      .replaceAll(/"(created|completed)_at":\d+/g, "");
+    return [response.status, response.headers.get("content-type"), text];
+  };
+  const http = gateway.responses?.http.url ?? "";
+  for (const stream of [false, true]) {
+    assert.deepEqual(await ask(gateway.url, stream), await ask(http, stream));
+  }
+  const { model, responseId } = await logged.promise;
+  assert.equal(model, ASK.model);
+  assert.match(responseId, /^resp_/);
+});
