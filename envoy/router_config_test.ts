@@ -8,7 +8,8 @@ const base = bundledConfig("base").bootstrap;
 const MANAGER = "static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 const PROCESSOR = `${MANAGER}/http_filters/3/typed_config`;
 const BACKENDS = "static_resources/clusters/2";
-const ROUTE = `${MANAGER}/route_config/virtual_hosts/0/routes/1/route`;
+const ROUTES = `${MANAGER}/route_config/virtual_hosts/0/routes`;
+const ROUTE = `${ROUTES}/1/route`;
 const POLICY = "policies/0/typed_extension_config/typed_config";
 const OVERRIDE = `${BACKENDS}/load_balancing_policy/${POLICY}`;
 
@@ -37,6 +38,8 @@ const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
     undefined,
   ],
   ["no mode override", `${PROCESSOR}/allow_mode_override`, undefined],
+  // It would hold from the first filter on: see RATIONALE.md, "a buffer filter before ext_proc".
+  ["no larger buffer before", `${ROUTES}/1/request_body_buffer_limit`, undefined],
   ["the longest body", `${MANAGER}/http_filters/2/typed_config/max_request_bytes`, 8388608],
   ["hosts from the router alone", `${BACKENDS}/type`, "EDS"],
   ["no other host", `${OVERRIDE}/fallback_policy/${POLICY}/fallback_policy`, "NO_FALLBACK"],
