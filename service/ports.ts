@@ -52,8 +52,8 @@ const TRIES = 32;
  * kernel's own choice (port 0) may be given to anybody meanwhile, even to the client that dials it.
  *
  * @param listen listens on the port that it gets; it is called again with another one when that is
- *   taken
- * @throws what `listen` throws for a port that is not taken
+ *   taken, or when it throws `UnavailableError` or `AddrInUse`
+ * @throws what `listen` throws for a port that is not taken, or at the last try
  */
 export async function listenLasting<T>(
   host: string,
@@ -64,7 +64,10 @@ export async function listenLasting<T>(
     try {
       return await listen(port);
     } catch (error) {
-      if (left === 0 || !isTaken(host, port)) throw error;
+      // Whoever had it may have let go by now, or have only looked whether it is free.
+      const wasTaken = error instanceof UnavailableError ||
+        error instanceof Deno.errors.AddrInUse || isTaken(host, port);
+      if (left === 0 || !wasTaken) throw error;
     }
   }
 }

@@ -42,3 +42,14 @@ Deno.test("listenLasting() gives an error on that is not about the port", async 
   const broken = () => Promise.reject(new TypeError("no certificate"));
   await assert.rejects(listenLasting("127.0.0.1", broken), TypeError);
 });
+
+Deno.test("listenLasting() tries another port when one was taken and is free again", async () => {
+  const tried: number[] = [];
+  const port = await listenLasting("127.0.0.1", (port) => {
+    tried.push(port);
+    const gone = new UnavailableError("the port is taken by another process");
+    return tried.length < 3 ? Promise.reject(gone) : Promise.resolve(port);
+  });
+  assert.equal(tried.length, 3);
+  assert.equal(port, tried[2]);
+});
