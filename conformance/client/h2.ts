@@ -39,6 +39,12 @@ const MAX_FRAME = 16_384;
 /** Initial flow-control window (RFC 9113 section 6.9.2), of a stream and of the connection. */
 const WINDOW = 65_535;
 
+/** What each stream is granted at its start: one buffer of the bundled gateway. */
+const STREAM_WINDOW = 1 << 20;
+
+/** Received bytes of a stream that are credited together: a round trip each would be the pace. */
+const CREDIT = STREAM_WINDOW / 4;
+
 /** Sent as the connection's window on top: streams, not the connection, are what a case paces. */
 const CONNECTION_WINDOW = 64 * 1024 * 1024;
 
@@ -48,7 +54,7 @@ const CONNECTION_HEADERS = new Set(["host", "connection", "transfer-encoding", "
 interface Stream {
   readonly exchange: Exchange;
   window: number;
-  /** Received and not yet credited back while paused. */
+  /** Received and not yet credited back. */
   owed: number;
   paused: boolean;
   closed: boolean;
@@ -73,6 +79,7 @@ export class H2Connection implements Connection {
   #nextId = 1;
   #window = WINDOW;
   #peerWindow = WINDOW;
+  #uncredited = 0;
 
   /** Set once the peer sent GOAWAY: its last stream id and error name. */
   goaway: { lastStream: number; code: string } | undefined;
@@ -107,8 +114,13 @@ export class H2Connection implements Connection {
     });
     const connection = new H2Connection(socket, address, wait);
     socket.write(PREFACE);
-    // No server push, and no surprise in the sizes: all other settings stay at their defaults.
-    connection.sendFrame(FRAME.settings, 0, 0, Uint8Array.of(0, 2, 0, 0, 0, 0));
+    // No server push, and a stream window: all other settings stay at their defaults.
+    const settings = Buffer.concat([
+      Uint8Array.of(0, 2, 0, 0, 0, 0),
+      Uint8Array.of(0, 4),
+      uint32(STREAM_WINDOW),
+    ]);
+    connection.sendFrame(FRAME.settings, 0, 0, settings);
     connection.sendFrame(FRAME.windowUpdate, 0, 0, uint32(CONNECTION_WINDOW));
     return connection;
   }
@@ -328,16 +340,21 @@ export class H2Connection implements Connection {
 
   #data(id: number, flags: number, payload: Buffer): void {
     const stream = this.#streams.get(id);
-    this.#sendWindow(0, payload.length);
+    this.#uncredited += payload.length;
+    if (this.#uncredited >= CONNECTION_WINDOW / 4) {
+      this.#sendWindow(0, this.#uncredited);
+      this.#uncredited = 0;
+    }
     if (!stream) return;
-    if (stream.paused) stream.owed += payload.length;
+    stream.owed += payload.length;
     const part = unpad(payload, flags);
     if (part.length > 0) stream.exchange.onBody(part);
     if (flags & FLAG.endStream) {
       stream.exchange.onComplete([]);
       this.#close(id);
-    } else if (!stream.paused) {
-      this.#sendWindow(id, payload.length);
+    } else if (!stream.paused && stream.owed >= CREDIT) {
+      this.#sendWindow(id, stream.owed);
+      stream.owed = 0;
     }
   }
 
