@@ -28,7 +28,7 @@ export interface Case {
   readonly source: string;
   /** HTTP versions to run over; default: HTTP/1.1 only. */
   readonly axes?: readonly Protocol[];
-  /** Must not run beside other cases: it takes a shared part down or counts everything. */
+  /** Must not run beside other cases: it takes a shared part down, or all of the machine. */
   readonly exclusive?: true;
   /** Spends its time waiting: starts first and does not hold a job. */
   readonly waits?: true;

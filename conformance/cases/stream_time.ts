@@ -327,6 +327,8 @@ export const STREAM_TIME_CASES: readonly Case[] = [
       "A client that stops reading stalls the upstream; memory stays bounded; nothing is lost",
     source: "Envoy best practices edge: per_connection_buffer_limit_bytes",
     axes: BOTH,
+    // So many bytes would hold up our own policy engine for the cases beside it.
+    exclusive: true,
     deadlineMs: 60_000,
     async run(t) {
       const block = `data: ${filler((64 << 10) - 8, t.random)}\n\n`;
