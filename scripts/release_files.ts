@@ -13,7 +13,6 @@ import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
 import { run } from "./build/run.ts";
 import { cycloneDx, type ModuleGraph } from "./build/sbom.ts";
 import { sha256 } from "./build/self_extracting.ts";
-import { WORKER_MODULES } from "./build/workers.ts";
 
 const RELEASES = "https://github.com/llmgate/llmgate/releases";
 
@@ -46,19 +45,11 @@ export function homebrewFormula(version: string, sums: ReadonlyMap<string, strin
   );
 }
 
-/** The packages of the program and of its workers, whose programs a binary carries beside it. */
-export async function packagesOf(root: string): Promise<ModuleGraph> {
-  const graphs = await Promise.all(["main.ts", ...WORKER_MODULES].map(async (module) => {
-    const { code, output } = await run(Deno.execPath(), ["info", "--json", module], root);
-    if (code !== 0) throw new Error(`Cannot read the module graph of ${module}: ${output}`);
-    const graph: ModuleGraph = JSON.parse(output.slice(output.indexOf("{")));
-    return graph.npmPackages;
-  }));
-  return { npmPackages: Object.assign({}, ...graphs) };
-}
-
 async function billOfMaterials(): Promise<string> {
-  const graph = await packagesOf(join(import.meta.dirname ?? ".", ".."));
+  const root = join(import.meta.dirname ?? ".", "..");
+  const { code, output } = await run(Deno.execPath(), ["info", "--json", "main.ts"], root);
+  if (code !== 0) throw new Error(`Cannot read the module graph: ${output}`);
+  const graph: ModuleGraph = JSON.parse(output.slice(output.indexOf("{")));
   const epoch = Number(Deno.env.get("SOURCE_DATE_EPOCH") ?? Math.floor(Date.now() / 1_000));
   const list = cycloneDx(graph, JSON.parse(lock), {
     version: VERSION,

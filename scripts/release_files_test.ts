@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { cycloneDx } from "./build/sbom.ts";
-import { checksums, homebrewFormula, packagesOf } from "./release_files.ts";
+import { checksums, homebrewFormula } from "./release_files.ts";
 
 Deno.test("checksums() lists the binaries of a folder by name, and nothing else", async () => {
   const folder = await Deno.makeTempDir();
@@ -47,11 +46,4 @@ Deno.test("cycloneDx() lists each package once, with purl and the lock's checksu
   assert.deepEqual(npm.map(({ purl, hashes }) => [purl, hashes]), [
     ["pkg:npm/%40grpc/grpc-js@1.0.0", [{ alg: "SHA-512", content: "000102" }]],
   ]);
-});
-
-Deno.test("packagesOf() names what the workers import, too", async () => {
-  const { npmPackages } = await packagesOf(fileURLToPath(new URL("../", import.meta.url)));
-  const names = new Set(Object.values(npmPackages).map(({ name }) => name));
-  for (const name of ["hono", "unpdf", "fflate"]) assert.ok(names.has(name), name);
-  assert.ok(!names.has("fast-check"), "a package of the tests");
 });
