@@ -95,6 +95,8 @@ export class Engine implements AsyncDisposable {
       header: caller.header,
       // The caller does not wait until the servers have heard that the session is over.
       onOver: async () => {
+        // Closes the model's connection where nobody came to read it.
+        abort.abort(new Cancelled("the response is over"));
         await Promise.all(servers.map(({ session }) => session[Symbol.asyncDispose]()));
         this.#running.delete(abort);
         over.resolve();
@@ -282,6 +284,13 @@ export class Engine implements AsyncDisposable {
             },
           }),
         }),
+      async undo({ id, conversation }) {
+        await store.responses.delete(tenant, id);
+        // One that was named was there before.
+        if (conversation && request.conversation === undefined) {
+          await store.conversations.delete(tenant, conversation);
+        }
+      },
       progress: (response) => store.responses.update(tenant, response),
       end: (response) =>
         store.finish(tenant, response, gained(input, response) as ConversationItem[]),
@@ -292,6 +301,7 @@ export class Engine implements AsyncDisposable {
 /** For `store: false`: nothing is written, and nobody else can end it. */
 const KEEP_NOTHING: Keeper = {
   begin: () => Promise.resolve(),
+  undo: () => Promise.resolve(),
   progress: () => Promise.resolve(true),
   end: () => Promise.resolve(true),
 };

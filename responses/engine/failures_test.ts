@@ -62,6 +62,8 @@ Deno.test("a refusal before the first event is the request's answer", async () =
   }
   const page = await test.store.responses.list(TENANT, { limit: 10, order: "asc" });
   assert.deepEqual(page.data, [], "nothing was acknowledged, so nothing is kept");
+  const conversations = await test.store.conversations.list(TENANT, { limit: 10, order: "asc" });
+  assert.deepEqual(conversations.data, []);
 });
 
 Deno.test("a model server that is down gives 503, and the log names it", async () => {
@@ -130,6 +132,18 @@ Deno.test("a reader that ends the iteration cancels the response", async () => {
   for await (const batch of started.events) {
     if (batch.some(({ type }) => type === "response.output_text.delta")) break;
   }
+  released.resolve();
+  const stored = await test.store.responses.get(TENANT, started.response.id);
+  assert.equal(stored?.response.status, "cancelled");
+});
+
+Deno.test("a reader that leaves at the first event closes the model's connection", async () => {
+  await using test = await startTestEngine();
+  const released = Promise.withResolvers<void>();
+  test.model.queue({ text: ["Hel", "lo"], amid: released.promise });
+  const started = await test.start({ input: "Hi", stream: true });
+  for await (const _ of started.events) break;
+  await test.model.left;
   released.resolve();
   const stored = await test.store.responses.get(TENANT, started.response.id);
   assert.equal(stored?.response.status, "cancelled");

@@ -23,6 +23,8 @@ export class Cancelled extends Error {
 export interface Keeper {
   /** Before the first event goes out. */
   begin(response: ResponseObject): Promise<void>;
+  /** Takes it back: there will be no first event. */
+  undo(response: ResponseObject): Promise<void>;
   /** After each round of tools. False when somebody else has ended the response: stop. */
   progress(response: ResponseObject): Promise<boolean>;
   /** Before the last event goes out. False when somebody else has ended the response. */
@@ -65,7 +67,10 @@ export async function* run(plan: RunPlan): AsyncGenerator<ResponseEvent[], Respo
     yield* state.answer();
     return yield* state.end();
   } catch (error) {
-    if (!state.begun) throw error;
+    if (!state.begun) {
+      await state.undo();
+      throw error;
+    }
     return yield* state.fail(error);
   } finally {
     await state.abandon();
@@ -83,6 +88,7 @@ class RunState {
   #finish: string | undefined;
   #tier: string | undefined;
   #calls = 0;
+  #inserted: Promise<void> | undefined;
   #ended = false;
 
   constructor(plan: RunPlan) {
@@ -141,9 +147,26 @@ class RunState {
     this.#plan.onEnd?.(response, reason);
   }
 
+  /** Nothing was acknowledged, so nothing is kept. */
+  async undo(): Promise<void> {
+    if (this.#inserted === undefined) return;
+    const inserted = await this.#inserted.then(() => true, () => false);
+    if (inserted) await this.#plan.keeper.undo(this.#plan.response);
+  }
+
+  /** Begins to keep the response: while the model thinks, so that the disk costs no time. */
+  #insert(): Promise<void> {
+    if (this.#inserted === undefined) {
+      this.#inserted = this.#plan.keeper.begin(this.#plan.response);
+      // Whoever waits for it hears of a failure; nobody may, when the model fails first.
+      this.#inserted.catch(() => {});
+    }
+    return this.#inserted;
+  }
+
   async *#begin(): AsyncGenerator<ResponseEvent[]> {
     const { response, keeper, request } = this.#plan;
-    await keeper.begin(response);
+    await this.#insert();
     this.begun = true;
     this.#plan.onBegin?.();
     this.#writer.whole("response.created", response);
@@ -163,6 +186,7 @@ class RunState {
   async *#round(withServerTools: boolean): AsyncGenerator<ResponseEvent[], PendingCall[]> {
     const { toolbox } = this.#plan;
     const offered = toolbox.offered({ server: withServerTools && this.#mayCall() });
+    void this.#insert();
     const { answer, input } = await this.#ask(offered);
     if (!this.begun) yield* this.#begin();
     const round = new Round(this.#writer, toolbox);
