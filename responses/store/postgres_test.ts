@@ -148,8 +148,9 @@ test("connections that the server ended are made anew, and nothing fails", async
   const writeAll = () =>
     Promise.all(conversations.map((one) => store.conversations.update("a", one)));
   await Promise.all(conversations.map((one) => store.conversations.create("a", one)));
+  // Waits until they have ended: none may die in the middle of a commit.
   await other.query(
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    `SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity
      WHERE datname = current_database() AND pid <> pg_backend_pid()`,
   );
   assert.deepEqual(new Set(await writeAll()), new Set([true]));

@@ -14,6 +14,7 @@ import { routerRows } from "./router_rows.ts";
 import { renderRows, type Row } from "./row.ts";
 import { searchRows } from "./search_rows.ts";
 import { renderSoak, soak } from "./soak.ts";
+import { storeRows } from "./store_rows.ts";
 import { streamRows } from "./stream_rows.ts";
 
 const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
@@ -26,6 +27,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   streams: streamRows,
   router: routerRows,
   search: searchRows,
+  store: storeRows,
 };
 
 const { values } = parseArgs({
