@@ -9,17 +9,41 @@ const VALUE = ".google.protobuf.Value";
 const WRAPPER = /^\.google\.protobuf\.(Bool|String|Bytes|U?Int32|U?Int64|Float|Double)Value$/;
 const TIMESTAMP = ".google.protobuf.Timestamp";
 
+/** How a message type is written in JSON: as its fields, unless it is one of the well-known ones. */
+type Kind = "message" | "struct" | "value" | "wrapper" | "timestamp";
+
+const kinds = new WeakMap<protobuf.Type, Kind>();
+
+/** Kept by type, since `fullName` is put together anew each time that it is read. */
+function kindOf(type: protobuf.Type): Kind {
+  const known = kinds.get(type);
+  if (known !== undefined) return known;
+  const { fullName } = type;
+  const kind = fullName === STRUCT
+    ? "struct"
+    : fullName === VALUE
+    ? "value"
+    : fullName === TIMESTAMP
+    ? "timestamp"
+    : WRAPPER.test(fullName)
+    ? "wrapper"
+    : "message";
+  kinds.set(type, kind);
+  return kind;
+}
+
 /**
  * Checks a plain value against its message type and turns it into what protobufjs takes.
  * @returns An object for `type.fromObject`. Throws `TypeError` naming the path of what does not fit.
  */
 export function fromJson(type: protobuf.Type, value: unknown, path = type.name): JsonObject {
-  if (type.fullName === STRUCT) return structFrom(value, path);
-  if (type.fullName === VALUE) return valueFrom(value);
-  if (WRAPPER.test(type.fullName)) {
+  const kind = kindOf(type);
+  if (kind === "struct") return structFrom(value, path);
+  if (kind === "value") return valueFrom(value);
+  if (kind === "wrapper") {
     return isObject(value) ? value : { value };
   }
-  if (type.fullName === TIMESTAMP && typeof value === "string") return timestampFrom(value, path);
+  if (kind === "timestamp" && typeof value === "string") return timestampFrom(value, path);
   if (!isObject(value)) throw new TypeError(`Cannot encode "${path}": expected an object`);
   const out: JsonObject = {};
   const seen = new Map<string, string>();
@@ -105,10 +129,11 @@ export function toJson(type: protobuf.Type, message: protobuf.Message): JsonObje
 }
 
 function plain(type: protobuf.Type, object: JsonObject): unknown {
-  if (type.fullName === STRUCT) return structTo(object);
-  if (type.fullName === VALUE) return valueTo(object);
-  if (WRAPPER.test(type.fullName)) return object["value"] ?? type.fields["value"]?.defaultValue;
-  if (type.fullName === TIMESTAMP) return timestampTo(object);
+  const kind = kindOf(type);
+  if (kind === "struct") return structTo(object);
+  if (kind === "value") return valueTo(object);
+  if (kind === "wrapper") return object["value"] ?? type.fields["value"]?.defaultValue;
+  if (kind === "timestamp") return timestampTo(object);
   for (const [key, item] of Object.entries(object)) {
     const field = type.fields[key];
     const inner = field?.resolvedType;
@@ -172,7 +197,14 @@ function timestampFrom(text: string, path: string): JsonObject {
 function timestampTo(object: JsonObject): string {
   const seconds = Number(object["seconds"] ?? 0);
   const nanos = Number(object["nanos"] ?? 0);
-  return new Date(seconds * 1000 + Math.floor(nanos / 1_000_000)).toISOString();
+  const text = new Date(seconds * 1000 + Math.floor(nanos / 1_000_000)).toISOString();
+  // A Date ends at milliseconds; as proto3 JSON has it, 6 or 9 digits where there is more.
+  const rest = nanos % 1_000_000;
+  if (rest === 0) return text;
+  const digits = rest % 1_000 === 0
+    ? String(rest / 1_000).padStart(3, "0")
+    : String(rest).padStart(6, "0");
+  return text.replace("Z", `${digits}Z`);
 }
 
 function snakeCase(name: string): string {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { messageCodec } from "./mod.ts";
+import { type JsonObject, messageCodec } from "./mod.ts";
+import { protoRoot } from "./schema.ts";
 
 const RESPONSE = messageCodec("envoy.service.auth.v3.CheckResponse");
 const PROCESSING = messageCodec("envoy.service.ext_proc.v3.ProcessingResponse");
@@ -74,4 +75,18 @@ Deno.test.each<{ why: string; value: Record<string, unknown>; want: RegExp }>([
 
 Deno.test("messageCodec() refuses a name that is not in the subsets", () => {
   assert.throws(() => messageCodec("envoy.service.auth.v3.Nope"), RangeError);
+});
+
+Deno.test("a timestamp keeps what is below a millisecond, in 3, 6 or 9 digits", () => {
+  const codec = messageCodec("envoy.data.accesslog.v3.HTTPAccessLogEntry");
+  const type = protoRoot().lookupType("envoy.data.accesslog.v3.HTTPAccessLogEntry");
+  const read = (nanos: number) => {
+    const start_time = { seconds: 1_000, nanos };
+    const bytes = type.encode(type.fromObject({ common_properties: { start_time } })).finish();
+    return (codec.decode(bytes)["common_properties"] as JsonObject)["start_time"];
+  };
+  assert.equal(read(0), "1970-01-01T00:16:40.000Z");
+  assert.equal(read(7_000_000), "1970-01-01T00:16:40.007Z");
+  assert.equal(read(7_000_800), "1970-01-01T00:16:40.007000800Z");
+  assert.equal(read(500_042_000), "1970-01-01T00:16:40.500042Z");
 });
