@@ -1,5 +1,6 @@
 /** A model router that nobody can steer, go around, or hear before policy. */
 import { createServer } from "node:net";
+import { closeServer } from "../../service/mod.ts";
 import { BOTH, type Case } from "../case.ts";
 import { jsonOf, valuesOf } from "../client/transcript.ts";
 import { chatWith, routed, routerOf, SEVERAL, takersOf } from "./router.ts";
@@ -107,6 +108,6 @@ async function openTrap(): Promise<
   return {
     endpoint: `127.0.0.1:${port}`,
     connections: () => connections,
-    [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+    [Symbol.asyncDispose]: () => closeServer(server, []),
   };
 }

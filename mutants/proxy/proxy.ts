@@ -1,4 +1,5 @@
 import net, { type AddressInfo } from "node:net";
+import { closeServer } from "../../service/mod.ts";
 import type { Defects } from "./defects.ts";
 import { policyClient } from "./policy_step.ts";
 import { ProxyConnection, type ProxyPlace } from "./proxy_connection.ts";
@@ -48,8 +49,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   return {
     url: `http://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await closeServer(server, sockets);
       client[Symbol.dispose]();
     },
   };
