@@ -15,7 +15,7 @@
 export { encodeHeaders, HpackDecoder } from "./client/hpack.ts";
 export { MalformedResponse, ResponseReader, type ResponseSink } from "./client/response_reader.ts";
 export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
-export { CASES, ROUTER_CASES } from "./cases/mod.ts";
+export { CASES, RESPONSES_CASES, ROUTER_CASES } from "./cases/mod.ts";
 export { type Probe, probeTarget } from "./probe.ts";
 export { ENGINE_CASES } from "./engine/cases.ts";
 export { MODEL_SERVER_CASES } from "./model_server/cases.ts";

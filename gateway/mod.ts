@@ -23,6 +23,7 @@ export {
   startGateway,
 } from "./gateway.ts";
 export { type Profile, type ProfileName, PROFILES } from "./profile.ts";
+export { type ResponsesTargetOptions, startResponsesTarget } from "./responses_target.ts";
 export { type Routing, type RoutingOptions } from "./routing.ts";
 export {
   type RouterTargetOptions,

@@ -21,6 +21,9 @@ import { ROUTER_CASES as DECISION_CASES } from "./router.ts";
 import { ROUTER_LOAD_CASES } from "./router_load.ts";
 import { ROUTER_REWRITE_CASES } from "./router_rewrite.ts";
 import { ROUTER_SAFETY_CASES } from "./router_safety.ts";
+import { RESPONSE_CASES } from "./responses.ts";
+import { RESPONSE_FAILURE_CASES } from "./responses_failures.ts";
+import { RESPONSE_STREAM_CASES } from "./responses_stream.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { SECURITY_CASES } from "./security.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
@@ -59,4 +62,11 @@ export const ROUTER_CASES: readonly Case[] = [
   ...ROUTER_SAFETY_CASES,
   ...ROUTER_REWRITE_CASES,
   ...ROUTER_LOAD_CASES,
+];
+
+/** Cases of a Responses gateway: what it makes, how it streams, what it keeps, and for whom. */
+export const RESPONSES_CASES: readonly Case[] = [
+  ...RESPONSE_CASES,
+  ...RESPONSE_STREAM_CASES,
+  ...RESPONSE_FAILURE_CASES,
 ];
