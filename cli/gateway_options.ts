@@ -106,7 +106,7 @@ export const PROFILE_OPTION = choiceOption("--profile <NAME>", {
 /** The gateways that check has cases for. */
 export const JUDGED_PROFILE_OPTION = choiceOption("--profile <NAME>", {
   description: "which gateway to judge",
-  choices: ["base", "router"],
+  choices: ["base", "router", "responses"],
   default: "base",
 });
 

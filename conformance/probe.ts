@@ -79,9 +79,10 @@ async function ask(
 ): Promise<{ status: number | undefined; nonce: string }> {
   const nonce = `probe-${protocol}-${carry}-${Math.floor(Math.random() * 36 ** 6).toString(36)}`;
   const signed = target.sign?.(nonce);
+  const answers = target.features.includes("responses");
   const spec: RequestSpec = {
     method: "POST",
-    path: "/v1/chat/completions",
+    path: answers ? "/v1/responses" : "/v1/chat/completions",
     headers: [
       ...target.credentials.allow,
       ["content-type", "application/json"],
@@ -91,7 +92,7 @@ async function ask(
     ],
     body: JSON.stringify({
       model: target.model,
-      messages: [{ role: "user", content: "ping" }],
+      ...(answers ? { input: "ping" } : { messages: [{ role: "user", content: "ping" }] }),
       ...(signed !== undefined && carry === "body" && { user: signed }),
     }),
   };

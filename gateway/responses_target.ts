@@ -47,8 +47,14 @@ export async function startResponsesTarget(
   stack.use(own);
   const owned = stack.move();
   return Object.assign(own, {
-    features: ["responses"],
+    features: ["responses", ...(canStream(gateway.envoy.version) ? ["responses_stream"] : [])],
     gateway,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
+}
+
+/** Envoy lets a processor stream an answer of its own since 1.37 (StreamedImmediateResponse). */
+function canStream(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 1 || minor >= 37;
 }

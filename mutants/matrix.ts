@@ -105,7 +105,13 @@ export function renderMatrix(matrix: KillMatrix): string {
       : mutant.kills.every((id) => killedBy.includes(id))
       ? "dead"
       : "LIVE";
-    const kind = mutant.defects ? "proxy" : mutant.relay ? "relay" : "envoy";
+    const kind = mutant.defects
+      ? "proxy"
+      : mutant.relay
+      ? "relay"
+      : mutant.front
+      ? "front"
+      : "envoy";
     const cases = killedBy.length > 0 ? killedBy.join(", ") : problem ?? "nothing noticed it";
     return `${mark} ${mutant.id.padEnd(26)} ${kind}  ${String(killedBy.length).padStart(3)}/${
       String(ran.length).padEnd(3)

@@ -15,5 +15,5 @@ export { type KillMatrix, killMatrix, type MutantResult, renderMatrix } from "./
 export { type Mutant } from "./mutant.ts";
 export type { Defects } from "./proxy/defects.ts";
 export { type Proxy, type ProxyOptions, startProxy } from "./proxy/proxy.ts";
-export { MUTANTS, type ProvenProfile, runSelfTest, type SelfTestOptions, SMOKE } from "./prove.ts";
+export { MUTANTS, runSelfTest, type SelfTestOptions, SMOKE } from "./prove.ts";
 export { startEnvoyGateway, startMutant, startRouterGateway, startSmallGateway } from "./start.ts";

@@ -1,6 +1,7 @@
 import type { ProfileName } from "../gateway/mod.ts";
 import type { Protocol } from "../conformance/mod.ts";
 import type { Defects } from "./proxy/defects.ts";
+import type { FrontTampering } from "./responses/front.ts";
 import type { Tampering } from "./router/relay.ts";
 
 /** A parsed Envoy bootstrap, or a part of one. */
@@ -27,4 +28,6 @@ export interface Mutant {
   readonly profile?: ProfileName;
   /** What a relay before the router does wrong; `hosts` are those that the router chooses from. */
   readonly relay?: Tampering | ((hosts: readonly string[]) => Tampering);
+  /** What a front before a Responses gateway does wrong. */
+  readonly front?: FrontTampering;
 }

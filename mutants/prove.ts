@@ -1,4 +1,11 @@
-import { type Case, CASES, type Report, ROUTER_CASES, runSuite } from "../conformance/mod.ts";
+import {
+  type Case,
+  CASES,
+  type Report,
+  RESPONSES_CASES,
+  ROUTER_CASES,
+  runSuite,
+} from "../conformance/mod.ts";
 import type { ProfileName } from "../gateway/mod.ts";
 import { messageOf } from "../service/mod.ts";
 import { CONFIG_MUTANTS } from "./config_mutants.ts";
@@ -6,12 +13,14 @@ import { type CorrectResult, type KillMatrix, killMatrix, type MutantResult } fr
 import type { Mutant } from "./mutant.ts";
 import { OPT_IN_MUTANTS } from "./opt_in_mutants.ts";
 import { PROXY_MUTANTS } from "./proxy_mutants.ts";
+import { RESPONSES_MUTANTS } from "./responses/mutants.ts";
 import { ROUTER_MUTANTS } from "./router/mutants.ts";
 import {
   type RunningTarget,
   startEnvoyGateway,
   startMutant,
   type StartOptions,
+  startResponsesGateway,
   startRouterGateway,
   startSmallGateway,
 } from "./start.ts";
@@ -28,16 +37,24 @@ interface Proof {
   readonly mutants: readonly Mutant[];
   /** Cases that mutants are to cover. */
   readonly cases: readonly Case[];
+  /** Every case that the profile can be asked. */
+  readonly all: readonly Case[];
+  /** Cases that run against each mutant although it is not made for them: it must run at all. */
+  readonly smoke: readonly string[];
   readonly correct: readonly ((options: StartOptions) => Promise<RunningTarget>)[];
 }
 
-/** The profiles that have cases and mutants of their own. */
-export type ProvenProfile = Exclude<ProfileName, "responses">;
+/** Cases that run against every mutant of a gateway for Chat Completions. */
+export const SMOKE: readonly string[] = ["http.h1", "route.healthz-open"];
 
-const PROOFS: Readonly<Record<ProvenProfile, Proof>> = {
+const ALL: readonly Case[] = [...CASES, ...ROUTER_CASES];
+
+const PROOFS: Readonly<Record<ProfileName, Proof>> = {
   base: {
     mutants: MUTANTS,
     cases: CASES,
+    all: ALL,
+    smoke: SMOKE,
     correct: [
       (options) => startEnvoyGateway({ id: "correct Envoy" }, options),
       () => startSmallGateway("correct small proxy"),
@@ -46,17 +63,23 @@ const PROOFS: Readonly<Record<ProvenProfile, Proof>> = {
   router: {
     mutants: ROUTER_MUTANTS,
     cases: ROUTER_CASES,
+    all: ALL,
+    smoke: SMOKE,
     correct: [(options) => startRouterGateway({ id: "correct router" }, options)],
   },
+  responses: {
+    mutants: RESPONSES_MUTANTS,
+    cases: RESPONSES_CASES,
+    all: RESPONSES_CASES,
+    smoke: ["responses.shape"],
+    correct: [(options) => startResponsesGateway({ id: "correct Responses gateway" }, options)],
+  },
 };
-
-/** Cases that run against every mutant even when it is not made for them: a mutant must run at all. */
-export const SMOKE: readonly string[] = ["http.h1", "route.healthz-open"];
 
 /** How to test the suite. */
 export interface SelfTestOptions extends StartOptions {
   /** Whose mutants; the base profile's when left out. */
-  profile?: ProvenProfile;
+  profile?: ProfileName;
   /** Runs every case against every mutant, not only those that it is made for. */
   full?: boolean;
   /** Mutants side by side; default 4. */
@@ -102,7 +125,7 @@ export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix>
 }
 
 async function testMutant(mutant: Mutant, options: SelfTestOptions): Promise<MutantResult> {
-  const cases = casesFor(mutant, options.full ?? false);
+  const cases = casesFor(mutant, options);
   try {
     await using target = await startMutant(mutant, options);
     const report = await runSuite(target, {
@@ -119,10 +142,11 @@ async function testMutant(mutant: Mutant, options: SelfTestOptions): Promise<Mut
 }
 
 /** A check-only configuration is no whole gateway: only the group that it opens judges it. */
-function casesFor({ on, kills, protocol }: Mutant, full: boolean): readonly Case[] {
+function casesFor({ on, kills, protocol }: Mutant, options: SelfTestOptions): readonly Case[] {
+  const { all, smoke } = PROOFS[options.profile ?? "base"];
   if (on !== undefined) return CASES.filter(({ feature }) => feature === on);
   if (protocol !== undefined) return CASES.filter(({ axes }) => axes?.every((a) => a === protocol));
-  return full ? ALL : pick([...kills, ...SMOKE]);
+  return options.full ? all : pick(all, [...kills, ...smoke]);
 }
 
 /** Runs the cases that mutants are made for against the correct gateways: none may fail there. */
@@ -130,9 +154,10 @@ async function testCorrect(
   options: SelfTestOptions,
   wanted: ReadonlySet<string>,
 ): Promise<CorrectResult[]> {
-  const cases = options.full ? ALL : pick([...wanted]);
+  const { all, correct } = PROOFS[options.profile ?? "base"];
+  const cases = options.full ? all : pick(all, [...wanted]);
   const out: CorrectResult[] = [];
-  for (const start of PROOFS[options.profile ?? "base"].correct) {
+  for (const start of correct) {
     await using target = await start(options);
     const report = await runSuite(target, { cases, seed: 1 });
     const failed = report.cases.filter(({ status }) => status === "fail").map(({ id }) => id);
@@ -142,15 +167,13 @@ async function testCorrect(
   return out;
 }
 
-const ALL: readonly Case[] = [...CASES, ...ROUTER_CASES];
-
-function pick(ids: readonly string[]): Case[] {
+function pick(all: readonly Case[], ids: readonly string[]): Case[] {
   for (const id of ids) {
-    if (!ALL.some((one) => one.id === id)) {
+    if (!all.some((one) => one.id === id)) {
       throw new RangeError(`Cannot find the case "${id}" that a mutant names`);
     }
   }
-  return ALL.filter(({ id }) => ids.includes(id));
+  return all.filter(({ id }) => ids.includes(id));
 }
 
 function missedBy(report: Report): string[] {

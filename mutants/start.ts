@@ -9,6 +9,7 @@ import {
   type RoutingOptions,
   startCheckVariant,
   startGateway,
+  startResponsesTarget,
   startRouterTarget,
 } from "../gateway/mod.ts";
 import { type Policy, startPolicy } from "../policy/mod.ts";
@@ -18,6 +19,7 @@ import type { Mutant } from "./mutant.ts";
 import type { Defects } from "./proxy/defects.ts";
 import { startH2Front } from "./proxy/h2_front.ts";
 import { startProxy } from "./proxy/proxy.ts";
+import { startFront } from "./responses/front.ts";
 import { startRelay } from "./router/relay.ts";
 
 /** A target that stops what it runs on. */
@@ -35,6 +37,7 @@ export interface StartOptions {
 export function startMutant(mutant: Mutant, options: StartOptions): Promise<RunningTarget> {
   const { id, on, edit, defects, profile } = mutant;
   if (profile === "router") return startRouterGateway(mutant, options);
+  if (profile === "responses") return startResponsesGateway(mutant, options);
   if (defects) return startSmallGateway(id, defects);
   if (on === undefined) return startEnvoyGateway(mutant, options);
   return startCheckVariant(on, { ...placeOf(options), ...(edit && { edit }) });
@@ -103,6 +106,37 @@ export async function startRouterGateway(
   return {
     ...target,
     ...(proxy && { url: proxy.url, protocols: ["h1"] }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Starts the Responses profile with a mutant's defect; without one it is correct. */
+export async function startResponsesGateway(
+  { id: name, edit, front }: Pick<Mutant, "id" | "edit" | "front">,
+  options: StartOptions,
+): Promise<RunningTarget> {
+  const config = structuredClone(bundledConfig("responses").bootstrap);
+  edit?.(config);
+  await using stack = new AsyncDisposableStack();
+  const target = stack.use(
+    await startResponsesTarget({
+      ...options,
+      name,
+      ...(edit && { config: parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`) }),
+    }),
+  );
+  if (front === undefined) {
+    stack.move();
+    return target;
+  }
+  const { url } = stack.use(startFront(target.url, front));
+  // Envoy does not see what the front changes: it is no witness.
+  const { envoy: _envoy, ...heard } = target;
+  const owned = stack.move();
+  return {
+    ...heard,
+    url,
+    protocols: ["h1"],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

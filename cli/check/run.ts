@@ -50,7 +50,7 @@ export async function checkOnce(
     knownFailures,
     signal: context.signal,
     version: VERSION,
-    command: `llmgate check${options.profile === "router" ? " --profile router" : ""}`,
+    command: `llmgate check${options.profile === "base" ? "" : ` --profile ${options.profile}`}`,
     onProgress,
   });
 }

@@ -8,6 +8,7 @@ import {
   modelServerTarget,
   policyEngineTarget,
   probeTarget,
+  RESPONSES_CASES,
   ROUTER_CASES,
   type Target,
 } from "../../conformance/mod.ts";
@@ -18,8 +19,10 @@ import {
   foreignTarget,
   FREE_PORTS,
   ownTarget,
+  type ProfileName,
   routerVariants,
   startGateway,
+  startResponsesTarget,
   startRouterTarget,
 } from "../../gateway/mod.ts";
 import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
@@ -99,13 +102,19 @@ export interface CheckTarget extends AsyncDisposable {
   readonly cases: readonly Case[];
 }
 
+/** The cases of each gateway; a Responses gateway serves none of the paths of the base groups. */
+const PROFILE_CASES: Readonly<Record<ProfileName, readonly Case[]>> = {
+  base: CASES,
+  router: [...CASES, ...ROUTER_CASES],
+  responses: RESPONSES_CASES,
+};
+
 /** The cases that the flags make possible, without starting anything. */
 export function casesOf(
   options: Pick<CheckTargetOptions, "policy" | "upstream" | "profile">,
 ): readonly Case[] {
   return [
-    ...CASES,
-    ...(options.profile === "router" ? ROUTER_CASES : []),
+    ...PROFILE_CASES[options.profile ?? "base"],
     ...(options.policy === undefined ? [] : ENGINE_CASES),
     ...(options.upstream === undefined ? [] : MODEL_SERVER_CASES),
   ];
@@ -124,7 +133,31 @@ export function startCheckTarget(
 ): Promise<CheckTarget> {
   if (options.gateway !== undefined) return foreignGateway(options.gateway, options, context);
   if (options.envoyConfig !== undefined) return ownConfig(options.envoyConfig, options, context);
-  return options.profile === "router" ? ownRouter(options, context) : ownStack(options, context);
+  if (options.profile === "router") return ownRouter(options, context);
+  if (options.profile === "responses") return ownResponses(options, context);
+  return ownStack(options, context);
+}
+
+/** The Responses profile; its model is the mock upstream unless a model server is given. */
+async function ownResponses(
+  options: CheckTargetOptions,
+  context: Context<unknown, unknown>,
+): Promise<CheckTarget> {
+  if (options.policy !== undefined || options.upstream !== undefined) {
+    throw new UsageError(
+      "Cannot judge the Responses profile with --policy or --upstream: it runs on our parts; give --gateway for one that runs elsewhere",
+    );
+  }
+  const gateway = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
+  const target = await startResponsesTarget(gateway);
+  return {
+    target: Object.assign(target, {
+      credentials: credentialsOf(options) ?? target.credentials,
+      model: options.model,
+    }),
+    cases: casesOf(options),
+    [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
+  };
 }
 
 /** The router profile, with a copy for each routing logic that has cases of its own. */
@@ -257,9 +290,15 @@ async function foreignGateway(
       "Cannot judge a gateway without a credential that it allows: give --allow-header 'name: value'",
     );
   }
+  if (options.profile === "responses" && options.control !== "none") {
+    throw new UsageError(
+      `Cannot judge a Responses gateway with --control ${options.control}: only what a client sees of it can be judged; leave the flag out`,
+    );
+  }
   const target = await foreignTarget({
     url,
     control: options.control,
+    ...(options.profile === "responses" && { features: ["responses", "responses_stream"] }),
     credentials,
     model: options.model,
     policyPort: options.policyPort,
@@ -272,7 +311,7 @@ async function foreignGateway(
     },
   });
   for (const note of target.notes) log(`Probe: ${note}`);
-  const cases = options.profile === "router" ? [...CASES, ...ROUTER_CASES] : CASES;
+  const cases = PROFILE_CASES[options.profile ?? "base"];
   return { target, cases, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 

@@ -8,7 +8,8 @@ import {
   renderTerminal,
   type Selection,
 } from "../../conformance/mod.ts";
-import { type ProvenProfile, renderMatrix, runSelfTest } from "../../mutants/mod.ts";
+import type { ProfileName } from "../../gateway/mod.ts";
+import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { type Context, defineCommand, EXIT } from "../command.ts";
 import { checkOnce, type CheckOptions } from "../check/run.ts";
@@ -137,6 +138,10 @@ export const command = defineCommand({
       explains: "a policy engine, alone and behind our Envoy",
     },
     { command: "llmgate check --profile router", explains: "the model router, with its own cases" },
+    {
+      command: "llmgate check --profile responses --gateway http://localhost:8321 --model m",
+      explains: "anybody's Responses server",
+    },
     { command: "llmgate check --self-test", explains: "the suite itself, on broken gateways" },
   ],
   permissions: ["read", "write", "net", "env", "run", "sys"],
@@ -232,7 +237,7 @@ async function selfTest(
   context: Context<unknown, unknown>,
   options: Parameters<typeof envoyFromOptions>[0] & {
     selfTest: "expected" | "full" | undefined;
-    profile: ProvenProfile;
+    profile: ProfileName;
   },
 ): Promise<number> {
   const { host, print, log, signal } = context;

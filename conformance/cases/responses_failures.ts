@@ -14,6 +14,7 @@ import {
   modelStream,
   pathOf,
   refused,
+  streamed,
   STREAMING,
 } from "./responses_requests.ts";
 import { jsonAnswer, STREAM_HEAD } from "./shapes.ts";
@@ -53,7 +54,7 @@ async function until(t: CaseContext, made: Json, statuses: readonly string[]): P
 }
 
 export const RESPONSE_FAILURE_CASES: readonly Case[] = [
-  answered({
+  streamed({
     id: "responses.model-refuses",
     level: "must",
     control: "upstream",
@@ -73,7 +74,7 @@ export const RESPONSE_FAILURE_CASES: readonly Case[] = [
       }
     },
   }),
-  answered({
+  streamed({
     id: "responses.model-breaks",
     level: "must",
     control: "upstream",
@@ -90,7 +91,7 @@ export const RESPONSE_FAILURE_CASES: readonly Case[] = [
       t.equal("status that is kept", "failed", read.json?.status);
     },
   }),
-  answered({
+  streamed({
     id: "responses.incomplete",
     level: "must",
     control: "upstream",

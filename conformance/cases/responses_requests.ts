@@ -31,6 +31,11 @@ export function answered(one: Omit<Case, "control"> & Partial<Pick<Case, "contro
   };
 }
 
+/** A case about streams: an Envoy before 1.37 lets no processor stream an answer. */
+export function streamed(one: Parameters<typeof answered>[0]): Case {
+  return answered({ ...one, feature: "responses_stream" });
+}
+
 /** Returns a request for a response; `body` is put over model and input, `undefined` leaves out. */
 export function creation(t: CaseContext, body: Json = {}, more: ChatOptions = {}): ChatOptions {
   return {

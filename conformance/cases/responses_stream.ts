@@ -10,6 +10,7 @@ import {
   type Json,
   modelChunk,
   modelStream,
+  streamed,
   STREAMING,
   textOf,
 } from "./responses_requests.ts";
@@ -52,7 +53,7 @@ const TOOLS = [{
 }];
 
 export const RESPONSE_STREAM_CASES: readonly Case[] = [
-  answered({
+  streamed({
     id: "responses.events",
     level: "must",
     requirement: "A streamed text has every event of its life, once and in order",
@@ -71,7 +72,7 @@ export const RESPONSE_STREAM_CASES: readonly Case[] = [
       t.equal("the response is complete", "complete", transcript.end?.kind);
     },
   }),
-  answered({
+  streamed({
     id: "responses.sequence",
     level: "must",
     requirement: "sequence_number rises by one from 0 over all events",
@@ -82,7 +83,7 @@ export const RESPONSE_STREAM_CASES: readonly Case[] = [
       t.equal("sequence numbers", events.map((_, n) => n), numbers);
     },
   }),
-  answered({
+  streamed({
     id: "responses.stream-adds-up",
     level: "must",
     requirement: "The deltas are the text, the text is the part, and the last event holds it all",
@@ -102,7 +103,7 @@ export const RESPONSE_STREAM_CASES: readonly Case[] = [
       t.equal("ids of the response", 1, ids.size);
     },
   }),
-  answered({
+  streamed({
     id: "responses.no-done",
     level: "should",
     requirement: "The stream ends after its last event, without a [DONE] of Chat Completions",
@@ -112,7 +113,7 @@ export const RESPONSE_STREAM_CASES: readonly Case[] = [
       t.equal("lines [DONE]", 0, events.filter(({ data }) => data === "[DONE]").length);
     },
   }),
-  answered({
+  streamed({
     id: "responses.lockstep",
     level: "must",
     control: "upstream",
@@ -137,7 +138,7 @@ export const RESPONSE_STREAM_CASES: readonly Case[] = [
       t.equal("the response is complete", "complete", (await exchange.ended()).kind);
     },
   }),
-  answered({
+  streamed({
     id: "responses.client-leaves",
     level: "must",
     control: "upstream",
@@ -155,7 +156,7 @@ export const RESPONSE_STREAM_CASES: readonly Case[] = [
       t.that("who ended it", /^client/.test(end ?? ""), "the gateway, for the client", end);
     },
   }),
-  answered({
+  streamed({
     id: "responses.function-call",
     level: "must",
     control: "upstream",

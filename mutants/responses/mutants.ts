@@ -1,0 +1,279 @@
+import type { Config, Mutant } from "../mutant.ts";
+import type { Json } from "./front.ts";
+
+const EXTENSION = "type.googleapis.com/envoy.extensions";
+
+function filters(config: Config): Config[] {
+  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters;
+}
+
+/** Edits what is, or holds, a response. */
+function responseIn(edit: (response: Json) => void) {
+  return {
+    json: (body: Json) => {
+      if (body?.object === "response") edit(body);
+    },
+    event: (event: Json) => {
+      if (event.response !== undefined) edit(event.response);
+      return [event];
+    },
+  };
+}
+
+const MUTANTS: readonly Omit<Mutant, "profile">[] = [
+  {
+    id: "responses-usage-off",
+    defect: "total_tokens leaves out the answer",
+    kills: ["responses.shape"],
+    front: responseIn(({ usage }) => {
+      if (usage) usage.total_tokens = usage.input_tokens;
+    }),
+  },
+  {
+    id: "responses-text-only",
+    defect: "input that is a list of items is not answered",
+    kills: ["responses.input-items-form", "responses.function-output"],
+    front: {
+      json: (body, request) => {
+        if (Array.isArray(request.body?.input)) body.status = "failed";
+      },
+    },
+  },
+  {
+    id: "responses-forgets-what-was-asked",
+    defect: "metadata is dropped",
+    kills: ["responses.echo"],
+    front: responseIn((response) => response.metadata = {}),
+  },
+  {
+    id: "responses-refuses-as-500",
+    defect: "what cannot be a request is a fault of the server",
+    kills: ["responses.refusals", "responses.stream-denied"],
+    front: { status: (status) => status === 400 ? 500 : status },
+  },
+  {
+    id: "responses-keeps-no-output",
+    defect: "a response that is read has no output",
+    kills: ["responses.stored"],
+    front: {
+      json: (body, { method }) => {
+        if (method === "GET" && body.object === "response") body.output = [];
+      },
+    },
+  },
+  {
+    id: "responses-deletes-nothing",
+    defect: "a deletion is acknowledged and not done",
+    kills: ["responses.deleted"],
+    front: {
+      answer: ({ method, path }) =>
+        method === "DELETE"
+          ? { id: path.split("/").at(-1), object: "response", deleted: true }
+          : undefined,
+    },
+  },
+  {
+    id: "responses-stores-always",
+    defect: "store: false is acknowledged and ignored",
+    kills: ["responses.not-stored"],
+    front: {
+      request: (request) => {
+        if (request.body?.store === false) [request.body.store, request.body.told] = [true, false];
+      },
+      json: (body, { body: asked }) => {
+        if (asked?.told === false) body.store = false;
+      },
+    },
+  },
+  {
+    id: "responses-finds-anything",
+    defect: "an id that nobody has is an empty answer",
+    kills: ["responses.unknown"],
+    front: { status: (status) => status === 404 ? 200 : status },
+  },
+  {
+    id: "responses-forgets-the-past",
+    defect: "previous_response_id is repeated and not looked up",
+    kills: ["responses.previous"],
+    front: {
+      request: ({ body }) => {
+        if (!body?.previous_response_id) return;
+        body.told = body.previous_response_id;
+        delete body.previous_response_id;
+      },
+      json: (body, { body: asked }) => {
+        if (asked?.told) body.previous_response_id = asked.told;
+      },
+    },
+  },
+  {
+    id: "responses-conversation-forgets-answers",
+    defect: "a conversation keeps only what the user said",
+    kills: ["responses.conversation"],
+    front: {
+      json: (body) => {
+        if (body.object !== "list") return;
+        body.data = body.data.filter(({ role }: Json) => role !== "assistant");
+      },
+    },
+  },
+  {
+    id: "responses-two-pasts",
+    defect: "a conversation wins over previous_response_id, without a word",
+    kills: ["responses.one-past"],
+    front: {
+      request: ({ body }) => {
+        if (body?.conversation) delete body.previous_response_id;
+      },
+    },
+  },
+  {
+    id: "responses-one-page",
+    defect: "a list says that nothing follows",
+    kills: ["responses.pages"],
+    front: {
+      json: (body) => {
+        if (body.object === "list") body.has_more = false;
+      },
+    },
+  },
+  {
+    id: "responses-parts-unannounced",
+    defect: "a part's text comes without the part's beginning",
+    kills: ["responses.events"],
+    front: { event: (event) => event.type === "response.content_part.added" ? [] : [event] },
+  },
+  {
+    id: "responses-unnumbered",
+    defect: "every event has the same sequence_number",
+    kills: ["responses.sequence"],
+    front: { event: (event) => [{ ...event, sequence_number: 0 }] },
+  },
+  {
+    id: "responses-trims-the-end",
+    defect: "the text at the end is not what the deltas said",
+    kills: ["responses.stream-adds-up"],
+    front: {
+      event: (event) =>
+        event.type === "response.output_text.done"
+          ? [{ ...event, text: event.text.slice(1) }]
+          : [event],
+    },
+  },
+  {
+    id: "responses-buffers",
+    defect: "a stream is sent when it is whole",
+    kills: ["responses.lockstep"],
+    front: { holdsBack: true },
+  },
+  {
+    id: "responses-stays-on",
+    defect: "the model is heard to its end although nobody listens",
+    kills: ["responses.client-leaves"],
+    front: { staysOn: true },
+  },
+  {
+    id: "responses-cuts-arguments",
+    defect: "the arguments of a call are an empty object in the end",
+    kills: ["responses.function-call"],
+    front: responseIn(({ output }) => {
+      for (const item of output ?? []) if (item.type === "function_call") item.arguments = "{}";
+    }),
+  },
+  {
+    id: "responses-hides-failures",
+    defect: "a model that failed is an empty answer that is complete",
+    kills: ["responses.model-refuses", "responses.model-breaks"],
+    front: {
+      status: (status) => status >= 500 ? 200 : status,
+      json: (body) => {
+        if (body.status === "failed") body.status = "completed";
+        body.error = null;
+      },
+      event: (event) => {
+        const response = { ...event.response, status: "completed", error: null };
+        return [
+          /failed$|^error$/.test(event.type)
+            ? { ...event, type: "response.completed", response }
+            : event,
+        ];
+      },
+    },
+  },
+  {
+    id: "responses-cut-is-complete",
+    defect: "an answer that was cut is called complete",
+    kills: ["responses.incomplete"],
+    front: {
+      event: (event) =>
+        event.type === "response.incomplete"
+          ? [{
+            ...event,
+            type: "response.completed",
+            response: { ...event.response, status: "completed", incomplete_details: null },
+          }]
+          : [event],
+    },
+  },
+  {
+    id: "responses-no-background",
+    defect: "a response in the background is answered when it is done",
+    kills: ["responses.background"],
+    front: {
+      request: ({ body }) => {
+        if (body?.background) body.background = false;
+      },
+    },
+  },
+  {
+    id: "responses-cancels-in-name",
+    defect: "a cancellation is acknowledged, and the model goes on",
+    kills: ["responses.cancelled"],
+    front: {
+      answer: ({ path }) => path.endsWith("/cancel") ? { status: "cancelled" } : undefined,
+    },
+  },
+  {
+    id: "responses-without-policy",
+    defect: "nobody is asked for a credential",
+    kills: ["responses.denied"],
+    edit: (config) => {
+      const at = filters(config).findIndex(({ name }) => name === "envoy.filters.http.ext_authz");
+      filters(config).splice(at, 1);
+    },
+  },
+  {
+    id: "responses-one-tenant",
+    defect: "every request counts as the same tenant's",
+    kills: ["responses.tenants", "responses.tenants-conversation"],
+    edit: (config) => {
+      const at = filters(config).findIndex(({ name }) => name === "envoy.filters.http.ext_proc");
+      filters(config).splice(at, 0, {
+        name: "envoy.filters.http.header_mutation",
+        typed_config: {
+          "@type": `${EXTENSION}.filters.http.header_mutation.v3.HeaderMutation`,
+          mutations: {
+            request_mutations: [{
+              append: {
+                header: { key: "x-tenant", value: "everybody" },
+                append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
+              },
+            }],
+          },
+        },
+      });
+    },
+  },
+  {
+    id: "responses-ends-like-chat",
+    defect: "a stream ends with the [DONE] of Chat Completions",
+    kills: ["responses.no-done"],
+    front: { doneAtEnd: true },
+  },
+];
+
+/** Responses gateways that are broken on purpose. */
+export const RESPONSES_MUTANTS: readonly Mutant[] = MUTANTS.map((mutant) => ({
+  ...mutant,
+  profile: "responses",
+}));
