@@ -23,12 +23,9 @@ Deno.test({
     await using stack = new AsyncDisposableStack();
     const folder = await Deno.makeTempDir({ prefix: "llmgate-replicas-" });
     stack.defer(() => Deno.remove(folder, { recursive: true }));
-    const [database, moto, upstream] = await Promise.all([
-      startPostgres(postgres),
-      startMoto(),
-      startUpstream({ pace: "none", models: ["m"] }),
-    ]);
-    for (const one of [database, moto, upstream]) stack.use(one);
+    const database = stack.use(await startPostgres(postgres));
+    const moto = stack.use(await startMoto());
+    const upstream = stack.use(await startUpstream({ pace: "none", models: ["m"] }));
     await (await fetch(`${moto.url}/llmgate`, { method: "PUT" })).body?.cancel();
     const config = `${folder}/config.yaml`;
     await Deno.writeTextFile(
