@@ -117,6 +117,7 @@ export async function foreignTarget(
   if (wants("policy")) {
     policy = stack.use(
       await startPolicy({
+        journalLimit: TARGET_JOURNAL_LIMIT,
         host,
         port: options.policyPort,
         scriptSecret: secret,
@@ -129,7 +130,12 @@ export async function foreignTarget(
     const ports = upstreamPorts(options);
     upstream = stack.use(
       options.router === undefined
-        ? await startUpstream({ host, port: options.upstreamPort, log })
+        ? await startUpstream({
+          host,
+          port: options.upstreamPort,
+          log,
+          journalLimit: TARGET_JOURNAL_LIMIT,
+        })
         : await startBackendPool({ host, ports, log, journalLimit: TARGET_JOURNAL_LIMIT }),
     );
   }

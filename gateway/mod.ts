@@ -32,7 +32,12 @@ export {
   startRouterTarget,
 } from "./router_target.ts";
 export { type RequestRecord } from "./requests.ts";
-export { BASE_EXPECTATIONS, ownTarget, type OwnTargetOptions } from "./target.ts";
+export {
+  BASE_EXPECTATIONS,
+  ownTarget,
+  type OwnTargetOptions,
+  TARGET_JOURNAL_LIMIT,
+} from "./target.ts";
 export { parseUpstreamUrl, type UpstreamAddress } from "./upstream_url.ts";
 export { checkVariants, startCheckVariant, type VariantOptions } from "./variants.ts";
 export { FOREIGN_EXPECTATIONS, type ForeignOptions, foreignTarget } from "./foreign.ts";

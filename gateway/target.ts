@@ -14,7 +14,7 @@ import type { Gateway } from "./gateway.ts";
 const EVIDENCE_LIMIT = 50_000;
 
 /** Entries of the journals of a stack that is judged: a whole run's. */
-export const TARGET_JOURNAL_LIMIT = 10_000;
+export const TARGET_JOURNAL_LIMIT = 50_000;
 
 /**
  * What the base profile promises: the numbers of `envoy/configs/base.yaml`, and the published list

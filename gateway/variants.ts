@@ -9,7 +9,7 @@ import {
 } from "../envoy/mod.ts";
 import { startScriptedProcessor } from "./scripted_processor.ts";
 import { FREE_PORTS, startGateway } from "./gateway.ts";
-import { ownTarget } from "./target.ts";
+import { ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
 
 /** Where the check-only gateways run. */
 export interface VariantOptions {
@@ -63,6 +63,7 @@ export async function startCheckVariant(
     ports: FREE_PORTS,
     config: processor ? withProcessor(bundled, processor.port) : bundled,
     scriptSecret,
+    journalLimit: TARGET_JOURNAL_LIMIT,
     graceMs: 0,
     concurrency: 1,
   });

@@ -11,6 +11,7 @@ import {
   startGateway,
   startResponsesTarget,
   startRouterTarget,
+  TARGET_JOURNAL_LIMIT,
 } from "../gateway/mod.ts";
 import { type Policy, startPolicy } from "../policy/mod.ts";
 import { signNonce } from "../service/mod.ts";
@@ -62,6 +63,7 @@ export async function startEnvoyGateway(
     envoyPath: options.envoyPath,
     runParents: options.runParents,
     scriptSecret,
+    journalLimit: TARGET_JOURNAL_LIMIT,
     graceMs: 0,
     config: parseEnvoyConfig(JSON.stringify(config), `mutant ${mutant.id}`),
     ...(options.signal && { signal: options.signal }),
@@ -162,8 +164,12 @@ export async function startSmallGateway(
 ): Promise<RunningTarget> {
   const secret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
-  const policy: Policy = stack.use(await startPolicy({ scriptSecret: secret }));
-  const upstream: Upstream = stack.use(await startUpstream({ port: 0 }));
+  const policy: Policy = stack.use(
+    await startPolicy({ scriptSecret: secret, journalLimit: TARGET_JOURNAL_LIMIT }),
+  );
+  const upstream: Upstream = stack.use(
+    await startUpstream({ port: 0, journalLimit: TARGET_JOURNAL_LIMIT }),
+  );
   const { host, port } = upstream;
   const proxy = stack.use(
     await startProxy({ policy: policy.address, upstream: { host, port }, defects }),

@@ -16,6 +16,7 @@ import {
   routerVariants,
   startGateway,
   startRouterTarget,
+  TARGET_JOURNAL_LIMIT,
 } from "../gateway/mod.ts";
 import { MUTANTS, renderMatrix, runSelfTest, startSmallGateway } from "../mutants/mod.ts";
 import { startPolicy } from "../policy/mod.ts";
@@ -31,6 +32,8 @@ async function gatewayOptions(
     envoyPath: await envoyPath(version),
     runParents: RUN_PARENTS,
     scriptSecret: crypto.randomUUID(),
+    // A case that is silent for 20 s must not lose its evidence to those beside it.
+    journalLimit: TARGET_JOURNAL_LIMIT,
     graceMs: 0,
   };
 }

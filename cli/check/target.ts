@@ -24,6 +24,7 @@ import {
   startGateway,
   startResponsesTarget,
   startRouterTarget,
+  TARGET_JOURNAL_LIMIT,
 } from "../../gateway/mod.ts";
 import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
 import { UsageError } from "../../service/mod.ts";
@@ -189,7 +190,7 @@ async function ownStack(
   const gatewayOptions = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context, {
     scriptSecret,
     graceMs: 0,
-    journalLimit: 10_000,
+    journalLimit: TARGET_JOURNAL_LIMIT,
   });
   const gateway = await startGateway(gatewayOptions);
   const budget = { left: options.maxRequests };
@@ -241,6 +242,7 @@ async function ownConfig(
     await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context, {
       scriptSecret,
       graceMs: 0,
+      journalLimit: TARGET_JOURNAL_LIMIT,
       config: file,
       names,
     }),
