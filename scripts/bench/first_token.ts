@@ -18,6 +18,8 @@ export interface FirstTokenClient extends Disposable {
 
 /** What is asked; of the mock, one event, unless told otherwise. */
 export interface FirstTokenRequest {
+  /** That of chat completions when left out. */
+  readonly path?: string;
   readonly headers: readonly string[];
   readonly body: string;
   /** Text by which the first event is known. */
@@ -41,7 +43,7 @@ export async function firstTokenClient(
     socket.once("connect", resolve).once("error", reject)
   );
   const head = [
-    "POST /v1/chat/completions HTTP/1.1",
+    `POST ${asked.path ?? "/v1/chat/completions"} HTTP/1.1`,
     `host: ${hostname}:${port}`,
     "content-type: application/json",
     ...asked.headers,

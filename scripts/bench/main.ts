@@ -10,6 +10,7 @@ import { type Effort, gatewayRows, startRows } from "./gateway_rows.ts";
 import { MissingToolError } from "./load.ts";
 import { describeMachine } from "./machine.ts";
 import { checkRows, policyRows, upstreamRows } from "./part_rows.ts";
+import { responsesRows } from "./responses_rows.ts";
 import { routerRows } from "./router_rows.ts";
 import { renderRows, type Row } from "./row.ts";
 import { searchRows } from "./search_rows.ts";
@@ -26,6 +27,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   upstream: upstreamRows,
   streams: streamRows,
   router: routerRows,
+  responses: responsesRows,
   search: searchRows,
   store: storeRows,
 };

@@ -1,6 +1,6 @@
 import { firstTokenClient } from "./first_token.ts";
 import type { Effort } from "./gateway_rows.ts";
-import { type LoadResult, wrk } from "./load.ts";
+import { besideEach, inTurn, type Side } from "./in_turn.ts";
 import { median, quantile, type Row } from "./row.ts";
 import { startRouterTwin } from "./router_twin.ts";
 import {
@@ -20,11 +20,6 @@ const CHAT = JSON.stringify({
 });
 const PATH = "/v1/chat/completions";
 
-interface Side {
-  readonly name: string;
-  readonly url: string;
-}
-
 /**
  * What routing costs: the same Envoy, without policy, in front of one model server, with our
  * router, with a Go program that does the same minimum, and without any.
@@ -36,7 +31,7 @@ export async function routerRows(effort: Effort): Promise<Row[]> {
   const path = await benchEnvoyPath();
   const start = async (name: string, edit: (config: Config) => void, address?: string) => {
     const envoy = stack.use(await startSide({ path, edit, ...(address && { router: address }) }));
-    return { name, url: envoy.url };
+    return { name, url: `${envoy.url}${PATH}`, body: CHAT };
   };
   const own = await start("our router", () => {}, router.address);
   const go = await start("Go twin", (config) => fixed(config, twin.backend), twin.address);
@@ -53,49 +48,8 @@ export async function routerRows(effort: Effort): Promise<Row[]> {
   ];
 }
 
-/** Load on each side in turn, several times over. */
-async function inTurn(
-  sides: readonly Side[],
-  effort: Effort,
-  asked: { readonly connections: number; readonly headers?: Record<string, string> },
-): Promise<LoadResult[][]> {
-  const results = sides.map(() => [] as LoadResult[]);
-  for (let run = 0; run < effort.runs; run++) {
-    for (const [index, side] of sides.entries()) {
-      const result = await wrk({
-        url: `${side.url}${PATH}`,
-        connections: asked.connections,
-        seconds: effort.seconds,
-        headers: { "content-type": "application/json", ...asked.headers },
-        body: CHAT,
-      });
-      if (result.errors > 0) {
-        throw new Error(`Cannot measure: ${result.errors} requests failed by ${side.name}`);
-      }
-      results[index]?.push(result);
-    }
-  }
-  return results;
-}
-
-/** A row of the first side beside each of the others. */
-function besideEach(
-  what: { readonly name: string; readonly unit: string },
-  measured: { readonly sides: readonly Side[]; readonly results: readonly LoadResult[][] },
-  pick: (result: LoadResult) => number,
-): Row[] {
-  const { sides, results } = measured;
-  const samples = (results[0] ?? []).map(pick);
-  const value = median(samples);
-  return sides.slice(1).map(({ name }, index) => {
-    const theirs = median((results[index + 1] ?? []).map(pick));
-    const beside = { name, value: theirs };
-    return { ...what, value, beside, ratio: value / theirs, runs: samples.length, samples };
-  });
-}
-
 async function loadRows(sides: readonly Side[], effort: Effort): Promise<Row[]> {
-  const measured = { sides, results: await inTurn(sides, effort, { connections: 32 }) };
+  const measured = await inTurn(sides, effort, 32);
   const rate = { name: "router: requests/s at 32 connections", unit: "1/s" };
   const tail = { name: "router: p99 at 32 connections", unit: "ms" };
   return [
@@ -109,9 +63,9 @@ const EVENTS = 200;
 
 /** What it costs to know of tokens: answers in one piece, and streams of many events. */
 async function observationRows(sides: readonly Side[], effort: Effort): Promise<Row[]> {
-  const json = { sides, results: await inTurn(sides, effort, { connections: 32 }) };
+  const json = await inTurn(sides, effort, 32);
   const headers = { "x-events": `${EVENTS}` };
-  const streams = { sides, results: await inTurn(sides, effort, { connections: 8, headers }) };
+  const streams = await inTurn(sides.map((side) => ({ ...side, headers })), effort, 8);
   const answers = { name: "router: requests/s, answers observed", unit: "1/s" };
   const events = { name: "router: events/s, answers observed", unit: "1/s" };
   return [

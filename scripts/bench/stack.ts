@@ -18,10 +18,15 @@ export interface Ready {
   readonly envoy: { readonly pid: number; readonly path: string };
 }
 
+/** What `upstream --json` prints first. */
+export interface UpstreamReady {
+  readonly upstream: string;
+}
+
 /** A program under measurement, seen from outside. */
-export interface Running extends AsyncDisposable {
+export interface Running<T = Ready> extends AsyncDisposable {
   readonly pid: number;
-  readonly ready: Ready;
+  readonly ready: T;
 }
 
 /** Ports that the system picks, for runs beside each other. */
@@ -37,11 +42,25 @@ export function programCommand(binary?: string): string[] {
     : [binary];
 }
 
-/** Starts `dev` on free ports and resolves at its ready line. */
-export async function startDev(command: readonly string[]): Promise<Running> {
-  const [program = "", ...words] = command;
+/** Starts `dev` on free ports, with further flags, and resolves at its ready line. */
+export function startDev(
+  command: readonly string[],
+  flags: readonly string[] = [],
+): Promise<Running> {
+  return start<Ready>(command, ["dev", ...FREE_PORTS, ...flags]);
+}
+
+/** Starts the mock as a program of its own, as fast as it can be unless a request says otherwise. */
+export function startMock(command: readonly string[]): Promise<Running<UpstreamReady>> {
+  return start<UpstreamReady>(command, ["upstream", "--port", "0", "--pace", "0"]);
+}
+
+async function start<T>(
+  [program = "", ...words]: readonly string[],
+  args: readonly string[],
+): Promise<Running<T>> {
   const child = new Deno.Command(program, {
-    args: [...words, "dev", "--json", "--quiet", ...FREE_PORTS],
+    args: [...words, ...args, "--json", "--quiet"],
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -50,7 +69,7 @@ export async function startDev(command: readonly string[]): Promise<Running> {
   let text = "";
   while (!text.includes("\n")) {
     const { value, done } = await reader.read();
-    if (done) throw new Error("Cannot measure dev: it ended before it was ready");
+    if (done) throw new Error(`Cannot measure ${args[0]}: it ended before it was ready`);
     text += value;
   }
   return {
