@@ -177,8 +177,18 @@ export class SearchIndex implements Disposable {
     { model, dimensions }: QueryEmbedding,
   ): Promise<void> {
     const { fileId, revision, attributes } = file;
+    const read = (first: number) => {
+      const part = this.#source.fileChunks(tenant, storeId, fileId, first, PART);
+      // Whoever awaits it is told; until then nobody may be there to hear of it.
+      part.catch(() => {});
+      return part;
+    };
+    let next = read(0);
     for (let first = 0;; first += PART) {
-      const chunks = await this.#source.fileChunks(tenant, storeId, fileId, first, PART);
+      const chunks = await next;
+      const last = chunks.length < PART;
+      // The store reads on while this thread packs and the index counts words.
+      if (!last) next = read(first + PART);
       const alike = file.embedder === model &&
         chunks.every(({ embedding }) => embedding.length === dimensions);
       const vectors = alike ? new Int16Array(chunks.length * dimensions) : null;
@@ -193,7 +203,7 @@ export class SearchIndex implements Disposable {
       const evicted = await worker.call("add", addition, vectors === null ? [] : [vectors.buffer]);
       for (const store of evicted) this.#loaded.delete(store);
       this.#evictions += evicted.length;
-      if (chunks.length < PART) return;
+      if (last) return;
     }
   }
 }
