@@ -40,7 +40,7 @@ export {
   type LintResult,
   TRUSTED_NAMES,
 } from "./lint/lint.ts";
-export type { ModelRoute } from "./lint/router_rules.ts";
+export type { ModelRoute } from "./lint/model.ts";
 export type { LintRule, Severity } from "./lint/rule.ts";
 export {
   blanked,

@@ -1,5 +1,6 @@
 /** A client of a policy engine, ours or anybody's. */
-import { type CallOptions, connectGrpc, type GrpcClientOptions } from "./client.ts";
+import { type CallOptions, connectGrpc } from "./client.ts";
+import type { GrpcClientOptions } from "./h2/dial.ts";
 import { messageCodec, protoRoot } from "./schema.ts";
 import type { JsonObject } from "./proto_json.ts";
 

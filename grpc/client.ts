@@ -1,22 +1,8 @@
 /** Calls as a client, for probes and tests; messages are bytes. */
 import { type CallHead, ClientCall } from "./h2/client_call.ts";
 import type { H2Connection } from "./h2/connection.ts";
-import { dial, type Target, targetOf } from "./h2/dial.ts";
+import { dial, type GrpcClientOptions, type Target, targetOf } from "./h2/dial.ts";
 import { GRPC_STATUS, GrpcError } from "./status.ts";
-
-/** How to reach a server. */
-export interface GrpcClientOptions {
-  /** `host:port`, or `unix:PATH`. */
-  readonly address: string;
-  /** Speak TLS; with the system's roots unless `ca` is given. Certificate and key make it mutual. */
-  readonly tls?: {
-    readonly ca?: string;
-    readonly cert?: string;
-    readonly key?: string;
-    /** The name that the server's certificate must hold, when it is not the address's host. */
-    readonly serverName?: string;
-  };
-}
 
 /** What one call may say besides its message. */
 export interface CallOptions {

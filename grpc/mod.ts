@@ -43,7 +43,8 @@ export type {
 } from "./service.ts";
 export type { ServingStatus } from "./health.ts";
 export { connectGrpc } from "./client.ts";
-export type { CallOptions, ClientStream, GrpcClient, GrpcClientOptions } from "./client.ts";
+export type { CallOptions, ClientStream, GrpcClient } from "./client.ts";
+export type { GrpcClientOptions } from "./h2/dial.ts";
 export { decodeCheckRequest } from "./check_request.ts";
 export type { CheckPeer, CheckRequest } from "./check_request.ts";
 export { APPEND_ACTIONS, encodeCheckResponse } from "./check_response.ts";

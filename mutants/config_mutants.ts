@@ -1,39 +1,18 @@
-import type { Config, Mutant } from "./mutant.ts";
+import {
+  addBefore,
+  filter,
+  hcm,
+  header,
+  lua,
+  removeFilter,
+  routeOf,
+  settingsOf,
+  virtualHost,
+  WITHOUT_POLICY,
+} from "./config_places.ts";
+import type { Mutant } from "./mutant.ts";
 
 const EXTENSION = "type.googleapis.com/envoy.extensions";
-
-/** The places of the bundled configuration that mutants edit. */
-function hcm(config: Config): Config {
-  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-}
-function host(config: Config): Config {
-  return hcm(config).route_config.virtual_hosts[0];
-}
-function route(config: Config): Config {
-  return host(config).routes.find((one: Config) => one.name === "v1");
-}
-function authz(config: Config): Config {
-  return filter(config, "envoy.filters.http.ext_authz").typed_config;
-}
-function filter(config: Config, name: string): Config {
-  return hcm(config).http_filters.find((one: Config) => one.name === name);
-}
-/** Puts a filter right before the router. */
-function beforeRouter(config: Config, added: Config): void {
-  hcm(config).http_filters.splice(-1, 0, added);
-}
-function lua(code: string): Config {
-  return {
-    name: "envoy.filters.http.lua",
-    typed_config: {
-      "@type": `${EXTENSION}.filters.http.lua.v3.Lua`,
-      default_source_code: { inline_string: code },
-    },
-  };
-}
-function header(key: string, value: string, append_action = "APPEND_IF_EXISTS_OR_ADD"): Config {
-  return { header: { key, value }, append_action };
-}
 
 /** Envoy made wrong by its own configuration. */
 export const CONFIG_MUTANTS: readonly Mutant[] = [
@@ -41,19 +20,19 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     id: "route-timeout",
     defect: "the route has Envoy's default timeout of 15 s",
     kills: ["sse.idle-20s", "sse.slow-ttft", "lim.stream-exempt"],
-    edit: (config) => route(config).route.timeout = "15s",
+    edit: (config) => routeOf(config).route.timeout = "15s",
   },
   {
     id: "stream-idle-timeout",
     defect: "streams are cut after 12 s of silence",
     kills: ["sse.idle-20s", "sse.slow-ttft"],
-    edit: (config) => route(config).route.idle_timeout = "12s",
+    edit: (config) => routeOf(config).route.idle_timeout = "12s",
   },
   {
     id: "max-stream-duration",
     defect: "streams may last 14 s at most",
     kills: ["sse.idle-20s", "lim.stream-exempt"],
-    edit: (config) => route(config).route.max_stream_duration = { max_stream_duration: "14s" },
+    edit: (config) => routeOf(config).route.max_stream_duration = { max_stream_duration: "14s" },
   },
   {
     id: "fail-open",
@@ -67,14 +46,14 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
       "fc.recovers",
       "fc.outage-under-load",
     ],
-    edit: (config) => authz(config).failure_mode_allow = true,
+    edit: (config) => settingsOf(config, "ext_authz").failure_mode_allow = true,
   },
   {
     id: "error-is-403",
     defect: "a failed policy engine looks like a denial: 403",
     kills: ["fc.policy-down", "fc.policy-grpc-error"],
     edit: (config) => {
-      delete authz(config).status_on_error;
+      delete settingsOf(config, "ext_authz").status_on_error;
       delete hcm(config).local_reply_config.mappers[0].status_code;
     },
   },
@@ -82,26 +61,18 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     id: "no-authz",
     defect: "there is no policy in the way",
     kills: ["deny.no-credential", "deny.wrong-credential", "deny.default-403", "deny.every-route"],
-    edit: (config) =>
-      hcm(config).http_filters = hcm(config).http_filters.filter((one: Config) =>
-        one.name !== "envoy.filters.http.ext_authz"
-      ),
+    edit: (config) => removeFilter(config, "ext_authz"),
   },
   {
     id: "authz-off-for-models",
     defect: "one route is exempt from policy",
     kills: ["deny.every-route"],
     edit: (config) => {
-      const open = structuredClone(route(config));
+      const open = structuredClone(routeOf(config));
       open.name = "models";
       open.match = { path: "/v1/models" };
-      open.typed_per_filter_config = {
-        "envoy.filters.http.ext_authz": {
-          "@type": `${EXTENSION}.filters.http.ext_authz.v3.ExtAuthzPerRoute`,
-          disabled: true,
-        },
-      };
-      host(config).routes.unshift(open);
+      open.typed_per_filter_config = WITHOUT_POLICY;
+      virtualHost(config).routes.unshift(open);
     },
   },
   {
@@ -109,7 +80,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     defect: "the policy engine gets the body, and the upload waits for it",
     kills: ["contract.no-body-buffer", "contract.no-body-by-default"],
     edit: (config) =>
-      authz(config).with_request_body = {
+      settingsOf(config, "ext_authz").with_request_body = {
         max_request_bytes: 16 << 20,
         allow_partial_message: true,
       },
@@ -132,8 +103,9 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     defect: "responses are held back until they are complete",
     kills: ["sse.lockstep", "sse.first-byte", "sse.comments-keepalive"],
     edit: (config) =>
-      beforeRouter(
+      addBefore(
         config,
+        "router",
         lua("function envoy_on_response(handle) handle:body() end"),
       ),
   },
@@ -142,7 +114,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     defect: "event streams are compressed on the way",
     kills: ["sse.no-compression"],
     edit: (config) =>
-      beforeRouter(config, {
+      addBefore(config, "router", {
         name: "envoy.filters.http.compressor",
         typed_config: {
           "@type": `${EXTENSION}.filters.http.compressor.v3.Compressor`,
@@ -173,7 +145,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     id: "tenant-appended",
     defect: "the gateway appends a tenant of its own",
     kills: ["sec.tenant-spoof", "sec.tenant-spoof-variants"],
-    edit: (config) => route(config).request_headers_to_add = [header("x-tenant", "edge")],
+    edit: (config) => routeOf(config).request_headers_to_add = [header("x-tenant", "edge")],
   },
   {
     id: "paths-as-sent",
@@ -189,7 +161,8 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     id: "retry-on-5xx",
     defect: "a POST is repeated after an error",
     kills: ["retry.post-not-blind", "retry.reset-not-blind"],
-    edit: (config) => route(config).route.retry_policy = { retry_on: "5xx,reset", num_retries: 2 },
+    edit: (config) =>
+      routeOf(config).route.retry_policy = { retry_on: "5xx,reset", num_retries: 2 },
   },
   {
     id: "x-envoy-from-client",
@@ -205,19 +178,19 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     id: "policy-steers-envoy",
     defect: "x-envoy-* headers that the policy sets act on the router",
     kills: ["mut.x-envoy-blocked"],
-    edit: (config) => delete authz(config).decoder_header_mutation_rules,
+    edit: (config) => delete settingsOf(config, "ext_authz").decoder_header_mutation_rules,
   },
   {
     id: "policy-never-late",
     defect: "the policy engine may take 60 s",
     kills: ["fc.policy-timeout"],
-    edit: (config) => authz(config).grpc_service.timeout = "60s",
+    edit: (config) => settingsOf(config, "ext_authz").grpc_service.timeout = "60s",
   },
   {
     id: "policy-too-impatient",
     defect: "the policy engine may take 100 ms",
     kills: ["fc.slow-but-in-time"],
-    edit: (config) => authz(config).grpc_service.timeout = "0.1s",
+    edit: (config) => settingsOf(config, "ext_authz").grpc_service.timeout = "0.1s",
   },
   {
     id: "denials-rewritten",
@@ -239,7 +212,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     kills: ["contract.check-once"],
     edit: (config) => {
       const filters = hcm(config).http_filters;
-      const first = structuredClone(filter(config, "envoy.filters.http.ext_authz"));
+      const first = structuredClone(filter(config, "ext_authz"));
       filters.splice(filters.length - 2, 0, {
         ...first,
         name: "envoy.filters.http.ext_authz.second",
@@ -251,7 +224,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     defect: "the policy engine gets only some headers",
     kills: ["contract.headers-complete"],
     edit: (config) =>
-      authz(config).allowed_headers = {
+      settingsOf(config, "ext_authz").allowed_headers = {
         patterns: ["x-api-key", "authorization", "x-harness-case", "x-request-id"].map((exact) => ({
           exact,
         })),
@@ -261,32 +234,32 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     id: "header-added",
     defect: "the gateway adds an undeclared request header",
     kills: ["pass.headers-request"],
-    edit: (config) => route(config).request_headers_to_add = [header("x-gateway", "mutant")],
+    edit: (config) => routeOf(config).request_headers_to_add = [header("x-gateway", "mutant")],
   },
   {
     id: "header-removed",
     defect: "the gateway drops the client's cookies",
     kills: ["pass.headers-request"],
-    edit: (config) => route(config).request_headers_to_remove = ["cookie"],
+    edit: (config) => routeOf(config).request_headers_to_remove = ["cookie"],
   },
   {
     id: "response-header-added",
     defect: "the gateway adds an undeclared response header",
     kills: ["pass.response-headers"],
-    edit: (config) => route(config).response_headers_to_add = [header("x-powered-by", "mutant")],
+    edit: (config) => routeOf(config).response_headers_to_add = [header("x-powered-by", "mutant")],
   },
   {
     id: "response-header-removed",
     defect: "the gateway drops retry-after",
     kills: ["pass.response-headers"],
-    edit: (config) => route(config).response_headers_to_remove = ["retry-after"],
+    edit: (config) => routeOf(config).response_headers_to_remove = ["retry-after"],
   },
   {
     id: "content-type-set",
     defect: "the gateway sets its own content-type on streams",
     kills: ["sse.content-type"],
     edit: (config) =>
-      route(config).response_headers_to_add = [
+      routeOf(config).response_headers_to_add = [
         header("content-type", "text/event-stream", "OVERWRITE_IF_EXISTS"),
       ],
   },
@@ -295,7 +268,7 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     defect: "the query is rewritten",
     kills: ["pass.query-exact"],
     edit: (config) =>
-      route(config).route.regex_rewrite = {
+      routeOf(config).route.regex_rewrite = {
         pattern: { regex: "^([^?]*).*$" },
         substitution: "\\1?q=1",
       },
@@ -305,54 +278,45 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     defect: "Envoy's statistics are on the ingress",
     kills: ["sec.admin-not-exposed"],
     edit: (config) =>
-      host(config).routes.unshift({
+      virtualHost(config).routes.unshift({
         match: { path: "/stats" },
         direct_response: { status: 200, body: { inline_string: "server.live: 1\n" } },
-        typed_per_filter_config: {
-          "envoy.filters.http.ext_authz": {
-            "@type": `${EXTENSION}.filters.http.ext_authz.v3.ExtAuthzPerRoute`,
-            disabled: true,
-          },
-        },
+        typed_per_filter_config: WITHOUT_POLICY,
       }),
   },
   {
     id: "everything-routed",
     defect: "every path goes upstream",
     kills: ["route.unknown-404"],
-    edit: (config) => route(config).match = { prefix: "/" },
+    edit: (config) => routeOf(config).match = { prefix: "/" },
   },
   {
     id: "open-catch-all",
     defect: "unknown paths go upstream without policy",
     kills: ["fc.no-route-bypass", "route.unknown-404", "sec.path-escape"],
     edit: (config) => {
-      const open = structuredClone(route(config));
+      const open = structuredClone(routeOf(config));
       open.name = "open";
       open.match = { prefix: "/" };
-      open.typed_per_filter_config = {
-        "envoy.filters.http.ext_authz": {
-          "@type": `${EXTENSION}.filters.http.ext_authz.v3.ExtAuthzPerRoute`,
-          disabled: true,
-        },
-      };
-      host(config).routes.push(open);
+      open.typed_per_filter_config = WITHOUT_POLICY;
+      virtualHost(config).routes.push(open);
     },
   },
   {
     id: "route-missing",
     defect: "only chat completions are routed",
     kills: ["route.known-paths"],
-    edit: (config) => route(config).match = { prefix: "/v1/chat/" },
+    edit: (config) => routeOf(config).match = { prefix: "/v1/chat/" },
   },
   {
     id: "rerouted-after-check",
     defect: "x-envoy-original-path of the policy becomes the path",
     kills: ["route.no-reroute-bypass"],
     edit: (config) => {
-      delete authz(config).decoder_header_mutation_rules;
-      beforeRouter(
+      delete settingsOf(config, "ext_authz").decoder_header_mutation_rules;
+      addBefore(
         config,
+        "router",
         lua(
           'function envoy_on_request(handle) local p = handle:headers():get("x-envoy-original-path"); ' +
             'if p then handle:headers():replace(":path", p) end end',
@@ -420,8 +384,9 @@ export const CONFIG_MUTANTS: readonly Mutant[] = [
     defect: "errors of the upstream become 502",
     kills: ["allow.upstream-error-verbatim"],
     edit: (config) =>
-      beforeRouter(
+      addBefore(
         config,
+        "router",
         lua(
           'function envoy_on_response(handle) local s = handle:headers():get(":status"); ' +
             'if s == "429" or s == "500" then handle:headers():replace(":status", "502") end end',

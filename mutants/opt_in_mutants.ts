@@ -1,30 +1,23 @@
+import { cluster, hcm, settingsOf, virtualHost } from "./config_places.ts";
 import type { Config, Mutant } from "./mutant.ts";
 
-/** The places of the check-only configurations that mutants edit. */
-function hcm(config: Config): Config {
-  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-}
-function filter(config: Config, name: string): Config {
-  return hcm(config).http_filters.find((one: Config) => one.name === name).typed_config;
-}
 function provider(config: Config): Config {
-  return filter(config, "envoy.filters.http.jwt_authn").providers.check_only;
+  return settingsOf(config, "jwt_authn").providers.check_only;
 }
 function extProc(config: Config): Config {
-  return filter(config, "envoy.filters.http.ext_proc");
+  return settingsOf(config, "ext_proc");
 }
-function route(config: Config, prefix: string): Config {
-  return hcm(config).route_config.virtual_hosts[0].routes.find((one: Config) =>
-    one.match.prefix === prefix
-  );
+function routeTo(config: Config, prefix: string): Config {
+  return virtualHost(config).routes.find(({ match }: Config) => match.prefix === prefix);
 }
-function cluster(config: Config, name: string): Config {
-  return config.static_resources.clusters.find((one: Config) => one.name === name);
+/** A filter that does not bear its extension's name. */
+function named(config: Config, name: string): Config {
+  return hcm(config).http_filters.find((one: Config) => one.name === name).typed_config;
 }
 
 /** Takes a token, or what `otherwise` says when there is no good one. */
 function tokenOr(config: Config, otherwise: "allow_missing" | "allow_missing_or_failed"): void {
-  const [rule] = filter(config, "envoy.filters.http.jwt_authn").rules;
+  const [rule] = settingsOf(config, "jwt_authn").rules;
   const requirements = [{ provider_name: "check_only" }, { [otherwise]: {} }];
   rule.requires = { requires_any: { requirements } };
 }
@@ -146,21 +139,21 @@ export const OPT_IN_MUTANTS: readonly Mutant[] = [
     defect: "a silent try is waited for",
     on: "resilience",
     kills: ["retry.before-first-byte"],
-    edit: (config) => delete route(config, "/v1/impatient/").route.retry_policy,
+    edit: (config) => delete routeTo(config, "/v1/impatient/").route.retry_policy,
   },
   {
     id: "open-when-disabled",
     defect: "an authorization filter that is switched off lets requests pass",
     on: "failure_modes",
     kills: ["fc.disabled-filter"],
-    edit: (config) => delete filter(config, "ext_authz_disabled").deny_at_disable,
+    edit: (config) => delete named(config, "ext_authz_disabled").deny_at_disable,
   },
   {
     id: "open-without-a-word",
     defect: "the upstream is not told that nobody was asked",
     on: "failure_modes",
     kills: ["fc.fail-open-marked"],
-    edit: (config) => delete filter(config, "ext_authz_open").failure_mode_allow_header_add,
+    edit: (config) => delete named(config, "ext_authz_open").failure_mode_allow_header_add,
   },
   {
     id: "large-bodies-cut",
@@ -169,7 +162,7 @@ export const OPT_IN_MUTANTS: readonly Mutant[] = [
     kills: ["fc.body-limit-before-check"],
     edit: (config) => {
       const { check_settings } =
-        route(config, "/v1/open-limited/").typed_per_filter_config.ext_authz_open;
+        routeTo(config, "/v1/open-limited/").typed_per_filter_config.ext_authz_open;
       check_settings.with_request_body.allow_partial_message = true;
     },
   },
@@ -179,7 +172,7 @@ export const OPT_IN_MUTANTS: readonly Mutant[] = [
     on: "websocket",
     kills: ["pass.websocket"],
     edit: (config) => {
-      const open = structuredClone(route(config, "/v1/"));
+      const open = structuredClone(routeTo(config, "/v1/"));
       open.match.headers = [{ name: "upgrade", present_match: true }];
       open.typed_per_filter_config = {
         "envoy.filters.http.ext_authz": {
@@ -188,7 +181,7 @@ export const OPT_IN_MUTANTS: readonly Mutant[] = [
           disabled: true,
         },
       };
-      hcm(config).route_config.virtual_hosts[0].routes.unshift(open);
+      virtualHost(config).routes.unshift(open);
     },
   },
 ];

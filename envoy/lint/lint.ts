@@ -2,10 +2,10 @@ import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "y
 import { messageOf, UsageError } from "../../service/mod.ts";
 import { isObject, type Json } from "../tree.ts";
 import { EDGE_RULES } from "./edge_rules.ts";
-import { lintModel } from "./model.ts";
+import { lintModel, type ModelRoute } from "./model.ts";
 import { normalForm } from "./normal_form.ts";
 import { POLICY_RULES } from "./policy_rules.ts";
-import { type ModelRoute, ROUTER_RULES } from "./router_rules.ts";
+import { ROUTER_RULES } from "./router_rules.ts";
 import type { LintRule, Severity } from "./rule.ts";
 import { STREAM_RULES } from "./stream_rules.ts";
 

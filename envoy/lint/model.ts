@@ -1,4 +1,3 @@
-import type { ModelRoute } from "./router_rules.ts";
 import { isObject, type Json, type JsonObject, valueAt } from "../tree.ts";
 
 /** A value and where it stands: keys and indices joined by slashes. */
@@ -33,6 +32,13 @@ export interface Ingress extends Placed {
   readonly routes: readonly Route[];
   /** The routes come from elsewhere (RDS) and are not in this file. */
   readonly routesMissing: boolean;
+}
+
+/** A route of a model router's `routes.json`, as far as Envoy is concerned. */
+export interface ModelRoute {
+  readonly name: string;
+  /** Whole path segments: `/v1/chat`. */
+  readonly pathPrefix: string;
 }
 
 /** What the rules look at. */

@@ -1,13 +1,13 @@
 import { isObject, valueAt } from "../tree.ts";
-import { filterOf, type HttpFilter, type Ingress, type LintModel, type Route } from "./model.ts";
+import {
+  filterOf,
+  type HttpFilter,
+  type Ingress,
+  type LintModel,
+  type ModelRoute,
+  type Route,
+} from "./model.ts";
 import type { Hit, LintRule } from "./rule.ts";
-
-/** A route of a model router's `routes.json`, as far as Envoy is concerned. */
-export interface ModelRoute {
-  readonly name: string;
-  /** Whole path segments: `/v1/chat`. */
-  readonly pathPrefix: string;
-}
 
 /** A model router behind ext_proc: its routes and Envoy's must agree. Looked at with `routes.json` only. */
 export const ROUTER_RULES: readonly LintRule[] = [

@@ -1,8 +1,21 @@
 /** Connects to a gRPC server: TCP or a Unix socket, plain or TLS. */
 import net from "node:net";
 import tls from "node:tls";
-import type { GrpcClientOptions } from "../client.ts";
 import { type ClientSide, H2Connection } from "./connection.ts";
+
+/** How to reach a server. */
+export interface GrpcClientOptions {
+  /** `host:port`, or `unix:PATH`. */
+  readonly address: string;
+  /** Speak TLS; with the system's roots unless `ca` is given. Certificate and key make it mutual. */
+  readonly tls?: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    /** The name that the server's certificate must hold, when it is not the address's host. */
+    readonly serverName?: string;
+  };
+}
 
 /** Where to connect, and what to say there. */
 export interface Target {

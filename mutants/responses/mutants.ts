@@ -1,11 +1,6 @@
-import type { Config, Mutant } from "../mutant.ts";
+import { addBefore, header, headerMutation, removeFilter } from "../config_places.ts";
+import type { Mutant } from "../mutant.ts";
 import type { Json } from "./front.ts";
-
-const EXTENSION = "type.googleapis.com/envoy.extensions";
-
-function filters(config: Config): Config[] {
-  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters;
-}
 
 /** Edits what is, or holds, a response. */
 function responseIn(edit: (response: Json) => void) {
@@ -237,31 +232,15 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     id: "responses-without-policy",
     defect: "nobody is asked for a credential",
     kills: ["responses.denied"],
-    edit: (config) => {
-      const at = filters(config).findIndex(({ name }) => name === "envoy.filters.http.ext_authz");
-      filters(config).splice(at, 1);
-    },
+    edit: (config) => removeFilter(config, "ext_authz"),
   },
   {
     id: "responses-one-tenant",
     defect: "every request counts as the same tenant's",
     kills: ["responses.tenants", "responses.tenants-conversation"],
     edit: (config) => {
-      const at = filters(config).findIndex(({ name }) => name === "envoy.filters.http.ext_proc");
-      filters(config).splice(at, 0, {
-        name: "envoy.filters.http.header_mutation",
-        typed_config: {
-          "@type": `${EXTENSION}.filters.http.header_mutation.v3.HeaderMutation`,
-          mutations: {
-            request_mutations: [{
-              append: {
-                header: { key: "x-tenant", value: "everybody" },
-                append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-              },
-            }],
-          },
-        },
-      });
+      const tenant = header("x-tenant", "everybody", "OVERWRITE_IF_EXISTS_OR_ADD");
+      addBefore(config, "ext_proc", headerMutation({ append: tenant }));
     },
   },
   {

@@ -1,3 +1,4 @@
+import { addBefore, cluster, hcm, routeOf, settingsOf } from "../config_places.ts";
 import type { Config, Mutant } from "../mutant.ts";
 import type { Message } from "./relay.ts";
 
@@ -12,23 +13,6 @@ const OUTSTANDING = ["answer", "stream", "cancel", "broken", "refused"]
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The places of `router.yaml` that mutants edit. */
-function hcm(config: Config): Config {
-  return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
-}
-function filter(config: Config, name: string): Config {
-  return hcm(config).http_filters.find((one: Config) => one.name === `envoy.filters.http.${name}`);
-}
-function processor(config: Config): Config {
-  return filter(config, "ext_proc").typed_config;
-}
-function route(config: Config): Config {
-  return hcm(config).route_config.virtual_hosts[0].routes.find((one: Config) => one.name === "v1")
-    .route;
-}
-function backends(config: Config): Config {
-  return config.static_resources.clusters.find((one: Config) => one.name === "backends");
-}
 /** Client headers of this name are no longer removed at the edge. */
 function keepHeader(config: Config, name: string): void {
   const [early] = hcm(config).early_header_mutation_extensions;
@@ -139,7 +123,7 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     id: "router-takes-any-length",
     defect: "a body of any length is taken",
     kills: ["router.body-limit"],
-    edit: (config) => filter(config, "buffer").typed_config.max_request_bytes = 33_554_432,
+    edit: (config) => settingsOf(config, "buffer").max_request_bytes = 33_554_432,
     relay: {
       request(message) {
         seesHeaders((headers) => headers.filter(({ key }) => key !== "content-length"))(message);
@@ -195,7 +179,7 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     id: "router-gives-up-at-once",
     defect: "where a host takes no connection, no other is tried",
     kills: ["router.next-host"],
-    edit: (config) => delete route(config).retry_policy,
+    edit: (config) => delete routeOf(config).route.retry_policy,
   },
   {
     id: "router-forgets-sessions",
@@ -236,9 +220,9 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     defect: "without a router, requests go to any host",
     kills: ["router.fail-closed"],
     edit(config) {
-      processor(config).failure_mode_allow = true;
+      settingsOf(config, "ext_proc").failure_mode_allow = true;
       const policyOf = ({ policies }: Config) => policies[0].typed_extension_config.typed_config;
-      const chosen = policyOf(backends(config).load_balancing_policy);
+      const chosen = policyOf(cluster(config, "backends").load_balancing_policy);
       policyOf(chosen.fallback_policy).fallback_policy = "ANY_ENDPOINT";
     },
   },
@@ -247,7 +231,7 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     defect: "the router is shown the whole answer, which is held until then",
     kills: ["router.stream-lockstep", "sse.lockstep", "sse.first-byte"],
     edit(config) {
-      const mode = processor(config).processing_mode;
+      const mode = settingsOf(config, "ext_proc").processing_mode;
       mode.response_header_mode = "SEND";
       mode.response_body_mode = "BUFFERED";
     },
@@ -258,7 +242,7 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     kills: ["router.no-ssrf"],
     edit(config) {
       keepHeader(config, ENDPOINT);
-      hcm(config).http_filters.splice(-1, 0, {
+      addBefore(config, "router", {
         name: "envoy.filters.http.header_to_metadata",
         typed_config: {
           "@type": `${EXTENSION}.filters.http.header_to_metadata.v3.Config`,
@@ -290,7 +274,8 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     id: "router-repeats-requests",
     defect: "a request that a host dropped, or failed, is sent once more",
     kills: ["router.post-not-replayed", "router.error-verbatim"],
-    edit: (config) => route(config).retry_policy = { retry_on: "reset,5xx", num_retries: 1 },
+    edit: (config) =>
+      routeOf(config).route.retry_policy = { retry_on: "reset,5xx", num_retries: 1 },
   },
   {
     id: "router-replays-streams",
