@@ -60,7 +60,10 @@ export async function answerCreate(
       ...(failure ? { code: failure.code } : {}),
     };
   } catch (error) {
-    return { ...errorReply(error, onFault), ...(model === undefined ? {} : { model }) };
+    const { aborted, reason } = call.signal;
+    // Nobody reads this answer, and who left is not the gateway's fault.
+    const heard = aborted && error === reason ? () => {} : onFault;
+    return { ...errorReply(error, heard), ...(model === undefined ? {} : { model }) };
   }
 }
 
