@@ -5,6 +5,11 @@ import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "../
 /** The version beside the default that every journey of the contract is run on, too. */
 export const OLDER_ENVOY = "1.36.4";
 
+/** Where the runs of tests stand. */
+export const RUN_PARENTS: readonly string[] = [
+  `${Deno.env.get("TMPDIR") ?? "/tmp"}/llmgate-tests`,
+];
+
 const found = new Map<string | undefined, Promise<string>>();
 
 /** Returns the path of a real Envoy, got once and kept in the user's cache. */
@@ -27,7 +32,7 @@ export async function startTestGateway(
   return await startGateway({
     ports: FREE_PORTS,
     envoyPath: await envoyPath(envoyVersion),
-    runParents: [`${Deno.env.get("TMPDIR") ?? "/tmp"}/llmgate-tests`],
+    runParents: RUN_PARENTS,
     graceMs: 0,
     concurrency: 1,
     ...rest,

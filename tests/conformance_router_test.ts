@@ -1,0 +1,22 @@
+/** The router profile, judged by the suite. */
+import assert from "node:assert/strict";
+import { CASES, exitCode, ROUTER_CASES, runSuite } from "../conformance/mod.ts";
+import { routerVariants, startRouterTarget } from "../gateway/mod.ts";
+import { envoyPath, OLDER_ENVOY, RUN_PARENTS } from "./stack.ts";
+
+for (const version of [undefined, OLDER_ENVOY]) {
+  Deno.test(`the router profile holds every MUST on Envoy ${version ?? "(default)"}`, async () => {
+    const place = { envoyPath: await envoyPath(version), runParents: RUN_PARENTS };
+    await using target = await startRouterTarget({ ...place, variants: routerVariants(place) });
+    // The older one is asked what the router adds; the base profile has its base groups.
+    const cases = version === undefined ? [...CASES, ...ROUTER_CASES] : ROUTER_CASES;
+    const report = await runSuite(target, { cases });
+    const wrong = report.cases.filter(({ status }) => status === "fail");
+    assert.deepEqual(wrong.map(({ id, checks }) => ({ id, checks })), []);
+    const judged = report.cases.filter(({ id, status }) =>
+      id.startsWith("router.") && status === "pass"
+    );
+    assert.equal(judged.length, ROUTER_CASES.length);
+    assert.equal(exitCode(report), 0);
+  });
+}
