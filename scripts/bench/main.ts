@@ -5,6 +5,7 @@
  * constant load on a gateway instead (`--rate` requests per second) and says what grew; exit 1 when an answer was wrong.
  */
 import { parseArgs } from "node:util";
+import { messageOf } from "../../service/mod.ts";
 import { binaryRows } from "./binary_rows.ts";
 import { type Effort, gatewayRows, startRows } from "./gateway_rows.ts";
 import { MissingToolError } from "./load.ts";
@@ -32,16 +33,39 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   store: storeRows,
 };
 
-const { values } = parseArgs({
-  args: Deno.args,
-  options: {
-    json: { type: "string" },
-    only: { type: "string", multiple: true },
-    quick: { type: "boolean", default: false },
-    soak: { type: "string" },
-    rate: { type: "string", default: "100" },
-  },
-});
+const HELP =
+  `deno task bench: figures of this machine, each beside its peer, in turn within one session
+
+  --only NAME      measure one group; repeatable: ${Object.keys(GROUPS).join(", ")}
+  --quick          3 runs of 2 s in place of 5 of 5 s
+  --json FILE      keep everything
+  --soak MINUTES   a constant load in place of the figures; says what grew
+  --rate N         requests per second of the soak; 100 unless told otherwise`;
+
+function parsedArgs() {
+  try {
+    return parseArgs({
+      args: Deno.args,
+      options: {
+        help: { type: "boolean", short: "h", default: false },
+        json: { type: "string" },
+        only: { type: "string", multiple: true },
+        quick: { type: "boolean", default: false },
+        soak: { type: "string" },
+        rate: { type: "string", default: "100" },
+      },
+    });
+  } catch (error) {
+    console.error(`${messageOf(error)}\n\n${HELP}`);
+    Deno.exit(2);
+  }
+}
+
+const { values } = parsedArgs();
+if (values.help) {
+  console.log(HELP);
+  Deno.exit(0);
+}
 
 const unknown = values.only?.find((name) => !Object.hasOwn(GROUPS, name));
 if (unknown !== undefined) {
