@@ -68,6 +68,8 @@ export interface Claim extends AsyncDisposable {
 export interface ClaimOptions {
   /** Called once when another run holds the claim for longer than a moment. */
   readonly onWait?: () => void;
+  /** Called when a claim that was given up holds nothing any more: the other run has ended. */
+  readonly onGivenUp?: () => void;
   readonly signal?: AbortSignal;
 }
 
@@ -115,7 +117,10 @@ export async function claim(target: string, options: ClaimOptions = {}): Promise
   };
 }
 
-async function lockWhenFree(lock: Deno.FsFile, { onWait, signal }: ClaimOptions): Promise<void> {
+async function lockWhenFree(
+  lock: Deno.FsFile,
+  { onWait, onGivenUp, signal }: ClaimOptions,
+): Promise<void> {
   const locked = lock.lock(true);
   const waiting = setTimeout(() => onWait?.(), MOMENT_MS);
   const aborted = Promise.withResolvers<never>();
@@ -126,7 +131,10 @@ async function lockWhenFree(lock: Deno.FsFile, { onWait, signal }: ClaimOptions)
     await Promise.race([locked, aborted.promise]);
   } catch (error) {
     // A lock that is asked for cannot be taken back: it is given up once it is had.
-    locked.catch(() => {}).finally(() => lock.close());
+    locked.catch(() => {}).finally(() => {
+      lock.close();
+      onGivenUp?.();
+    });
     throw error;
   } finally {
     clearTimeout(waiting);

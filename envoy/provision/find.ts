@@ -28,6 +28,8 @@ export interface FindEnvoyOptions {
   readonly onProgress?: OnProgress;
   /** Called once when another run is getting the same version, and this one waits for it. */
   readonly onWait?: () => void;
+  /** Called when a wait that `signal` ended holds nothing any more, once the other run has ended. */
+  readonly onGivenUp?: () => void;
   readonly signal?: AbortSignal;
   /** Look in the cache and the sources only, as `llmgate envoy fetch` does. */
   readonly fetchOnly?: boolean;
@@ -152,9 +154,10 @@ async function fetchEnvoy(options: FindEnvoyOptions, search: Search): Promise<Fo
     attempts.push(...unasked);
     throw nothingFound(search, target);
   }
-  const { onWait, signal } = options;
+  const { onWait, onGivenUp, signal } = options;
   await using claimed = await claim(target, {
     ...(onWait === undefined ? {} : { onWait }),
+    ...(onGivenUp === undefined ? {} : { onGivenUp }),
     ...(signal === undefined ? {} : { signal }),
   });
   // Another run may have fetched it while we waited for the claim.

@@ -129,14 +129,14 @@ Deno.test("findEnvoy() says that it waits for another run, and can be told to st
     const target = cachedEnvoyPath(dataHome(options.env, "linux"), "1.40.0", PLATFORM);
     const stop = new AbortController();
     const source = sourceOf("1.40.0");
+    const givenUp = Promise.withResolvers<void>();
     {
       await using _other = await claim(target);
       const onWait = () => stop.abort(new Error("stopped"));
-      await assert.rejects(
-        findEnvoy({ ...options, sources: [source], onWait, signal: stop.signal }),
-        /stopped/,
-      );
+      const more = { onWait, onGivenUp: givenUp.resolve, signal: stop.signal };
+      await assert.rejects(findEnvoy({ ...options, sources: [source], ...more }), /stopped/);
     }
+    await givenUp.promise;
     assert.equal(source.asked, 0);
     // The one that gave up holds nothing.
     assert.equal((await findEnvoy({ ...options, sources: [source] })).source, "a source");
