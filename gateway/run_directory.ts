@@ -50,7 +50,7 @@ export async function makeRunDirectory(
     async close() {
       await swept;
       if (!kept) await discard(path);
-      lock?.close();
+      await giveBack(lock);
     },
   };
 }
@@ -110,7 +110,7 @@ async function sweep(parent: string): Promise<void> {
     const lock = await lockOfEnded(path);
     if (lock === undefined) continue;
     if (++ended > KEPT_RUNS) await discard(path);
-    lock.close();
+    await giveBack(lock);
   }
 }
 
@@ -137,6 +137,12 @@ async function lockOfEnded(path: string): Promise<Deno.FsFile | undefined> {
   if (await file.tryLock?.(true)) return file;
   file.close();
   return undefined;
+}
+
+/** Closing alone is not enough: a process that is just being started holds a copy of the open file, lock and all. */
+async function giveBack(lock: Deno.FsFile | undefined): Promise<void> {
+  await lock?.unlock();
+  lock?.close();
 }
 
 function reason(error: unknown): string {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { closeServer } from "./net_server.ts";
+import { listenLasting } from "./ports.ts";
 
+/** Listens on a port that nobody else is given once it is free again. */
 async function listen(): Promise<{ server: net.Server; sockets: Set<net.Socket>; port: number }> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
@@ -9,8 +11,12 @@ async function listen(): Promise<{ server: net.Server; sockets: Set<net.Socket>;
     socket.on("data", () => {});
     socket.once("close", () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
-  return { server, sockets, port: (server.address() as net.AddressInfo).port };
+  const port = await listenLasting("127.0.0.1", (port) =>
+    new Promise<number>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, "127.0.0.1", () => resolve(port));
+    }));
+  return { server, sockets, port };
 }
 
 Deno.test("closeServer() ends open connections and frees the port", async () => {

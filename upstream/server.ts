@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { assertPortFree, closeServer, UnavailableError } from "../service/mod.ts";
+import { assertPortFree, closeServer, messageOf, UnavailableError } from "../service/mod.ts";
 import { Http1Connection } from "./http1_connection.ts";
 import { H2_PREFACE, Http2Connection } from "./http2_connection.ts";
 import type { EngineHost } from "./wire.ts";
@@ -37,20 +37,19 @@ export class DataServer {
    * @throws {UnavailableError} when the port is taken, naming who has it
    */
   async listen(host: string, port: number): Promise<number> {
-    await assertPortFree({ host, port, what: "the mock upstream" });
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(socket);
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (error) => {
-        reject(
-          new UnavailableError(
-            `Cannot start the mock upstream on ${host}:${port}: ${error.message}`,
-          ),
-        );
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ host, port, backlog: BACKLOG }, () => resolve());
       });
-      server.listen({ host, port, backlog: BACKLOG }, () => resolve());
-    });
+    } catch (error) {
+      const what = "the mock upstream";
+      await assertPortFree({ host, port, what });
+      throw new UnavailableError(`Cannot start ${what} on ${host}:${port}: ${messageOf(error)}`);
+    }
     this.#server = server;
     const address = server.address();
     if (address === null || typeof address === "string") {
