@@ -1,4 +1,5 @@
-import type { Answer, AnswerEvent } from "./endpoints/answer.ts";
+import type { Answer } from "./endpoints/answer.ts";
+import type { StreamEvent } from "./stream_event.ts";
 
 /** Answers kept; load tests send few different requests. */
 const LIMIT = 256;
@@ -40,9 +41,9 @@ export class AnswerCache {
     return answer;
   }
 
-  #keepStream(key: string, events: Iterable<AnswerEvent>): Answer {
+  #keepStream(key: string, events: Iterable<StreamEvent>): Answer {
     const iterator = events[Symbol.iterator]();
-    const begun: AnswerEvent[] = [];
+    const begun: StreamEvent[] = [];
     let streamed = 0;
     for (let next = iterator.next(); !next.done; next = iterator.next()) {
       begun.push(next.value);
@@ -67,9 +68,9 @@ export class AnswerCache {
 }
 
 function* follow(
-  begun: readonly AnswerEvent[],
-  rest: Iterator<AnswerEvent>,
-): Generator<AnswerEvent> {
+  begun: readonly StreamEvent[],
+  rest: Iterator<StreamEvent>,
+): Generator<StreamEvent> {
   yield* begun;
   for (let next = rest.next(); !next.done; next = rest.next()) yield next.value;
 }

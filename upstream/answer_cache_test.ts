@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { AnswerCache } from "./answer_cache.ts";
+import { StreamEvent } from "./stream_event.ts";
 import { type Answer, reply } from "./endpoints/answer.ts";
 
 Deno.test("AnswerCache makes an answer once, and forgets the oldest", () => {
@@ -16,8 +17,8 @@ Deno.test("AnswerCache makes an answer once, and forgets the oldest", () => {
   assert.equal(made, 258);
 });
 
-const event = (length: number) => ({ text: "x".repeat(length) });
-const streamOf = (events: Iterable<{ text: string }>): Answer => ({ kind: "events", events });
+const event = (length: number) => new StreamEvent("x".repeat(length));
+const streamOf = (events: Iterable<StreamEvent>): Answer => ({ kind: "events", events });
 const lengthsOf = (answer: Answer) =>
   answer.kind === "events" ? Array.from(answer.events, ({ text }) => text.length) : [];
 

@@ -1,6 +1,7 @@
 import { errorBody, type OpenAiErrorInit } from "../openai/mod.ts";
-import type { Answer, AnswerEvent } from "./endpoints/answer.ts";
+import type { Answer } from "./endpoints/answer.ts";
 import type { Pacer } from "./pace.ts";
+import type { StreamEvent } from "./stream_event.ts";
 import type { Wire } from "./wire.ts";
 
 /** Events written before other connections get their turn, when nothing else waits. */
@@ -34,10 +35,10 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
   await wire.head(200, EVENT_STREAM_HEADERS);
   if (pacer.burst > 1) return await writeBursts(wire, answer.events, pacer.burst);
   let sinceYield = 0;
-  for (const { text, wait } of answer.events) {
-    const pause = wait === "first"
+  for (const event of answer.events) {
+    const pause = event.wait === "first"
       ? pacer.first(wire.signal)
-      : wait === "next"
+      : event.wait === "next"
       ? pacer.next(wire.signal)
       : undefined;
     if (pause) await pause;
@@ -46,7 +47,7 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     if (wire.gone) return;
-    const stalled = wire.writeEvent(text);
+    const stalled = wire.writeEvent(event);
     if (stalled) await stalled;
   }
   wire.end();
@@ -55,7 +56,7 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
 /** Writes events without a wait between them, several to a write. */
 async function writeBursts(
   wire: Wire,
-  events: Iterable<AnswerEvent>,
+  events: Iterable<StreamEvent>,
   burst: number,
 ): Promise<void> {
   let texts: string[] = [];

@@ -140,7 +140,7 @@ export class Dispatcher {
         models: this.#parts.models,
         tokens,
       });
-    const answer = this.#cache.get(key, make, { streams: pacer.burst > 1 });
+    const answer = this.#cache.get(key, make, { streams: !pacer.waits });
     await writeAnswer(wire, answer, pacer);
   }
 

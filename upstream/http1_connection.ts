@@ -61,16 +61,13 @@ export class Http1Connection implements Http1Link {
   /** Sends bytes in one write; the promise, if any, resolves when the peer can take more. */
   send(bytes: Uint8Array, done?: () => void): Promise<void> | undefined {
     const socket = this.socket;
-    if (socket.destroyed || socket.write(bytes, done)) return undefined;
-    return new Promise((resolve) => {
-      const go = () => {
-        socket.off("drain", go);
-        socket.off("close", go);
-        resolve();
-      };
-      socket.on("drain", go);
-      socket.on("close", go);
-    });
+    return socket.destroyed || socket.write(bytes, done) ? undefined : this.#drained();
+  }
+
+  /** Sends text in one write, as `send` does bytes. */
+  sendText(text: string, encoding: "latin1" | "utf8"): Promise<void> | undefined {
+    const socket = this.socket;
+    return socket.destroyed || socket.write(text, encoding) ? undefined : this.#drained();
   }
 
   /** Reads the body at this many bytes per second from now on. */
@@ -90,6 +87,20 @@ export class Http1Connection implements Http1Link {
   onAnswered(keepAlive: boolean): void {
     if (!keepAlive) this.finish();
     this.#settle();
+  }
+
+  /** Resolves when the peer has taken what was written, or is gone. */
+  #drained(): Promise<void> {
+    const socket = this.socket;
+    return new Promise((resolve) => {
+      const go = () => {
+        socket.off("drain", go);
+        socket.off("close", go);
+        resolve();
+      };
+      socket.on("drain", go);
+      socket.on("close", go);
+    });
   }
 
   #onFin(): void {

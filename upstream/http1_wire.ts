@@ -3,6 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { now } from "../service/mod.ts";
 import type { RequestHead } from "./http1_head.ts";
+import type { StreamEvent } from "./stream_event.ts";
 import type { AbortKind } from "./types.ts";
 import { type EngineHost, type HeaderList, resetConnection, Wire } from "./wire.ts";
 
@@ -13,6 +14,7 @@ const encoder = new TextEncoder();
 export interface Http1Link {
   readonly socket: Socket;
   send(bytes: Uint8Array, done?: () => void): Promise<void> | undefined;
+  sendText(text: string, encoding: "latin1" | "utf8"): Promise<void> | undefined;
   slowRead(bytesPerSecond: number): void;
   finish(): void;
   onAnswered(keepAlive: boolean): void;
@@ -83,17 +85,12 @@ export class Http1Wire extends Wire {
     return this.#connection.send(this.#framing === "chunked" ? chunk(bytes) : bytes);
   }
 
-  protected override sendText(text: string) {
-    if (this.#framing !== "chunked" || text === "") return this.sendBody(encoder.encode(text));
-    // One allocation and one pass: this is the hot path of every stream.
-    const length = Buffer.byteLength(text);
-    const size = length.toString(16);
-    const out = Buffer.allocUnsafe(size.length + length + 4);
-    out.write(`${size}\r\n`, 0, "latin1");
-    out.write(text, size.length + 2, "utf8");
-    out[out.length - 2] = 13;
-    out[out.length - 1] = 10;
-    return this.#connection.send(out);
+  protected override sendEvent(event: StreamEvent) {
+    if (this.#framing !== "chunked" || event.text === "") {
+      return this.sendBody(encoder.encode(event.text));
+    }
+    // As text, not as bytes: the runtime encodes it straight into the system call, without a buffer object each.
+    return this.#connection.sendText(event.chunk, event.encoding);
   }
 
   protected override sendTexts(texts: readonly string[]) {

@@ -9,6 +9,7 @@ import {
   type H2Stream,
   type StreamEvents,
 } from "../grpc/mod.ts";
+import type { StreamEvent } from "./stream_event.ts";
 import type { AbortKind } from "./types.ts";
 import { type EngineHost, type HeaderList, LINGER_MS, resetConnection, Wire } from "./wire.ts";
 
@@ -167,8 +168,8 @@ class Http2Wire extends Wire {
     return this.#flushed();
   }
 
-  protected override sendText(text: string) {
-    return this.sendBody(Buffer.from(text));
+  protected override sendEvent(event: StreamEvent) {
+    return this.sendBody(Buffer.from(event.text));
   }
 
   protected override sendTexts(texts: readonly string[]) {

@@ -89,10 +89,14 @@ export class Pacer {
     this.#running = options.running;
   }
 
+  /** Whether this pace waits for anything at all. */
+  get waits(): boolean {
+    return this.#pace.ttft > 0 || this.#pace.itl > 0;
+  }
+
   /** How many events may go out in one write: more than one only when this pace waits for nothing. */
   get burst(): number {
-    const { ttft, itl, burst } = this.#pace;
-    return ttft <= 0 && itl <= 0 ? burst : 1;
+    return this.waits ? 1 : this.#pace.burst;
   }
 
   /** Waits before the first token; `undefined` when there is nothing to wait for. */

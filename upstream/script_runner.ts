@@ -3,8 +3,9 @@ import { constants, createGzip, type Gzip } from "node:zlib";
 import { formatSseComment, formatSseEvent } from "../openai/mod.ts";
 import { type Barriers, now } from "../service/mod.ts";
 import { countEvents, cutBytes } from "./cuts.ts";
+import { StreamEvent } from "./stream_event.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
-import type { Cut, UpstreamScript, UpstreamStep } from "./types.ts";
+import type { Cut, ScriptEvent, UpstreamScript, UpstreamStep } from "./types.ts";
 import type { HeaderList, Wire } from "./wire.ts";
 
 const encoder = new TextEncoder();
@@ -90,14 +91,11 @@ class ScriptRun {
       return this.#bytes(new Uint8Array(Buffer.from(step.write_base64, "base64")), step.cut);
     }
     if ("event" in step) {
-      const { eol = "lf", ...event } = step.event;
-      if (step.cut === undefined && this.#plain) {
-        return this.#wire.writeEvent(this.#stamped() + formatSseEvent(event, EOL[eol]));
-      }
-      return this.#bytes(
-        encoder.encode(this.#stamped() + formatSseEvent(event, EOL[eol])),
-        step.cut,
-      );
+      const event = this.#stamp
+        ? new StreamEvent(stamp() + eventOf(step.event).text)
+        : eventOf(step.event);
+      if (step.cut === undefined && this.#plain) return wire.writeEvent(event);
+      return this.#bytes(encoder.encode(event.text), step.cut);
     }
     if ("comment" in step) {
       return this.#bytes(encoder.encode(formatSseComment(step.comment)), step.cut);
@@ -225,11 +223,23 @@ class ScriptRun {
     }
     await this.#wire.head(status, list, { trailers: this.#hasTrailers });
   }
+}
 
-  /** A comment with the time of sending, in microseconds of the journal's clock. */
-  #stamped(): string {
-    return this.#stamp ? `: t=${Math.round(now() * 1000)}\n` : "";
-  }
+/** A comment with the time of sending, in microseconds of the journal's clock. */
+function stamp(): string {
+  return `: t=${Math.round(now() * 1000)}\n`;
+}
+
+/** Events of scripts that ran before, or that repeat a step: written out once. */
+const written = new WeakMap<ScriptEvent, StreamEvent>();
+
+function eventOf(script: ScriptEvent): StreamEvent {
+  const known = written.get(script);
+  if (known) return known;
+  const { eol = "lf", ...fields } = script;
+  const event = new StreamEvent(formatSseEvent(fields, EOL[eol]));
+  written.set(script, event);
+  return event;
 }
 
 function hasTrailers(steps: readonly UpstreamStep[]): boolean {

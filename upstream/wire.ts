@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import type { Socket } from "node:net";
 import { type Journal, now, resetSocket } from "../service/mod.ts";
+import type { StreamEvent } from "./stream_event.ts";
 import { type AbortKind, EVENT_TIMES, type ExchangeEnd, type UpstreamExchange } from "./types.ts";
 
 /** A header list as it goes out: order, case and duplicates are kept on HTTP/1.1. */
@@ -182,12 +183,12 @@ export abstract class Wire {
   }
 
   /** Sends one event in one write; the fast way for text. */
-  writeEvent(text: string): Promise<void> | undefined {
+  writeEvent(event: StreamEvent): Promise<void> | undefined {
     const exchange = this.exchange;
     if (exchange.end !== undefined) return undefined;
-    exchange.bytesWritten += Buffer.byteLength(text);
+    exchange.bytesWritten += event.bytes;
     this.#countEvents(1);
-    return this.#sent(this.sendText(text));
+    return this.#sent(this.sendEvent(event));
   }
 
   /** Sends events in one write; on the wire each is a chunk or DATA frame of its own, as from `writeEvent`. */
@@ -238,7 +239,7 @@ export abstract class Wire {
   ): Promise<void> | undefined;
   protected abstract sendWhole(status: number, headers: HeaderList, body: Uint8Array): void;
   protected abstract sendBody(bytes: Uint8Array): Promise<void> | undefined;
-  protected abstract sendText(text: string): Promise<void> | undefined;
+  protected abstract sendEvent(event: StreamEvent): Promise<void> | undefined;
   protected abstract sendTexts(texts: readonly string[]): Promise<void> | undefined;
   protected abstract sendEnd(trailers: HeaderList): void;
   protected abstract sendAbort(kind: AbortKind): void;

@@ -1,12 +1,6 @@
 import { errorBody, type OpenAiErrorInit } from "../../openai/mod.ts";
 import type { Random } from "../random.ts";
-
-/** One event of a streamed answer, ready to write. */
-export interface AnswerEvent {
-  readonly text: string;
-  /** What to wait for before it: the first token, a further token, or nothing. */
-  readonly wait?: "first" | "next";
-}
+import type { StreamEvent } from "../stream_event.ts";
 
 /** What an endpoint says; who writes it paces it. */
 export type Answer =
@@ -27,7 +21,7 @@ export type Answer =
     readonly bytes: Uint8Array;
     readonly paced: boolean;
   }
-  | { readonly kind: "events"; readonly events: Iterable<AnswerEvent> };
+  | { readonly kind: "events"; readonly events: Iterable<StreamEvent> };
 
 /** What an endpoint gets. It is pure: the same call gives the same answer. */
 export interface EndpointCall {

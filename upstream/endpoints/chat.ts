@@ -7,14 +7,8 @@ import {
   DONE_EVENT,
 } from "../../openai/mod.ts";
 import type { Random } from "../random.ts";
-import {
-  type Answer,
-  type AnswerEvent,
-  checkModel,
-  createdOf,
-  type EndpointCall,
-  reply,
-} from "./answer.ts";
+import { StreamEvent } from "../stream_event.ts";
+import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "./answer.ts";
 import { argumentFragments, type ChoicePlan, logprobOf, planChoice, usageOf } from "./chat_plan.ts";
 import { parseChatRequest } from "./chat_request.ts";
 
@@ -90,7 +84,7 @@ interface Step {
 
 function* chunks(
   options: { head: Head; request: ChatRequest; plans: readonly ChoicePlan[]; random: Random },
-): Generator<AnswerEvent> {
+): Generator<StreamEvent> {
   const { head, request, plans, random } = options;
   const usage = request.stream_options?.include_usage === true;
   const obfuscate = request.stream_options?.include_obfuscation === true;
@@ -101,10 +95,10 @@ function* chunks(
   // What all chunks share is written once: this is the hot path of every stream.
   const prefix = `data: ${JSON.stringify(base).slice(0, -1)},"choices":`;
   const suffix = `${usage ? ',"usage":null' : ""}}\n\n`;
-  const write = (choices: ChatChunk["choices"], wait?: "first" | "next"): AnswerEvent => {
+  const write = (choices: ChatChunk["choices"], wait?: "first" | "next"): StreamEvent => {
     const noise = obfuscate ? `,"obfuscation":"${random.hex(8 + random.below(8))}"` : "";
     const text = `${prefix}${JSON.stringify(choices)}${noise}${suffix}`;
-    return wait ? { text, wait } : { text };
+    return new StreamEvent(text, wait);
   };
   for (const index of plans.keys()) {
     const delta: ChatDelta = {
@@ -141,9 +135,9 @@ function* chunks(
   }
   if (usage) {
     const last: ChatChunk = { ...base, choices: [], usage: usageOf(request, plans) };
-    yield { text: `data: ${JSON.stringify(last)}\n\n` };
+    yield new StreamEvent(`data: ${JSON.stringify(last)}\n\n`);
   }
-  yield { text: DONE_EVENT };
+  yield new StreamEvent(DONE_EVENT);
 }
 
 /** Yields the deltas of one choice, without its first and last. */

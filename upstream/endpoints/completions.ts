@@ -1,13 +1,7 @@
 import { z } from "zod";
 import { DONE_EVENT } from "../../openai/mod.ts";
-import {
-  type Answer,
-  type AnswerEvent,
-  checkModel,
-  createdOf,
-  type EndpointCall,
-  reply,
-} from "./answer.ts";
+import { StreamEvent } from "../stream_event.ts";
+import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "./answer.ts";
 import { parseBody } from "./chat_request.ts";
 import { answerTokens, countTokens } from "./text.ts";
 
@@ -74,24 +68,22 @@ export function completions(call: EndpointCall): Answer {
   const include = request.stream_options?.include_usage === true;
   return { kind: "events", events: events() };
 
-  function* events(): Generator<AnswerEvent> {
+  function* events(): Generator<StreamEvent> {
     let first = true;
     const write = (body: object) => `data: ${JSON.stringify(body)}\n\n`;
     const nullUsage = include ? { usage: null } : {};
     for (const [index, { tokens, finish }] of choices.entries()) {
       for (const text of tokens) {
         const chunk = { text, index, logprobs: null, finish_reason: null };
-        yield {
-          text: write({ ...base, choices: [chunk], ...nullUsage }),
-          wait: first ? "first" : "next",
-        };
+        const body = { ...base, choices: [chunk], ...nullUsage };
+        yield new StreamEvent(write(body), first ? "first" : "next");
         first = false;
       }
       const last = { text: "", index, logprobs: null, finish_reason: finish };
-      yield { text: write({ ...base, choices: [last], ...nullUsage }) };
+      yield new StreamEvent(write({ ...base, choices: [last], ...nullUsage }));
     }
-    if (include) yield { text: write({ ...base, choices: [], usage }) };
-    yield { text: DONE_EVENT };
+    if (include) yield new StreamEvent(write({ ...base, choices: [], usage }));
+    yield new StreamEvent(DONE_EVENT);
   }
 }
 

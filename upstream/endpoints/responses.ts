@@ -1,14 +1,8 @@
 import { z } from "zod";
 import { type ChatMessage, type ChatRequest, formatSseEvent } from "../../openai/mod.ts";
 import type { Random } from "../random.ts";
-import {
-  type Answer,
-  type AnswerEvent,
-  checkModel,
-  createdOf,
-  type EndpointCall,
-  reply,
-} from "./answer.ts";
+import { StreamEvent } from "../stream_event.ts";
+import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "./answer.ts";
 import { argumentFragments, type ChoicePlan, planChoice, usageOf } from "./chat_plan.ts";
 import { parseBody } from "./chat_request.ts";
 
@@ -170,11 +164,11 @@ interface Part extends Record<string, unknown> {
 }
 
 /** Writes events with their rising `sequence_number`. */
-function* numbered(parts: Iterable<Part>): Generator<AnswerEvent> {
+function* numbered(parts: Iterable<Part>): Generator<StreamEvent> {
   let sequence_number = 0;
   for (const { wait, type, ...fields } of parts) {
     const data = { type, sequence_number: sequence_number++, ...fields };
-    yield { text: formatSseEvent({ event: type, data }), ...(wait ? { wait } : {}) };
+    yield new StreamEvent(formatSseEvent({ event: type, data }), wait);
   }
 }
 

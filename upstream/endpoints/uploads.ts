@@ -1,14 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { formatSseEvent } from "../../openai/mod.ts";
-import {
-  type Answer,
-  type AnswerEvent,
-  checkModel,
-  createdOf,
-  type EndpointCall,
-  reply,
-} from "./answer.ts";
+import { StreamEvent } from "../stream_event.ts";
+import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "./answer.ts";
 import { parseBody } from "./chat_request.ts";
 import { fieldOf, type FormPart, parseMultipart, partOf } from "./multipart.ts";
 import { countTokens, tokenize } from "./text.ts";
@@ -60,14 +54,14 @@ export function transcribe(call: EndpointCall): Answer {
   }
   return reply({ text, usage });
 
-  function* events(): Generator<AnswerEvent> {
+  function* events(): Generator<StreamEvent> {
     let first = true;
     for (const delta of tokenize(text)) {
       const data = { type: "transcript.text.delta", delta };
-      yield { text: formatSseEvent({ data }), wait: first ? "first" : "next" };
+      yield new StreamEvent(formatSseEvent({ data }), first ? "first" : "next");
       first = false;
     }
-    yield { text: formatSseEvent({ data: { type: "transcript.text.done", text, usage } }) };
+    yield new StreamEvent(formatSseEvent({ data: { type: "transcript.text.done", text, usage } }));
   }
 }
 

@@ -1,0 +1,35 @@
+import { Buffer } from "node:buffer";
+
+/**
+ * One event of a streamed answer, ready to write. It is measured and framed when it first goes out and never again,
+ * so that a stream that is kept costs little more than its system calls.
+ */
+export class StreamEvent {
+  /** The event's lines and the blank line after them. */
+  readonly text: string;
+  /** What to wait for before it: the first token, a further token, or nothing. */
+  readonly wait: "first" | "next" | undefined;
+  #bytes = -1;
+  #chunk: string | undefined;
+
+  constructor(text: string, wait?: "first" | "next") {
+    this.text = text;
+    this.wait = wait;
+  }
+
+  /** How long the text is in UTF-8. */
+  get bytes(): number {
+    if (this.#bytes < 0) this.#bytes = Buffer.byteLength(this.text);
+    return this.#bytes;
+  }
+
+  /** The event as one chunk of HTTP/1.1 (RFC 9112 section 7.1). */
+  get chunk(): string {
+    return this.#chunk ??= `${this.bytes.toString(16)}\r\n${this.text}\r\n`;
+  }
+
+  /** How to encode it: ASCII needs no look at each character, and most events are ASCII. */
+  get encoding(): "latin1" | "utf8" {
+    return this.bytes === this.text.length ? "latin1" : "utf8";
+  }
+}
