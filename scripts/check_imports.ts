@@ -5,7 +5,7 @@
  */
 import { dirname, join, normalize, relative } from "node:path";
 
-const LEAVES = ["openai", "grpc", "service"];
+const LEAVES = ["openai", "grpc", "http1", "service"];
 
 /** Room → rooms it may import beside the leaves. A room that is not named here is a breach. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   processor: [],
   conformance: [],
   grpc: [],
+  http1: [],
   openai: [],
   service: [],
   scripts: "any",

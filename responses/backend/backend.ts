@@ -2,7 +2,9 @@
 import { SseParser } from "../../openai/mod.ts";
 import { messageOf } from "../../service/mod.ts";
 import { type ChatAnswer, type ChatCall, type ChatDelta, deltasOf } from "./chat.ts";
+import { Deadlines } from "./deadlines.ts";
 import { BackendError, brokenOff, refused, tooSlow, unreachable } from "./errors.ts";
+import { type Transport, type TransportAnswer, transportTo } from "./transport.ts";
 
 /** What {@linkcode connectBackend} takes. */
 export interface BackendOptions {
@@ -42,9 +44,6 @@ export interface Backend extends Disposable {
 /** How long the model server may take to list its models before `/health` calls it down. */
 const STATE_TIMEOUT_MS = 2_000;
 
-/** Idle connections that are kept; each running stream has one of its own. */
-const IDLE_CONNECTIONS = 256;
-
 /** Returns the client of a model server. Nothing is dialled before the first call. */
 export function connectBackend(options: BackendOptions): Backend {
   return new HttpBackend(options);
@@ -53,12 +52,15 @@ export function connectBackend(options: BackendOptions): Backend {
 class HttpBackend implements Backend {
   readonly endpoint: string;
   readonly #options: BackendOptions;
-  readonly #client = Deno.createHttpClient({ poolMaxIdlePerHost: IDLE_CONNECTIONS });
+  readonly #transport: Transport;
+  readonly #deadlines: Deadlines;
   readonly #headers: Record<string, string>;
 
   constructor(options: BackendOptions) {
     this.endpoint = options.endpoint.replace(/\/+$/, "");
     this.#options = options;
+    this.#transport = transportTo(this.endpoint);
+    this.#deadlines = new Deadlines(options.firstEventTimeoutMs);
     const { apiKey } = options;
     this.#headers = {
       "content-type": "application/json",
@@ -67,14 +69,14 @@ class HttpBackend implements Backend {
   }
 
   async chat(call: ChatCall, signal: AbortSignal): Promise<ChatAnswer> {
-    const deadline = new Deadline(this.#options.firstEventTimeoutMs, signal);
+    const deadline = this.#deadlines.start(signal);
     try {
       const response = await this.#post("/chat/completions", this.#bodyOf(call), {
         signal: deadline.signal,
         headers: call.headers,
       });
-      if (!response.ok) throw await this.#refusal(response, call.model);
-      const streamed = response.headers.get("content-type")?.includes("text/event-stream");
+      if (!isOk(response)) throw await this.#refusal(response, call.model);
+      const streamed = response.header("content-type")?.includes("text/event-stream");
       if (!streamed) {
         const text = await response.text();
         deadline.met();
@@ -98,21 +100,25 @@ class HttpBackend implements Backend {
   ): Promise<Float32Array[]> {
     const body = JSON.stringify({ model, input: texts, encoding_format: "float" });
     const response = await this.#post("/embeddings", body, { signal });
-    if (!response.ok) throw await this.#refusal(response, model);
-    const { data } = await response.json() as { data: { index: number; embedding: number[] }[] };
+    if (!isOk(response)) throw await this.#refusal(response, model);
+    const { data } = JSON.parse(await response.text()) as {
+      data: { index: number; embedding: number[] }[];
+    };
     return data.toSorted((a, b) => a.index - b.index)
       .map(({ embedding }) => Float32Array.from(embedding));
   }
 
   async state(): Promise<BackendState> {
     try {
-      const response = await fetch(`${this.endpoint}/models`, {
-        client: this.#client,
+      const answer = await this.#transport.send("/models", {
+        method: "GET",
         headers: this.#headers,
         signal: AbortSignal.timeout(STATE_TIMEOUT_MS),
       });
-      const text = await response.text();
-      if (!response.ok) return { reachable: false, models: [], error: `status ${response.status}` };
+      const text = await answer.text();
+      if (!isOk(answer)) {
+        return { reachable: false, models: [], error: `status ${answer.status}` };
+      }
       const { data } = JSON.parse(text) as { data?: { id: string }[] };
       return { reachable: true, models: (data ?? []).map(({ id }) => id) };
     } catch (error) {
@@ -121,18 +127,18 @@ class HttpBackend implements Backend {
   }
 
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#deadlines[Symbol.dispose]();
+    this.#transport[Symbol.dispose]();
   }
 
   async #post(
     path: string,
     body: string,
     { signal, headers }: { signal: AbortSignal; headers?: Readonly<Record<string, string>> },
-  ): Promise<Response> {
+  ): Promise<TransportAnswer> {
     try {
-      return await fetch(`${this.endpoint}${path}`, {
+      return await this.#transport.send(path, {
         method: "POST",
-        client: this.#client,
         headers: { ...headers, ...this.#headers },
         body,
         signal,
@@ -155,23 +161,26 @@ class HttpBackend implements Backend {
     });
   }
 
-  async #refusal(response: Response, model: string): Promise<BackendError> {
+  async #refusal(response: TransportAnswer, model: string): Promise<BackendError> {
     const text = await response.text().catch((error) => messageOf(error));
     return refused({
       endpoint: this.endpoint,
       status: response.status,
       text,
       model,
-      retryAfter: response.headers.get("retry-after") ?? undefined,
+      retryAfter: response.header("retry-after"),
     });
   }
 
   /** Each event's JSON; the end without `[DONE]` is a break unless the answer said it is finished. */
-  async *#pieces(response: Response, signal: AbortSignal): AsyncGenerator<ChatDelta[], void> {
+  async *#pieces(
+    response: TransportAnswer,
+    signal: AbortSignal,
+  ): AsyncGenerator<ChatDelta[], void> {
     const parser = new SseParser();
     let finished = false;
     try {
-      for await (const bytes of response.body ?? []) {
+      for await (const bytes of response.body) {
         const deltas: ChatDelta[] = [];
         for (const item of parser.push(bytes)) {
           if (item.kind !== "event") continue;
@@ -205,34 +214,8 @@ class HttpBackend implements Backend {
   }
 }
 
-/** The time to the first piece, and the caller's own signal, as one signal. */
-class Deadline {
-  readonly #controller = new AbortController();
-  readonly #timer: ReturnType<typeof setTimeout>;
-  /** Whether it was the time that ran out. */
-  passed = false;
-
-  constructor(ms: number, outer: AbortSignal) {
-    this.#timer = setTimeout(() => {
-      this.passed = true;
-      this.#controller.abort(new Error("the deadline has passed"));
-    }, ms);
-    const leave = () => {
-      clearTimeout(this.#timer);
-      this.#controller.abort(outer.reason);
-    };
-    if (outer.aborted) leave();
-    else outer.addEventListener("abort", leave, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** The first piece is there, or nothing will come: the time no longer counts. */
-  met(): void {
-    clearTimeout(this.#timer);
-  }
+function isOk({ status }: TransportAnswer): boolean {
+  return status >= 200 && status < 300;
 }
 
 async function* withFirst(

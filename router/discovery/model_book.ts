@@ -1,7 +1,7 @@
 /** Which models each host serves, asked again now and then. */
 import { delay, type Log } from "../../service/mod.ts";
 import type { BackendHost } from "../hosts.ts";
-import type { TlsTrust } from "./direct_get.ts";
+import type { TlsTrust } from "../../http1/mod.ts";
 import { readModels } from "./model_list.ts";
 
 /** What {@linkcode ModelBook} takes. */

@@ -1,7 +1,7 @@
 /** The models of a host, as it says itself. */
 import { deadlineSignal, messageOf } from "../../service/mod.ts";
 import { type BackendHost, endpointOf } from "../hosts.ts";
-import { directGet, readAll, type TlsTrust } from "./direct_get.ts";
+import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
 
 /**
  * What a host says of its models: their names, that it does not say (it serves whatever it is asked

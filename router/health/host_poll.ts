@@ -1,6 +1,6 @@
 /** Asks each host the same thing again and again, for as long as it is among the hosts. */
 import { deadlineSignal, delay, messageOf } from "../../service/mod.ts";
-import { directGet, readAll, type TlsTrust } from "../discovery/direct_get.ts";
+import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
 import { type BackendHost, endpointOf } from "../hosts.ts";
 
 /** What {@linkcode HostPoll} takes. */

@@ -1,5 +1,5 @@
 /** Lists and watches of the Kubernetes API, as it speaks them over HTTP. */
-import { directGet, type GetAnswer, readAll } from "../direct_get.ts";
+import { directGet, type GetAnswer, readAll } from "../../../http1/mod.ts";
 import type { ClusterAccess } from "./cluster_access.ts";
 
 /** An answer that is no success: a `Status` of the API. */

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { messageOf, UsageError } from "../../../service/mod.ts";
-import type { TlsTrust } from "../direct_get.ts";
+import type { TlsTrust } from "../../../http1/mod.ts";
 
 /** A way to the API. */
 export interface ClusterAccess {

@@ -1,9 +1,6 @@
-/**
- * HTTP GET that goes where it is told, on a connection of its own. `fetch` would follow HTTP_PROXY,
- * which Envoy does not, and cannot dial an address under another name; `node:http` cannot be
- * aborted on every runtime that the program is compiled with.
- */
-import { bodyText, readHead } from "./http_answer.ts";
+/** HTTP GET on a connection of its own, over TLS where the URL says so. */
+import { AnswerReader } from "./answer.ts";
+import { close, dial, requestBytes, unlessAborted, writeAll } from "./connection.ts";
 
 /** What a TLS peer is trusted by, and what we show it; PEM. */
 export interface TlsTrust {
@@ -42,7 +39,7 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { "http:": 80, "https:":
  * @throws the system's error, the signal's reason, or a `TypeError` for what is no HTTP/1.1
  */
 export async function directGet(url: URL, options: GetOptions): Promise<GetAnswer> {
-  const { signal } = options;
+  const { signal, headers } = options;
   signal.throwIfAborted();
   const connection = await connect(url, options);
   // A closed connection fails whoever reads it.
@@ -53,13 +50,15 @@ export async function directGet(url: URL, options: GetOptions): Promise<GetAnswe
     close(connection);
   };
   try {
-    await write(connection, requestHead(url, options.headers));
-    const { status, headers, rest } = await readHead(connection);
-    const body = bodyText(connection, headers, rest);
+    const line = `GET ${url.pathname}${url.search}`;
+    const own = { host: url.host, connection: "close", ...headers };
+    await writeAll(connection, requestBytes(line, own));
+    const reader = new AnswerReader(connection);
+    const head = await reader.head();
     return {
-      status,
-      header: (name) => headers.get(name),
-      body: endingWith(body, { signal, end }),
+      status: head.status,
+      header: (name) => head.headers.get(name),
+      body: textUntil(end, reader, signal),
     };
   } catch (error) {
     end();
@@ -74,74 +73,46 @@ export async function readAll(answer: GetAnswer): Promise<string> {
   return text;
 }
 
-async function connect(url: URL, options: GetOptions): Promise<Deno.Conn> {
-  const { signal } = options;
-  const dialling = dial(url, options);
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([dialling, aborted.promise]);
-  } catch (error) {
-    // One that comes too late is not left open.
-    dialling.then(close, () => {});
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-async function dial(url: URL, { tls = {}, address }: GetOptions): Promise<Deno.Conn> {
+async function connect(url: URL, { tls = {}, address, signal }: GetOptions): Promise<Deno.Conn> {
   const name = url.hostname.replace(/^\[|\]$/g, "");
   const port = url.port === "" ? DEFAULT_PORTS[url.protocol] ?? 0 : Number(url.port);
-  if (url.protocol !== "https:") return await Deno.connect({ hostname: address ?? name, port });
-  const { ca, cert, key } = tls;
+  if (url.protocol !== "https:") return await dial({ hostname: address ?? name, port }, signal);
+  return await unlessAborted(secure({ hostname: name, port }, { tls, address }), signal);
+}
+
+async function secure(
+  { hostname, port }: { hostname: string; port: number },
+  { tls: { ca, cert, key }, address }: { tls: TlsTrust; address: string | undefined },
+): Promise<Deno.Conn> {
   const trust = ca === undefined ? {} : { caCerts: [ca] };
   if (address === undefined || cert !== undefined) {
     const own = cert === undefined || key === undefined ? {} : { cert, key };
-    return await Deno.connectTls({ hostname: name, port, ...trust, ...own });
+    return await Deno.connectTls({ hostname, port, ...trust, ...own });
   }
   const plain = await Deno.connect({ hostname: address, port });
-  const secure = await Deno.startTls(plain, { hostname: name, ...trust });
+  const connection = await Deno.startTls(plain, { hostname, ...trust });
   try {
-    await secure.handshake();
-    return secure;
+    await connection.handshake();
+    return connection;
   } catch (error) {
-    close(secure);
+    close(connection);
     throw error;
   }
 }
 
-function requestHead(url: URL, headers: Readonly<Record<string, string>> = {}): Uint8Array {
-  const lines = Object.entries({ host: url.host, connection: "close", ...headers })
-    .map(([name, value]) => `${name}: ${value}\r\n`);
-  return new TextEncoder().encode(
-    `GET ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join("")}\r\n`,
-  );
-}
-
-async function write(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  let written = 0;
-  while (written < bytes.length) written += await connection.write(bytes.subarray(written));
-}
-
-async function* endingWith(
-  body: AsyncIterable<string>,
-  { signal, end }: { signal: AbortSignal; end: () => void },
+async function* textUntil(
+  end: () => void,
+  reader: AnswerReader,
+  signal: AbortSignal,
 ): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
   try {
-    yield* body;
+    for (let piece = await reader.piece(); piece !== undefined; piece = await reader.piece()) {
+      yield decoder.decode(piece, { stream: true });
+    }
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {
     end();
-  }
-}
-
-function close(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // Closed before.
   }
 }

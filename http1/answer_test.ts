@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bodyText, readHead } from "./http_answer.ts";
+import { AnswerReader } from "./answer.ts";
 
 /** A connection that gives a text in pieces of so many bytes. */
 function source(text: string, size: number) {
@@ -16,10 +16,18 @@ function source(text: string, size: number) {
 }
 
 async function read(text: string, size: number) {
-  const from = source(text, size);
-  const { status, headers, rest } = await readHead(from);
-  const body = (await Array.fromAsync(bodyText(from, headers, rest))).join("");
-  return { status, body, headers };
+  const reader = new AnswerReader(source(text, size));
+  const { status, headers } = await reader.head();
+  return { status, headers, body: await bodyOf(reader), reusable: reader.reusable };
+}
+
+async function bodyOf(reader: AnswerReader): Promise<string> {
+  const decoder = new TextDecoder();
+  let body = "";
+  for (let piece = await reader.piece(); piece; piece = await reader.piece()) {
+    body += decoder.decode(piece, { stream: true });
+  }
+  return body;
 }
 
 const ANSWERS: readonly (readonly [string, string, string])[] = [
@@ -60,5 +68,39 @@ for (
 ) {
   Deno.test(`an answer with ${what} is an error`, async () => {
     await assert.rejects(read(text, 5_000), reason);
+  });
+}
+
+for (const size of [1, 3, 1_000]) {
+  Deno.test(`answers of one connection are read one after the other, in pieces of ${size} bytes`, async () => {
+    const reader = new AnswerReader(source(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab" +
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nc\r\n0\r\nx: y\r\n\r\n" +
+        "HTTP/1.1 204 No Content\r\n\r\n",
+      size,
+    ));
+    for (const [status, body] of [[200, "ab"], [200, "c"], [204, ""]] as const) {
+      assert.deepEqual([(await reader.head()).status, await bodyOf(reader)], [status, body]);
+    }
+    assert.ok(reader.reusable);
+  });
+}
+
+for (
+  const [what, text, reusable] of [
+    ["says nothing", "1.1 200 OK\r\ncontent-length: 1\r\n\r\na", true],
+    ["closes", "1.1 200 OK\r\nConnection: close\r\ncontent-length: 1\r\n\r\na", false],
+    ["has no length", "1.1 200 OK\r\n\r\na", false],
+    ["says too much", "1.1 200 OK\r\ncontent-length: 1\r\n\r\nabc", false],
+    ["is old", "1.0 200 OK\r\ncontent-length: 1\r\n\r\na", false],
+    [
+      "is old and stays",
+      "1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 1\r\n\r\na",
+      true,
+    ],
+  ] as const
+) {
+  Deno.test(`a peer that ${what} is ${reusable ? "asked again" : "left"}`, async () => {
+    assert.equal((await read(`HTTP/${text}`, 1_000)).reusable, reusable);
   });
 }
