@@ -337,13 +337,17 @@ export const STREAM_TIME_CASES: readonly Case[] = [
       const most = 24 << 20;
       t.upstream.script(
         STREAM_HEAD,
-        { repeat: { times: blocks, steps: [{ write: block }] } },
+        { write: block },
+        // Without it, what a busy client reads before it can stop would look like buffering.
+        { barrier: "stopped" },
+        { repeat: { times: blocks - 1, steps: [{ write: block }] } },
         { end: true },
       );
       const before = t.target.envoy?.memory ? await t.envoy.memory() : undefined;
       const exchange = await t.send(t.chat({ stream: true }));
       await exchange.event(0);
       exchange.pause();
+      t.upstream.release("stopped");
       const stalled = await untilSteady(t, () => t.upstream.requests()[0]?.bytesWritten ?? 0);
       t.that(
         "bytes that the upstream could write",
