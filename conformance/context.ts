@@ -1,6 +1,6 @@
 import { NONCE_HEADER } from "../service/mod.ts";
 import type { Connection } from "./client/connection.ts";
-import { openConnection } from "./client/open_connection.ts";
+import { connectTo } from "./client/open_connection.ts";
 import type { Exchange, RequestSpec } from "./client/exchange.ts";
 import type { Transcript } from "./client/transcript.ts";
 import type { HeaderList, Protocol, Target } from "./target.ts";
@@ -125,9 +125,7 @@ export class CaseContext {
 
   /** Opens a connection, closed when the case is over. */
   async connect(protocol: Protocol = this.protocol): Promise<Connection> {
-    const { url, ca } = this.target;
-    const options = { ...this.#wait(), ...(ca !== undefined && { ca }) };
-    const connection = await openConnection(protocol, url, options);
+    const connection = await connectTo(this.target, protocol, this.#wait());
     this.#run.connections.push(connection);
     return connection;
   }

@@ -21,13 +21,15 @@ export function curlOf(transcript: Transcript | undefined, target: Target): stri
     if (refused.has(value)) return `-H "${name}: $DENY"`;
     return `-H ${quote(`${name}: ${value}`)}`;
   });
-  const http = transcript.protocol === "h2c" ? "--http2-prior-knowledge " : "";
+  const http =
+    { h1: "", h2c: "--http2-prior-knowledge ", h3: "--http3-only " }[transcript.protocol];
   const data = transcript.method === "POST"
     ? ` --data ${
       quote(JSON.stringify({ model: target.model, messages: [{ role: "user", content: "ping" }] }))
     }`
     : "";
-  const url = target.url.replace(/\/+$/, "") + transcript.path;
+  const base = transcript.protocol === "h3" ? target.quicUrl ?? target.url : target.url;
+  const url = base.replace(/\/+$/, "") + transcript.path;
   return `curl -iN ${http}-X ${transcript.method} ${words.join(" ")}${data} ${quote(url)}`;
 }
 

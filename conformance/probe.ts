@@ -1,5 +1,5 @@
 import { UnavailableError } from "../service/mod.ts";
-import { openConnection } from "./client/open_connection.ts";
+import { connectTo } from "./client/open_connection.ts";
 import type { RequestSpec } from "./client/exchange.ts";
 import type { Control, Protocol, Target, Witness } from "./target.ts";
 
@@ -30,11 +30,13 @@ export async function probeTarget(target: Target): Promise<Probe> {
   const protocols: Protocol[] = ["h1"];
   const plain = await ask(target, "h1", "header");
   notes.push(`an allowed request gets status ${plain.status ?? "none"}`);
-  if (
-    (await ask(target, "h2c", "header").catch(() => ({ status: undefined }))).status !== undefined
-  ) {
-    protocols.push("h2c");
-  }
+  // QUIC has no plain text (RFC 9001); its port is that of the URL unless the target knows better.
+  const others: readonly Protocol[] = target.url.startsWith("https:") ? ["h2c", "h3"] : ["h2c"];
+  const spoken = await Promise.all(others.map(async (protocol) => {
+    const { status } = await ask(target, protocol, "header").catch(() => ({ status: undefined }));
+    return status === undefined ? [] : [protocol];
+  }));
+  protocols.push(...spoken.flat());
   notes.push(`speaks ${protocols.join(" and ")}`);
   const { upstream, policy } = target;
   const seen = async (
@@ -96,11 +98,7 @@ async function ask(
       ...(signed !== undefined && carry === "body" && { user: signed }),
     }),
   };
-  const ca = target.ca === undefined ? {} : { ca: target.ca };
-  await using connection = await openConnection(protocol, target.url, {
-    deadlineMs: PROBE_MS,
-    ...ca,
-  });
+  await using connection = await connectTo(target, protocol, { deadlineMs: PROBE_MS });
   const exchange = connection.request(spec);
   const end = await exchange.ended().catch(() => undefined);
   const status = exchange.transcript.head?.status;

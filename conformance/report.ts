@@ -8,7 +8,7 @@ export const CATALOGUE_REVISION = "2026-11";
 
 const level = z.enum(["must", "should", "may"]);
 const status = z.enum(["pass", "fail", "warn", "skip", "unsupported", "not-measured"]);
-const protocol = z.enum(["h1", "h2c"]);
+const protocol = z.enum(["h1", "h2c", "h3"]);
 
 const check = z.object({
   name: z.string(),

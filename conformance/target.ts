@@ -9,8 +9,8 @@ export type HeaderList = [name: string, value: string][];
 /** How much of the surroundings of the gateway the harness owns. */
 export type Control = "none" | "upstream" | "policy" | "both";
 
-/** The HTTP versions that a case can be run over. */
-export type Protocol = "h1" | "h2c";
+/** The HTTP versions that a case can be run over; `h3` is HTTP/3 over QUIC. */
+export type Protocol = "h1" | "h2c" | "h3";
 
 /** Options of everything that waits. */
 export interface WaitOptions {
@@ -295,6 +295,8 @@ export interface Target {
   readonly name: string;
   /** Base URL of the ingress, `http://` or `https://`. */
   readonly url: string;
+  /** Base URL of the ingress over QUIC, where its port is another one than that of `url`. */
+  readonly quicUrl?: string;
   readonly control: Control;
   readonly protocols: readonly Protocol[];
   /** What the target declares beyond the core: opens the opt-in groups. */

@@ -128,14 +128,20 @@ export function launchConfig(file: EnvoyConfigFile, overlay: EnvoyOverlay): Laun
   const bootstrap = structuredClone(file.bootstrap);
   setAdmin(bootstrap, overlay);
   for (const [name, address] of Object.entries(overlay.listeners ?? {})) {
-    const listener = named(bootstrap, { file, kind: "listeners", name });
-    setSocketAddress(listener, "address", address);
+    for (
+      const listener of [
+        named(bootstrap, { file, kind: "listeners", name }),
+        ...followers(bootstrap, { of: LISTENER, name }),
+      ]
+    ) {
+      setSocketAddress(listener, "address", address);
+    }
   }
   for (const [name, endpoint] of Object.entries(overlay.clusters ?? {})) {
     for (
       const cluster of [
         named(bootstrap, { file, kind: "clusters", name }),
-        ...followers(bootstrap, name),
+        ...followers(bootstrap, { of: CLUSTER, name }),
       ]
     ) {
       setCluster(cluster, endpoint);
@@ -244,7 +250,10 @@ function setTlsFiles(cluster: JsonObject, { caFile, certFile, keyFile }: TlsFile
 
 function setPathPrefix(bootstrap: JsonObject, cluster: string, prefix: string): void {
   if (prefix === "") return;
-  const clusters = [cluster, ...followers(bootstrap, cluster).map(({ name }) => name)];
+  const clusters = [
+    cluster,
+    ...followers(bootstrap, { of: CLUSTER, name: cluster }).map(({ name }) => name),
+  ];
   const routes = objectsAt(bootstrap, `${MANAGER}/route_config/virtual_hosts/*/routes/*`);
   for (const route of routes) {
     const path = valueAt(route, "route/prefix_rewrite") ?? valueAt(route, "match/prefix") ??
@@ -262,10 +271,12 @@ function setAccessLog(bootstrap: JsonObject, path: string): void {
   }
 }
 
-/** Clusters whose metadata says that they have another cluster's address. */
-function followers(bootstrap: JsonObject, name: string): JsonObject[] {
-  return objectsAt(bootstrap, CLUSTER)
-    .filter((cluster) => valueAt(cluster, FOLLOWS) === name);
+/** Clusters, or listeners, whose metadata says that they have the address of another one. */
+function followers(
+  bootstrap: JsonObject,
+  { of, name }: { of: typeof CLUSTER | typeof LISTENER; name: string },
+): JsonObject[] {
+  return objectsAt(bootstrap, of).filter((one) => valueAt(one, FOLLOWS) === name);
 }
 
 function named(

@@ -94,6 +94,17 @@ Deno.test("overlayChanges() refuses a difference that no row allows", () => {
   );
 });
 
+Deno.test("launchConfig() gives a listener that follows another one its address, UDP as TCP", () => {
+  const { bootstrap } = launchConfig(bundledConfig("check/tls"), {
+    listeners: { ingress: { host: "127.0.0.2", port: 8443 } },
+  });
+  const addresses = objectsAt(bootstrap, "static_resources/listeners/*/address/socket_address");
+  assert.deepEqual(addresses, [
+    { address: "127.0.0.2", port_value: 8443 },
+    { protocol: "UDP", address: "127.0.0.2", port_value: 8443 },
+  ]);
+});
+
 Deno.test("launchConfig() sets typed values where Envoy looks for them", () => {
   const { bootstrap, text } = launchConfig(bundledConfig("base"), EVERYTHING);
   const upstream = "static_resources/clusters/1";

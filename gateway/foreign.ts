@@ -149,7 +149,6 @@ export async function foreignTarget(
     url: options.url,
     control: options.control,
     protocols: ["h1"],
-    features: options.features ?? [],
     credentials: options.credentials,
     model: options.model ?? DEFAULT_MODEL,
     expect: FOREIGN_EXPECTATIONS,
@@ -157,6 +156,10 @@ export async function foreignTarget(
     ...(upstream && { upstream }),
     ...((policy || upstream) && { sign: (nonce: string) => signNonce(nonce, secret) }),
     ...routed,
+    features: [
+      ...(options.url.startsWith("https:") ? ["tls"] : []),
+      ...(routed?.features ?? options.features ?? []),
+    ],
   };
   const { protocols, carry, control, notes } = await probeTarget(described);
   const owned = stack.move();

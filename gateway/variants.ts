@@ -21,6 +21,9 @@ export interface VariantOptions {
 /** Tokens in a bucket of `check/rate_limit.yaml`, and the header that picks the bucket. */
 const RATE_LIMIT = { header: "x-rate-key", burst: 3 };
 
+/** The listener of `check/tls.yaml` that serves HTTP/3. */
+const QUIC_LISTENER = "ingress_h3";
+
 /** What a variant tells the suite beside the base profile's expectations. */
 const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
   jwt: { jwt: { key: CHECK_JWT_KEY, ...CHECK_JWT } },
@@ -56,7 +59,8 @@ export async function startCheckVariant(
 ): Promise<Target & AsyncDisposable> {
   const scriptSecret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
-  const bundled = edited(bundledConfig(CHECK_CONFIGS[feature] ?? feature), edit);
+  const file = onOneWorker(bundledConfig(CHECK_CONFIGS[feature] ?? feature));
+  const bundled = edited(file, edit);
   const processor = feature === "ext_proc" ? stack.use(await startScriptedProcessor()) : undefined;
   const gateway = await startGateway({
     ...options,
@@ -68,9 +72,14 @@ export async function startCheckVariant(
     concurrency: 1,
   });
   const target = ownTarget(gateway, { scriptSecret, name: `check-only configuration ${feature}` });
+  const quic = gateway.envoy.listeners.get(QUIC_LISTENER);
   const owned = stack.move();
   return Object.assign(target, {
     features: [feature],
+    ...(quic && {
+      quicUrl: `https://${quic.host}:${quic.port}`,
+      protocols: [...target.protocols, "h3" as const],
+    }),
     ...EXTRAS[feature],
     ...(processor && { processor }),
     [Symbol.asyncDispose]: async () => {
@@ -87,6 +96,16 @@ function withProcessor(file: EnvoyConfigFile, port: number): EnvoyConfigFile {
     const cluster = clusters.find(({ name }: { name: string }) => name === "ext_proc");
     const { endpoint } = cluster.load_assignment.endpoints[0].lb_endpoints[0];
     endpoint.address.socket_address.port_value = port;
+  });
+}
+
+/**
+ * UDP on one worker needs no port that is shared between sockets (Envoy asks for one beyond that), and
+ * port 0 must be nobody else's: of shared ports the kernel hands out one that another Envoy has.
+ */
+function onOneWorker(file: EnvoyConfigFile): EnvoyConfigFile {
+  return edited(file, ({ static_resources: { listeners } }) => {
+    for (const one of listeners) if (one.udp_listener_config) one.enable_reuse_port = false;
   });
 }
 

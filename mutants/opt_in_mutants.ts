@@ -1,4 +1,12 @@
-import { cluster, hcm, settingsOf, virtualHost } from "./config_places.ts";
+import {
+  addBefore,
+  cluster,
+  hcm,
+  lua,
+  removeFilter,
+  settingsOf,
+  virtualHost,
+} from "./config_places.ts";
 import type { Config, Mutant } from "./mutant.ts";
 
 function provider(config: Config): Config {
@@ -13,6 +21,12 @@ function routeTo(config: Config, prefix: string): Config {
 /** A filter that does not bear its extension's name. */
 function named(config: Config, name: string): Config {
   return hcm(config).http_filters.find((one: Config) => one.name === name).typed_config;
+}
+
+/** The configuration with the listener for HTTP/3 as its first: what is edited there is edited. */
+function overQuic({ static_resources }: Config): Config {
+  const listeners = static_resources.listeners.filter((one: Config) => one.udp_listener_config);
+  return { static_resources: { ...static_resources, listeners } };
 }
 
 /** Takes a token, or what `otherwise` says when there is no good one. */
@@ -165,6 +179,48 @@ export const OPT_IN_MUTANTS: readonly Mutant[] = [
         routeTo(config, "/v1/open-limited/").typed_per_filter_config.ext_authz_open;
       check_settings.with_request_body.allow_partial_message = true;
     },
+  },
+  {
+    id: "quic-unasked",
+    defect: "requests over HTTP/3 are not put before policy",
+    on: "tls",
+    kills: ["http.h3", "http.h3-denied", "http.h3-fail-closed"],
+    edit: (config) => removeFilter(overQuic(config), "ext_authz"),
+  },
+  {
+    id: "quic-held-back",
+    defect: "answers over HTTP/3 are held back until they are complete",
+    on: "tls",
+    kills: ["http.h3-lockstep", "http.h3-cancel"],
+    edit: (config) =>
+      addBefore(
+        overQuic(config),
+        "router",
+        lua("function envoy_on_response(handle) handle:body() end"),
+      ),
+  },
+  {
+    id: "quic-fails-open",
+    defect: "requests over HTTP/3 pass when the policy engine does not answer",
+    on: "tls",
+    kills: ["http.h3-fail-closed"],
+    edit: (config) => settingsOf(overQuic(config), "ext_authz").failure_mode_allow = true,
+  },
+  {
+    id: "quic-rewrites-bodies",
+    defect: "bodies over HTTP/3 are written anew",
+    on: "tls",
+    kills: ["http.h3-body", "http.h3-bytes"],
+    edit: (config) =>
+      addBefore(
+        overQuic(config),
+        "router",
+        lua(
+          'local function trim(handle) local b = handle:body(); if b then b:setBytes((b:getBytes(0, b:length()):gsub("%s+", " "))) end end ' +
+            "function envoy_on_request(handle) trim(handle) end " +
+            "function envoy_on_response(handle) trim(handle) end",
+        ),
+      ),
   },
   {
     id: "upgrades-unasked",

@@ -13,7 +13,7 @@ import { EMBEDDED_ENVOY, sourceInfo, VERSION } from "../cli/mod.ts";
 import { bundle } from "./build/bundle.ts";
 import { denoExecutable } from "./build/deno_executable.ts";
 import { envoyToEmbed, type PackedEnvoy } from "./build/envoy.ts";
-import { HEAP_FLAG, PERMISSION_FLAGS, SIGNAL_FLAG } from "./build/permissions.ts";
+import { HEAP_FLAG, PERMISSION_FLAGS, UNSTABLE_FLAGS } from "./build/permissions.ts";
 import { run } from "./build/run.ts";
 import { selfExtracting, sha256 } from "./build/self_extracting.ts";
 import { hostTarget, type Target, TARGETS } from "./build/targets.ts";
@@ -138,7 +138,7 @@ async function denoCompile(job: Job, compiler?: string) {
     "--no-prompt",
     "--no-code-cache",
     HEAP_FLAG,
-    SIGNAL_FLAG,
+    ...UNSTABLE_FLAGS,
     ...PERMISSION_FLAGS,
     ...(job.target === hostTarget() ? [] : ["--target", job.target.triple]),
     ...include,

@@ -12,6 +12,7 @@ import { DENY_CASES } from "./deny.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
 import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
 import { HTTP_CASES } from "./http.ts";
+import { HTTP3_CASES } from "./http3.ts";
 import { LIMIT_CASES } from "./limits.ts";
 import { MUTATION_CASES } from "./mutation.ts";
 import { OBSERVABILITY_CASES } from "./observability.ts";
@@ -48,6 +49,7 @@ export const CASES: readonly Case[] = [
   ...ROUTING_CASES,
   ...RETRY_CASES,
   ...HTTP_CASES,
+  ...HTTP3_CASES,
   ...SMUGGLING_CASES,
   ...FAILURE_MODE_CASES,
   ...EXT_PROC_CASES,

@@ -13,8 +13,8 @@ export interface Address {
   prefix: string;
 }
 
-/** How long a TCP or TLS connection to the target may take, milliseconds. */
-const CONNECT_MS = 5_000;
+/** How long a connection to the target may take to stand, milliseconds. */
+export const CONNECT_MS = 5_000;
 
 /** Returns the address that a base URL names. */
 export function addressOf(base: string): Address {

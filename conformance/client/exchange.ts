@@ -149,7 +149,7 @@ export class Exchange implements ResponseSink {
     return this.#driver.finish(trailers);
   }
 
-  /** Leaves at once: TCP RST or FIN on HTTP/1.1, RST_STREAM with CANCEL on HTTP/2. */
+  /** Leaves at once: TCP RST or FIN on HTTP/1.1, RST_STREAM with CANCEL on HTTP/2, CONNECTION_CLOSE on HTTP/3. */
   abort(kind: "rst" | "fin" = "rst"): void {
     this.ends({ kind: "aborted", at: now(), detail: kind });
     this.#driver.abort(kind);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { encodeHeaders, HpackDecoder, HpackError } from "./hpack.ts";
+import { HeaderCodingError } from "./header_coding.ts";
+import { encodeHeaders, HpackDecoder } from "./hpack.ts";
 
 function hex(text: string): Uint8Array {
   return Uint8Array.from(text.replace(/\s/g, "").match(/../g) ?? [], (byte) => parseInt(byte, 16));
@@ -38,6 +39,6 @@ Deno.test("HpackDecoder reads what encodeHeaders() writes, long and odd values t
 });
 
 Deno.test("HpackDecoder refuses an index that is not there, and a block that is cut", () => {
-  assert.throws(() => new HpackDecoder().decode(hex("ff00")), HpackError);
-  assert.throws(() => new HpackDecoder().decode(hex("418c f1e3")), HpackError);
+  assert.throws(() => new HpackDecoder().decode(hex("ff00")), HeaderCodingError);
+  assert.throws(() => new HpackDecoder().decode(hex("418c f1e3")), HeaderCodingError);
 });

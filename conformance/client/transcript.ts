@@ -18,7 +18,7 @@ export interface Chunk {
   bytes: Uint8Array;
 }
 
-/** How the body's length was told (RFC 9112 section 6.3; "data" is HTTP/2). */
+/** How the body's length was told (RFC 9112 section 6.3; "data" is HTTP/2 and HTTP/3). */
 export type Framing = "chunked" | "length" | "close" | "none" | "data";
 
 /**
@@ -27,7 +27,8 @@ export type Framing = "chunked" | "length" | "close" | "none" | "data";
  * - `complete`: as its framing says (last chunk, declared length, END_STREAM, or a close that
  *   delimits the body)
  * - `fin`: the peer closed before that; `rst`: the TCP connection was reset
- * - `stream-reset`: RST_STREAM; `goaway`: the connection was ended by GOAWAY
+ * - `stream-reset`: RST_STREAM, or RESET_STREAM of QUIC; `goaway`: the connection was ended by GOAWAY,
+ *   or by CONNECTION_CLOSE of QUIC
  * - `malformed`: the bytes break the protocol; `aborted`: we ended it
  */
 export interface End {

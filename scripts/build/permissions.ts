@@ -15,7 +15,11 @@ export const PERMISSION_FLAGS: readonly string[] = PERMISSION_CLASSES.map((name)
 export const HEAP_FLAG = "--v8-flags=--max-semi-space-size=8,--max-old-space-size=1024";
 
 /**
- * Lets a request's signal mean that the client has left, and nothing else; Deno's default aborts it after success too,
- * and warns about that. deno.json says the same for runs from source.
+ * What Deno does not do by itself yet; deno.json says the same for runs from source. A request's signal means that the
+ * client has left, and nothing else: Deno's default aborts it after success too, and warns about that. `net` is QUIC,
+ * with which the suite speaks HTTP/3; `--allow-net` is what it needs.
  */
-export const SIGNAL_FLAG = "--unstable-no-legacy-abort";
+export const UNSTABLE_FLAGS: readonly string[] = [
+  "--unstable-no-legacy-abort",
+  "--unstable-net",
+];

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import header from "./self_extracting.sh" with { type: "text" };
 import { BUNDLE } from "./bundle.ts";
-import { HEAP_FLAG, PERMISSION_FLAGS, SIGNAL_FLAG } from "./permissions.ts";
+import { HEAP_FLAG, PERMISSION_FLAGS, UNSTABLE_FLAGS } from "./permissions.ts";
 import type { Target } from "./targets.ts";
 
 /** What goes into a self-extracting program. */
@@ -48,7 +48,7 @@ export async function selfExtracting(parts: Parts): Promise<Uint8Array> {
     BUNDLE_SHA256: sha256(parts.bundle),
     DENO_LENGTH: String(deno.length),
     DENO_SHA256: sha256(parts.deno),
-    FLAGS: [...FLAGS, HEAP_FLAG, SIGNAL_FLAG, ...PERMISSION_FLAGS].join(" "),
+    FLAGS: [...FLAGS, HEAP_FLAG, ...UNSTABLE_FLAGS, ...PERMISSION_FLAGS].join(" "),
   };
   const script = layOut(fields, bundle.length);
   const blobs = [new TextEncoder().encode(script), bundle, deno];
