@@ -80,12 +80,15 @@ class HttpBackend implements Backend {
       if (!streamed) {
         const text = await response.text();
         deadline.met();
-        return { deltas: wholeAnswer(text, this.endpoint) };
+        return { deltas: wholeAnswer(text, this.endpoint), [Symbol.dispose]() {} };
       }
       const pieces = this.#pieces(response, signal);
       const first = await pieces.next();
       deadline.met();
-      return { deltas: first.done ? pieces : withFirst(first.value, pieces) };
+      return {
+        deltas: first.done ? pieces : withFirst(first.value, pieces),
+        [Symbol.dispose]: () => deadline.giveUp(),
+      };
     } catch (error) {
       deadline.met();
       if (deadline.passed) throw tooSlow(this.endpoint, this.#options.firstEventTimeoutMs);

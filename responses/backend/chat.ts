@@ -40,8 +40,11 @@ export interface ChatUsage {
   readonly reasoning: number;
 }
 
-/** An answer that has begun: the model server took the request and sent its first piece. */
-export interface ChatAnswer {
+/**
+ * An answer that has begun: the model server took the request and sent its first piece. Disposing it
+ * closes the connection, unless it was read to its end.
+ */
+export interface ChatAnswer extends Disposable {
   /**
    * What came at once is in one list. Throws {@linkcode BackendError} when the answer breaks off;
    * its `return()` closes the connection.

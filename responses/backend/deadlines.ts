@@ -8,6 +8,8 @@ export interface Deadline {
   readonly passed: boolean;
   /** What was waited for is there, or will not come: the time no longer counts. */
   met(): void;
+  /** What comes of it is wanted no more: the signal aborts, if that still means something to somebody. */
+  giveUp(): void;
 }
 
 /** Deadlines of `ms` milliseconds. Disposing it stops the timer: what is open then has no end. */
@@ -55,6 +57,9 @@ export class Deadlines implements Disposable {
   }
 }
 
+/** Made once: a stack costs more than all else here. */
+const GIVEN_UP = new Error("the answer is not wanted any more");
+
 class OpenDeadline implements Deadline {
   /** `performance.now()`. */
   readonly due: number;
@@ -77,6 +82,12 @@ class OpenDeadline implements Deadline {
 
   met(): void {
     this.#onMet(this);
+  }
+
+  giveUp(): void {
+    this.met();
+    this.#outer.removeEventListener("abort", this.#leave);
+    this.#controller.abort(GIVEN_UP);
   }
 
   pass(): void {

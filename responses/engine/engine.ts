@@ -8,7 +8,7 @@ import type { CreateRequest, FileSearchTool, McpTool, WebSearchTool } from "../a
 import type { Tenant } from "../api/tenant.ts";
 import type { Backend } from "../backend/backend.ts";
 import { BackendError } from "../backend/errors.ts";
-import type { Store } from "../store/store.ts";
+import type { NewResponse, Store } from "../store/store.ts";
 import type { FileContents } from "./file_contents.ts";
 import { historyOf, withFiles, withoutReferences } from "./history.ts";
 import { EventLog, type Live, LiveResponses } from "./live.ts";
@@ -85,9 +85,10 @@ export class Engine implements AsyncDisposable {
   async start(tenant: Tenant, request: CreateRequest, caller: Caller): Promise<Started> {
     const { signal } = caller;
     const abort = new AbortController();
+    const leave = () => abort.abort(signal.reason);
     if (!request.background) {
-      if (signal.aborted) abort.abort(signal.reason);
-      else signal.addEventListener("abort", () => abort.abort(signal.reason), { once: true });
+      if (signal.aborted) leave();
+      else signal.addEventListener("abort", leave, { once: true });
     }
     const over = Promise.withResolvers<void>();
     const { plan, servers } = await this.#plan(tenant, request, {
@@ -95,8 +96,7 @@ export class Engine implements AsyncDisposable {
       header: caller.header,
       // The caller does not wait until the servers have heard that the session is over.
       onOver: async () => {
-        // Closes the model's connection where nobody came to read it.
-        abort.abort(new Cancelled("the response is over"));
+        signal.removeEventListener("abort", leave);
         await Promise.all(servers.map(({ session }) => session[Symbol.asyncDispose]()));
         this.#running.delete(abort);
         over.resolve();
@@ -270,20 +270,31 @@ export class Engine implements AsyncDisposable {
 
   #keeper(tenant: Tenant, request: CreateRequest, input: readonly Item[]): Keeper {
     const { store } = this.#options;
+    const entryOf = (response: ResponseObject): NewResponse => ({
+      response,
+      input,
+      ...(request.conversation !== undefined || !response.conversation ? {} : {
+        conversation: {
+          id: response.conversation,
+          object: "conversation",
+          created_at: response.created_at,
+          metadata: null,
+        },
+      }),
+    });
+    const itemsOf = (response: ResponseObject) => gained(input, response) as ConversationItem[];
+    if (!request.stream && !request.background) {
+      // Its id is told when it has ended, so nobody can ask for it, or end it, before.
+      return {
+        ...KEEP_NOTHING,
+        async end(response) {
+          await store.record(tenant, entryOf(response), itemsOf(response));
+          return true;
+        },
+      };
+    }
     return {
-      begin: (response) =>
-        store.responses.insert(tenant, {
-          response,
-          input,
-          ...(request.conversation !== undefined || !response.conversation ? {} : {
-            conversation: {
-              id: response.conversation,
-              object: "conversation",
-              created_at: response.created_at,
-              metadata: null,
-            },
-          }),
-        }),
+      begin: (response) => store.responses.insert(tenant, entryOf(response)),
       async undo({ id, conversation }) {
         await store.responses.delete(tenant, id);
         // One that was named was there before.
@@ -292,8 +303,7 @@ export class Engine implements AsyncDisposable {
         }
       },
       progress: (response) => store.responses.update(tenant, response),
-      end: (response) =>
-        store.finish(tenant, response, gained(input, response) as ConversationItem[]),
+      end: (response) => store.finish(tenant, response, itemsOf(response)),
     };
   }
 }

@@ -19,7 +19,7 @@ export class Cancelled extends Error {
   override readonly name = "Cancelled";
 }
 
-/** Where a response is kept; nothing happens for one that is not to be stored. */
+/** Where a response is kept; nothing happens for one that is not to be stored, and one that is answered whole has an end alone. */
 export interface Keeper {
   /** Before the first event goes out. */
   begin(response: ResponseObject): Promise<void>;
@@ -187,14 +187,18 @@ class RunState {
     const { toolbox } = this.#plan;
     const offered = toolbox.offered({ server: withServerTools && this.#mayCall() });
     void this.#insert();
-    const { answer, input } = await this.#ask(offered);
+    using answer = await this.#ask(offered);
     if (!this.begun) yield* this.#begin();
     const round = new Round(this.#writer, toolbox);
     for await (const deltas of answer.deltas) {
       for (const delta of deltas) round.take(delta);
       yield* this.#flush();
     }
-    this.#usage.add(round.usage, { input, output: round.characters });
+    this.#usage.add(round.usage, {
+      // Written once more only where the model server does not count.
+      input: () => JSON.stringify(this.#messages).length,
+      output: () => round.characters,
+    });
     this.#finish = round.finish;
     this.#tier = round.tier ?? this.#tier;
     const { server, all } = round.calls();
@@ -208,9 +212,7 @@ class RunState {
     return typeof max_tool_calls !== "number" || this.#calls < max_tool_calls;
   }
 
-  async #ask(
-    tools: ReturnType<Toolbox["offered"]>,
-  ): Promise<{ answer: ChatAnswer; input: number }> {
+  async #ask(tools: ReturnType<Toolbox["offered"]>): Promise<ChatAnswer> {
     const { request, backend, headers, signal } = this.#plan;
     const { max_output_tokens } = request;
     const call = {
@@ -223,8 +225,7 @@ class RunState {
     };
     while (true) {
       try {
-        const answer = await backend.chat({ ...call, messages: this.#messages }, signal);
-        return { answer, input: JSON.stringify(this.#messages).length };
+        return await backend.chat({ ...call, messages: this.#messages }, signal);
       } catch (error) {
         const tooLong = error instanceof ApiError && error.code === "context_length_exceeded";
         if (!tooLong || request.truncation !== "auto" || !this.#forget()) throw error;

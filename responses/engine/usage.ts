@@ -23,10 +23,10 @@ export class UsageTotal {
   /** Adds a round; without `usage`, an estimate by its characters. */
   add(
     usage: ChatUsage | undefined,
-    characters: { readonly input: number; readonly output: number },
+    characters: { input(): number; output(): number },
   ): void {
-    this.#input += usage?.input || estimate(characters.input);
-    this.#output += usage?.output || estimate(characters.output);
+    this.#input += usage?.input || estimate(characters.input());
+    this.#output += usage?.output || estimate(characters.output());
     this.#cached += usage?.cached ?? 0;
     this.#reasoning += usage?.reasoning ?? 0;
   }

@@ -17,11 +17,12 @@ export interface Call {
 /** What is said about a source of the answer (API reference, "annotations"). */
 export type Annotation = { readonly type: string; readonly [field: string]: unknown };
 
-type Mutable = Record<string, unknown>;
+type Fields = Readonly<Record<string, unknown>>;
+type OutputItem = Fields & { readonly id: string };
 
 interface OpenText {
   readonly index: number;
-  readonly item: Mutable & { id: string };
+  readonly item: OutputItem;
   readonly kind: "output_text" | "refusal";
   text: string;
   logprobs: TokenLogprob[];
@@ -29,7 +30,7 @@ interface OpenText {
 
 interface OpenReasoning {
   readonly index: number;
-  readonly item: Mutable & { id: string };
+  readonly item: OutputItem;
   text: string;
 }
 
@@ -38,15 +39,18 @@ export type CallKind = "function_call" | "mcp_call";
 
 interface OpenCall {
   readonly index: number;
-  readonly item: Mutable & { id: string };
+  readonly item: OutputItem;
   readonly kind: CallKind;
   arguments: string;
 }
 
-/** Builds one response. Items are opened, filled and closed; what is open at an end is closed with it. */
+/**
+ * Builds one response. Items are opened, filled and closed; what is open at an end is closed with it.
+ * An item that changes is another object: events and earlier states keep the one they were given.
+ */
 export class ResponseWriter {
   readonly #base: ResponseObject;
-  readonly #output: Mutable[] = [];
+  readonly #output: Fields[] = [];
   #sequence = 0;
   #text: OpenText | undefined;
   #reasoning: OpenReasoning | undefined;
@@ -70,7 +74,7 @@ export class ResponseWriter {
 
   /** The response as it stands, with these fields over it. */
   response(fields: Partial<ResponseObject> = {}): ResponseObject {
-    return { ...this.#base, ...fields, output: structuredClone(this.output) };
+    return { ...this.#base, ...fields, output: [...this.output] };
   }
 
   /** An event that carries the whole response: `response.created` and its like. */
@@ -78,24 +82,23 @@ export class ResponseWriter {
     this.emit(type, { response: publicResponse(response) });
   }
 
-  emit(type: string, fields: Mutable): void {
+  emit(type: string, fields: Fields): void {
     this.#events.push({ type, sequence_number: this.#sequence++, ...fields });
   }
 
   /** Adds an item at the end of the output, and says so. Returns its index. */
-  add(item: Mutable): number {
+  add(item: Fields): number {
     this.closeText();
     const index = this.#output.push(item) - 1;
-    this.emit("response.output_item.added", { output_index: index, item: structuredClone(item) });
+    this.emit("response.output_item.added", { output_index: index, item });
     return index;
   }
 
   /** Says that an item is complete; `fields` are its last changes. */
-  done(index: number, fields: Mutable = {}): void {
-    const item = this.#output[index];
-    if (item === undefined) return;
-    Object.assign(item, fields);
-    this.emit("response.output_item.done", { output_index: index, item: structuredClone(item) });
+  done(index: number, fields: Fields = {}): void {
+    if (this.#output[index] === undefined) return;
+    const item = this.#change(index, fields);
+    this.emit("response.output_item.done", { output_index: index, item });
   }
 
   /** More of the answer's text, or of a refusal. */
@@ -125,7 +128,7 @@ export class ResponseWriter {
   }
 
   /** A call begins; `fields` are those that its kind has beside name and arguments. */
-  openCall(kind: CallKind, call: { name: string; callId: string }, fields: Mutable = {}): OpenCall {
+  openCall(kind: CallKind, call: { name: string; callId: string }, fields: Fields = {}): OpenCall {
     this.closeText();
     const item = {
       id: newId(kind === "function_call" ? "fc" : "mcp"),
@@ -147,7 +150,7 @@ export class ResponseWriter {
   callArguments(open: OpenCall, text: string): void {
     if (text === "") return;
     open.arguments += text;
-    open.item["arguments"] = open.arguments;
+    this.#change(open.index, { arguments: open.arguments });
     const place = { item_id: open.item.id, output_index: open.index };
     this.emit(`${eventsOf(open)}.delta`, { ...place, delta: text });
   }
@@ -189,6 +192,10 @@ export class ResponseWriter {
     this.done(open.index, { status, content: [part] });
   }
 
+  #change(index: number, fields: Fields): Fields {
+    return this.#output[index] = { ...this.#output[index], ...fields };
+  }
+
   #closeReasoning(): void {
     const open = this.#reasoning;
     if (open === undefined) return;
@@ -224,14 +231,14 @@ export class ResponseWriter {
 
 function placeOf(
   open: { readonly index: number; readonly item: { readonly id: string } },
-): Mutable {
+): Fields {
   return { item_id: open.item.id, output_index: open.index, content_index: 0 };
 }
 
-function partOf(open: OpenText, annotations: readonly Annotation[]): Mutable {
+function partOf(open: OpenText, annotations: readonly Annotation[]): Fields {
   const { kind, text, logprobs } = open;
   if (kind === "refusal") return { type: "refusal", refusal: text };
-  return { type: "output_text", text, annotations, logprobs };
+  return { type: "output_text", text, annotations, logprobs: [...logprobs] };
 }
 
 function eventsOf({ kind }: OpenCall): string {

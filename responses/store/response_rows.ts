@@ -4,7 +4,7 @@ import type { Tenant } from "../api/tenant.ts";
 import { appended, inserted } from "./conversation_rows.ts";
 import type { Database, Statement } from "./database.ts";
 import { bodyOf, type List, readPage, removal } from "./lists.ts";
-import type { ResponseStore, StoredResponse } from "./store.ts";
+import type { NewResponse, ResponseStore, StoredResponse } from "./store.ts";
 
 const RESPONSES: List = { table: "responses" };
 
@@ -25,23 +25,8 @@ export function responseRows(
     return { response: bodyOf(row), input: JSON.parse(String(row["input"])) };
   };
   return {
-    async insert(tenant, { response, input, conversation }) {
-      await database.transaction([
-        ...(conversation === undefined ? [] : [inserted(tenant, conversation)]),
-        {
-          sql: `INSERT INTO responses (tenant, id, model, status, owner, body, input)
-            VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-          params: [
-            tenant,
-            response.id,
-            response.model,
-            response.status,
-            isRunning(response) ? owner : null,
-            JSON.stringify(response),
-            JSON.stringify(input),
-          ],
-        },
-      ]);
+    async insert(tenant, entry) {
+      await database.transaction(adding(tenant, entry, owner));
     },
     update: (tenant, response) => database.transaction([replaced(tenant, response, owner)]),
     get,
@@ -53,6 +38,44 @@ export function responseRows(
       return stored && pageOf(stored.input, page, (item) => item.id ?? "");
     },
   };
+}
+
+/** The transaction of `ResponseStore.insert`. */
+function adding(
+  tenant: Tenant,
+  { response, input, conversation }: NewResponse,
+  owner: string,
+): Statement[] {
+  return [
+    ...(conversation === undefined ? [] : [inserted(tenant, conversation)]),
+    {
+      sql: `INSERT INTO responses (tenant, id, model, status, owner, body, input)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      params: [
+        tenant,
+        response.id,
+        response.model,
+        response.status,
+        isRunning(response) ? owner : null,
+        JSON.stringify(response),
+        JSON.stringify(input),
+      ],
+    },
+  ];
+}
+
+/** The transaction of `Store.record`. */
+export function recording(
+  tenant: Tenant,
+  entry: NewResponse,
+  items: readonly ConversationItem[],
+  owner: string,
+): Statement[] {
+  const { conversation } = entry.response;
+  const gained = conversation ? appended(tenant, conversation, items) : [];
+  // Nobody else can append to a conversation that is made here: it need not be held.
+  const added = entry.conversation === undefined ? gained : gained.slice(1);
+  return [...adding(tenant, entry, owner), ...added];
 }
 
 /** The transaction of `Store.finish`. */

@@ -8,7 +8,7 @@ import { fileRows } from "./file_rows.ts";
 import { bodyOf } from "./lists.ts";
 import { migrate, SCHEMA_VERSION } from "./migrations.ts";
 import { promptRows } from "./prompt_rows.ts";
-import { finishing, responseRows, RUNNING } from "./response_rows.ts";
+import { finishing, recording, responseRows, RUNNING } from "./response_rows.ts";
 import type { Store } from "./store.ts";
 import { vectorStoreRows } from "./vector_store_rows.ts";
 
@@ -77,6 +77,9 @@ export async function openStore(database: Database, options: StoreOptions = {}):
     vectorStores: vectorStoreRows(database, context),
     finish: (tenant, response, items) =>
       database.transaction(finishing(tenant, response, items, owner)),
+    async record(tenant, entry, items) {
+      await database.transaction(recording(tenant, entry, items, owner));
+    },
     recover: () => recover(database, owner, now()),
     async tidy() {
       await database.transaction([

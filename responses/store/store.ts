@@ -37,6 +37,12 @@ export interface Store extends AsyncDisposable {
     response: ResponseObject,
     items: readonly ConversationItem[],
   ): Promise<boolean>;
+  /** Adds a response that has ended already, and what `finish` adds, in one transaction. */
+  record(
+    tenant: Tenant,
+    entry: NewResponse,
+    items: readonly ConversationItem[],
+  ): Promise<void>;
   /**
    * Responses that were left `queued` or `in_progress` by a process that died become `failed`; the files that it was
    * indexing are for `vectorStores.interrupted` to take over. Of several processes on one database only those whose
@@ -53,15 +59,17 @@ export interface StoredResponse {
   readonly input: readonly Item[];
 }
 
+/** A response that is added; `conversation` is created with it. */
+export interface NewResponse extends StoredResponse {
+  readonly conversation?: Conversation;
+}
+
 export interface ResponseStore {
   /**
-   * Adds a response; `conversation` is created with it, in the same transaction. While its status is `queued` or
-   * `in_progress` this process holds a lease on it, and renews it by itself.
+   * Adds a response, in one transaction. While its status is `queued` or `in_progress` this process holds a lease on
+   * it, and renews it by itself.
    */
-  insert(
-    tenant: Tenant,
-    entry: StoredResponse & { readonly conversation?: Conversation },
-  ): Promise<void>;
+  insert(tenant: Tenant, entry: NewResponse): Promise<void>;
   /** Replaces a response that has not ended yet. False when it is gone or has ended: stop working on it. */
   update(tenant: Tenant, response: ResponseObject): Promise<boolean>;
   get(tenant: Tenant, id: string): Promise<StoredResponse | undefined>;

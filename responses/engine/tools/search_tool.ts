@@ -95,6 +95,7 @@ const MARK = /【(\d+)(?:†[^】]*)?】/g;
  * names each source once, at its end: a model that does not cite has still read them.
  */
 export function citations(text: string, sources: readonly Annotation[]): Annotation[] {
+  if (sources.length === 0) return [];
   const marked = [...text.matchAll(MARK)].flatMap((mark) => {
     const source = sources[Number(mark[1]) - 1];
     return source === undefined ? [] : [at(source, mark.index, mark.index + mark[0].length)];

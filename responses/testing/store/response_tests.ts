@@ -49,6 +49,33 @@ export const RESPONSE_TESTS: readonly StoreTest[] = [
     },
   },
   {
+    name: "record() adds a response that has ended, and what its conversation gained",
+    async run({ responses, conversations, record }) {
+      const made = aConversation();
+      const known = aConversation();
+      await conversations.create("a", known, [anItem("before")]);
+      for (const conversation of [made, known]) {
+        const response = aResponse({ conversation: conversation.id, status: "completed" });
+        const items = [anItem("hello"), anItem("hi", { role: "assistant" })];
+        const entry = { response, input: items.slice(0, 1) };
+        await record("a", conversation === made ? { ...entry, conversation } : entry, items);
+        assert.deepEqual(await responses.get("a", response.id), entry);
+        const history = await conversations.history("a", conversation.id);
+        assert.deepEqual(history?.slice(-2), items);
+        assert.equal(history?.length, conversation === made ? 2 : 3);
+      }
+    },
+  },
+  {
+    name: "record() does without a conversation that was deleted meanwhile",
+    async run({ responses, conversations, record }) {
+      const response = aResponse({ conversation: "conv_gone", status: "completed" });
+      await record("a", { response, input: [] }, [anItem("x")]);
+      assert.notEqual(await responses.get("a", response.id), undefined);
+      assert.equal(await conversations.history("a", "conv_gone"), undefined);
+    },
+  },
+  {
     name: "finish() does without a conversation that was deleted meanwhile",
     async run({ responses, conversations, finish }) {
       const conversation = aConversation();
