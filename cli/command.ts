@@ -105,15 +105,21 @@ export interface CommandSpec<O extends OptionRecord, A extends readonly Argument
   readonly permissions: readonly PermissionClass[];
   /** Classes that only some options need, on top of `permissions`; none when left out. */
   extraPermissions?(options: OptionValues<O>): readonly PermissionClass[];
+  /** Loads what `run` needs of the program itself: for a command that has no `read` any more when it runs. */
+  prepare?(given: Pick<Context<OptionValues<O>, ArgumentValues<A>>, "options" | "args">): Promise<
+    unknown
+  >;
   run(context: Context<OptionValues<O>, ArgumentValues<A>>): Promise<number>;
 }
 
 /** A command as the table sees it, its option types forgotten. */
 export type Command =
-  & Omit<CommandSpec<OptionRecord, readonly Argument[]>, "run" | "extraPermissions">
+  & Omit<CommandSpec<OptionRecord, readonly Argument[]>, "run" | "prepare" | "extraPermissions">
   & {
     // deno-lint-ignore no-explicit-any -- the values were parsed by the options of this very command
     extraPermissions?(options: any): readonly PermissionClass[];
+    // deno-lint-ignore no-explicit-any -- as above
+    prepare?(given: any): Promise<unknown>;
     // deno-lint-ignore no-explicit-any -- as above
     run(context: Context<any, any>): Promise<number>;
   };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { EnvoySource } from "../envoy/mod.ts";
-import { UnavailableError } from "../service/mod.ts";
+import { moduleUrl, UnavailableError } from "../service/mod.ts";
 import type { Host } from "./host.ts";
 import { buildInfo, EMBEDDED_ENVOY } from "./version.ts";
 
@@ -47,13 +47,13 @@ export function embeddedEnvoy(host: Host): EnvoySource | undefined {
   };
 }
 
-/** Inside of a compiled program it is a file beside the bundle; of a self-extracting one, its last bytes. */
+/** Inside of a compiled program it is a file beside the entry; of a self-extracting one, its last bytes. */
 async function openPacked(
   host: Host,
   bytes: number,
 ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   if (host.runtime.kind === "compiled") {
-    const file = await Deno.open(new URL(EMBEDDED_ENVOY, import.meta.url));
+    const file = await Deno.open(new URL(moduleUrl(EMBEDDED_ENVOY)));
     return file.readable;
   }
   const program = await Deno.open(host.runtime.execPath);

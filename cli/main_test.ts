@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { UnavailableError, UsageError } from "../service/mod.ts";
 import { aborted, type Command, defineCommand } from "./command.ts";
-import { main, runCommand } from "./main.ts";
+import { reportError, runCommand } from "./dispatch.ts";
+import { loadCommand, loadCommands } from "./load.ts";
+import { main } from "./main.ts";
 import { addressOption, flagOption, portOption } from "./options.ts";
-import { COMMANDS, loadCommands } from "./table.ts";
+import { COMMANDS } from "./table.ts";
 import { fakeHost } from "./testing.ts";
 
 /** A command that does what the test says. */
@@ -51,7 +53,7 @@ Deno.test("main() suggests the flag that was meant", async () => {
 
 Deno.test("every command has help with examples, and the same summary in its file and the table", async () => {
   for (const entry of COMMANDS) {
-    const { command } = await entry.load();
+    const command = await loadCommand(entry);
     assert.equal(command.name, entry.name);
     assert.equal(command.summary, entry.summary);
     assert.ok(command.examples.length > 0, `${entry.name} has no example`);
@@ -166,8 +168,7 @@ Deno.test("runCommand() ends with 0 when nobody reads the output any more", asyn
   assert.equal(await done, 0);
 });
 
-Deno.test("reportError() maps errors to the exit codes of the contract", async () => {
-  const { reportError } = await import("./main.ts");
+Deno.test("reportError() maps errors to the exit codes of the contract", () => {
   const host = fakeHost();
   assert.equal(reportError(new UsageError("Bad"), host), 2);
   assert.equal(reportError(new UnavailableError("Gone"), host), 3);

@@ -1,6 +1,6 @@
 import type { Command } from "./command.ts";
 import { optionText, shownOptions, usageLine } from "./help_text.ts";
-import { loadCommands } from "./table.ts";
+import { loadCommands } from "./load.ts";
 import { TOPICS } from "./topics.ts";
 import { VERSION } from "./version.ts";
 

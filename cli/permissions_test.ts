@@ -8,7 +8,7 @@ import { section } from "./topics.ts";
 /** Runs a command of a given permission list in a Deno that was granted everything, and asks what is left. */
 const PROGRAM = `
 import { denoHost } from ${JSON.stringify(import.meta.resolve("./host.ts"))};
-import { runCommand } from ${JSON.stringify(import.meta.resolve("./main.ts"))};
+import { runCommand } from ${JSON.stringify(import.meta.resolve("./dispatch.ts"))};
 const states = {};
 await runCommand({
   name: "test", summary: "", options: {}, examples: [], permissions: JSON.parse(Deno.args[0]),

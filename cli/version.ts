@@ -1,12 +1,10 @@
-import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import configuration from "../deno.json" with { type: "json" };
 import type { Runtime } from "./host.ts";
 
 /** Own version, as deno.json says. */
 export const VERSION: string = configuration.version;
 
-/** What the build knows and a running binary could not find out; scripts/bundle.ts puts it at the bundle's top. */
+/** What the build knows and a running binary could not find out; scripts/build/bundle.ts puts it at the top of the program. */
 export interface BuildInfo {
   readonly commit: string | null;
   readonly lock_sha256: string | null;
@@ -22,7 +20,7 @@ export interface EmbeddedEnvoy {
   readonly gzip_bytes: number;
 }
 
-/** Name of the packed Envoy beside the bundle in a program made by `deno compile`. */
+/** Name of the packed Envoy beside the entry in a program made by `deno compile`. */
 export const EMBEDDED_ENVOY = "envoy.gz";
 
 /** Everything `llmgate version --json` prints. */
@@ -73,13 +71,13 @@ export async function sourceInfo(root: URL): Promise<BuildInfo> {
 /** Follows .git/HEAD by hand, so that it needs neither git nor the permission to run it. */
 async function headCommit(root: URL): Promise<string | null> {
   try {
-    const { own, common } = await gitFolders(fileURLToPath(root));
-    const head = (await Deno.readTextFile(join(own, "HEAD"))).trim();
+    const { own, common } = await gitFolders(root);
+    const head = (await Deno.readTextFile(`${own}/HEAD`)).trim();
     const ref = /^ref: (.+)$/.exec(head)?.[1];
     if (ref === undefined) return head;
-    const loose = await Deno.readTextFile(join(common, ref)).catch(() => undefined);
+    const loose = await Deno.readTextFile(`${common}/${ref}`).catch(() => undefined);
     if (loose !== undefined) return loose.trim();
-    const packed = await Deno.readTextFile(join(common, "packed-refs"));
+    const packed = await Deno.readTextFile(`${common}/packed-refs`);
     const line = packed.split("\n").find((text) => text.endsWith(` ${ref}`));
     return line?.split(" ")[0] ?? null;
   } catch {
@@ -88,11 +86,17 @@ async function headCommit(root: URL): Promise<string | null> {
 }
 
 /** Where HEAD lies and where branches do; they differ in a worktree, whose .git is a file that names its folder. */
-async function gitFolders(root: string): Promise<{ own: string; common: string }> {
-  const git = join(root, ".git");
+async function gitFolders(root: URL): Promise<{ own: string; common: string }> {
+  // Loaded here: main() prints the version without any of Deno's node: modules.
+  const { resolve } = await import("node:path");
+  const { fileURLToPath } = await import("node:url");
+  const git = fileURLToPath(new URL(".git", root));
   if ((await Deno.stat(git)).isDirectory) return { own: git, common: git };
-  const own = (await Deno.readTextFile(git)).replace(/^gitdir:/, "").trim();
-  const common = (await Deno.readTextFile(join(own, "commondir"))).trim();
+  const own = resolve(
+    fileURLToPath(root),
+    (await Deno.readTextFile(git)).replace(/^gitdir:/, "").trim(),
+  );
+  const common = (await Deno.readTextFile(`${own}/commondir`)).trim();
   return { own, common: resolve(own, common) };
 }
 

@@ -7,10 +7,10 @@
  *   deno task compile [--target TRIPLE] [--output FILE] [--with-envoy] [--envoy-path FILE] [--self-extracting]
  *                     [--compiler FILE]
  */
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { EMBEDDED_ENVOY, sourceInfo, VERSION } from "../cli/mod.ts";
-import { bundle } from "./build/bundle.ts";
+import { type Bundle, bundle, ENTRY } from "./build/bundle.ts";
 import { denoExecutable } from "./build/deno_executable.ts";
 import { envoyToEmbed, type PackedEnvoy } from "./build/envoy.ts";
 import { HEAP_FLAG, PERMISSION_FLAGS, UNSTABLE_FLAGS } from "./build/permissions.ts";
@@ -39,7 +39,7 @@ interface Job {
   readonly folder: string;
   readonly target: Target;
   readonly output: string;
-  readonly bundle: string;
+  readonly bundle: Bundle;
   readonly envoy: PackedEnvoy | undefined;
 }
 
@@ -89,7 +89,7 @@ async function main(words: string[]): Promise<number> {
       target,
       output,
       envoy,
-      bundle: await bundle(root, { folder, info }),
+      bundle: await bundle(root, { folder: join(folder, "modules"), info }),
     };
     const kind = await make(job, values["self-extracting"], values.compiler);
     await sayWhatWasMade(job, kind);
@@ -123,14 +123,11 @@ async function make(job: Job, selfExtractingOnly: boolean, compiler?: string): P
 }
 
 async function denoCompile(job: Job, compiler?: string) {
-  const include = job.envoy === undefined ? [] : ["--include", EMBEDDED_ENVOY];
-  if (job.envoy !== undefined) {
-    await Deno.writeFile(join(job.folder, EMBEDDED_ENVOY), job.envoy.gzip);
-  }
+  const { folder, files, late } = job.bundle;
+  const carried = job.envoy === undefined ? [] : [EMBEDDED_ENVOY];
+  if (job.envoy !== undefined) await Deno.writeFile(join(folder, EMBEDDED_ENVOY), job.envoy.gzip);
   // deno compile keeps the times of files: the same source is to make the same bytes.
-  for await (const { name, isFile } of Deno.readDir(job.folder)) {
-    if (isFile) await Deno.utime(join(job.folder, name), 0, 0);
-  }
+  for (const name of [...files, ...carried]) await Deno.utime(join(folder, name), 0, 0);
   const args = [
     "--no-check",
     "--no-config",
@@ -141,14 +138,14 @@ async function denoCompile(job: Job, compiler?: string) {
     ...UNSTABLE_FLAGS,
     ...PERMISSION_FLAGS,
     ...(job.target === hostTarget() ? [] : ["--target", job.target.triple]),
-    ...include,
+    ...[...late, ...carried].flatMap((name) => ["--include", name]),
     "--output",
     join(job.folder, PROGRAM),
-    basename(job.bundle),
+    ENTRY,
   ];
   return compiler === undefined
-    ? await run(Deno.execPath(), ["compile", ...args], job.folder)
-    : await run(resolve(compiler), args, job.folder);
+    ? await run(Deno.execPath(), ["compile", ...args], folder)
+    : await run(resolve(compiler), args, folder);
 }
 
 async function makeSelfExtracting(job: Job): Promise<void> {
@@ -162,7 +159,12 @@ async function makeSelfExtracting(job: Job): Promise<void> {
     target: job.target,
     denoVersion: Deno.version.deno,
     deno: await denoExecutable(job.target, job.folder),
-    bundle: await Deno.readFile(job.bundle),
+    program: await Promise.all(
+      job.bundle.files.map(async (name) => ({
+        name,
+        bytes: await Deno.readFile(join(job.bundle.folder, name)),
+      })),
+    ),
     ...(job.envoy === undefined ? {} : { envoyGzip: job.envoy.gzip }),
   });
   await putInPlace(program, job.output);

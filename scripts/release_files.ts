@@ -10,8 +10,8 @@ import formula from "../packaging/llmgate.rb.template" with { type: "text" };
 import lock from "../deno.lock" with { type: "text" };
 import { denoHost, main, VERSION } from "../cli/mod.ts";
 import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
-import { run } from "./build/run.ts";
-import { cycloneDx, type ModuleGraph } from "./build/sbom.ts";
+import { programGraph } from "./build/graph.ts";
+import { cycloneDx } from "./build/sbom.ts";
 import { sha256 } from "./build/self_extracting.ts";
 
 const RELEASES = "https://github.com/llmgate/llmgate/releases";
@@ -47,11 +47,8 @@ export function homebrewFormula(version: string, sums: ReadonlyMap<string, strin
 
 async function billOfMaterials(): Promise<string> {
   const root = join(import.meta.dirname ?? ".", "..");
-  const { code, output } = await run(Deno.execPath(), ["info", "--json", "main.ts"], root);
-  if (code !== 0) throw new Error(`Cannot read the module graph: ${output}`);
-  const graph: ModuleGraph = JSON.parse(output.slice(output.indexOf("{")));
   const epoch = Number(Deno.env.get("SOURCE_DATE_EPOCH") ?? Math.floor(Date.now() / 1_000));
-  const list = cycloneDx(graph, JSON.parse(lock), {
+  const list = cycloneDx(await programGraph(root), JSON.parse(lock), {
     version: VERSION,
     deno: Deno.version.deno,
     envoy: DEFAULT_ENVOY_VERSION,

@@ -1,3 +1,5 @@
+import { moduleUrl } from "./module.ts";
+
 /** Names of a worker's methods and what each takes (one value that can be cloned) and gives. */
 // deno-lint-ignore no-explicit-any -- each worker module has its own types, which callers get by `import type`
 export type WorkerMethods = Record<string, (argument: any) => unknown>;
@@ -25,18 +27,14 @@ type Answer =
   & { readonly id: number }
   & ({ readonly result: unknown } | { readonly error: { name: string; message: string } });
 
-/** Programs of the workers in a binary, gzip as base64, by module path; scripts/build/workers.ts puts them there. */
-const CARRIED = "LLMGATE_WORKERS";
-
 /**
- * Starts a module as a worker. `module` is its path within the repository, for example
- * `"responses/search/index_worker.ts"`: from source it is loaded as it is, in a binary from the text that the bundle
- * carries. It needs no permission that a command gives up, and shares those that are left.
+ * Starts a module as a worker. `module` is its path within the repository, as for `loadModule()`. Apart from `read` it
+ * needs no permission, and it shares those that are left.
  */
-export async function startWorker<Methods extends WorkerMethods>(
+export function startWorker<Methods extends WorkerMethods>(
   module: string,
-): Promise<RunningWorker<Methods>> {
-  const worker = new Worker(await programOf(module), { type: "module", name: module });
+): RunningWorker<Methods> {
+  const worker = new Worker(moduleUrl(module), { type: "module", name: module });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let ended: Error | undefined;
   let last = 0;
@@ -98,17 +96,6 @@ export function serveWorker(methods: WorkerMethods): void {
       scope.postMessage({ id, error: { name, message } }, []);
     }
   };
-}
-
-async function programOf(module: string): Promise<string> {
-  const carried = (globalThis as { [CARRIED]?: Record<string, string> })[CARRIED];
-  if (carried === undefined) return new URL(`../${module}`, import.meta.url).href;
-  const program = carried[module];
-  if (program === undefined) throw new Error(`The binary does not carry the worker ${module}`);
-  const packed = Uint8Array.fromBase64(program);
-  const text = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const bytes = new Uint8Array(await new Response(text).arrayBuffer());
-  return `data:text/javascript;base64,${bytes.toBase64()}`;
 }
 
 function withName({ name, message }: { name: string; message: string }): Error {

@@ -1,7 +1,7 @@
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { completionScript, SHELLS } from "../completions.ts";
-import { loadCommands } from "../table.ts";
+import { loadCommands } from "../load.ts";
 
 export const command = defineCommand({
   name: "completions",
@@ -22,8 +22,8 @@ export const command = defineCommand({
       explains: "fish",
     },
   ],
-  // It loads every command, and @grpc/grpc-js reads its variables when it is loaded.
-  permissions: ["env"],
+  permissions: [],
+  prepare: loadCommands,
   async run({ args, host }) {
     const shell = SHELLS.find((known) => known === args.shell);
     if (shell === undefined) {

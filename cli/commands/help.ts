@@ -1,6 +1,7 @@
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { commandHelp, overview } from "../help_text.ts";
+import { loadCommand, loadCommands } from "../load.ts";
 import { flagOption } from "../options.ts";
 import { didYouMean } from "../suggest.ts";
 import { COMMANDS } from "../table.ts";
@@ -23,8 +24,12 @@ export const command = defineCommand({
     { command: "llmgate help topics", explains: "what else is explained" },
     { command: "llmgate help --man > llmgate.1", explains: "a manual page for man(1)" },
   ],
-  // It loads every command, and @grpc/grpc-js reads its variables when it is loaded.
-  permissions: ["env"],
+  permissions: [],
+  async prepare({ options, args }) {
+    const entry = COMMANDS.find(({ name }) => name === args.words.join(" "));
+    if (options.man) await loadCommands();
+    else if (entry !== undefined) await loadCommand(entry);
+  },
   async run({ options, args, host, print, style }) {
     if (options.man) {
       const { manualPage } = await import("../manual.ts");
@@ -42,8 +47,7 @@ export const command = defineCommand({
     }
     const entry = COMMANDS.find((candidate) => candidate.name === name);
     if (entry !== undefined) {
-      const { command } = await entry.load();
-      host.stdout.write(commandHelp(command, style, host.stdout.columns));
+      host.stdout.write(commandHelp(await loadCommand(entry), style, host.stdout.columns));
       return EXIT.ok;
     }
     const topic = TOPICS.find((candidate) => candidate.name === name);

@@ -102,12 +102,13 @@ export class SearchIndex implements Disposable {
 
   #started(): Promise<RunningWorker<IndexMethods>> {
     if (this.#closed) return Promise.reject(new Error("The search index is closed"));
-    this.#worker ??= startWorker<IndexMethods>("responses/search/index/worker.ts")
-      .then(async (worker) => {
-        await worker.call("open", this.#memoryMib * 2 ** 20);
-        return worker;
-      });
-    return this.#worker;
+    return this.#worker ??= this.#start();
+  }
+
+  async #start(): Promise<RunningWorker<IndexMethods>> {
+    const worker = startWorker<IndexMethods>("responses/search/index/worker.ts");
+    await worker.call("open", this.#memoryMib * 2 ** 20);
+    return worker;
   }
 
   /** Brings a store up to date. False when it holds nothing that could be found. */

@@ -38,7 +38,7 @@ export async function openSqlite({ path, busyMs }: SqliteOptions): Promise<Datab
   await mkdir(dirname(path), { recursive: true }).catch((error) => {
     throw fail(error);
   });
-  const worker = await startWorker<SqliteMethods>("responses/store/sqlite_worker.ts");
+  const worker = startWorker<SqliteMethods>("responses/store/sqlite_worker.ts");
   try {
     await worker.call("open", { path, ...(busyMs === undefined ? {} : { busyMs }) });
   } catch (error) {

@@ -1,47 +1,77 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { BuildInfo } from "../../cli/mod.ts";
+import { moduleGraph } from "./graph.ts";
+import { lateModules } from "./late_modules.ts";
 import { run } from "./run.ts";
-import { workersLine } from "./workers.ts";
 
-/** The name of the bundle inside of both kinds of binary. */
-export const BUNDLE = "llmgate.js";
+/** The module that both kinds of binary start. */
+export const ENTRY = "main.js";
+
+/** The whole program as modules in a folder, packages, configurations and documents included. */
+export interface Bundle {
+  readonly folder: string;
+  /** Every module, by its path within the folder, sorted. */
+  readonly files: readonly string[];
+  /** Those that no other one imports: the program loads them by their path (`loadModule()`, `startWorker()`). */
+  readonly late: readonly string[];
+}
 
 /**
- * Writes the whole program as one file, packages, configurations and documents included, with the programs of its
- * workers and what the build knows at its top. Returns the file's path.
+ * Writes the program into `options.folder`: the entry, which says where its modules lie and what the build knows, a
+ * module for each one that is loaded late, and what several of these share. So a command reads its own code only.
  *
  * @throws {Error} with the bundler's output when it fails, or when a part was left outside of the bundle
  */
 export async function bundle(
   root: string,
   options: { folder: string; info: BuildInfo },
-): Promise<string> {
-  const file = join(options.folder, BUNDLE);
+): Promise<Bundle> {
+  const { folder, info } = options;
+  const sources = new Set((await lateModules(root)).map(({ path }) => path));
   const { code, output } = await run(
     Deno.execPath(),
-    ["bundle", "--platform", "deno", "--quiet", "--output", file, "main.ts"],
+    [
+      ..."bundle --platform deno --quiet --code-splitting --outdir".split(" "),
+      folder,
+      "main.ts",
+      ...[...sources].toSorted(),
+    ],
     root,
   );
   if (code !== 0) throw new Error(`Cannot bundle main.ts: ${output}`);
-  const outside = await outsideOf(file);
+  const files = await filesBelow(folder);
+  const outside = await outsideOf(files.map((file) => join(folder, file)));
   if (outside.length > 0) {
     throw new Error(`Cannot bundle main.ts: it still imports ${outside.join(", ")}`);
   }
-  const workers = await workersLine(root, options.folder);
-  await Deno.writeTextFile(file, workers + withInfo(await Deno.readTextFile(file), options.info));
-  return file;
+  const entry = join(folder, ENTRY);
+  await Deno.writeTextFile(entry, withInfo(await Deno.readTextFile(entry), info));
+  const late = [...sources].map((path) => path.replace(/\.ts$/, ".js")).toSorted();
+  return { folder, files, late };
 }
 
-/** What a file imports other than Deno's own `node:` modules; a binary could not load it. */
-export async function outsideOf(file: string): Promise<string[]> {
-  const { code, output } = await run(Deno.execPath(), ["info", "--json", "--no-config", file]);
-  if (code !== 0) throw new Error(`Cannot read the imports of "${file}": ${output}`);
-  const { modules }: { modules: { dependencies?: { specifier: string }[] }[] } = JSON.parse(output);
-  const names = modules.flatMap(({ dependencies }) => dependencies ?? []);
-  return names.map(({ specifier }) => specifier).filter((name) => !name.startsWith("node:"));
+/** What modules import other than Deno's own `node:` modules and each other; a binary could not load it. */
+export async function outsideOf(files: readonly string[]): Promise<string[]> {
+  const { modules } = await moduleGraph(files, ["--no-config"]);
+  const names = modules.flatMap(({ dependencies = [] }) => dependencies);
+  return [...new Set(names.map(({ specifier }) => specifier))]
+    .filter((name) => !/^(node:|file:|\.\.?\/)/.test(name));
 }
 
-/** The bundle with its build facts, which cli/version.ts reads. */
+/** The entry with what cli/version.ts and service/module.ts read. */
 export function withInfo(text: string, info: BuildInfo): string {
-  return `globalThis.LLMGATE_BUILD = ${JSON.stringify(info)};\n${text}`;
+  return `globalThis.LLMGATE_BUILD = ${JSON.stringify(info)};
+globalThis.LLMGATE_MODULES = new URL("./", import.meta.url).href;
+${text}`;
+}
+
+/** Every file below a folder, by its path within it with slashes, sorted. */
+async function filesBelow(folder: string, below = folder): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(below)) {
+    const path = join(below, name);
+    if (isDirectory) found.push(...await filesBelow(folder, path));
+    else found.push(relative(folder, path).replaceAll("\\", "/"));
+  }
+  return found.toSorted();
 }

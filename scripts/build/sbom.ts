@@ -1,9 +1,4 @@
-/** What `deno info --json` says of the program's packages. */
-export interface ModuleGraph {
-  readonly npmPackages: Readonly<
-    Record<string, { readonly name: string; readonly version: string }>
-  >;
-}
+import type { ModuleGraph } from "./graph.ts";
 
 /** The npm part of deno.lock. */
 export interface LockFile {
@@ -24,7 +19,11 @@ export interface Subject {
  * The software bill of materials, in the CycloneDX 1.6 JSON format (https://cyclonedx.org/docs/1.6/json/): the packages
  * that the program imports (not those of its tests), with the checksums of the lock file.
  */
-export function cycloneDx(graph: ModuleGraph, lock: LockFile, subject: Subject): object {
+export function cycloneDx(
+  graph: Pick<ModuleGraph, "npmPackages">,
+  lock: LockFile,
+  subject: Subject,
+): object {
   const packages = new Map(
     Object.values(graph.npmPackages).map((
       { name, version },

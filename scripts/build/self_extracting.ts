@@ -2,9 +2,16 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import header from "./self_extracting.sh" with { type: "text" };
-import { BUNDLE } from "./bundle.ts";
+import { ENTRY } from "./bundle.ts";
 import { HEAP_FLAG, PERMISSION_FLAGS, UNSTABLE_FLAGS } from "./permissions.ts";
 import type { Target } from "./targets.ts";
+
+/** A module of the program. */
+export interface ProgramFile {
+  /** Path within the program's folder, with slashes. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
 
 /** What goes into a self-extracting program. */
 export interface Parts {
@@ -13,12 +20,12 @@ export interface Parts {
   /** Version of the Deno executable. */
   readonly denoVersion: string;
   readonly deno: Uint8Array;
-  readonly bundle: Uint8Array;
+  readonly program: readonly ProgramFile[];
   /** Already packed by gzip; the last bytes of the program, where it reads them by itself. */
   readonly envoyGzip?: Uint8Array;
 }
 
-/** Nothing outside of the program's own two files is looked at: no configuration, lock file, registry or network. */
+/** Nothing outside of the program's own files is looked at: no configuration, lock file, registry or network. */
 const FLAGS = [
   "--quiet",
   "--no-prompt",
@@ -34,7 +41,12 @@ const FLAGS = [
  * Deno executable takes some seconds.
  */
 export async function selfExtracting(parts: Parts): Promise<Uint8Array> {
-  const [bundle, deno] = await Promise.all([pack(parts.bundle), pack(parts.deno)]);
+  const modules = new Uint8Array(
+    await new Blob(parts.program.map(({ bytes }) => bytes) as BlobPart[]).arrayBuffer(),
+  );
+  const list = parts.program.map(({ name, bytes }) => `${bytes.length} ${name}`).join(" ");
+  const [program, deno] = await Promise.all([pack(modules), pack(parts.deno)]);
+  const programHash = sha256(modules);
   const fields = {
     VERSION: parts.version,
     TARGET: parts.target.triple,
@@ -42,32 +54,34 @@ export async function selfExtracting(parts: Parts): Promise<Uint8Array> {
     DATA_HOME: parts.target.os === "darwin"
       ? '"${HOME:-/nonexistent}/Library/Application Support/llmgate"'
       : '"${XDG_DATA_HOME:-${HOME:-/nonexistent}/.local/share}/llmgate"',
-    ID: sha256(parts.bundle).slice(0, 16) + sha256(parts.deno).slice(0, 16),
-    BUNDLE,
-    BUNDLE_LENGTH: String(bundle.length),
-    BUNDLE_SHA256: sha256(parts.bundle),
+    ID: sha256(new TextEncoder().encode(programHash + list)).slice(0, 16) +
+      sha256(parts.deno).slice(0, 16),
+    ENTRY,
+    FILES: list,
+    PROGRAM_LENGTH: String(program.length),
+    PROGRAM_SHA256: programHash,
     DENO_LENGTH: String(deno.length),
     DENO_SHA256: sha256(parts.deno),
     FLAGS: [...FLAGS, HEAP_FLAG, ...UNSTABLE_FLAGS, ...PERMISSION_FLAGS].join(" "),
   };
-  const script = layOut(fields, bundle.length);
-  const blobs = [new TextEncoder().encode(script), bundle, deno];
+  const script = layOut(fields, program.length);
+  const blobs = [new TextEncoder().encode(script), program, deno];
   if (parts.envoyGzip !== undefined) blobs.push(parts.envoyGzip);
   return new Uint8Array(await new Blob(blobs as BlobPart[]).arrayBuffer());
 }
 
 /** Fills the header in. Offsets are part of the text that they measure, so they get a fixed width. */
-function layOut(fields: Record<string, string>, bundleLength: number): string {
+function layOut(fields: Record<string, string>, programLength: number): string {
   const width = 10;
-  const fill = (bundleAt: number, denoAt: number) =>
+  const fill = (programAt: number, denoAt: number) =>
     Object.entries({
       ...fields,
-      BUNDLE_AT: String(bundleAt).padStart(width, "0"),
+      PROGRAM_AT: String(programAt).padStart(width, "0"),
       DENO_AT: String(denoAt).padStart(width, "0"),
     }).reduce((text, [name, value]) => text.replaceAll(`@${name}@`, () => value), header);
   const length = new TextEncoder().encode(fill(0, 0)).length;
   // `tail -c +N` counts from 1.
-  return fill(length + 1, length + 1 + bundleLength);
+  return fill(length + 1, length + 1 + programLength);
 }
 
 /** gzip, because every Unix can unpack it; level 9 is paid once, by the one who builds. */

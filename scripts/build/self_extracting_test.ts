@@ -8,7 +8,10 @@ echo "program=$LLMGATE_PROGRAM"
 for word in "$@"; do echo "word=$word"; done
 exit 7
 `;
-const BUNDLE = "console.log(1);\n";
+const MAIN = "console.log(1);\n";
+
+/** What unpacking leaves in the runtime's folder. */
+const UNPACKED = ["deno", "chunk.js", "dev.js", "main.js"];
 
 interface Lab extends AsyncDisposable {
   readonly folder: string;
@@ -21,7 +24,7 @@ interface Lab extends AsyncDisposable {
 }
 
 /** A self-extracting program whose Deno is a shell script, in a folder with a space in its name. */
-async function lab(bundle = BUNDLE): Promise<Lab> {
+async function lab(main = MAIN): Promise<Lab> {
   const folder = await Deno.makeTempDir({ prefix: "llmgate lab " });
   const program = join(folder, "my llmgate");
   const target = hostTarget();
@@ -32,7 +35,11 @@ async function lab(bundle = BUNDLE): Promise<Lab> {
     target,
     denoVersion: "2.9.6",
     deno: encoder.encode(DENO),
-    bundle: encoder.encode(bundle),
+    program: [
+      { name: "chunk.js", bytes: encoder.encode("export {};") },
+      { name: "cli/commands/dev.js", bytes: encoder.encode("import '../../chunk.js';") },
+      { name: "main.js", bytes: encoder.encode(main) },
+    ],
   });
   await Deno.writeFile(program, bytes, { mode: 0o755 });
   const home = join(folder, "home");
@@ -74,7 +81,27 @@ Deno.test("the program unpacks itself, passes words and exit code on, and says w
   const lines = out.trim().split("\n");
   assert.equal(lines[0], `program=${test.program}`);
   assert.deepEqual(lines.slice(-3), ["word=dev", "word=--rules", "word=a b.yaml"]);
-  assert.deepEqual(names(await filesBelow(test.home)), ["deno", "llmgate.js"]);
+  assert.deepEqual(names(await filesBelow(test.home)), UNPACKED);
+});
+
+Deno.test("each module is unpacked byte for byte", async () => {
+  await using test = await lab();
+  await test.start();
+  const [, ...modules] = await filesBelow(test.home);
+  assert.deepEqual(await Promise.all(modules.map((path) => Deno.readTextFile(path))), [
+    "export {};",
+    "import '../../chunk.js';",
+    MAIN,
+  ]);
+});
+
+Deno.test("a program of which a module was taken away is unpacked again", async () => {
+  await using test = await lab();
+  await test.start();
+  const [, chunk = ""] = await filesBelow(test.home);
+  await Deno.remove(chunk);
+  assert.equal((await test.start()).code, 7);
+  assert.deepEqual(names(await filesBelow(test.home)), UNPACKED);
 });
 
 Deno.test("the program never grants ffi or remote imports, nor everything", async () => {
@@ -97,7 +124,7 @@ Deno.test("sixteen first starts at once all work and leave no half file behind",
   await using test = await lab();
   const results = await Promise.all(Array.from({ length: 16 }, () => test.start(["x"])));
   assert.deepEqual(results.map(({ code, err }) => [code, err]), results.map(() => [7, ""]));
-  assert.deepEqual(names(await filesBelow(test.home)), ["deno", "llmgate.js"]);
+  assert.deepEqual(names(await filesBelow(test.home)), UNPACKED);
 });
 
 Deno.test("the same parts make the same bytes", async () => {
@@ -116,7 +143,7 @@ Deno.test("a damaged program is refused with both checksums, and starts nothing"
   assert.equal(code, 3);
   assert.equal(out, "");
   assert.match(err, /Cannot unpack llmgate: the checksum of deno is \w{64}, expected \w{64}/);
-  assert.deepEqual(names(await filesBelow(test.home)), ["llmgate.js"]);
+  assert.deepEqual(names(await filesBelow(test.home)), UNPACKED.slice(1));
 });
 
 Deno.test("a cut-off program is refused", async () => {
@@ -205,11 +232,12 @@ Deno.test("unpacking removes what killed unpackings left, and not what is being 
   const folder = join(test.home, "runtime", own);
   await Deno.remove(join(folder, "deno"));
   const dead = await endedPid();
-  for (const name of [`deno.${dead}`, `llmgate.js.${dead}`, `deno.${Deno.pid}`]) {
+  for (const name of [`deno.${dead}`, `program.pack.${dead}`, `deno.${Deno.pid}`]) {
     await Deno.writeTextFile(join(folder, name), "half");
   }
   assert.equal((await test.start()).code, 7);
-  assert.deepEqual(names(await filesBelow(folder)), ["deno", `deno.${Deno.pid}`, "llmgate.js"]);
+  const [deno, ...modules] = UNPACKED;
+  assert.deepEqual(names(await filesBelow(folder)), [deno, `deno.${Deno.pid}`, ...modules]);
 });
 
 Deno.test("a start leaves one mark, and takes away those of runs that have ended", async () => {

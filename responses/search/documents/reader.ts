@@ -15,7 +15,9 @@ export type DocumentThread = RunningWorker<DocumentMethods>;
 
 /** Starts the real one. */
 export function startThread(): Promise<DocumentThread> {
-  return startWorker<DocumentMethods>("responses/search/documents/worker.ts");
+  return Promise.resolve(
+    startWorker<DocumentMethods>("responses/search/documents/worker.ts"),
+  );
 }
 
 /** Reads documents on a thread of their own, one after the other. The thread starts with the first one. */

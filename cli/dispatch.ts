@@ -1,0 +1,146 @@
+import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
+import { type Command, EXIT, PERMISSION_CLASSES } from "./command.ts";
+import { commandHelp, groupHelp } from "./help_text.ts";
+import type { Host } from "./host.ts";
+import { loadCommand } from "./load.ts";
+import { parseCommandLine } from "./parse.ts";
+import { styleFor } from "./style.ts";
+import { didYouMean } from "./suggest.ts";
+import { COMMANDS, type Entry } from "./table.ts";
+
+/** Where our own faults are reported. */
+const HINT = "This is a fault of llmgate itself: run again with LLMGATE_TRACE=1 for the stack";
+
+/** What ended a run before its end: a signal, or a reader that went away. */
+interface Interruption {
+  code: number | undefined;
+}
+
+/** POSIX: a program ended by a signal is reported as 128 plus the signal's number. */
+const SIGNALS: readonly [Deno.Signal, number][] = [["SIGINT", 130], ["SIGTERM", 143], [
+  "SIGHUP",
+  129,
+]];
+
+/**
+ * Finds the command that a line names, loads it and runs it. Resolves with the exit code; never throws for anything a
+ * user can cause.
+ */
+export async function dispatch(args: readonly string[], host: Host): Promise<number> {
+  try {
+    return await run(args, host);
+  } catch (error) {
+    return reportError(error, host);
+  }
+}
+
+async function run(args: readonly string[], host: Host): Promise<number> {
+  const found = findCommand(args);
+  if (found === undefined) return unknownCommand(args, host);
+  const command = await loadCommand(found.entry);
+  if (wantsHelp(found.words)) {
+    host.stdout.write(commandHelp(command, styleFor(host.stdout, host), host.stdout.columns));
+    return EXIT.ok;
+  }
+  return await runCommand(command, found.words, host);
+}
+
+/** The longest name of the table that the line begins with, and the words after it. */
+function findCommand(args: readonly string[]): { entry: Entry; words: string[] } | undefined {
+  for (const length of [2, 1]) {
+    const name = args.slice(0, length).join(" ");
+    const entry = COMMANDS.find((candidate) => candidate.name === name);
+    if (entry !== undefined) return { entry, words: args.slice(length) };
+  }
+  return undefined;
+}
+
+function wantsHelp(words: readonly string[]): boolean {
+  const end = words.indexOf("--");
+  return words.slice(0, end < 0 ? undefined : end).some((w) => w === "--help" || w === "-h");
+}
+
+function unknownCommand(args: readonly string[], host: Host): number {
+  const [word = "", second] = args;
+  const below = COMMANDS.filter((entry) => entry.name.startsWith(`${word} `));
+  if (below.length > 0 && (second === undefined || wantsHelp(args))) {
+    const output = second === undefined ? host.stderr : host.stdout;
+    output.write(groupHelp(word, below, styleFor(output, host)));
+    return second === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (word.startsWith("-")) {
+    throw new UsageError(
+      `Cannot read option "${word}" before a command${didYouMean(word, ["--help", "--version"])}`,
+    );
+  }
+  const typed = below.length > 0 ? `${word} ${second}` : word;
+  const known = below.length > 0 ? below : COMMANDS;
+  throw new UsageError(
+    `Cannot find command "${typed}"${didYouMean(typed, known.map((entry) => entry.name))}`,
+  );
+}
+
+/** Reads a command's words, gives up the permissions it does not need, and runs it under the signals. */
+export async function runCommand(
+  command: Command,
+  words: readonly string[],
+  host: Host,
+): Promise<number> {
+  const { options, args } = parseCommandLine(command, words, host);
+  const kept = [...command.permissions, ...command.extraPermissions?.(options) ?? []];
+  await command.prepare?.({ options, args });
+  await host.revoke([
+    ...PERMISSION_CLASSES.filter((name) => !kept.includes(name)),
+    "ffi",
+    "import",
+  ]);
+  const first = new AbortController();
+  const second = new AbortController();
+  const interruption: Interruption = { code: undefined };
+  using listeners = new DisposableStack();
+  for (const [signal, code] of SIGNALS) {
+    listeners.use(host.onSignal(signal, () => {
+      if (interruption.code !== undefined) second.abort(new UnavailableError("Interrupted twice"));
+      interruption.code ??= code;
+      first.abort(new UnavailableError(`Interrupted by ${signal}`));
+    }));
+  }
+  host.stdout.onClosed(() => first.abort(new UnavailableError("Nobody reads the output")));
+  try {
+    const code = await command.run({
+      options,
+      args,
+      host,
+      log: (line: string) => host.stderr.write(`${line}\n`),
+      print: (line: string) => host.stdout.write(`${line}\n`),
+      style: styleFor(host.stdout, host),
+      signal: first.signal,
+      forced: second.signal,
+    });
+    return interruption.code ?? code;
+  } catch (error) {
+    if (interruption.code !== undefined && isAbort(error, first.signal)) return interruption.code;
+    if (host.stdout.closed && isAbort(error, first.signal)) return EXIT.ok;
+    throw error;
+  }
+}
+
+/** Whether the error is only the news that the signal aborted. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof Error && error.name === "AbortError");
+}
+
+/** Says what went wrong on standard error, and returns its exit code. */
+export function reportError(error: unknown, host: Host): number {
+  const style = styleFor(host.stderr, host);
+  const say = (line: string) => host.stderr.write(`${line}\n`);
+  say(`${style.bad("error:")} ${messageOf(error)}`);
+  if (host.env("LLMGATE_TRACE") && error instanceof Error) say(error.stack ?? "");
+  if (error instanceof UsageError) {
+    say(style.dim('See "llmgate --help"'));
+    return EXIT.usage;
+  }
+  if (error instanceof UnavailableError) return EXIT.unavailable;
+  say(style.dim(HINT));
+  return EXIT.internal;
+}
