@@ -9,6 +9,7 @@ import type { Tenant } from "../api/tenant.ts";
 import type { Backend } from "../backend/backend.ts";
 import { BackendError } from "../backend/errors.ts";
 import type { NewResponse, Store } from "../store/store.ts";
+import { type ConnectMcp, mcpConnector } from "../mcp/session.ts";
 import type { FileContents } from "./file_contents.ts";
 import { historyOf, withFiles, withoutReferences } from "./history.ts";
 import { EventLog, type Live, LiveResponses } from "./live.ts";
@@ -19,7 +20,6 @@ import { Cancelled, gained, type Keeper, run, type RunPlan } from "./run.ts";
 import { Toolbox } from "./toolbox.ts";
 import { type FileSearch, fileSearchTool } from "./tools/file_search.ts";
 import { mcpPrelude, type McpServer, mcpServers } from "./tools/mcp.ts";
-import { type ConnectMcp, connectMcp } from "./tools/mcp_client.ts";
 import { type WebSearch, webSearchTool } from "./tools/web_search.ts";
 
 /** What the engine works with. */
@@ -71,9 +71,11 @@ export class Engine implements AsyncDisposable {
   /** Every response that runs, whether somebody waits for it or not. */
   readonly #running = new Map<AbortController, Promise<void>>();
   readonly #log: Log;
+  readonly #connectMcp: ConnectMcp;
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#connectMcp = options.connectMcp ?? mcpConnector();
     this.#log = options.log ?? silent;
   }
 
@@ -212,7 +214,7 @@ export class Engine implements AsyncDisposable {
     const servers = await mcpServers(
       request.tools.filter((tool): tool is McpTool => tool.type === "mcp"),
       (id) => store.connectors.get(tenant, id),
-      this.#options.connectMcp ?? connectMcp,
+      this.#connectMcp,
     );
     const conversation = request.conversation ?? (stored ? newId("conv") : null);
     const createdAt = unixNow();

@@ -1,7 +1,66 @@
-/** An MCP server with one tool, `add`, over streamable HTTP, by the protocol's own SDK. */
-import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
-import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
-import { z } from "zod";
+/**
+ * MCP servers for tests. What the protocol's own SDK says to the client is proved in
+ * `mcp/sdk_test.ts`; these say exactly what a test wants said.
+ */
+
+/** A message that a client posted. */
+export interface McpPost {
+  readonly http: string;
+  readonly headers: Headers;
+  readonly id?: number;
+  readonly method?: string;
+  // deno-lint-ignore no-explicit-any -- each method has its own
+  readonly params?: any;
+  // deno-lint-ignore no-explicit-any -- each method has its own
+  readonly result?: any;
+  readonly error?: { readonly code: number };
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
+}
+
+/** An endpoint that a test scripts. */
+export interface ScriptedMcp extends AsyncDisposable {
+  readonly url: string;
+  /** Everything that came, in order. */
+  readonly posts: readonly McpPost[];
+}
+
+/** Starts an endpoint on a free port that answers as the script says. */
+export function startScriptedMcp(
+  script: (post: McpPost) => Response | Promise<Response>,
+): ScriptedMcp {
+  const posts: McpPost[] = [];
+  const stop = new AbortController();
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", signal: stop.signal, onListen: () => {} },
+    async (request) => {
+      const { method: http, headers, signal } = request;
+      const text = await request.text();
+      const post = { ...(text === "" ? {} : JSON.parse(text)), http, headers, signal };
+      posts.push(post);
+      return await script(post);
+    },
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/mcp`,
+    posts,
+    // Not gracefully: a test may have left an answer open.
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await server.finished;
+    },
+  };
+}
+
+/** The answer to a post. */
+export function resultOf({ id }: McpPost, result: unknown, init?: ResponseInit): Response {
+  return Response.json({ jsonrpc: "2.0", id, result }, init);
+}
+
+/** An error as the answer to a post. */
+export function errorTo({ id }: McpPost, code: number, message: string, status = 400): Response {
+  return Response.json({ jsonrpc: "2.0", id, error: { code, message } }, { status });
+}
 
 export interface TestMcpServer extends AsyncDisposable {
   readonly url: string;
@@ -11,40 +70,30 @@ export interface TestMcpServer extends AsyncDisposable {
   readonly authorizations: (string | null)[];
 }
 
-/** Starts it on a free port; each request has a session of its own. */
+/** Starts a server with one tool, `add`. */
 export function startMcpServer(): TestMcpServer {
-  let calls = 0;
-  const authorizations: (string | null)[] = [];
-  const stop = new AbortController();
-  const server = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", signal: stop.signal, onListen: () => {} },
-    async (request) => {
-      authorizations.push(request.headers.get("authorization"));
-      const transport = new WebStandardStreamableHTTPServerTransport({});
-      const mcp = new McpServer({ name: "sums", version: "1" });
-      mcp.registerTool(
-        "add",
-        { description: "adds", inputSchema: { a: z.number(), b: z.number() } },
-        ({ a, b }: { a: number; b: number }) => {
-          calls++;
-          return { content: [{ type: "text", text: String(a + b) }] };
-        },
-      );
-      // The SDK's class has optional fields that its own interface does not take as undefined.
-      await mcp.connect(transport as Parameters<typeof mcp.connect>[0]);
-      return await transport.handleRequest(request);
-    },
-  );
+  const integer = { type: "integer" };
+  const add = {
+    name: "add",
+    description: "adds",
+    inputSchema: { type: "object", properties: { a: integer, b: integer } },
+  };
+  const server = startScriptedMcp((post) => {
+    if (post.method === "server/discover") {
+      return resultOf(post, { supportedVersions: ["2026-07-28"], capabilities: { tools: {} } });
+    }
+    if (post.method === "tools/list") return resultOf(post, { tools: [add] });
+    const { a, b } = post.params.arguments;
+    return resultOf(post, { content: [{ type: "text", text: String(a + b) }] });
+  });
   return {
-    url: `http://127.0.0.1:${server.addr.port}/mcp`,
+    url: server.url,
     get calls() {
-      return calls;
+      return server.posts.filter(({ method }) => method === "tools/call").length;
     },
-    authorizations,
-    // Not gracefully: a client may hold its event stream open for as long as it likes.
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await server.finished;
+    get authorizations() {
+      return server.posts.map(({ headers }) => headers.get("authorization"));
     },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

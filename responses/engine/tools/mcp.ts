@@ -8,7 +8,7 @@ import type { McpTool } from "../../api/request.ts";
 import { callMessage, toolMessage } from "../messages.ts";
 import type { Toolbox } from "../toolbox.ts";
 import type { ResponseWriter } from "../writer.ts";
-import type { ConnectMcp, McpSession, McpToolInfo } from "./mcp_client.ts";
+import type { ConnectMcp, McpSession, McpToolInfo } from "../../mcp/session.ts";
 import type { ServerTool, ToolOutcome } from "./tool.ts";
 
 /** One server of a request, with its tool's own words. */

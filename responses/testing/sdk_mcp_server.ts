@@ -1,0 +1,51 @@
+/** The MCP servers of the protocol's own SDK (`tests/foreign/npm/mcp_server.ts`), in a process of their own. */
+
+export interface SdkMcpServer extends AsyncDisposable {
+  /** Base URL; each path is a kind of server. */
+  readonly url: string;
+  /** What has happened there, once that is more than `beyond` lines. */
+  journal(beyond?: number): Promise<readonly string[]>;
+}
+
+const PROJECT = new URL("../../tests/foreign/npm/", import.meta.url);
+
+/** Starts it on a free port. The first start ever fetches the SDK. */
+export async function startSdkMcpServer(): Promise<SdkMcpServer> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--no-prompt",
+      "--quiet",
+      "--frozen",
+      "--config=deno.json",
+      "mcp_server.ts",
+    ],
+    cwd: PROJECT,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stderr = new Response(child.stderr).text();
+  let line = "";
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (!line.includes("\n")) {
+    const { value, done } = await output.read();
+    if (done) throw new Error(`mcp_server.ts ended before it listened: ${await stderr}`);
+    line += value;
+  }
+  const url = line.trim();
+  return {
+    url,
+    async journal(beyond = 0) {
+      const response = await fetch(`${url}/journal?beyond=${beyond}`);
+      return await response.json();
+    },
+    async [Symbol.asyncDispose]() {
+      await child.stdin.close();
+      await output.cancel();
+      await child.status;
+      await stderr;
+    },
+  };
+}
