@@ -3,14 +3,15 @@ import assert from "node:assert/strict";
 import { listenLasting } from "../service/mod.ts";
 import { pythonOf } from "./clients/python_venv.ts";
 import { startProgram } from "./program.ts";
+import { TextLineStream } from "./text_line_stream.ts";
 
 const file = (name: string) => new URL(`foreign/${name}`, import.meta.url);
 
 /**
  * Its proxy needs 300 MB of packages. Those for databases, clouds and cost reports are left out of
- * the list, so dependencies are not followed; nothing is compiled that is not used.
+ * the list, so dependencies are not followed.
  */
-const FLAGS = ["--no-deps", "--no-compile"];
+const FLAGS = ["--no-deps"];
 
 const found = await pythonOf(file("litellm_requirements.txt"), FLAGS)
   .then((python) => ({ python, missing: "" }), (error: Error) => ({
@@ -38,10 +39,11 @@ Deno.test({
   name: `check --gateway judges LiteLLM, and every red case is explained${found.missing}`,
   ignore: found.missing !== "",
   async fn() {
-    const [port, upstreamPort] = [await freePort(), await freePort()];
-    await using _gateway = await startLiteLlm(found.python, { port, upstreamPort });
+    const upstreamPort = await freePort();
+    const upstream = `http://127.0.0.1:${upstreamPort}/v1`;
+    await using proxy = await startLiteLlm(found.python, upstream);
     await using program = startProgram([
-      ...["check", "--json", "--gateway", `http://127.0.0.1:${port}`, "--control", "upstream"],
+      ...["check", "--json", "--gateway", proxy.url, "--control", "upstream"],
       ...["--upstream-port", `${upstreamPort}`, "--level", "must"],
       ...["--allow-header", "authorization: Bearer sk-demo"],
       ...["--deny-header", "authorization: Bearer sk-other"],
@@ -62,34 +64,47 @@ Deno.test({
   },
 });
 
-/** Starts the proxy; resolves when it answers. Disposing it ends it. */
+/** What uvicorn says once it listens; it picks a free port itself. */
+const LISTENS = /Uvicorn running on (http:\S+)/;
+
+/** Starts the proxy; resolves when it listens. Disposing it ends it. */
 async function startLiteLlm(
   python: string,
-  { port, upstreamPort }: { port: number; upstreamPort: number },
-): Promise<AsyncDisposable> {
+  upstream: string,
+): Promise<AsyncDisposable & { readonly url: string }> {
   const child = new Deno.Command(python.replace(/python$/, "litellm"), {
-    args: ["--config", file("litellm.yaml").pathname, "--host", "127.0.0.1", "--port", `${port}`],
+    args: ["--config", file("litellm.yaml").pathname, "--host", "127.0.0.1", "--port", "0"],
     env: {
-      UPSTREAM: `http://127.0.0.1:${upstreamPort}/v1`,
+      UPSTREAM: upstream,
       // Its price list from the package, not from the network.
       LITELLM_LOCAL_MODEL_COST_MAP: "True",
     },
     stdin: "null",
-    stdout: "piped",
+    stdout: "null",
     stderr: "piped",
   }).spawn();
-  const said = Promise.all([child.stdout, child.stderr].map((out) => new Response(out).text()));
-  let ended = false;
-  const exited = child.status.then(() => ended = true);
-  const stop = async () => {
-    if (!ended) child.kill("SIGKILL");
-    await exited;
+  const listens = Promise.withResolvers<string>();
+  const lines = child.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+  // It is read to its end: a full pipe would hold the proxy up.
+  const read = (async () => {
+    const said: string[] = [];
+    for await (const line of lines) {
+      said.push(line);
+      const url = LISTENS.exec(line)?.[1];
+      if (url !== undefined) listens.resolve(url);
+    }
+    listens.reject(new Error(`LiteLLM ended before it listened: ${said.slice(-20).join("\n")}`));
+  })();
+  return {
+    url: await listens.promise,
+    async [Symbol.asyncDispose]() {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended.
+      }
+      await child.status;
+      await read;
+    },
   };
-  while (!ended) {
-    const answer = await fetch(`http://127.0.0.1:${port}/health/liveliness`).catch(() => undefined);
-    await answer?.body?.cancel();
-    if (answer?.ok) return { [Symbol.asyncDispose]: stop };
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`LiteLLM ended before it was ready: ${(await said).join("").slice(-2_000)}`);
 }
