@@ -1,5 +1,6 @@
 /** A CheckResponse, encoded by hand, so that a policy server starts without parsing any .proto text. */
 import { Writer } from "./wire_format.ts";
+import { writeStruct } from "./wire_struct.ts";
 
 /** `HeaderAppendAction`: what happens when the header is already there. */
 export const APPEND_ACTIONS = {
@@ -95,27 +96,4 @@ function writeHeaders(writer: Writer, field: number, headers: readonly HeaderOpt
       } else option.uint(3, APPEND_ACTIONS[action]);
     });
   }
-}
-
-/** `google.protobuf.Struct`: https://protobuf.dev/reference/protobuf/google.protobuf/#struct */
-function writeStruct(writer: Writer, struct: Readonly<Record<string, unknown>>): void {
-  for (const [key, value] of Object.entries(struct)) {
-    if (value === undefined) continue;
-    writer.message(1, (entry) => {
-      entry.string(1, key);
-      entry.message(2, (inner) => writeValue(inner, value));
-    });
-  }
-}
-
-function writeValue(writer: Writer, value: unknown): void {
-  if (value === null) writer.uint(1, 0);
-  else if (typeof value === "number") writer.double(2, value);
-  else if (typeof value === "string") writer.string(3, value);
-  else if (typeof value === "boolean") writer.bool(4, value);
-  else if (Array.isArray(value)) {
-    writer.message(6, (list) => {
-      for (const item of value) list.message(1, (inner) => writeValue(inner, item ?? null));
-    });
-  } else writer.message(5, (inner) => writeStruct(inner, value as Record<string, unknown>));
 }

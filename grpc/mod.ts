@@ -55,6 +55,8 @@ export type {
   HeaderOption,
   OkResponse,
 } from "./check_response.ts";
+export { Reader as WireReader, Writer as WireWriter } from "./wire_format.ts";
+export { readStruct, writeStruct } from "./wire_struct.ts";
 export { checkClient } from "./check_client.ts";
 export type { CheckClient, Verdict } from "./check_client.ts";
 export { H2Connection } from "./h2/connection.ts";

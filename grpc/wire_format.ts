@@ -46,7 +46,8 @@ export class Reader {
         break;
       }
       case I64:
-        this.#skip(8);
+        this.start = this.#at;
+        this.end = this.#skip(8);
         break;
       case I32:
         this.#skip(4);
@@ -55,6 +56,12 @@ export class Reader {
         throw new TypeError(`Cannot decode the message: wire type ${this.type}`);
     }
     return true;
+  }
+
+  /** Value of a field of eight bytes, read as a double. */
+  double(): number {
+    const { buffer, byteOffset } = this.bytes;
+    return new DataView(buffer, byteOffset).getFloat64(this.start, true);
   }
 
   #skip(length: number): number {
@@ -125,7 +132,13 @@ export class Writer {
 
   /** Text, as UTF-8. */
   string(field: number, value: string): void {
-    this.bytes(field, encoder.encode(value));
+    // A UTF-16 unit takes three bytes at most, so this length has one byte.
+    if (value.length > 42) return this.bytes(field, encoder.encode(value));
+    this.#varint(field * 8 + LEN);
+    this.#reserve(1 + value.length * 3);
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#length + 1));
+    this.#bytes[this.#length] = written;
+    this.#length += 1 + written;
   }
 
   /** Bytes, or a message that is already encoded. */
@@ -139,9 +152,22 @@ export class Writer {
 
   /** A message, written by `fill`. */
   message(field: number, fill: (inner: Writer) => void): void {
-    const inner = new Writer();
-    fill(inner);
-    this.bytes(field, inner.finish());
+    this.#varint(field * 8 + LEN);
+    // Written in place, with one byte for its length; a longer length moves it.
+    const start = this.#length + 1;
+    this.#reserve(1);
+    this.#length = start;
+    fill(this);
+    const length = this.#length - start;
+    let sizeBytes = 1;
+    for (let rest = length; rest > 127; rest = Math.floor(rest / 128)) sizeBytes++;
+    if (sizeBytes > 1) {
+      this.#reserve(sizeBytes - 1);
+      this.#bytes.copyWithin(start + sizeBytes - 1, start, this.#length);
+    }
+    this.#length = start - 1;
+    this.#varint(length);
+    this.#length += length;
   }
 
   /** The bytes written. */

@@ -1,11 +1,15 @@
-/** Between the bytes of ext_proc and the plain values of {@linkcode PhaseMessage} and {@linkcode Answer}. */
-import { type JsonObject, messageCodec } from "../grpc/mod.ts";
+/**
+ * Between the bytes of ext_proc and the plain values of {@linkcode PhaseMessage} and {@linkcode Answer}: by hand, field
+ * by field, since every request passes here several times. grpc/protos/ext_proc.proto has the numbers.
+ */
+import { readStruct, WireReader, WireWriter, writeStruct } from "../grpc/mod.ts";
 import {
   type BodyMutation,
   type ContinueAnswer,
   type HeaderList,
   type HeaderMutation,
   type ImmediateAnswer,
+  type Metadata,
   type ModeOverride,
   type Phase,
   type PhaseMessage,
@@ -15,10 +19,50 @@ import {
 
 const EMPTY = new Uint8Array();
 const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 
 /** Key of the attributes in a ProcessingRequest: Envoy files them under the filter's own name. */
 const ATTRIBUTES_KEY = "envoy.filters.http.ext_proc";
+
+/** Fields of a ProcessingRequest, in `oneof request`. */
+const ASKED: readonly (Phase | undefined)[] = [
+  undefined,
+  undefined,
+  "request_headers",
+  "response_headers",
+  "request_body",
+  "response_body",
+  "request_trailers",
+  "response_trailers",
+];
+const ATTRIBUTES = 9;
+
+/** Fields of a ProcessingResponse, in `oneof response`, and beside it. */
+const ANSWERED: Readonly<Record<Phase, number>> = {
+  request_headers: 1,
+  response_headers: 2,
+  request_body: 3,
+  response_body: 4,
+  request_trailers: 5,
+  response_trailers: 6,
+};
+const IMMEDIATE = 7;
+const METADATA = 8;
+const MODE = 9;
+const STREAMED = 11;
+
+/** `HeaderValueOption.append_action`. */
+const OVERWRITE_IF_EXISTS_OR_ADD = 2;
+/** `CommonResponse.status`. */
+const CONTINUE_AND_REPLACE = 1;
+/** `ProcessingMode`: HeaderSendMode and BodySendMode. */
+const HEADER_MODES = { SEND: 1, SKIP: 2 } as const;
+const BODY_MODES = {
+  NONE: 0,
+  STREAMED: 1,
+  BUFFERED: 2,
+  BUFFERED_PARTIAL: 3,
+  FULL_DUPLEX_STREAMED: 4,
+} as const;
 
 /**
  * Reads a ProcessingRequest.
@@ -26,29 +70,90 @@ const ATTRIBUTES_KEY = "envoy.filters.http.ext_proc";
  * @throws {TypeError} for bytes that are no such message, or one without a phase known here
  */
 export function decodePhase(bytes: Uint8Array): PhaseMessage {
-  const message = requests().decode(bytes);
-  const phase = PHASES.find((name) => message[name] !== undefined);
-  if (phase === undefined) {
-    throw new TypeError(`Cannot read a ProcessingRequest: it has none of ${PHASES.join(", ")}`);
+  const reader = new WireReader(bytes);
+  let phase: Phase | undefined;
+  let content = reader;
+  let attributes: Record<string, unknown> | undefined;
+  while (reader.next()) {
+    const asked = ASKED[reader.field];
+    if (asked !== undefined) {
+      phase = asked;
+      content = within(reader);
+    } else if (reader.field === ATTRIBUTES) attributes = attributesOf(within(reader)) ?? attributes;
   }
-  const inner = message[phase] as JsonObject;
-  const endOfStream = inner["end_of_stream"] === true;
   switch (phase) {
+    case undefined:
+      throw new TypeError(`Cannot read a ProcessingRequest: it has none of ${PHASES.join(", ")}`);
     case "request_headers":
     case "response_headers":
-      return {
-        phase,
-        headers: headerList(inner["headers"]),
-        endOfStream,
-        ...attributesOf(message),
-      };
+      return { phase, ...headersOf(content), ...(attributes === undefined ? {} : { attributes }) };
     case "request_body":
     case "response_body":
-      return { phase, body: (inner["body"] as Uint8Array | undefined) ?? EMPTY, endOfStream };
+      return { phase, ...bodyIn(content) };
     case "request_trailers":
     case "response_trailers":
-      return { phase, headers: headerList(inner["trailers"]) };
+      return { phase, headers: headersOf(content).headers };
   }
+}
+
+/** `HttpHeaders` and `HttpTrailers`: a HeaderMap, and what only the former has. */
+function headersOf(reader: WireReader): { headers: HeaderList; endOfStream: boolean } {
+  const headers: (readonly [string, string])[] = [];
+  let endOfStream = false;
+  while (reader.next()) {
+    if (reader.field === 1) readHeaderMap(within(reader), headers);
+    else if (reader.field === 3) endOfStream = reader.value !== 0;
+  }
+  return { headers, endOfStream };
+}
+
+function readHeaderMap(reader: WireReader, into: (readonly [string, string])[]): void {
+  while (reader.next()) {
+    if (reader.field !== 1) continue;
+    const header = within(reader);
+    let key = "";
+    let value = "";
+    while (header.next()) {
+      if (header.field === 1) key = textOf(header);
+      // `value` and `raw_value`: Envoy fills one of the two.
+      else if (header.end > header.start) value = textOf(header);
+    }
+    into.push([key, value]);
+  }
+}
+
+function bodyIn(reader: WireReader): { body: Uint8Array; endOfStream: boolean } {
+  let body: Uint8Array = EMPTY;
+  let endOfStream = false;
+  while (reader.next()) {
+    if (reader.field === 1) body = bytesOf(reader);
+    else if (reader.field === 2) endOfStream = reader.value !== 0;
+  }
+  return { body, endOfStream };
+}
+
+/** One entry of the map of attributes, if it is the filter's. */
+function attributesOf(entry: WireReader): Record<string, unknown> | undefined {
+  let key = "";
+  let struct: Record<string, unknown> = {};
+  while (entry.next()) {
+    if (entry.field === 1) key = textOf(entry);
+    else if (entry.field === 2) struct = readStruct(within(entry));
+  }
+  return key === ATTRIBUTES_KEY ? struct : undefined;
+}
+
+/** Always a plain `Uint8Array`, whatever the connection reads into. */
+function bytesOf({ bytes, start, end }: WireReader): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+}
+
+function textOf({ bytes, start, end }: WireReader): string {
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+function within({ bytes, start, end }: WireReader): WireReader {
+  return new WireReader(bytes, start, end);
 }
 
 /**
@@ -60,86 +165,96 @@ export function encodeAnswer(
   phase: Phase,
   said: ContinueAnswer | ImmediateAnswer | StreamPart,
 ): Uint8Array {
+  const writer = new WireWriter();
   if ("part" in said) {
-    return responses().encode({
-      streamed_immediate_response: partOf(said),
-      ...(said.part === "head" ? { dynamic_metadata: said.metadata } : {}),
-    });
+    writer.message(STREAMED, (part) => writePart(part, said));
+    if (said.part === "head") writeMetadata(writer, said.metadata);
+    return writer.finish();
   }
-  const metadata = said.metadata === undefined ? {} : { dynamic_metadata: said.metadata };
-  if (said.kind === "immediate") {
-    const { status, headers, body, details } = said;
-    return responses().encode({
-      immediate_response: {
-        // StatusCode is an enum whose numbers are the statuses.
-        status: { code: checkedStatus(status) },
-        headers: headers === undefined ? undefined : mutationOf(headers),
-        body,
-        details,
-      },
-      ...metadata,
-    });
+  if (said.kind === "immediate") writer.message(IMMEDIATE, (inner) => writeImmediate(inner, said));
+  else {
+    writer.message(ANSWERED[phase], (inner) => writeChanges(inner, phase, said));
+    if (said.mode !== undefined) writeMode(writer, phase, said.mode);
   }
-  return responses().encode({
-    [phase]: changesOf(phase, said),
-    ...(said.mode === undefined ? {} : { mode_override: modeOf(phase, said.mode) }),
-    ...metadata,
+  writeMetadata(writer, said.metadata);
+  return writer.finish();
+}
+
+function writeImmediate(writer: WireWriter, said: ImmediateAnswer): void {
+  const { status, headers, body, details } = said;
+  // StatusCode is an enum whose numbers are the statuses.
+  writer.message(1, (inner) => inner.uint(1, checkedStatus(status)));
+  if (headers !== undefined) writer.message(2, (inner) => writeMutation(inner, headers));
+  if (body !== undefined) writer.bytes(3, body);
+  if (details !== undefined) writer.string(5, details);
+}
+
+function writeChanges(writer: WireWriter, phase: Phase, answer: ContinueAnswer): void {
+  const { headers, body, clearRouteCache } = answer;
+  const mutation = (field: number, into: WireWriter) => {
+    if (headers !== undefined) into.message(field, (inner) => writeMutation(inner, headers));
+  };
+  if (phase === "request_trailers" || phase === "response_trailers") {
+    if (clearRouteCache) {
+      throw new RangeError(`Cannot clear the route in "${phase}": headers and bodies alone can`);
+    }
+    if (body !== undefined) {
+      throw new RangeError(`Cannot change the body in "${phase}": it has passed already`);
+    }
+    return mutation(1, writer);
+  }
+  const isHeaders = phase === "request_headers" || phase === "response_headers";
+  writer.message(1, (common) => {
+    if (body !== undefined && isHeaders) common.uint(1, CONTINUE_AND_REPLACE);
+    mutation(2, common);
+    if (body !== undefined) common.message(3, (inner) => writeBody(inner, body));
+    if (clearRouteCache) common.bool(5, true);
   });
 }
 
-function changesOf(phase: Phase, answer: ContinueAnswer): JsonObject {
-  const mutation = answer.headers === undefined ? undefined : mutationOf(answer.headers);
-  if (phase === "request_trailers" || phase === "response_trailers") {
-    if (answer.clearRouteCache) {
-      throw new RangeError(`Cannot clear the route in "${phase}": headers and bodies alone can`);
-    }
-    if (answer.body !== undefined) {
-      throw new RangeError(`Cannot change the body in "${phase}": it has passed already`);
-    }
-    return { header_mutation: mutation };
-  }
-  const isHeaders = phase === "request_headers" || phase === "response_headers";
-  return {
-    response: {
-      header_mutation: mutation,
-      clear_route_cache: answer.clearRouteCache,
-      ...(answer.body === undefined ? {} : {
-        ...(isHeaders ? { status: "CONTINUE_AND_REPLACE" } : {}),
-        body_mutation: bodyOf(answer.body),
-      }),
-    },
-  };
+function writeBody(writer: WireWriter, mutation: BodyMutation): void {
+  // Written even when empty: which of the three is there is the message.
+  if ("replace" in mutation) writer.bytes(1, mutation.replace);
+  else if ("clear" in mutation) writer.bool(2, true);
+  else writer.message(3, (inner) => writePiece(inner, mutation.piece, mutation.endOfStream));
 }
 
-function bodyOf(mutation: BodyMutation): JsonObject {
-  if ("replace" in mutation) return { body: mutation.replace };
-  if ("clear" in mutation) return { clear_body: true };
-  return { streamed_response: { body: mutation.piece, end_of_stream: mutation.endOfStream } };
+function writePiece(writer: WireWriter, body: Uint8Array, endOfStream: boolean): void {
+  writer.bytes(1, body);
+  writer.bool(2, endOfStream);
 }
 
-function modeOf(phase: Phase, mode: ModeOverride): JsonObject {
+function writeMode(writer: WireWriter, phase: Phase, mode: ModeOverride): void {
   if (phase !== "request_headers" && phase !== "response_headers") {
     throw new RangeError(`Cannot change the mode in "${phase}": answers to headers alone can`);
   }
-  return {
-    request_body_mode: mode.requestBody,
-    response_header_mode: mode.responseHeaders,
-    response_body_mode: mode.responseBody,
-    request_trailer_mode: mode.requestTrailers,
-    response_trailer_mode: mode.responseTrailers,
-  };
+  const { responseHeaders, requestBody, responseBody, requestTrailers, responseTrailers } = mode;
+  writer.message(MODE, (inner) => {
+    if (responseHeaders !== undefined) inner.uint(2, HEADER_MODES[responseHeaders]);
+    if (requestBody !== undefined) inner.uint(3, BODY_MODES[requestBody]);
+    if (responseBody !== undefined) inner.uint(4, BODY_MODES[responseBody]);
+    if (requestTrailers !== undefined) inner.uint(5, HEADER_MODES[requestTrailers]);
+    if (responseTrailers !== undefined) inner.uint(6, HEADER_MODES[responseTrailers]);
+  });
 }
 
-function partOf(part: StreamPart): JsonObject {
+function writePart(writer: WireWriter, part: StreamPart): void {
   switch (part.part) {
     case "head": {
-      const status: HeaderList = [[":status", String(checkedStatus(part.status))]];
-      return { headers_response: { headers: headerMap([...status, ...part.headers]) } };
+      const status = String(checkedStatus(part.status));
+      return writer.message(1, (head) => {
+        head.message(1, (map) => {
+          writeHeader(map, ":status", status);
+          for (const [name, value] of part.headers) writeHeader(map, name, value);
+        });
+      });
     }
     case "body":
-      return { body_response: { body: part.body, end_of_stream: part.endOfStream } };
+      return writer.message(2, (inner) => writePiece(inner, part.body, part.endOfStream));
     case "trailers":
-      return { trailers_response: headerMap(part.trailers) };
+      return writer.message(3, (map) => {
+        for (const [name, value] of part.trailers) writeHeader(map, name, value);
+      });
   }
 }
 
@@ -149,42 +264,25 @@ function checkedStatus(status: number): number {
   throw new RangeError(`Cannot answer with status ${status}: it must be 200..599`);
 }
 
-function mutationOf({ set, remove }: HeaderMutation): JsonObject {
-  return {
-    set_headers: (set ?? []).map((header) => ({
-      header: rawHeader(header),
+function writeMutation(writer: WireWriter, { set = [], remove = [] }: HeaderMutation): void {
+  for (const [name, value] of set) {
+    writer.message(1, (option) => {
+      writeHeader(option, name, value);
       // Always said: with no action, Envoy's versions differ between replacing and adding.
-      append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-    })),
-    remove_headers: [...(remove ?? [])],
-  };
+      option.uint(3, OVERWRITE_IF_EXISTS_OR_ADD);
+    });
+  }
+  for (const name of remove) writer.string(2, name);
 }
 
-function headerMap(headers: HeaderList): JsonObject {
-  return { headers: headers.map(rawHeader) };
+/** `HeaderValue`, which is field 1 wherever it stands here. */
+function writeHeader(writer: WireWriter, key: string, value: string): void {
+  writer.message(1, (header) => {
+    header.string(1, key);
+    header.string(3, value);
+  });
 }
 
-function rawHeader([key, value]: readonly [string, string]): JsonObject {
-  return { key, raw_value: encoder.encode(value) };
+function writeMetadata(writer: WireWriter, metadata: Metadata | undefined): void {
+  if (metadata !== undefined) writer.message(METADATA, (inner) => writeStruct(inner, metadata));
 }
-
-function headerList(map: unknown): HeaderList {
-  const headers = ((map as JsonObject | undefined)?.["headers"] ?? []) as JsonObject[];
-  return headers.map(({ key, value, raw_value }) => [
-    String(key ?? ""),
-    // Envoy fills one of the two.
-    raw_value instanceof Uint8Array && raw_value.length > 0
-      ? decoder.decode(raw_value)
-      : String(value ?? ""),
-  ]);
-}
-
-function attributesOf(message: JsonObject): { attributes?: Record<string, unknown> } {
-  const all = message["attributes"] as Record<string, Record<string, unknown>> | undefined;
-  const own = all?.[ATTRIBUTES_KEY];
-  return own === undefined ? {} : { attributes: own };
-}
-
-// Made on first use: parsing the contracts costs some milliseconds.
-const requests = () => messageCodec("envoy.service.ext_proc.v3.ProcessingRequest");
-const responses = () => messageCodec("envoy.service.ext_proc.v3.ProcessingResponse");
