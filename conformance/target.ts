@@ -33,7 +33,6 @@ export interface BarrierControl {
     name: string,
     options?: { count?: number; deadlineMs?: number; signal?: AbortSignal },
   ): Promise<void>;
-  blocked(name: string): number;
   forget(prefix: string): void;
 }
 

@@ -5,11 +5,12 @@ import {
   probeTarget,
   type Target,
 } from "../conformance/mod.ts";
-import { type Policy, startPolicy } from "../policy/mod.ts";
+import type { Policy } from "../policy/mod.ts";
 import { assertPortFree, type Log, signNonce, silent } from "../service/mod.ts";
 import type { RoutingLogic } from "../router/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
 import { type BackendPool, startBackendPool } from "./backend_pool.ts";
+import { startPolicyThread } from "./instruments/policy_thread.ts";
 import { CHAT, ROUTER_EXEMPT, routerFeature } from "./routed_models.ts";
 import { BASE_EXPECTATIONS, TARGET_JOURNAL_LIMIT } from "./target.ts";
 
@@ -116,7 +117,7 @@ export async function foreignTarget(
   let upstream: Upstream | BackendPool | undefined;
   if (wants("policy")) {
     policy = stack.use(
-      await startPolicy({
+      await startPolicyThread({
         journalLimit: TARGET_JOURNAL_LIMIT,
         host,
         port: options.policyPort,

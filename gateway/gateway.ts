@@ -14,6 +14,7 @@ import { startUpstream, type Upstream } from "../upstream/mod.ts";
 import { type AnsweringOptions, startAnswering } from "./answering.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { gatewayOverlay, type PartNames } from "./envoy_overlay.ts";
+import { startPolicyThread } from "./instruments/policy_thread.ts";
 import { type ProfileName, profileOf } from "./profile.ts";
 import { RequestFeed, type RequestRecord } from "./requests.ts";
 import { type Routing, type RoutingOptions, startRouting } from "./routing.ts";
@@ -74,7 +75,10 @@ export interface GatewayOptions {
   readonly providerKey?: string;
   /** Folder of the mock's scenario files. */
   readonly scenarios?: string;
-  /** Lets the stub obey scripts for nonces signed with it; for the suite only. */
+  /**
+   * For the suite only: lets the stub obey scripts for nonces signed with it, and runs it on a thread of its own, where
+   * it answers in time however busy the suite is.
+   */
   readonly scriptSecret?: string;
   /** Entries that each journal keeps; the suite needs more than a person. 1,000 when left out. */
   readonly journalLimit?: number;
@@ -270,7 +274,8 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
 }
 
 function startStub(options: GatewayOptions): Promise<Policy> {
-  return startPolicy({
+  const start = options.scriptSecret === undefined ? startPolicy : startPolicyThread;
+  return start({
     host: LOOPBACK,
     port: options.ports.policy,
     ...(options.rulesFile === undefined ? {} : { rulesFile: options.rulesFile }),

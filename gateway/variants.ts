@@ -7,8 +7,8 @@ import {
   checkTlsCertificate,
   type EnvoyConfigFile,
 } from "../envoy/mod.ts";
-import { startScriptedProcessor } from "./scripted_processor.ts";
 import { FREE_PORTS, startGateway } from "./gateway.ts";
+import { startProcessorThread } from "./instruments/processor_thread.ts";
 import { ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
 
 /** Where the check-only gateways run. */
@@ -61,7 +61,7 @@ export async function startCheckVariant(
   await using stack = new AsyncDisposableStack();
   const file = onOneWorker(bundledConfig(CHECK_CONFIGS[feature] ?? feature));
   const bundled = edited(file, edit);
-  const processor = feature === "ext_proc" ? stack.use(await startScriptedProcessor()) : undefined;
+  const processor = feature === "ext_proc" ? stack.use(await startProcessorThread()) : undefined;
   const gateway = await startGateway({
     ...options,
     ports: FREE_PORTS,

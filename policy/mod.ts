@@ -22,7 +22,7 @@ export { AUTHORIZATION, startPolicy } from "./policy.ts";
 export type { Policy, PolicyOptions } from "./policy.ts";
 export { formatCheck } from "./check_log.ts";
 export type { PolicyCheck } from "./check_log.ts";
-export { FAULT_NAMES } from "./script.ts";
+export { checkAnswers, FAULT_NAMES } from "./script.ts";
 export type { PolicyAnswer } from "./script.ts";
 export type { AllowInput, HeaderMutation } from "./rules_schema.ts";
 export { DEFAULT_RULES } from "./default_rules.ts";

@@ -52,6 +52,8 @@ export interface PolicyOptions {
   readonly log?: Log;
   /** Called once per answer; also when a call was cancelled instead. */
   readonly onCheck?: (check: PolicyCheck) => void;
+  /** Called when a Check has come, before it is looked at: what was set by then is in force for it. */
+  readonly beforeCheck?: () => void;
   /** Appends every Check, without its secrets, to this file as JSON lines. */
   readonly recordFile?: string;
   readonly tls?: ServerTls;
@@ -82,7 +84,7 @@ export interface Policy extends AsyncDisposable {
    */
   signNonce(nonce: string): string | undefined;
   /** Barriers of scripted answers, named `nonce/name`. */
-  readonly barriers: Barriers;
+  readonly barriers: Pick<Barriers, "release" | "arrival" | "forget">;
   /** `version:` of the rules in force. */
   readonly version: string;
   /** Takes rules as YAML, or reads the rules file again. Throws `UsageError`; the old rules then stay. */
@@ -235,6 +237,7 @@ class PolicyStub implements Policy {
 
   #check(bytes: Uint8Array, call: Call): Uint8Array | Promise<Uint8Array | WireFault> {
     const receivedAt = now();
+    this.#options.beforeCheck?.();
     const request = this.#decode(bytes);
     const signed = request.headers[NONCE_HEADER];
     const { scriptSecret } = this.#options;

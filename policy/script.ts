@@ -59,6 +59,16 @@ export type PolicyAnswer = z.input<typeof answerSchema>;
 /** A scripted answer, checked. */
 export type CheckedAnswer = z.output<typeof answerSchema>;
 
+/** Returns a script as it is obeyed. Throws `UsageError` for what is none. */
+export function checkAnswers(answers: readonly PolicyAnswer[]): CheckedAnswer[] {
+  const result = scriptSchema.safeParse(answers);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) =>
+    `answers.${issue.path.join(".")}: ${issue.message}`
+  );
+  throw new UsageError(`Cannot set the script:\n  ${lines.join("\n  ")}`);
+}
+
 interface Running {
   readonly answers: readonly CheckedAnswer[];
   next: number;
@@ -70,14 +80,7 @@ export class Scripts {
 
   /** Sets the answers for a nonce, from the first. Throws `UsageError` for what is no script. */
   set(nonce: string, answers: readonly PolicyAnswer[]): void {
-    const result = scriptSchema.safeParse(answers);
-    if (!result.success) {
-      const lines = result.error.issues.map((issue) =>
-        `answers.${issue.path.join(".")}: ${issue.message}`
-      );
-      throw new UsageError(`Cannot set the script:\n  ${lines.join("\n  ")}`);
-    }
-    this.#scripts.set(nonce, { answers: result.data, next: 0 });
+    this.#scripts.set(nonce, { answers: checkAnswers(answers), next: 0 });
   }
 
   /** Forgets a nonce: its requests are decided by the rules again. */

@@ -11,7 +11,7 @@
  * @module
  */
 export { Barriers } from "./barrier.ts";
-export { now } from "./clock.ts";
+export { alignClock, now } from "./clock.ts";
 export { deadlineSignal, delay, withDeadline } from "./deadline.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { Journal } from "./journal.ts";
@@ -27,6 +27,7 @@ export {
   type ProcessOptions,
   startProcess,
 } from "./process.ts";
+export { SharedLog } from "./shared_log.ts";
 export { watchFile, watchFolder } from "./watch.ts";
 export {
   giveAway,

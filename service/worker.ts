@@ -1,3 +1,4 @@
+import { UnavailableError, UsageError } from "./errors.ts";
 import { moduleUrl } from "./module.ts";
 
 /** Names of a worker's methods and what each takes (one value that can be cloned) and gives. */
@@ -8,7 +9,8 @@ export type WorkerMethods = Record<string, (argument: any) => unknown>;
 export interface RunningWorker<Methods extends WorkerMethods> extends Disposable {
   /**
    * Calls a method and returns its result. Buffers in `transfer` change hands and are empty here afterwards. Rejects
-   * with the method's own error (name and message kept), or once the worker has ended.
+   * with the method's own error (name and message kept; this room's errors keep their class), or once the worker has
+   * ended.
    */
   call<Name extends keyof Methods & string>(
     method: Name,
@@ -99,6 +101,8 @@ export function serveWorker(methods: WorkerMethods): void {
 }
 
 function withName({ name, message }: { name: string; message: string }): Error {
+  if (name === "UsageError") return new UsageError(message);
+  if (name === "UnavailableError") return new UnavailableError(message);
   const error = new Error(message);
   error.name = name;
   return error;

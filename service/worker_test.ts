@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { UsageError } from "./errors.ts";
 import type { Methods } from "./testdata/worker.ts";
 import { startWorker } from "./worker.ts";
 
@@ -21,6 +22,7 @@ Deno.test("an error of a worker's method keeps its name and message; the worker 
     name: "RangeError",
     message: "too large",
   });
+  await assert.rejects(worker.call("refuse", "not so"), UsageError);
   assert.deepEqual(
     await worker.call("double", new Float32Array([1])),
     new Float32Array([2]),

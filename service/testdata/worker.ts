@@ -1,3 +1,5 @@
+import { UsageError } from "../errors.ts";
+import { SharedLog } from "../shared_log.ts";
 import { giveAway, serveWorker } from "../worker.ts";
 
 /** The worker of worker_test.ts. */
@@ -8,6 +10,16 @@ const methods = {
   },
   fail: (message: string) => {
     throw new RangeError(message);
+  },
+  refuse: (message: string) => {
+    throw new UsageError(message);
+  },
+  /** Reads a log until its last message has come. */
+  readAll: ({ memory, until }: { memory: SharedArrayBuffer; until: unknown }) => {
+    const log = new SharedLog(memory);
+    const messages: unknown[] = [];
+    while (messages.at(-1) !== until) messages.push(...log.read());
+    return messages;
   },
   never: () => new Promise<never>(() => {}),
   crash: () => {

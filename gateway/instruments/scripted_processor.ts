@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
-import type { ProcessorControl, ProcessorScript } from "../conformance/mod.ts";
-import { type BidiCall, GrpcError, messageCodec, startGrpcServer } from "../grpc/mod.ts";
-import { nonceOf } from "../service/mod.ts";
+import type { ProcessorControl, ProcessorScript } from "../../conformance/mod.ts";
+import { type BidiCall, GrpcError, messageCodec, startGrpcServer } from "../../grpc/mod.ts";
+import { nonceOf } from "../../service/mod.ts";
 
 /** An external processor that does what a case says, and otherwise lets everything pass. */
 export interface ScriptedProcessor extends ProcessorControl, AsyncDisposable {
@@ -21,13 +21,27 @@ const PHASES = [
   "response_trailers",
 ] as const;
 
-/** Starts the processor on a free port; `check/ext_proc.yaml` asks it. */
-export async function startScriptedProcessor(): Promise<ScriptedProcessor> {
+/**
+ * Starts the processor on a free port; `check/ext_proc.yaml` asks it. `beforeRequest` is called when a request has come,
+ * before its script is looked for.
+ */
+export async function startScriptedProcessor(
+  { beforeRequest }: { readonly beforeRequest: () => void },
+): Promise<ScriptedProcessor> {
   const scripts = new Map<string, ProcessorScript>();
   const server = await startGrpcServer({
     services: [{
       name: "envoy.service.ext_proc.v3.ExternalProcessor",
-      methods: { Process: { bidi: (call) => process(call, scripts) } },
+      methods: {
+        Process: {
+          bidi(call) {
+            return process(call, (nonce) => {
+              beforeRequest();
+              return scripts.get(nonce);
+            });
+          },
+        },
+      },
     }],
   });
   return {
@@ -42,14 +56,14 @@ export async function startScriptedProcessor(): Promise<ScriptedProcessor> {
 
 async function process(
   call: BidiCall,
-  scripts: ReadonlyMap<string, ProcessorScript>,
+  scriptOf: (nonce: string) => ProcessorScript | undefined,
 ): Promise<void> {
   let script: ProcessorScript = {};
   for await (const bytes of call.messages) {
     const message = REQUEST.decode(bytes) as Record<string, unknown>;
     const phase = PHASES.find((name) => name in message);
     if (phase === undefined) continue;
-    if (phase === "request_headers") script = scripts.get(nonceIn(message[phase])) ?? {};
+    if (phase === "request_headers") script = scriptOf(nonceIn(message[phase])) ?? {};
     const action = script[phase];
     if (action === undefined) await call.write(RESPONSE.encode({ [phase]: {} }));
     else if ("response" in action) await call.write(RESPONSE.encode(action.response));

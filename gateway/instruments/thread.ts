@@ -1,0 +1,49 @@
+import { now, type RunningWorker, startWorker } from "../../service/mod.ts";
+import type { InstrumentMethods } from "./worker.ts";
+
+/** A share in the thread of the instruments; the thread ends with the last share. */
+export interface ThreadShare extends Disposable {
+  readonly call: RunningWorker<InstrumentMethods>["call"];
+}
+
+/** One thread serves all gateways of a process: a thread of its own for each costs 0.1 s of CPU time to start. */
+let shared:
+  | { readonly worker: Promise<RunningWorker<InstrumentMethods>>; shares: number }
+  | undefined;
+
+/** Returns a share in the thread, which is started for the first. */
+export async function shareThread(): Promise<ThreadShare> {
+  const thread = shared ??= { worker: start(), shares: 0 };
+  thread.shares++;
+  const release = () => {
+    if (--thread.shares > 0) return;
+    if (shared === thread) shared = undefined;
+    void thread.worker.then((worker) => worker[Symbol.dispose](), () => {});
+  };
+  try {
+    const worker = await thread.worker;
+    let released = false;
+    return {
+      call: worker.call,
+      [Symbol.dispose]() {
+        if (!released) release();
+        released = true;
+      },
+    };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function start(): Promise<RunningWorker<InstrumentMethods>> {
+  const worker = startWorker<InstrumentMethods>("gateway/instruments/worker.ts");
+  const before = now();
+  const there = await worker.call("clock", undefined);
+  const after = now();
+  // Both threads know when they began, by the system's clock; should that have been set meanwhile, the answer still lies
+  // between the two readings here.
+  const ahead = there.origin - performance.timeOrigin;
+  await worker.call("align", Math.min(Math.max(ahead, before - there.now), after - there.now));
+  return worker;
+}
