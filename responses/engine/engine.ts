@@ -296,7 +296,9 @@ export class Engine implements AsyncDisposable {
       };
     }
     return {
-      begin: (response) => store.responses.insert(tenant, entryOf(response)),
+      begin: (response) =>
+        // Of a stream, nothing but the end is promised to outlive the machine: the client sees a stream that broke.
+        store.responses.insert(tenant, entryOf(response), { sync: request.background === true }),
       async undo({ id, conversation }) {
         await store.responses.delete(tenant, id);
         // One that was named was there before.

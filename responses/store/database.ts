@@ -24,12 +24,19 @@ export interface Database extends AsyncDisposable {
   /** Reads. Sees every transaction that was resolved before. */
   query(sql: string, params?: readonly Value[]): Promise<Row[]>;
   /**
-   * All or nothing, in order. True when it is on disk; false when a statement touched fewer rows than it expects, and
+   * All or nothing, in order. True when it is on disk, or, with `sync: false`, when it survives a kill of this process
+   * but perhaps not of the machine (what comes later never survives without it); false when a statement touched fewer rows than it expects, and
    * then nothing has changed.
    *
    * @throws {DatabaseError} when a statement fails; then nothing has changed either
    */
-  transaction(statements: readonly Statement[]): Promise<boolean>;
+  transaction(statements: readonly Statement[], options?: TransactionOptions): Promise<boolean>;
+}
+
+/** How much a transaction is to survive. */
+export interface TransactionOptions {
+  /** Waits for the disk; true when left out. */
+  readonly sync?: boolean;
 }
 
 /** A statement that the database refused, or a database that cannot be reached. */

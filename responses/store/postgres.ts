@@ -29,6 +29,15 @@ const PAUSE_MS = 20;
 /** OID of BIGINT; the driver gives it as text, because it could pass 2^53. Ours do not. */
 const BIGINT = 20;
 
+/** https://www.postgresql.org/docs/current/wal-async-commit.html */
+const UNSYNCED: Statement = { sql: "SET LOCAL synchronous_commit TO off" };
+
+/** One attempt at a transaction. */
+interface Progress {
+  readonly sync: boolean;
+  committing: boolean;
+}
+
 /** Ends a transaction that touched fewer rows than it expects. */
 class Undone extends Error {}
 
@@ -63,7 +72,8 @@ export async function openPostgres({ url }: { readonly url: string }): Promise<D
     ...await sql.unsafe(text, params.map(storable), { prepare: params.length > 0 }),
   ];
 
-  const run = async (statements: readonly Statement[], progress: { committing: boolean }) => {
+  const run = async (given: readonly Statement[], progress: Progress) => {
+    const statements = progress.sync ? given : [UNSYNCED, ...given];
     try {
       await sql.begin(async (transaction) => {
         // Sent together, so that a transaction takes one round trip and not one a statement.
@@ -89,10 +99,10 @@ export async function openPostgres({ url }: { readonly url: string }): Promise<D
   return {
     dialect: "postgres",
     query: (text, params) => repeated(() => query(text, params), (code) => LOST.has(code)),
-    transaction(statements) {
-      let progress = { committing: false };
+    transaction(statements, { sync = true } = {}) {
+      let progress: Progress = { sync, committing: false };
       return repeated(
-        () => run(statements, progress = { committing: false }),
+        () => run(statements, progress = { sync, committing: false }),
         // Whether a commit that got no answer took place, nobody knows: it is not repeated.
         (code) => CONFLICTS.has(code) || (LOST.has(code) && !progress.committing),
       );

@@ -25,8 +25,8 @@ export function responseRows(
     return { response: bodyOf(row), input: JSON.parse(String(row["input"])) };
   };
   return {
-    async insert(tenant, entry) {
-      await database.transaction(adding(tenant, entry, owner));
+    async insert(tenant, entry, options) {
+      await database.transaction(adding(tenant, entry, owner), options);
     },
     update: (tenant, response) => database.transaction([replaced(tenant, response, owner)]),
     get,

@@ -9,6 +9,7 @@ const GROUP_LIMIT = 256;
 
 interface Pending {
   readonly statements: readonly Statement[];
+  readonly sync: boolean;
   readonly resolve: (done: boolean) => void;
   readonly reject: (error: Error) => void;
 }
@@ -55,7 +56,10 @@ export async function openSqlite({ path, busyMs }: SqliteOptions): Promise<Datab
       const group = queue.slice(0, GROUP_LIMIT);
       queue = queue.slice(GROUP_LIMIT);
       try {
-        const outcomes = await worker.call("commit", group.map(({ statements }) => statements));
+        const outcomes = await worker.call("commit", {
+          group: group.map(({ statements }) => statements),
+          sync: group.some(({ sync }) => sync),
+        });
         group.forEach((pending, index) => settle(pending, outcomes[index]));
       } catch (error) {
         for (const { reject } of group) reject(new DatabaseError(messageOf(error)));
@@ -73,10 +77,10 @@ export async function openSqlite({ path, busyMs }: SqliteOptions): Promise<Datab
         throw new DatabaseError(messageOf(error));
       }
     },
-    transaction(statements) {
+    transaction(statements, { sync = true } = {}) {
       if (closed) return Promise.reject(new DatabaseError("The database is closed"));
       const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-      queue.push({ statements, resolve, reject });
+      queue.push({ statements, sync, resolve, reject });
       // In a microtask, so that what the same turn asks for goes into one group.
       writing ??= Promise.resolve().then(write);
       return promise;

@@ -16,6 +16,8 @@ const BUSY_MS = 10_000;
 const PREPARED_LIMIT = 500;
 
 let database: DatabaseSync | undefined;
+/** Whether commits wait for the disk now. */
+let syncing = true;
 const prepared = new Map<string, StatementSync>();
 
 const methods = {
@@ -41,15 +43,21 @@ const methods = {
       throw error;
     }
     database = opened;
+    syncing = true;
   },
 
   query({ sql, params }: { sql: string; params: readonly Value[] }): Row[] {
     return statement(sql).all(...params) as Row[];
   },
 
-  /** Runs transactions one after the other and commits them together. */
-  commit(group: readonly (readonly Statement[])[]): Outcome[] {
+  /**
+   * Runs transactions one after the other and commits them together. Without `sync` the log is written, but not synced
+   * (`synchronous = NORMAL`): the next commit that is synced takes it along.
+   */
+  commit({ group, sync }: CommitGroup): Outcome[] {
     const db = opened();
+    if (sync !== syncing) db.exec(`PRAGMA synchronous = ${sync ? "FULL" : "NORMAL"}`);
+    syncing = sync;
     db.exec("BEGIN IMMEDIATE");
     try {
       const outcomes = group.map((statements) => runOne(db, statements));
@@ -68,6 +76,13 @@ const methods = {
     database = undefined;
   },
 };
+
+/** Transactions that are committed together. */
+interface CommitGroup {
+  readonly group: readonly (readonly Statement[])[];
+  /** Waits for the disk. */
+  readonly sync: boolean;
+}
 
 export type SqliteMethods = typeof methods;
 

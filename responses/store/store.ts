@@ -67,9 +67,14 @@ export interface NewResponse extends StoredResponse {
 export interface ResponseStore {
   /**
    * Adds a response, in one transaction. While its status is `queued` or `in_progress` this process holds a lease on
-   * it, and renews it by itself.
+   * it, and renews it by itself. With `sync: false` it survives a kill of this process, but perhaps not of the machine,
+   * until something else is written.
    */
-  insert(tenant: Tenant, entry: NewResponse): Promise<void>;
+  insert(
+    tenant: Tenant,
+    entry: NewResponse,
+    options?: { readonly sync?: boolean },
+  ): Promise<void>;
   /** Replaces a response that has not ended yet. False when it is gone or has ended: stop working on it. */
   update(tenant: Tenant, response: ResponseObject): Promise<boolean>;
   get(tenant: Tenant, id: string): Promise<StoredResponse | undefined>;

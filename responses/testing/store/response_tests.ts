@@ -21,6 +21,24 @@ export const RESPONSE_TESTS: readonly StoreTest[] = [
     },
   },
   {
+    name: "what is not synced is seen at once, and taken along by what is",
+    async run({ responses, finish }) {
+      const made = [aResponse(), aResponse(), aResponse()];
+      await Promise.all(
+        made.map((response, i) =>
+          responses.insert("a", { response, input: [] }, { sync: i === 1 })
+        ),
+      );
+      for (const response of made) {
+        assert.deepEqual((await responses.get("a", response.id))?.response, response);
+        assert.equal(await finish("a", { ...response, status: "completed" }, []), true);
+      }
+      const alone = aResponse();
+      await responses.insert("a", { response: alone, input: [] }, { sync: false });
+      assert.deepEqual((await responses.get("a", alone.id))?.response, alone);
+    },
+  },
+  {
     name: "a response that has ended is not changed any more",
     async run({ responses, finish }) {
       const response = aResponse();
