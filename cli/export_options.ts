@@ -4,7 +4,7 @@ import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
 import { EXPORTED_PROFILES, type ExportedProfile, type ExportSettings } from "../manifests/mod.ts";
 import { DEFAULT_RULES, parseRules } from "../policy/mod.ts";
 import { DEFAULT_ROUTES, parseHosts, parseRoutes, type RoutingLogic } from "../router/mod.ts";
-import { messageOf, UsageError } from "../service/mod.ts";
+import { loadModule, messageOf, UsageError } from "../service/mod.ts";
 import type { Host } from "./host.ts";
 import {
   addressOption,
@@ -97,7 +97,9 @@ export async function exportSettings(values: ExportValues, host: Host): Promise<
       `Cannot use ${flag} with the profile "${values.profile}": it is for "${profile}"`,
     );
   }
-  const { parseUpstreamUrl } = await import("../gateway/mod.ts");
+  const { parseUpstreamUrl } = await loadModule<typeof import("../gateway/mod.ts")>(
+    "gateway/mod.ts",
+  );
   const { staticHosts, staticModels, policy } = values;
   if (staticHosts !== undefined) parseHosts(staticHosts, staticModels);
   else if (staticModels !== undefined) {

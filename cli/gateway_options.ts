@@ -7,7 +7,7 @@ import type {
   ProfileName,
 } from "../gateway/mod.ts";
 import type { RoutingLogic, ServiceDiscovery } from "../router/mod.ts";
-import { messageOf, UsageError } from "../service/mod.ts";
+import { loadModule, messageOf, UsageError } from "../service/mod.ts";
 import type { Context } from "./command.ts";
 import { DEFAULT_PORTS } from "./default_ports.ts";
 import { defined } from "./defined.ts";
@@ -181,7 +181,7 @@ export async function startFromOptions(
 ): Promise<Gateway> {
   const described = await gatewayFromOptions(options, context, extra);
   // Loaded here, so that commands that only share the flags start without it.
-  const { startGateway } = await import("../gateway/mod.ts");
+  const { startGateway } = await loadModule<typeof import("../gateway/mod.ts")>("gateway/mod.ts");
   return await startGateway(described);
 }
 
@@ -206,7 +206,7 @@ export async function gatewayFromOptions(
       runDir: options.runDir,
       providerKey,
     }),
-    ...routingOf(options, { caFile: placement.backendCaFile, host }),
+    ...await routingOf(options, { caFile: placement.backendCaFile, host }),
     ...await answeringOf(options, { ports: placement.ports, host }),
     envoyPath: envoy.path,
     runParents: runParents(host),
@@ -227,7 +227,7 @@ export async function placementOf(
   host: Host,
 ): Promise<EnvoyPlacement & { ports: GatewayPorts }> {
   const policy = await foreignPolicy(options, host);
-  const backendCaFile = await backendRoots(staticHostsOf(options), host);
+  const backendCaFile = await backendRoots(await staticHostsOf(options), host);
   return {
     ...defined({ profile: options.profile, host: options.host, policy, backendCaFile }),
     ...(options.upstream === undefined

@@ -1,6 +1,6 @@
 /** The flags of the Responses gateway, and what they describe. */
 import type { GatewayOptions, GatewayPorts } from "../gateway/mod.ts";
-import { UsageError } from "../service/mod.ts";
+import { loadModule, UsageError } from "../service/mod.ts";
 import { defined } from "./defined.ts";
 import type { StartOptions } from "./gateway_options.ts";
 import type { Host } from "./host.ts";
@@ -36,7 +36,9 @@ export async function answeringOf(
   }
   if (file === undefined) return { answering: { ...defined({ modelEndpoint }) } };
   // Loaded here, so that the other profiles start without it.
-  const { readConfig, secretsOf } = await import("../responses/mod.ts");
+  const { readConfig, secretsOf } = await loadModule<typeof import("../responses/mod.ts")>(
+    "responses/mod.ts",
+  );
   const config = await readConfig(file);
   return {
     answering: {

@@ -1,14 +1,13 @@
 /** The flags of the model router, and what they describe. */
 import { systemRoots } from "../envoy/mod.ts";
 import type { RoutingOptions } from "../gateway/mod.ts";
-import {
-  type HealthCheckOptions,
-  type KubernetesHosts,
-  parseHosts,
-  ROUTING_LOGICS,
-  SERVICE_DISCOVERIES,
+import type {
+  HealthCheckOptions,
+  KubernetesHosts,
+  RoutingLogic,
+  ServiceDiscovery,
 } from "../router/mod.ts";
-import { UsageError } from "../service/mod.ts";
+import { loadModule, UsageError } from "../service/mod.ts";
 import { DEFAULT_PORTS } from "./default_ports.ts";
 import { defined } from "./defined.ts";
 import type { StartOptions } from "./gateway_options.ts";
@@ -22,11 +21,23 @@ import {
   urlOption,
 } from "./options.ts";
 
+/** The router's own lists, so that a gateway without one need not load it; a test holds them equal. */
+export const DISCOVERY_CHOICES = ["static", "k8s"] as const satisfies readonly ServiceDiscovery[];
+export const LOGIC_CHOICES = [
+  "round_robin",
+  "random",
+  "least_outstanding_requests",
+  "power_of_two",
+  "session",
+  "prefix_aware",
+  "kv_aware",
+] as const satisfies readonly RoutingLogic[];
+
 /** The model router: its routes, and the backends that it chooses from. */
 export const ROUTER_OPTIONS = {
   serviceDiscovery: choiceOption("--service-discovery <NAME>", {
     description: "how model servers are found: --static-hosts, or ready pods in Kubernetes",
-    choices: SERVICE_DISCOVERIES,
+    choices: DISCOVERY_CHOICES,
     default: "static",
   }),
   staticHosts: textOption("--static-hosts <HOST:PORT,…>", {
@@ -53,7 +64,7 @@ export const ROUTER_OPTIONS = {
   }),
   routingLogic: choiceOption("--routing-logic <NAME>", {
     description: "how a host is chosen",
-    choices: ROUTING_LOGICS,
+    choices: LOGIC_CHOICES,
     default: "round_robin",
   }),
   sessionHeader: textOption("--session-header <NAME>", {
@@ -106,11 +117,11 @@ export const ROUTER_PORT_OPTION = portOption("--router-port <PORT>", {
 });
 
 /** The routing that the flags describe; none in a profile without a router. */
-export function routingOf(
+export async function routingOf(
   options: StartOptions,
   { caFile, host }: { caFile: string | undefined; host: Host },
-): { routing?: RoutingOptions } {
-  const hosts = staticHostsOf(options);
+): Promise<{ routing?: RoutingOptions }> {
+  const hosts = await staticHostsOf(options);
   const kubernetes = kubernetesOf(options, host);
   const given = {
     ...defined({
@@ -167,9 +178,12 @@ export function kubernetesOf(options: StartOptions, host: Host): KubernetesHosts
 }
 
 /** Throws as `parseHosts`, and for models without hosts. */
-export function staticHostsOf(options: StartOptions): RoutingOptions["hosts"] {
+export async function staticHostsOf(options: StartOptions): Promise<RoutingOptions["hosts"]> {
   const { staticHosts, staticModels } = options;
-  if (staticHosts !== undefined) return parseHosts(staticHosts, staticModels);
+  if (staticHosts !== undefined) {
+    const { parseHosts } = await loadModule<typeof import("../router/mod.ts")>("router/mod.ts");
+    return parseHosts(staticHosts, staticModels);
+  }
   if (staticModels === undefined) return undefined;
   throw new UsageError("Cannot use --static-models without --static-hosts");
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../service/mod.ts";
-import { healthOf } from "./router_options.ts";
+import { ROUTING_LOGICS, SERVICE_DISCOVERIES } from "../router/mod.ts";
+import { DISCOVERY_CHOICES, healthOf, LOGIC_CHOICES } from "./router_options.ts";
 
 const FLAGS = { probeInterval: 5, probePath: "/health", engineStatsInterval: 1 };
 
@@ -18,4 +19,9 @@ Deno.test("healthOf() refuses what is no path", () => {
   for (const probePath of ["health", "http://a/health", "/a b", "/a?b"]) {
     assert.throws(() => healthOf({ ...FLAGS, probePath }), UsageError, probePath);
   }
+});
+
+Deno.test("the flags offer what the router can do", () => {
+  assert.deepEqual([...LOGIC_CHOICES], [...ROUTING_LOGICS]);
+  assert.deepEqual([...DISCOVERY_CHOICES], [...SERVICE_DISCOVERIES]);
 });

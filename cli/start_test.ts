@@ -61,3 +61,20 @@ Deno.test("before its first line, Deno reads no command, and only the smallest r
     "service",
   ]);
 });
+
+Deno.test("until Envoy's process runs, dev loads what finds, configures and starts it, and no other room", async () => {
+  const rooms = (files: readonly string[]) =>
+    roomsOf(files).filter((name) => !/^n(pm|ode):/.test(name));
+  assert.deepEqual(rooms(await loadedBy("cli/commands/dev.ts", "later")), [
+    "cli",
+    "deno.json",
+    "envoy",
+    "openai",
+    "service",
+  ]);
+  assert.deepEqual(rooms(await loadedBy("gateway/mod.ts", "later")), [
+    "envoy",
+    "gateway",
+    "service",
+  ]);
+});

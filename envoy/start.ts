@@ -95,7 +95,8 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
     accessLogPath: files.accessLog,
     ...options.overlay,
   });
-  await Deno.writeTextFile(files.config, launched.text);
+  // Not awaited, so that the process runs before the caller goes on: what it loads then is loaded beside Envoy's start.
+  Deno.writeTextFileSync(files.config, launched.text);
   const started = now();
   await using rescue = new AsyncDisposableStack();
   const process = rescue.use(

@@ -1,5 +1,5 @@
 import type { Responses, ResponsesConfig, Secrets } from "../responses/mod.ts";
-import type { Log } from "../service/mod.ts";
+import { loadModule, type Log } from "../service/mod.ts";
 import type { Upstream } from "../upstream/mod.ts";
 
 /** The Responses gateway of a profile that has one, and the model server that it asks. */
@@ -19,7 +19,7 @@ export interface AnsweringPlace {
   readonly ports: { readonly http: number; readonly extproc: number };
   readonly runDir: string;
   /** The mock, where no model server is named. */
-  readonly upstream: Promise<Upstream> | undefined;
+  readonly upstream: Promise<Upstream | undefined>;
   readonly log: Log;
 }
 
@@ -32,8 +32,9 @@ export async function startAnswering(
   options: AnsweringOptions,
   place: AnsweringPlace,
 ): Promise<Responses> {
-  // Loaded here: the other profiles start without it.
-  const { defaultConfig, startResponses } = await import("../responses/mod.ts");
+  const { defaultConfig, startResponses } = await loadModule<
+    typeof import("../responses/mod.ts")
+  >("responses/mod.ts");
   const given = options.config ?? defaultConfig();
   const mock = await place.upstream;
   const endpoint = mock === undefined ? options.modelEndpoint : `${mock.url}/v1`;

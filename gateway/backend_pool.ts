@@ -1,11 +1,6 @@
 /** The mock backends of a router as one upstream: whichever of them is chosen plays the same part. */
-import { Barriers, type Log } from "../service/mod.ts";
-import {
-  type ControlledUpstream,
-  startUpstream,
-  type Upstream,
-  type UpstreamExchange,
-} from "../upstream/mod.ts";
+import { Barriers, loadModule, type Log } from "../service/mod.ts";
+import type { ControlledUpstream, Upstream, UpstreamExchange } from "../upstream/mod.ts";
 import { startTogether } from "./together.ts";
 
 /** What the backends of a pool share. */
@@ -33,6 +28,9 @@ export interface BackendPool extends ControlledUpstream, AsyncDisposable {
  */
 export async function startBackendPool(options: BackendPoolOptions): Promise<BackendPool> {
   const { host, ports, scenarios, journalLimit, log } = options;
+  const { startUpstream } = await loadModule<typeof import("../upstream/mod.ts")>(
+    "upstream/mod.ts",
+  );
   const barriers = new Barriers();
   await using stack = new AsyncDisposableStack();
   const backends = await startTogether(

@@ -7,17 +7,17 @@ import {
   startEnvoy,
   type TlsFiles,
 } from "../envoy/mod.ts";
-import { type Policy, startPolicy } from "../policy/mod.ts";
+import type { Policy } from "../policy/mod.ts";
 import type { Responses } from "../responses/mod.ts";
 import { assertPortFree, type Log, silent, UnavailableError, UsageError } from "../service/mod.ts";
-import { startUpstream, type Upstream } from "../upstream/mod.ts";
-import { type AnsweringOptions, startAnswering } from "./answering.ts";
+import type { Upstream } from "../upstream/mod.ts";
+import type { AnsweringOptions } from "./answering.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { gatewayOverlay, type PartNames } from "./envoy_overlay.ts";
-import { startPolicyThread } from "./instruments/policy_thread.ts";
+import { hasMock, hasResponses, hasRouter, type Parts, partsOf } from "./parts.ts";
 import { type ProfileName, profileOf } from "./profile.ts";
 import { RequestFeed, type RequestRecord } from "./requests.ts";
-import { type Routing, type RoutingOptions, startRouting } from "./routing.ts";
+import type { Routing, RoutingOptions } from "./routing.ts";
 import { makeRunDirectory, type RunDirectory } from "./run_directory.ts";
 import { startTogether } from "./together.ts";
 import { parseUpstreamUrl } from "./upstream_url.ts";
@@ -127,9 +127,6 @@ export interface Gateway extends AsyncDisposable {
 
 const LOOPBACK = "127.0.0.1";
 
-/** What a person looks back at. An exchange is some kilobytes, so 10,000 of them would show. */
-const JOURNAL_LIMIT = 1_000;
-
 /** Flags that move a port, for the error that says it is taken. */
 const PORT_FLAGS: Readonly<Record<keyof GatewayPorts, { what: string; flag: string }>> = {
   ingress: { what: "the ingress", flag: "--port" },
@@ -191,36 +188,26 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   const profile = profileOf(options.profile);
   const feed = stack.use(new RequestFeed());
   if (options.onRequest) feed.onRequest(options.onRequest);
-  const policyStart = options.policy ? undefined : startStub(options);
-  const routingStart = hasRouter(options) ? startOwnRouting(options) : undefined;
-  const upstreamStart = hasMock(options) ? startMock(options) : undefined;
-  const responsesStart = hasResponses(options)
-    ? startAnswering(options.answering ?? {}, {
-      ports: { http: options.ports.responses, extproc: options.ports.extproc },
-      runDir: directory.path,
-      upstream: upstreamStart,
-      log: options.log ?? silent,
-    })
-    : undefined;
-  const starts = { policyStart, upstreamStart, routingStart, responsesStart };
-  const envoyStart = startOwnEnvoy(options, { ...assembly, ...starts, feed });
+  const parts = partsOf(options, directory.path);
+  // Called first: where the ports are known, Envoy's process runs before the rooms of the parts are loaded.
+  const envoyStart = startOwnEnvoy(options, { ...assembly, parts, feed });
   const controlStart = (async () => {
     const [policy, upstream, routing, responses] = await Promise.all([
-      policyStart,
-      upstreamStart,
-      routingStart,
-      responsesStart,
+      parts.policy(),
+      parts.upstream(),
+      parts.routing(),
+      parts.responses(),
     ]);
     const { control: port } = options.ports;
     const { router, pool } = routing ?? {};
-    return startControl({ host: LOOPBACK, port, policy, upstream, router, pool, responses });
+    return await startControl({ host: LOOPBACK, port, policy, upstream, router, pool, responses });
   })();
   // Envoy comes last, so that it is stopped first: streams end before what serves them does.
   const [policy, upstream, routing, responses, control, envoy] = await startTogether(stack, [
-    policyStart ?? Promise.resolve(undefined),
-    upstreamStart ?? Promise.resolve(undefined),
-    routingStart ?? Promise.resolve(undefined),
-    responsesStart ?? Promise.resolve(undefined),
+    parts.policy(),
+    parts.upstream(),
+    parts.routing(),
+    parts.responses(),
     controlStart,
     envoyStart,
   ]);
@@ -273,70 +260,24 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   };
 }
 
-function startStub(options: GatewayOptions): Promise<Policy> {
-  const start = options.scriptSecret === undefined ? startPolicy : startPolicyThread;
-  return start({
-    host: LOOPBACK,
-    port: options.ports.policy,
-    ...(options.rulesFile === undefined ? {} : { rulesFile: options.rulesFile }),
-    ...(options.providerKey === undefined ? {} : { providerKey: options.providerKey }),
-    ...(options.scriptSecret === undefined ? {} : { scriptSecret: options.scriptSecret }),
-    journalLimit: options.journalLimit ?? JOURNAL_LIMIT,
-    log: options.log ?? silent,
-  });
-}
-
-function startMock(options: GatewayOptions): Promise<Upstream> {
-  return startUpstream({
-    host: LOOPBACK,
-    port: options.ports.upstream,
-    ...(options.scenarios === undefined ? {} : { scenarios: options.scenarios }),
-    journalLimit: options.journalLimit ?? JOURNAL_LIMIT,
-    log: options.log ?? silent,
-  });
-}
-
-function hasRouter(options: GatewayOptions): boolean {
-  return profileOf(options.profile).routerCluster !== undefined;
-}
-
-function hasResponses(options: GatewayOptions): boolean {
-  return profileOf(options.profile).responsesCluster !== undefined;
-}
-
-/** Whether the mock upstream takes the place of a model server that nobody named. */
-function hasMock(options: GatewayOptions): boolean {
-  return !options.upstream && !hasRouter(options) &&
-    options.answering?.modelEndpoint === undefined;
-}
-
-function startOwnRouting(options: GatewayOptions): Promise<Routing> {
-  return startRouting(options.routing ?? {}, {
-    port: options.ports.router,
-    scenarios: options.scenarios,
-    journalLimit: options.journalLimit ?? JOURNAL_LIMIT,
-    log: options.log ?? silent,
-  });
-}
-
 interface EnvoyStart extends Assembly {
   readonly feed: RequestFeed;
-  readonly policyStart: Promise<Policy> | undefined;
-  readonly upstreamStart: Promise<Upstream> | undefined;
-  readonly routingStart: Promise<Routing> | undefined;
-  readonly responsesStart: Promise<Responses> | undefined;
+  readonly parts: Parts;
 }
 
-/** Starts Envoy as soon as the addresses of its clusters are known: at once, unless a port is 0. */
+/** Starts Envoy as soon as the addresses of its clusters are known: with the call itself, unless a port is 0. */
 async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promise<RunningEnvoy> {
   const { ports } = options;
   const profile = profileOf(options.profile);
-  const routing = await start.routingStart;
-  const policyPort = ports.policy || (await start.policyStart)?.port;
-  const responses = ports.responses && ports.extproc ? undefined : await start.responsesStart;
+  const { parts } = start;
+  const routing = hasRouter(options) ? await parts.routing() : undefined;
+  const policyPort = ports.policy || (await parts.policy())?.port;
+  const responses = !hasResponses(options) || ports.responses && ports.extproc
+    ? undefined
+    : await parts.responses();
   const upstreamPort = hasResponses(options)
     ? ports.responses || responses?.http.port
-    : ports.upstream || (await start.upstreamStart)?.port;
+    : ports.upstream || (await parts.upstream())?.port;
   const config = options.config ?? bundledConfig(profile.name);
   const addresses = {
     ...ports,

@@ -12,7 +12,8 @@
  *
  * @module
  */
-export { type AnsweringOptions } from "./answering.ts";
+export type { AnsweringOptions } from "./answering.ts";
+export { type BackendPool, startBackendPool } from "./backend_pool.ts";
 export { type ControlServer, startControl } from "./control.ts";
 export { type EnvoyPlacement, gatewayOverlay, type PartNames } from "./envoy_overlay.ts";
 export {
@@ -23,21 +24,6 @@ export {
   startGateway,
 } from "./gateway.ts";
 export { type Profile, type ProfileName, PROFILES } from "./profile.ts";
-export { type ResponsesTargetOptions, startResponsesTarget } from "./responses_target.ts";
-export { type Routing, type RoutingOptions } from "./routing.ts";
-export {
-  type RouterTargetOptions,
-  type RouterVariantOptions,
-  routerVariants,
-  startRouterTarget,
-} from "./router_target.ts";
-export { type RequestRecord } from "./requests.ts";
-export {
-  BASE_EXPECTATIONS,
-  ownTarget,
-  type OwnTargetOptions,
-  TARGET_JOURNAL_LIMIT,
-} from "./target.ts";
+export type { Routing, RoutingOptions } from "./routing.ts";
+export type { RequestRecord } from "./requests.ts";
 export { parseUpstreamUrl, type UpstreamAddress } from "./upstream_url.ts";
-export { checkVariants, startCheckVariant, type VariantOptions } from "./variants.ts";
-export { FOREIGN_EXPECTATIONS, type ForeignOptions, foreignTarget } from "./foreign.ts";

@@ -1,5 +1,4 @@
 import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { type Log, messageOf, UnavailableError } from "../service/mod.ts";
 import type { RequestFeed } from "./requests.ts";
 
@@ -25,9 +24,9 @@ export async function warmUp(
 }
 
 // Not fetch: that would follow HTTP_PROXY away from loopback.
-function statusOf(url: string, requestId: string): Promise<number> {
-  const send = url.startsWith("https:") ? httpsRequest : httpRequest;
-  return new Promise((resolve, reject) => {
+async function statusOf(url: string, requestId: string): Promise<number> {
+  const send = url.startsWith("https:") ? (await import("node:https")).request : httpRequest;
+  return await new Promise((resolve, reject) => {
     const fail = (error: unknown) =>
       reject(new UnavailableError(`Cannot warm up "${url}": ${messageOf(error)}`));
     const call = send(url, {

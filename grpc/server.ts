@@ -1,4 +1,5 @@
 /** One way to start a gRPC server, whichever engine carries it. */
+import { loadModule } from "../service/mod.ts";
 import { Health, type ServingStatus } from "./health.ts";
 import { reflectionServices } from "./reflection.ts";
 import { hostPort, type ServerTls } from "./engine.ts";
@@ -56,7 +57,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   }
   // Loaded only where it serves: it is 50 ms of every start that does without.
   const start = options.engine === "grpc-js"
-    ? (await import("./grpc_js_server.ts")).startGrpcJs
+    ? (await loadModule<typeof import("./grpc_js_server.ts")>("grpc/grpc_js_server.ts")).startGrpcJs
     : startNative;
   const engine = await start({
     host,

@@ -1,20 +1,18 @@
 import type { Target } from "../conformance/mod.ts";
 import { bundledConfig, parseEnvoyConfig } from "../envoy/mod.ts";
+import { FREE_PORTS, type RoutingOptions, startGateway } from "../gateway/mod.ts";
+import { type Policy, startPolicy } from "../policy/mod.ts";
+import { signNonce } from "../service/mod.ts";
 import {
   BASE_EXPECTATIONS,
   checkVariants,
-  FREE_PORTS,
   ownTarget,
   routerVariants,
-  type RoutingOptions,
   startCheckVariant,
-  startGateway,
   startResponsesTarget,
   startRouterTarget,
   TARGET_JOURNAL_LIMIT,
-} from "../gateway/mod.ts";
-import { type Policy, startPolicy } from "../policy/mod.ts";
-import { signNonce } from "../service/mod.ts";
+} from "../targets/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Defects } from "./proxy/defects.ts";

@@ -11,9 +11,14 @@ const LEAVES = ["openai", "grpc", "http1", "service"];
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   "main.ts": ["cli"],
   cli: "any",
-  gateway: ["envoy", "policy", "router", "responses", "upstream", "conformance"],
+  gateway: ["envoy", "policy", "router", "responses", "upstream", "instruments"],
+  targets: [
+    ...["gateway", "instruments", "envoy", "policy", "router", "responses", "upstream"],
+    "conformance",
+  ],
+  instruments: ["policy", "conformance"],
   manifests: ["envoy", "gateway"],
-  mutants: ["gateway", "envoy", "policy", "upstream", "conformance"],
+  mutants: ["targets", "gateway", "envoy", "policy", "upstream", "conformance"],
   router: ["processor"],
   responses: ["processor"],
   envoy: [],

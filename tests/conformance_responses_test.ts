@@ -1,7 +1,7 @@
 /** The Responses profile, judged by the suite: with every witness, and by its URL alone. */
 import assert from "node:assert/strict";
 import { exitCode, RESPONSES_CASES, runSuite } from "../conformance/mod.ts";
-import { foreignTarget, startResponsesTarget } from "../gateway/mod.ts";
+import { foreignTarget, startResponsesTarget } from "../targets/mod.ts";
 import { envoyPath, OLDER_ENVOY, RUN_PARENTS } from "./stack.ts";
 
 for (const version of [undefined, OLDER_ENVOY]) {

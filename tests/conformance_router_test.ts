@@ -1,7 +1,7 @@
 /** The router profile, judged by the suite. */
 import assert from "node:assert/strict";
 import { CASES, exitCode, ROUTER_CASES, runSuite } from "../conformance/mod.ts";
-import { routerVariants, startRouterTarget } from "../gateway/mod.ts";
+import { routerVariants, startRouterTarget } from "../targets/mod.ts";
 import { envoyPath, OLDER_ENVOY, RUN_PARENTS } from "./stack.ts";
 
 for (const version of [undefined, OLDER_ENVOY]) {

@@ -1,16 +1,10 @@
 /** The suite on the bundled stack, a test step per case; on a small gateway, and on an engine alone. */
 import assert from "node:assert/strict";
 import { CASES, ENGINE_CASES, exitCode, policyEngineTarget, runSuite } from "../conformance/mod.ts";
-import {
-  checkVariants,
-  FREE_PORTS,
-  type GatewayOptions,
-  ownTarget,
-  startGateway,
-  TARGET_JOURNAL_LIMIT,
-} from "../gateway/mod.ts";
+import { FREE_PORTS, type GatewayOptions, startGateway } from "../gateway/mod.ts";
 import { startSmallGateway } from "../mutants/mod.ts";
 import { startPolicy } from "../policy/mod.ts";
+import { checkVariants, ownTarget, TARGET_JOURNAL_LIMIT } from "../targets/mod.ts";
 import { envoyPath, OLDER_ENVOY, RUN_PARENTS } from "./stack.ts";
 
 async function gatewayOptions(

@@ -1,8 +1,9 @@
 /** A journey: somebody else's model router, judged from outside, with only our parts around it. */
 import assert from "node:assert/strict";
 import { CASES, ROUTER_CASES, runSuite } from "../conformance/mod.ts";
-import { foreignTarget, type Gateway } from "../gateway/mod.ts";
+import { type Gateway } from "../gateway/mod.ts";
 import { parseHosts } from "../router/mod.ts";
+import { foreignTarget } from "../targets/mod.ts";
 import { startTestGateway } from "./stack.ts";
 
 /** Whoever fails is asked again at once: the cases let backends fail on purpose. */

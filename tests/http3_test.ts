@@ -1,7 +1,7 @@
 /** HTTP/3 through a real Envoy, beyond the cases of the suite: what a first look at a gateway finds. */
 import assert from "node:assert/strict";
 import { probeTarget } from "../conformance/mod.ts";
-import { startCheckVariant } from "../gateway/mod.ts";
+import { startCheckVariant } from "../targets/mod.ts";
 import { envoyPath, RUN_PARENTS } from "./stack.ts";
 
 Deno.test("a gateway with TLS is asked over HTTP/3 too, and what it speaks is found", async () => {

@@ -13,21 +13,19 @@ import {
   type Target,
 } from "../../conformance/mod.ts";
 import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
+import { FREE_PORTS, type ProfileName, startGateway } from "../../gateway/mod.ts";
+import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
+import { UsageError } from "../../service/mod.ts";
 import {
   checkVariants,
   FOREIGN_EXPECTATIONS,
   foreignTarget,
-  FREE_PORTS,
   ownTarget,
-  type ProfileName,
   routerVariants,
-  startGateway,
   startResponsesTarget,
   startRouterTarget,
   TARGET_JOURNAL_LIMIT,
-} from "../../gateway/mod.ts";
-import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
-import { UsageError } from "../../service/mod.ts";
+} from "../../targets/mod.ts";
 import type { Context } from "../command.ts";
 import { DEFAULT_PORTS, gatewayFromOptions, type StartOptions } from "../gateway_options.ts";
 import {

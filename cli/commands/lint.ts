@@ -10,7 +10,7 @@ import {
   readEnvoyConfig,
   TRUSTED_NAMES,
 } from "../../envoy/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { fileOption, flagOption, repeated, textOption } from "../options.ts";
 
@@ -95,7 +95,7 @@ async function lintTarget(
 }
 
 async function modelRoutes(file: string): Promise<ModelRoute[]> {
-  const { parseRoutes } = await import("../../router/mod.ts");
+  const { parseRoutes } = await loadModule<typeof import("../../router/mod.ts")>("router/mod.ts");
   let text: string;
   try {
     text = await Deno.readTextFile(file);

@@ -8,7 +8,7 @@ import {
   type ReplayReport,
   startPolicy,
 } from "../../policy/mod.ts";
-import { messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
+import { loadModule, messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { addressOption, fileOption, flagOption, portOption, textOption } from "../options.ts";
@@ -102,8 +102,10 @@ export const command = defineCommand({
     await using stack = new AsyncDisposableStack();
     let control: string | undefined;
     if (options.controlPort !== undefined) {
-      const { startControl } = await import("../../gateway/mod.ts");
-      const server = startControl({
+      const { startControl } = await loadModule<typeof import("../../gateway/mod.ts")>(
+        "gateway/mod.ts",
+      );
+      const server = await startControl({
         host: "127.0.0.1",
         port: options.controlPort,
         policy,

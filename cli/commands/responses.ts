@@ -1,5 +1,6 @@
 import { dataHome } from "../../envoy/mod.ts";
 import type { ResponsesLine } from "../../responses/mod.ts";
+import { loadModule } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { choiceOption, directoryOption, flagOption } from "../options.ts";
 import { RESPONSES_OPTIONS } from "../responses_options.ts";
@@ -37,9 +38,9 @@ export const command = defineCommand({
   ],
   permissions: ["read", "write", "net", "env", "sys"],
   async run({ options, host, log, print, signal }) {
-    const { defaultConfig, readConfig, secretsOf, startResponses } = await import(
-      "../../responses/mod.ts"
-    );
+    const { defaultConfig, readConfig, secretsOf, startResponses } = await loadModule<
+      typeof import("../../responses/mod.ts")
+    >("responses/mod.ts");
     const env = (name: string) => host.env(name);
     const given = options.config === undefined ? defaultConfig() : await readConfig(options.config);
     const { modelEndpoint } = options;

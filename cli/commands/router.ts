@@ -1,5 +1,5 @@
 import { discoverHosts, startRouter } from "../../router/mod.ts";
-import { UsageError } from "../../service/mod.ts";
+import { loadModule, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { choiceOption, flagOption, integerOption, portOption, textOption } from "../options.ts";
@@ -81,7 +81,7 @@ export const command = defineCommand({
         "Cannot start the router: --static-hosts must name the model servers, or --service-discovery k8s find them",
       );
     }
-    const named = staticHostsOf(options) ?? [];
+    const named = await staticHostsOf(options) ?? [];
     const caFile = await backendRoots(named, host);
     const ca = caFile === undefined ? undefined : await Deno.readTextFile(caFile);
     await using hosts = await discoverHosts({
@@ -117,9 +117,11 @@ export const command = defineCommand({
     await using stack = new AsyncDisposableStack();
     let control: string | undefined;
     if (options.controlPort !== undefined) {
-      const { startControl } = await import("../../gateway/mod.ts");
+      const { startControl } = await loadModule<typeof import("../../gateway/mod.ts")>(
+        "gateway/mod.ts",
+      );
       const parts = { policy: undefined, upstream: undefined, router };
-      const server = startControl({
+      const server = await startControl({
         host: options.controlHost,
         port: options.controlPort,
         ...parts,

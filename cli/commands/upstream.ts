@@ -6,7 +6,7 @@ import {
   type UpstreamExchange,
   type UpstreamOptions,
 } from "../../upstream/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import type { Host } from "../host.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
@@ -128,8 +128,10 @@ export const command = defineCommand({
     await using stack = new AsyncDisposableStack();
     let control: string | undefined;
     if (options.controlPort !== undefined) {
-      const { startControl } = await import("../../gateway/mod.ts");
-      const server = startControl({
+      const { startControl } = await loadModule<typeof import("../../gateway/mod.ts")>(
+        "gateway/mod.ts",
+      );
+      const server = await startControl({
         host: "127.0.0.1",
         port: options.controlPort,
         policy: undefined,

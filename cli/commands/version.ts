@@ -1,3 +1,4 @@
+import { loadModule } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { flagOption } from "../options.ts";
 import { versionFacts } from "../version.ts";
@@ -14,7 +15,9 @@ export const command = defineCommand({
   ],
   permissions: ["read"],
   async run({ options, host, print }) {
-    const { DEFAULT_ENVOY_VERSION } = await import("../../envoy/mod.ts");
+    const { DEFAULT_ENVOY_VERSION } = await loadModule<typeof import("../../envoy/mod.ts")>(
+      "envoy/mod.ts",
+    );
     const facts = await versionFacts(host.runtime, DEFAULT_ENVOY_VERSION);
     if (options.json) {
       print(JSON.stringify(facts));

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { z } from "zod";
 import { deadlineSignal, messageOf, UnavailableError } from "../../service/mod.ts";
 import { assertSha256 } from "./checksum.ts";
 import { isExecutable } from "./cache.ts";
@@ -8,12 +7,6 @@ import { ANSWER_MS, type EnvoySource, type FetchRequest, STALL_MS } from "./sour
 
 /** func-e's public index of Envoy builds; `ENVOY_VERSIONS_URL` points elsewhere. */
 export const FUNC_E_INDEX_URL = "https://archive.tetratelabs.io/envoy/envoy-versions.json";
-
-/** The part of the index that is read (func-e's release versions schema). */
-const INDEX = z.object({
-  versions: z.record(z.string(), z.object({ tarballs: z.record(z.string(), z.url()) })),
-  sha256sums: z.record(z.string(), z.string().regex(/^[0-9a-fA-F]{64}$/)),
-});
 
 /** func-e's index: JSON that names an archive and its SHA-256 for each version and platform. */
 export function funcEIndex(
@@ -45,7 +38,13 @@ async function lookUp(
   } catch (error) {
     throw new UnavailableError(`not an index: ${messageOf(error)}`);
   }
-  const index = INDEX.safeParse(json);
+  // Loaded here: who has an Envoy starts without it.
+  const { z } = await import("zod");
+  // The part of the index that is read (func-e's release versions schema).
+  const index = z.object({
+    versions: z.record(z.string(), z.object({ tarballs: z.record(z.string(), z.url()) })),
+    sha256sums: z.record(z.string(), z.string().regex(/^[0-9a-fA-F]{64}$/)),
+  }).safeParse(json);
   if (!index.success) {
     throw new UnavailableError(`not an index: ${z.prettifyError(index.error)}`);
   }

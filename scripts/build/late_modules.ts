@@ -12,7 +12,7 @@ export interface LateModule {
 
 /** `loadModule<typeof import("../policy/mod.ts")>("policy/mod.ts")`, `startWorker<Methods>("…")`, and the commands' table. */
 const CALL =
-  /\b(?:loadModule|startWorker)<(?:typeof import\("([^"]+)"\)|[^()]*)>\(\s*"([^"]+\.ts)"/g;
+  /\b(?:loadModule|startWorker)<\s*(?:typeof import\("([^"]+)"\)|[^()]*?)\s*>\(\s*"([^"]+\.ts)"/g;
 const ROW = /^\s+module: "([^"]+\.ts)"/gm;
 
 /** What one file's text loads late. */

@@ -1,8 +1,8 @@
 /** The Responses profile as a target of the suite: its model is our upstream, under the scripts of the cases. */
 import type { Target } from "../conformance/mod.ts";
-import { NONCE_HEADER } from "../service/mod.ts";
-import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
-import { ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
+import { loadModule, NONCE_HEADER } from "../service/mod.ts";
+import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "../gateway/mod.ts";
+import { ownTarget, TARGET_JOURNAL_LIMIT } from "./own_target.ts";
 
 /** A Responses gateway that runs to be judged. */
 export interface ResponsesTargetOptions extends Omit<GatewayOptions, "ports" | "profile"> {
@@ -19,7 +19,9 @@ export async function startResponsesTarget(
   options: ResponsesTargetOptions,
 ): Promise<Target & AsyncDisposable & { readonly gateway: Gateway }> {
   const { name, answering, ...rest } = options;
-  const { defaultConfig } = await import("../responses/mod.ts");
+  const { defaultConfig } = await loadModule<typeof import("../responses/mod.ts")>(
+    "responses/mod.ts",
+  );
   const config = answering?.config ?? defaultConfig();
   const scriptSecret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();

@@ -1,5 +1,5 @@
-import type { ProcessorScript } from "../../conformance/mod.ts";
-import { SharedLog } from "../../service/mod.ts";
+import type { ProcessorScript } from "../conformance/mod.ts";
+import { SharedLog } from "../service/mod.ts";
 import type { ScriptedProcessor } from "./scripted_processor.ts";
 import { shareThread } from "./thread.ts";
 import type { ProcessorCommand } from "./worker.ts";

@@ -1,9 +1,15 @@
 /** The router profile as a target of the suite: its backends are one upstream, and each a witness. */
 import type { Target } from "../conformance/mod.ts";
-import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "./gateway.ts";
+import {
+  FREE_PORTS,
+  type Gateway,
+  type GatewayOptions,
+  type Routing,
+  type RoutingOptions,
+  startGateway,
+} from "../gateway/mod.ts";
 import { CHAT, COMPLETION, ROUTER_EXEMPT, routerFeature } from "./routed_models.ts";
-import type { Routing, RoutingOptions } from "./routing.ts";
-import { BASE_EXPECTATIONS, ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
+import { BASE_EXPECTATIONS, ownTarget, TARGET_JOURNAL_LIMIT } from "./own_target.ts";
 
 /** The base groups ask for these models, on every path of the API. */
 const BASE_MODELS = ["gpt-4o-mini", "m"];

@@ -7,8 +7,8 @@ import type {
   UpstreamControl,
 } from "../conformance/mod.ts";
 import type { AccessLogEntry, RunningEnvoy } from "../envoy/mod.ts";
+import type { Gateway } from "../gateway/mod.ts";
 import { Journal, signNonce } from "../service/mod.ts";
-import type { Gateway } from "./gateway.ts";
 
 /** Lines of the access log that are remembered: a whole run of the suite fits. */
 const EVIDENCE_LIMIT = 50_000;

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
-import type { ProcessorControl, ProcessorScript } from "../../conformance/mod.ts";
-import { type BidiCall, GrpcError, messageCodec, startGrpcServer } from "../../grpc/mod.ts";
-import { nonceOf } from "../../service/mod.ts";
+import type { ProcessorControl, ProcessorScript } from "../conformance/mod.ts";
+import { type BidiCall, GrpcError, messageCodec, startGrpcServer } from "../grpc/mod.ts";
+import { nonceOf } from "../service/mod.ts";
 
 /** An external processor that does what a case says, and otherwise lets everything pass. */
 export interface ScriptedProcessor extends ProcessorControl, AsyncDisposable {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { checkClient, type JsonObject } from "../../grpc/mod.ts";
-import { now, UnavailableError, UsageError } from "../../service/mod.ts";
+import { checkClient, type JsonObject } from "../grpc/mod.ts";
+import { now, UnavailableError, UsageError } from "../service/mod.ts";
 import { startPolicyThread } from "./policy_thread.ts";
 
 /** A Check as Envoy sends it, marked as the stub marks it for a nonce. */

@@ -1,4 +1,4 @@
-import { now, type RunningWorker, startWorker } from "../../service/mod.ts";
+import { now, type RunningWorker, startWorker } from "../service/mod.ts";
 import type { InstrumentMethods } from "./worker.ts";
 
 /** A share in the thread of the instruments; the thread ends with the last share. */
@@ -37,7 +37,7 @@ export async function shareThread(): Promise<ThreadShare> {
 }
 
 async function start(): Promise<RunningWorker<InstrumentMethods>> {
-  const worker = startWorker<InstrumentMethods>("gateway/instruments/worker.ts");
+  const worker = startWorker<InstrumentMethods>("instruments/worker.ts");
   const before = now();
   const there = await worker.call("clock", undefined);
   const after = now();

@@ -5,14 +5,14 @@ import {
   probeTarget,
   type Target,
 } from "../conformance/mod.ts";
+import { type BackendPool, startBackendPool } from "../gateway/mod.ts";
+import { startPolicyThread } from "../instruments/mod.ts";
 import type { Policy } from "../policy/mod.ts";
 import { assertPortFree, type Log, signNonce, silent } from "../service/mod.ts";
 import type { RoutingLogic } from "../router/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
-import { type BackendPool, startBackendPool } from "./backend_pool.ts";
-import { startPolicyThread } from "./instruments/policy_thread.ts";
 import { CHAT, ROUTER_EXEMPT, routerFeature } from "./routed_models.ts";
-import { BASE_EXPECTATIONS, TARGET_JOURNAL_LIMIT } from "./target.ts";
+import { BASE_EXPECTATIONS, TARGET_JOURNAL_LIMIT } from "./own_target.ts";
 
 /** Somebody else's gateway, and what of its surroundings is ours. */
 export interface ForeignOptions {

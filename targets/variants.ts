@@ -7,9 +7,9 @@ import {
   checkTlsCertificate,
   type EnvoyConfigFile,
 } from "../envoy/mod.ts";
-import { FREE_PORTS, startGateway } from "./gateway.ts";
-import { startProcessorThread } from "./instruments/processor_thread.ts";
-import { ownTarget, TARGET_JOURNAL_LIMIT } from "./target.ts";
+import { FREE_PORTS, startGateway } from "../gateway/mod.ts";
+import { startProcessorThread } from "../instruments/mod.ts";
+import { ownTarget, TARGET_JOURNAL_LIMIT } from "./own_target.ts";
 
 /** Where the check-only gateways run. */
 export interface VariantOptions {

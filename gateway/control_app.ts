@@ -1,0 +1,70 @@
+import { Hono } from "hono";
+import { CONTROL_PREFIX as POLICY_PREFIX, policyControlHandler } from "../policy/mod.ts";
+import { CONTROL_PREFIX, controlHandler, exchangeLine } from "../upstream/mod.ts";
+import type { ControlOptions } from "./control.ts";
+
+/** Content type of the Prometheus text format, version 0.0.4. */
+const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
+
+/** The control listener's routes. */
+export function controlApp(
+  { policy, upstream, router, responses, pool }: Pick<
+    ControlOptions,
+    "policy" | "upstream" | "router" | "responses" | "pool"
+  >,
+): Hono {
+  const app = new Hono();
+  app.get("/healthz", (context) => context.json({ status: "ok" }));
+  app.get("/metrics", async (context) => {
+    const parts = await Promise.all([
+      policy?.metrics(),
+      upstream?.metrics.metrics(),
+      router?.metrics(),
+      responses?.metrics(),
+    ]);
+    return context.body(parts.filter(Boolean).join("\n"), 200, { "content-type": PROMETHEUS });
+  });
+  if (policy) {
+    app.get(
+      "/journal/policy",
+      (context) => context.body(lines(policy.journal.entries(), JSON.stringify)),
+    );
+  }
+  if (policy) {
+    const control = policyControlHandler(policy);
+    app.all(`${POLICY_PREFIX}*`, (context) => control(context.req.raw));
+  }
+  const seen = pool ?? upstream;
+  if (seen) {
+    app.get(
+      "/journal/upstream",
+      (context) => context.body(lines(seen.journal.entries(), exchangeLine)),
+    );
+    const control = controlHandler(seen);
+    app.all(`${CONTROL_PREFIX}*`, (context) => control(context.req.raw));
+  }
+  app.get("/journal/backends/:endpoint", (context) => {
+    const endpoint = context.req.param("endpoint");
+    const one = pool?.backends.find(({ host, port }) => `${host}:${port}` === endpoint);
+    return one === undefined
+      ? context.notFound()
+      : context.body(lines(one.journal.entries(), exchangeLine));
+  });
+  app.notFound((context) =>
+    context.json({
+      error: {
+        message:
+          "Unknown path: there are /healthz, /metrics, /journal/policy, /journal/upstream, /journal/backends/HOST:PORT, /__policy/, /__mock/",
+        type: "invalid_request_error",
+        param: null,
+        code: "not_found",
+      },
+    }, 404)
+  );
+  return app;
+}
+
+/** One entry a line, oldest first (https://jsonlines.org). */
+function lines<T>(entries: readonly T[], format: (entry: T) => string): string {
+  return entries.map((entry) => `${format(entry)}\n`).join("");
+}

@@ -1,0 +1,14 @@
+/**
+ * What a gateway under test asks with a deadline, on a thread of its own: the policy stub and an external processor,
+ * both obeying the scripts of cases. They answer in time however busy the thread of the suite is.
+ *
+ * ```ts
+ * await using policy = await startPolicyThread({ scriptSecret: "of this run" });
+ * policy.scripts.set("case-0001", [{ allow: {} }]);
+ * ```
+ *
+ * @module
+ */
+export { startPolicyThread } from "./policy_thread.ts";
+export { startProcessorThread } from "./processor_thread.ts";
+export type { ScriptedProcessor } from "./scripted_processor.ts";
