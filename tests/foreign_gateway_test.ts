@@ -7,13 +7,7 @@ import { TextLineStream } from "./text_line_stream.ts";
 
 const file = (name: string) => new URL(`foreign/${name}`, import.meta.url);
 
-/**
- * Its proxy needs 300 MB of packages. Those for databases, clouds and cost reports are left out of
- * the list, so dependencies are not followed.
- */
-const FLAGS = ["--no-deps"];
-
-const found = await pythonOf(file("litellm_requirements.txt"), FLAGS)
+const found = await pythonOf("litellm")
   .then((python) => ({ python, missing: "" }), (error: Error) => ({
     python: "",
     missing: ` (skipped: LiteLLM cannot be had: ${error.message.split("\n").at(-1)})`,

@@ -1,19 +1,40 @@
-/** Returns a port of loopback that nobody had a moment ago. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+import { delay, listenLasting, UnavailableError } from "../../service/mod.ts";
+
+/** A program of somebody else's that listens, and where (HOST:PORT). */
+export interface Listening {
+  readonly address: string;
+  readonly child: Deno.ChildProcess;
 }
 
-/** Resolves when somebody listens at HOST:PORT; rejects after 5 s. */
-export async function untilListening(address: string): Promise<void> {
-  const [hostname = "", port] = address.split(":");
-  for (let attempt = 0; attempt < 500; attempt++) {
-    try {
-      (await Deno.connect({ hostname, port: Number(port) })).close();
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 10));
+/**
+ * Starts a program that is told where to listen; resolves when it does, however long that takes. Its port is one that
+ * the system hands to nobody; with a taken one it ends, and is started again with another.
+ *
+ * @throws {UnavailableError} when it always ends before it listens
+ */
+export function startListening(
+  command: string,
+  args: (address: string) => readonly string[],
+): Promise<Listening> {
+  const hostname = "127.0.0.1";
+  return listenLasting(hostname, async (port) => {
+    const address = `${hostname}:${port}`;
+    const child = new Deno.Command(command, {
+      args: [...args(address)],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    let ended = false;
+    child.status.then(() => ended = true);
+    while (!ended) {
+      try {
+        (await Deno.connect({ hostname, port })).close();
+        return { address, child };
+      } catch {
+        await delay(10);
+      }
     }
-  }
-  throw new Error(`Cannot start a twin: nothing listens on ${address}`);
+    throw new UnavailableError(`Cannot start "${command}": it ended before it listened`);
+  });
 }

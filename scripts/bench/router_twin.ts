@@ -1,4 +1,4 @@
-import { freePort, untilListening } from "./listening.ts";
+import { startListening } from "./listening.ts";
 import { MissingToolError } from "./load.ts";
 
 /** The Go program beside which the router is measured; it is the model server, too. */
@@ -24,18 +24,11 @@ export async function startRouterTwin(): Promise<RouterTwin> {
   const binary = `${folder}/router_twin`;
   await build(binary);
   const start = async (args: readonly string[]): Promise<string> => {
-    const address = `127.0.0.1:${freePort()}`;
-    const child = new Deno.Command(binary, {
-      args: ["-addr", address, ...args],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
+    const { address, child } = await startListening(binary, (at) => ["-addr", at, ...args]);
     stack.defer(async () => {
       child.kill("SIGKILL");
       await child.status;
     });
-    await untilListening(address);
     return address;
   };
   const backend = await start(["-serve"]);

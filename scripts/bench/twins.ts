@@ -1,4 +1,4 @@
-import { freePort, untilListening } from "./listening.ts";
+import { startListening } from "./listening.ts";
 
 /**
  * Small Go programs that do the same minimum, for figures beside ours. They live beside the
@@ -26,16 +26,8 @@ export async function findTwins(options: { only?: readonly string[] } = {}): Pro
     const binary = `${folder}/${name}`;
     if (options.only && !options.only.includes(name)) return undefined;
     if (!await build(name, binary)) return undefined;
-    const address = `127.0.0.1:${freePort()}`;
-    children.push(
-      new Deno.Command(binary, {
-        args: ["-addr", address, ...args],
-        stdin: "null",
-        stdout: "null",
-        stderr: "null",
-      }).spawn(),
-    );
-    await untilListening(address);
+    const { address, child } = await startListening(binary, (at) => ["-addr", at, ...args]);
+    children.push(child);
     return address;
   };
   const goAuthz = await start("go-authz");
@@ -53,6 +45,11 @@ export async function findTwins(options: { only?: readonly string[] } = {}): Pro
       await Deno.remove(folder, { recursive: true });
     },
   };
+}
+
+/** Builds every twin, so that a later build finds its parts in Go's cache. */
+export async function buildTwins(): Promise<void> {
+  for (const name of ["go-authz", "opa-authz", "go-mock"]) await build(name, "/dev/null");
 }
 
 /** Can twins be built here? They need Go, and the peers beside the checkout. */

@@ -9,7 +9,7 @@ export interface Moto extends AsyncDisposable {
 
 /** Starts moto on a free port; the first run gets it from the package index. */
 export async function startMoto(): Promise<Moto> {
-  const python = await pythonOf(new URL("moto_requirements.txt", import.meta.url));
+  const python = await pythonOf("moto");
   const child = new Deno.Command(python, {
     // Isolated: the other programs in this folder are no modules that moto may import.
     args: ["-I", new URL("moto_server.py", import.meta.url).pathname],

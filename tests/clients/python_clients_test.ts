@@ -38,7 +38,7 @@ async function scriptedUpstream(): Promise<Upstream> {
 }
 
 async function readEverything(url: string): Promise<void> {
-  const python = await pythonOf(new URL("requirements.txt", import.meta.url));
+  const python = await pythonOf("clients");
   const facts = JSON.parse(
     await run(python, [new URL("clients.py", import.meta.url).pathname, url]),
   );

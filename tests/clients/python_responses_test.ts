@@ -4,7 +4,7 @@ import { pythonOf, run } from "./python_venv.ts";
 
 Deno.test("the official Python client makes, streams and chains responses through Envoy", async () => {
   await using gateway = await startTestGateway({ profile: "responses" });
-  const python = await pythonOf(new URL("requirements.txt", import.meta.url));
+  const python = await pythonOf("clients");
   const script = new URL("responses.py", import.meta.url).pathname;
   assert.deepEqual(JSON.parse(await run(python, [script, gateway.url])), {
     made: ["completed", true, true],

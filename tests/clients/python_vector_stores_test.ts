@@ -6,7 +6,7 @@ const file = (path: string) => new URL(path, import.meta.url).pathname;
 
 Deno.test("the official Python client fills and searches a vector store through Envoy", async () => {
   await using gateway = await startTestGateway({ profile: "responses" });
-  const python = await pythonOf(new URL("requirements.txt", import.meta.url));
+  const python = await pythonOf("clients");
   const facts = JSON.parse(
     await run(python, [file("vector_stores.py"), gateway.url, file("../testdata/whale.pdf")]),
   );

@@ -1,20 +1,33 @@
 import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
 
 /** Makes environments in a tenth of pip's time; `pip` itself gets it. */
 const UV = "uv==0.13.9";
+
+/** Each environment: the list of its packages, and more words for `uv pip install`. */
+const ENVIRONMENTS = {
+  clients: { list: "requirements.txt", flags: [] },
+  moto: { list: "moto_requirements.txt", flags: [] },
+  kubernetes: { list: "../export/requirements.txt", flags: [] },
+  // Its proxy needs 300 MB of packages. Those for databases, clouds and cost reports are left out of
+  // the list, so dependencies are not followed.
+  litellm: { list: "../foreign/litellm_requirements.txt", flags: ["--no-deps"] },
+} as const satisfies Record<string, { list: string; flags: readonly string[] }>;
+
+export type PythonEnvironment = keyof typeof ENVIRONMENTS;
+
+export const PYTHON_ENVIRONMENTS = Object.keys(ENVIRONMENTS) as PythonEnvironment[];
 
 /**
  * Returns the Python of a virtual environment with exactly the pinned requirements. It is made once
  * in the user's cache folder and found again by the hash of the requirements; the first run needs
  * the package index, the one that pip is configured for.
  *
- * @param flags more for `uv pip install`
  * @throws {Error} with the installer's own words when it cannot be made
  */
-export async function pythonOf(
-  requirements: URL,
-  flags: readonly string[] = [],
-): Promise<string> {
+export async function pythonOf(name: PythonEnvironment): Promise<string> {
+  const { list, flags } = ENVIRONMENTS[name];
+  const requirements = fileURLToPath(import.meta.resolve(`./${list}`));
   const pinned = await Deno.readTextFile(requirements);
   const hash = createHash("sha256").update(pinned).digest("hex").slice(0, 16);
   const folder = await once(`venv-${hash}`, async (folder) => {
@@ -23,7 +36,7 @@ export async function pythonOf(
     await run(uv, ["venv", "--quiet", "--clear", "--no-python-downloads", folder], env);
     const python = ["--python", `${folder}/bin/python`];
     const install = ["pip", "install", "--quiet", "--system-certs", ...python, ...flags];
-    await run(uv, [...install, "-r", requirements.pathname], env);
+    await run(uv, [...install, "-r", requirements], env);
   });
   return `${folder}/bin/python`;
 }

@@ -54,7 +54,7 @@ function objectsOf(profile: ExportedProfile): Manifest[] {
 
 /** Judges files strictly: a field that the schema does not know is an error. */
 async function judge(files: string[], version: string): Promise<{ ok: boolean; said: string }> {
-  const python = await pythonOf(new URL("requirements.txt", import.meta.url));
+  const python = await pythonOf("kubernetes");
   const { success, stdout, stderr } = await new Deno.Command(python, {
     args: ["-m", "kubernetes_validate", "--strict", "-k", version, ...files],
     stdout: "piped",
