@@ -12,6 +12,7 @@ import { CONFIG_MUTANTS } from "./config_mutants.ts";
 import { type CorrectResult, type KillMatrix, killMatrix, type MutantResult } from "./matrix.ts";
 import type { Mutant } from "./mutant.ts";
 import { OPT_IN_MUTANTS } from "./opt_in_mutants.ts";
+import { POLICY_MUTANTS } from "./policy_mutants.ts";
 import { PROXY_MUTANTS } from "./proxy_mutants.ts";
 import { RESPONSES_MUTANTS } from "./responses/mutants.ts";
 import { ROUTER_MUTANTS } from "./router/mutants.ts";
@@ -28,9 +29,16 @@ import {
 /** Every mutant of the base profile. */
 export const MUTANTS: readonly Mutant[] = [
   ...CONFIG_MUTANTS,
+  ...POLICY_MUTANTS,
   ...OPT_IN_MUTANTS,
   ...PROXY_MUTANTS,
 ];
+
+/** A gateway without a defect; `proxy`: what its kind is warned of is noise for mutants with a small proxy. */
+interface Correct {
+  readonly proxy: boolean;
+  readonly start: (options: StartOptions) => Promise<RunningTarget>;
+}
 
 /** What is proven of a profile: its mutants, the cases that they are for, and who is correct. */
 interface Proof {
@@ -41,7 +49,7 @@ interface Proof {
   readonly all: readonly Case[];
   /** Cases that run against each mutant although it is not made for them: it must run at all. */
   readonly smoke: readonly string[];
-  readonly correct: readonly ((options: StartOptions) => Promise<RunningTarget>)[];
+  readonly correct: readonly Correct[];
 }
 
 /** Cases that run against every mutant of a gateway for Chat Completions. */
@@ -56,8 +64,8 @@ const PROOFS: Readonly<Record<ProfileName, Proof>> = {
     all: ALL,
     smoke: SMOKE,
     correct: [
-      (options) => startEnvoyGateway({ id: "correct Envoy" }, options),
-      () => startSmallGateway("correct small proxy"),
+      { proxy: false, start: (options) => startEnvoyGateway({ id: "correct Envoy" }, options) },
+      { proxy: true, start: () => startSmallGateway("correct small proxy") },
     ],
   },
   router: {
@@ -65,14 +73,24 @@ const PROOFS: Readonly<Record<ProfileName, Proof>> = {
     cases: ROUTER_CASES,
     all: ALL,
     smoke: SMOKE,
-    correct: [(options) => startRouterGateway({ id: "correct router" }, options)],
+    correct: [
+      { proxy: false, start: (options) => startRouterGateway({ id: "correct router" }, options) },
+      {
+        proxy: true,
+        start: (options) =>
+          startRouterGateway({ id: "correct router behind the small proxy", defects: {} }, options),
+      },
+    ],
   },
   responses: {
     mutants: RESPONSES_MUTANTS,
     cases: RESPONSES_CASES,
     all: RESPONSES_CASES,
     smoke: ["responses.shape"],
-    correct: [(options) => startResponsesGateway({ id: "correct Responses gateway" }, options)],
+    correct: [{
+      proxy: false,
+      start: (options) => startResponsesGateway({ id: "correct Responses gateway" }, options),
+    }],
   },
 };
 
@@ -157,12 +175,12 @@ async function testCorrect(
   const { all, correct } = PROOFS[options.profile ?? "base"];
   const cases = options.full ? all : pick(all, [...wanted]);
   const out: CorrectResult[] = [];
-  for (const start of correct) {
+  for (const { proxy, start } of correct) {
     await using target = await start(options);
     const report = await runSuite(target, { cases, seed: 1 });
     const failed = report.cases.filter(({ status }) => status === "fail").map(({ id }) => id);
     const warned = report.cases.filter(({ status }) => status === "warn").map(({ id }) => id);
-    out.push({ name: target.name, proxy: target.envoy === undefined, failed, warned });
+    out.push({ name: target.name, proxy, failed, warned });
   }
   return out;
 }

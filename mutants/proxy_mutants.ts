@@ -16,6 +16,9 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("batches-events", "sends three events at a time", { batchesEvents: true }, [
     "sse.lockstep",
   ]),
+  mutant("batches-late", "from the fourth on, sends events two at a time", { batchesLate: true }, [
+    "sse.lockstep",
+  ]),
   mutant("swallows-cancel", "does not tell the upstream that the client left", {
     swallowsCancel: true,
   }, [
@@ -35,9 +38,8 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     "sse.done-exact",
     "sse.bytes-identical",
   ]),
-  mutant("adds-done", "adds a [DONE] of its own", { addsDone: true }, [
+  mutant("adds-done", "adds [DONE] to a stream that ended without one", { addsDone: true }, [
     "sse.upstream-clean-short",
-    "sse.incomplete-tail",
   ]),
   mutant("lingers-after-done", "keeps the response open after its end", {
     lingersAfterDone: true,
@@ -61,7 +63,9 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("hides-error-events", "removes errors from streams", { hidesErrorEvents: true }, [
     "sse.error-event",
   ]),
-  mutant("drops-usage", "removes usage", { dropsUsage: true }, ["sse.usage-chunk"]),
+  mutant("drops-usage", "removes the chunk with the usage", { dropsUsage: true }, [
+    "sse.usage-chunk",
+  ]),
   mutant("re-serializes-request", "parses and writes the request JSON again", {
     reserializesRequest: true,
   }, ["allow.body-identical"]),
@@ -71,7 +75,9 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("trims-response", "removes white space at the end of bodies", { trimsResponse: true }, [
     "allow.response-identical",
   ]),
-  mutant("declares-length", "gives streams a content-length", { declaresLength: true }, [
+  mutant("declares-length", "waits two seconds for a stream's length, to declare it", {
+    declaresLength: true,
+  }, [
     "sse.no-content-length",
   ]),
   mutant("truncates-large", "cuts responses at 8 MiB", { truncatesLarge: true }, [
@@ -102,6 +108,18 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("forwards-before-asking", "sends the request on while it asks", {
     forwardsBeforeAsking: true,
   }, ["contract.check-before-upstream", "deny.upstream-untouched"]),
+  mutant("forwards-overtaken", "lets a request pass once a later one has been decided", {
+    forwardsOvertaken: true,
+  }, ["contract.check-before-upstream"]),
+  mutant("mirrors-denied", "sends the upstream what was denied with 403", {
+    mirrorsDenied: true,
+  }, ["deny.upstream-untouched"]),
+  mutant("bare-denial-is-500", "answers 500 to a denial without a status", {
+    bareDenialIs500: true,
+  }, ["deny.default-403", "deny.custom-status"]),
+  mutant("denies-streams-as-stream", "answers a denied request for a stream with a stream", {
+    deniesStreamsAsStream: true,
+  }, ["deny.streaming-not-sse"]),
   mutant("asks-twice", "asks the policy engine twice", { asksTwice: true }, [
     "contract.check-once",
   ]),
@@ -163,7 +181,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("loses-joined-events", "reads one event per chunk", { losesJoinedEvents: true }, [
     "sse.event-split",
   ]),
-  mutant("widens-lines", "writes LF as CRLF", { widensLines: true }, ["sse.eol-lf"]),
+  mutant("widens-lines", "writes LF as CRLF after words", { widensLines: true }, ["sse.eol-lf"]),
   mutant("changes-object", "answers with another kind of object", { changesObject: true }, [
     "allow.basic-200",
     "http.h1",
@@ -171,9 +189,9 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("skips-odd-bytes", "does not ask when a header is not UTF-8", { skipsOddBytes: true }, [
     "contract.non-utf8-header",
   ]),
-  mutant("serves-three", "takes no connection after the third", { servesThree: true }, [
-    "sec.server-alive",
-  ]),
+  mutant("refuses-repeats", "takes the fifth of the same request in a row for a loop", {
+    refusesRepeats: true,
+  }, ["sec.server-alive"]),
   mutant("lenient-length-and-chunks", "reads chunks beside a length", {
     lenient: "length-and-chunks",
   }, ["sec.cl-te"]),
@@ -197,7 +215,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("never-gives-up", "waits a minute for the policy engine", { neverGivesUp: true }, [
     "fc.policy-timeout",
   ]),
-  mutant("gives-up-at-once", "waits 100 ms for the policy engine", { givesUpAtOnce: true }, [
+  mutant("gives-up-at-once", "waits 400 ms for the policy engine", { givesUpAtOnce: true }, [
     "fc.slow-but-in-time",
   ]),
   mutant("denial-echoes-headers", "sends the request's headers back in a denial", {
@@ -226,6 +244,12 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
     ...mutant("downgrades-blindly", "writes HTTP/2 fields into HTTP/1.1 lines as they are", {
       downgradesBlindly: true,
     }, ["sec.h2-downgrade"]),
+    protocol: "h2c",
+  },
+  {
+    ...mutant("one-reset-ends-all", "closes an HTTP/2 connection with the first stream of it", {
+      resetEndsConnection: true,
+    }, ["cancel.h2-rst-only-one"]),
     protocol: "h2c",
   },
   mutant("exposes-admin", "answers /stats", { exposesAdmin: true }, ["sec.admin-not-exposed"]),

@@ -96,11 +96,7 @@ export async function startRouterGateway(
   );
   const { hostname: host, port } = new URL(target.url);
   const proxy = defects && stack.use(
-    await startProxy({
-      policy: target.gateway.policyAddress,
-      upstream: { host, port: Number(port) },
-      defects,
-    }),
+    await startProxy({ upstream: { host, port: Number(port) }, defects }),
   );
   const owned = stack.move();
   return {
@@ -158,7 +154,7 @@ function relayOf({ relay }: Pick<Mutant, "relay">): { routing?: RoutingOptions }
 export async function startSmallGateway(
   name: string,
   defects: Defects = {},
-  { h2 = defects.downgradesBlindly ?? false }: { h2?: boolean } = {},
+  { h2 = defects.downgradesBlindly ?? defects.resetEndsConnection ?? false }: { h2?: boolean } = {},
 ): Promise<RunningTarget> {
   const secret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
@@ -173,8 +169,9 @@ export async function startSmallGateway(
     await startProxy({ policy: policy.address, upstream: { host, port }, defects }),
   );
   const blind = defects.downgradesBlindly ?? false;
+  const fragile = defects.resetEndsConnection ?? false;
   const proxyPort = Number(new URL(proxy.url).port);
-  const front = h2 ? stack.use(await startH2Front({ proxyPort, blind })) : undefined;
+  const front = h2 ? stack.use(await startH2Front({ proxyPort, blind, fragile })) : undefined;
   const owned = stack.move();
   return {
     name,

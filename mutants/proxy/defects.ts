@@ -33,6 +33,14 @@ export interface Defects {
   keepsTrusted?: true;
   policySpoofs?: true;
   skipsGet?: true;
+  /** Lets a request pass once a later one has been decided. */
+  forwardsOvertaken?: true;
+  /** Answers 500 to a denial without a status. */
+  bareDenialIs500?: true;
+  /** Answers a denied request for a stream with a stream. */
+  deniesStreamsAsStream?: true;
+  /** Sends what was denied with 403 to the upstream, too. */
+  mirrorsDenied?: true;
   // The request's part.
   reserializesRequest?: true;
   addsHeader?: true;
@@ -48,20 +56,26 @@ export interface Defects {
   // The response's part.
   buffersResponse?: true;
   batchesEvents?: true;
+  /** Passes three events as they come, and then two at a time. */
+  batchesLate?: true;
   holdsHeaders?: true;
   dropsDone?: true;
   doublesDone?: true;
+  /** Adds [DONE] to a stream of chunks that has none. */
   addsDone?: true;
   manglesUtf8?: true;
   normalizesLines?: true;
   dropsComments?: true;
+  /** Loses what follows the last whole event. */
   dropsIncompleteTail?: true;
   joinsDataLines?: true;
   hidesErrorEvents?: true;
+  /** Removes the chunk of a stream that has no choices. */
   dropsUsage?: true;
   reserializesResponse?: true;
   trimsResponse?: true;
   truncatesLarge?: true;
+  /** Waits for the end of a stream, for a while, to tell its length. */
   declaresLength?: true;
   changesContentType?: true;
   rewritesErrors?: true;
@@ -76,18 +90,20 @@ export interface Defects {
   exposesAdmin?: true;
   /** Takes the first event of each read and loses the others. */
   losesJoinedEvents?: true;
-  /** Writes LF as CRLF. */
+  /** Writes LF as CRLF, after words. */
   widensLines?: true;
   /** Changes the kind of JSON answers. */
   changesObject?: true;
   /** Lets a request pass unasked when a header is not UTF-8. */
   skipsOddBytes?: true;
-  /** Takes no connection after the third. */
-  servesThree?: true;
+  /** Refuses a request that came four times in a row before. */
+  refusesRepeats?: true;
   /** Asks about GET by a method of the API that the v3 one replaced. */
   asksOldApi?: true;
   /** Writes the bytes of HTTP/2 fields into HTTP/1.1 lines as they are. */
   downgradesBlindly?: true;
+  /** Closes an HTTP/2 connection when one of its streams is reset. */
+  resetEndsConnection?: true;
   /** What of HTTP/1.1 framing it reads leniently. */
   lenient?: Leniency;
 }

@@ -27,7 +27,9 @@ export interface FrontOptions {
   /** Port of the small proxy on loopback. */
   readonly proxyPort: number;
   /** Writes whatever HTTP/2 fields hold into HTTP/1.1's lines. */
-  readonly blind: boolean;
+  readonly blind?: boolean;
+  /** Closes the connection when one of its streams is reset. */
+  readonly fragile?: boolean;
 }
 
 /** A request while its frames come in. */
@@ -77,6 +79,7 @@ export class H2Front {
     } else if (type === FRAME.ping && !(flags & FLAG.ack)) {
       this.#send(FRAME.ping, FLAG.ack, 0, payload);
     } else if (type === FRAME.rst) {
+      if (this.#options.fragile) this.#socket.destroy();
       this.#incoming.delete(id);
       this.#upstreams.get(id)?.destroy();
     } else if (type === FRAME.headers) {

@@ -19,6 +19,9 @@ interface Option {
 /** How long the policy engine may take, milliseconds; the bundled configuration's number. */
 export const POLICY_TIMEOUT_MS = 2_000;
 
+/** What `givesUpAtOnce` grants in its place: less than a slow engine may take, more than a busy machine does. */
+const IMPATIENT_MS = 400;
+
 const PROTECTED = new Set(["host", "content-length", "transfer-encoding", "connection"]);
 
 /** The method of the API before v3, which no engine serves any more. */
@@ -57,7 +60,7 @@ export async function askPolicy(
   const deadlineMs = defects.neverGivesUp
     ? 60_000
     : defects.givesUpAtOnce
-    ? 100
+    ? IMPATIENT_MS
     : POLICY_TIMEOUT_MS;
   let answer: Record<string, unknown>;
   try {
@@ -80,7 +83,7 @@ export async function askPolicy(
   const headers = ((denied?.headers ?? []) as Option[]).map(fieldOf);
   return {
     kind: "deny",
-    status: defects.deniesWith200 ? 200 : statusNumber(status),
+    status: defects.deniesWith200 ? 200 : statusNumber(status, defects.bareDenialIs500 ? 500 : 403),
     headers: defects.denialEchoesHeaders ? [...headers, ...head.headers] : headers,
     body: defects.ownDenialBody ? '{"detail":"denied"}' : String(denied?.body ?? ""),
   };
@@ -170,18 +173,18 @@ function fieldOf({ header }: Option): [string, string] {
   return [header?.key ?? "", header?.value ?? ""];
 }
 
-/** HTTP statuses of a Check answer are an enum: names or numbers, nothing is 403. */
-function statusNumber(status: number | string | undefined): number {
+/** HTTP statuses of a Check answer are an enum: names or numbers; `bare` is what nothing stands for. */
+function statusNumber(status: number | string | undefined, bare: number): number {
   const names: Record<string, number> = {
     Unauthorized: 401,
     PaymentRequired: 402,
     Forbidden: 403,
     NotFound: 404,
     TooManyRequests: 429,
-    Empty: 403,
+    Empty: bare,
   };
-  if (typeof status === "string") return names[status] ?? (Number(status) || 403);
-  return status === undefined || status === 0 ? 403 : status;
+  if (typeof status === "string") return names[status] ?? (Number(status) || bare);
+  return status === undefined || status === 0 ? bare : status;
 }
 
 function split(target: string): string[] {

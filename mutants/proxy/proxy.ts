@@ -11,8 +11,8 @@ export interface Proxy extends AsyncDisposable {
 
 /** Where policy and upstream are, and what is wrong with the proxy. */
 export interface ProxyOptions {
-  /** `host:port` of an ext_authz engine. */
-  policy: string;
+  /** `host:port` of an ext_authz engine; without one the gateway behind is left to ask. */
+  policy?: string;
   upstream: { host: string; port: number };
   defects?: Defects;
 }
@@ -22,20 +22,19 @@ export interface ProxyOptions {
  * defects it holds everything that the portable part of the suite asks; with one it is a mutant.
  */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
-  const client = policyClient(options.policy, options.defects);
+  const client = options.policy === undefined
+    ? undefined
+    : policyClient(options.policy, options.defects);
   const place: ProxyPlace = {
     client,
     upstream: options.upstream,
     defects: options.defects ?? {},
     cache: new Map(),
+    asking: new Set(),
+    last: { request: "", times: 0 },
   };
   const sockets = new Set<net.Socket>();
-  let served = 0;
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
-    if (++served > 3 && place.defects.servesThree) {
-      socket.destroy();
-      return;
-    }
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.setNoDelay(true);
@@ -50,7 +49,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     url: `http://127.0.0.1:${port}`,
     async [Symbol.asyncDispose]() {
       await closeServer(server, sockets);
-      client[Symbol.dispose]();
+      client?.[Symbol.dispose]();
     },
   };
 }

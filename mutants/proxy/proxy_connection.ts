@@ -13,11 +13,21 @@ import { ResponseFlow } from "./response_flow.ts";
 
 /** What all connections of a proxy share. */
 export interface ProxyPlace {
-  client: CheckClient;
+  client: CheckClient | undefined;
   upstream: { host: string; port: number };
   defects: Defects;
   cache: Map<string, Decision>;
+  /** What each request that is being decided does when a later one is decided, in their order. */
+  asking: Set<() => void>;
+  /** The last request, and how often it came in a row. */
+  last: { request: string; times: number };
 }
+
+/** Bytes of a body that `deniesStreamsAsStream` looks at. */
+const SMALL_BODY = 4_096;
+
+/** How often the same request may come in a row, for `refusesRepeats`. */
+const REPEATS = 4;
 
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "upgrade", "trailer"];
 const TRUSTED = ["x-tenant", "x-llm-decision-id", "x-llm-policy-version"];
@@ -90,6 +100,8 @@ export class ProxyConnection {
   async #serve(flow: Flow): Promise<void> {
     const { defects } = this.#place;
     if (this.#gone.signal.aborted) return;
+    // In front of a gateway nothing is its own affair: only its defect shows.
+    if (!this.#place.client) return this.#forward(flow, flow.head, { extra: [] });
     const id = headerOf(flow.head.headers, "x-request-id") ?? randomUUID();
     const head = this.#clean(flow.head, id);
     const answer = (status: number, body: string, type = "application/json") =>
@@ -110,6 +122,9 @@ export class ProxyConnection {
       return answer(404, errorBody("Unknown path", "invalid_request_error", "not_found"));
     }
     const request = { ...head, target };
+    if (defects.refusesRepeats && this.#repeats(request) > REPEATS) {
+      return answer(429, errorBody("A loop", "rate_limit_error", "gateway_rate_limited"));
+    }
     if (defects.forwardsBeforeAsking) void this.#sendAhead(request);
     const decision = await this.#decide(request, id, flow);
     if (decision.kind === "error") {
@@ -150,7 +165,7 @@ export class ProxyConnection {
   async #decide(head: RequestHead, id: string, flow: Flow): Promise<Decision> {
     const { client, cache, defects } = this.#place;
     const odd = head.headers.some(([, value]) => /[^\x20-\x7e\t]/.test(value));
-    if ((defects.skipsGet && head.method === "GET") || (defects.skipsOddBytes && odd)) {
+    if (!client || (defects.skipsGet && head.method === "GET") || (defects.skipsOddBytes && odd)) {
       return { kind: "allow", request: head.headers, path: head.target, response: [] };
     }
     if (defects.waitsForBodyBeforeAsking && !flow.ended) {
@@ -161,6 +176,8 @@ export class ProxyConnection {
     if (known) {
       return known.kind === "allow" ? { ...known, request: head.headers } : known;
     }
+    const overtaken = () => void this.#sendAhead(head);
+    if (defects.forwardsOvertaken) this.#place.asking.add(overtaken);
     const decision = await askPolicy(client, head, {
       id,
       peer: { address: this.#socket.remoteAddress ?? "", port: this.#socket.remotePort ?? 0 },
@@ -168,6 +185,7 @@ export class ProxyConnection {
       signal: this.#gone.signal,
       ...(defects.sendsBodyToPolicy && { body: Buffer.concat(flow.body).toString() }),
     });
+    if (defects.forwardsOvertaken) this.#decided(overtaken);
     if (decision.kind !== "error") cache.set(key, decision);
     if (defects.policySpoofs && decision.kind === "allow") {
       decision.request.push(["x-tenant", "edge"]);
@@ -175,17 +193,39 @@ export class ProxyConnection {
     return decision;
   }
 
-  #deny(
+  /** Lets every request pass that has waited longer than the one that is decided now. */
+  #decided(own: () => void): void {
+    for (const pass of this.#place.asking) {
+      if (pass === own) break;
+      this.#place.asking.delete(pass);
+      pass();
+    }
+    this.#place.asking.delete(own);
+  }
+
+  /** Returns how often the same request has come in a row, this time included. */
+  #repeats({ method, target, headers }: RequestHead): number {
+    const { last } = this.#place;
+    const own = ["x-api-key", "content-length"].map((name) => headerOf(headers, name));
+    const request = [method, target, ...own].join(" ");
+    last.times = last.request === request ? last.times + 1 : 1;
+    last.request = request;
+    return last.times;
+  }
+
+  async #deny(
     flow: Flow,
     decision: Decision & { kind: "deny" },
     head: RequestHead,
     id: string,
   ): Promise<void> {
     const { defects } = this.#place;
+    if (defects.mirrorsDenied && decision.status === 403) await this.#sendAhead(head);
+    const wantsStream = defects.deniesStreamsAsStream && await this.#asksForStream(flow);
     const headers: HeaderList = [...decision.headers, ["x-request-id", id]];
     const key = headerOf(head.headers, "x-api-key");
     const body = defects.leaksCredential ? `${decision.body} ${key}` : decision.body;
-    if (defects.deniesAsStream) {
+    if (defects.deniesAsStream || wantsStream) {
       const stream: HeaderList = [["content-type", "text/event-stream"]];
       return this.#reply(flow, wholeResponse(200, stream, `data: ${body}\n\n`));
     }
@@ -195,27 +235,40 @@ export class ProxyConnection {
     );
   }
 
+  /** Whether a small body asks for a stream; it is waited for. */
+  async #asksForStream(flow: Flow): Promise<boolean> {
+    const length = Number(headerOf(flow.head.headers, "content-length") ?? 0);
+    if (length > SMALL_BODY) return false;
+    if (length > 0 && !flow.ended) await new Promise<void>((resolve) => flow.onEnd = resolve);
+    return Buffer.concat(flow.body).includes('"stream":true');
+  }
+
   /** Answers by itself; the connection ends when the request body is still open. */
   async #reply(flow: Flow, bytes: Uint8Array): Promise<void> {
     await new Promise<void>((resolve) => this.#socket.write(bytes, () => resolve()));
     if (!flow.ended) this.#socket.end();
   }
 
+  /** Sends a request on without its body; resolves once the upstream has said something. */
   async #sendAhead(head: RequestHead): Promise<void> {
     const { upstream } = this.#place;
     const socket = net.connect(upstream);
+    const answered = new Promise<void>((resolve) => {
+      socket.once("data", () => resolve());
+      socket.once("close", () => resolve());
+    });
     socket.on("error", () => {});
     const headers = head.headers.filter(([name]) =>
       !/^(content-length|transfer-encoding)$/i.test(name)
     );
     socket.write(requestHead({ ...head, headers: [...headers, ["content-length", "0"]] }));
-    await delay(1_000).finally(() => socket.destroy());
+    await Promise.race([answered, delay(1_000)]).finally(() => socket.destroy());
   }
 
   async #forward(
     flow: Flow,
     head: RequestHead,
-    more: { id: string; extra: HeaderList; attempt?: number },
+    more: { id?: string; extra: HeaderList; attempt?: number },
   ): Promise<void> {
     const { upstream, defects } = this.#place;
     const socket = net.connect(upstream);

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Defects } from "./defects.ts";
 
 /** Changes body bytes on their way to the client; `end` gives what was held back. */
@@ -14,8 +15,9 @@ const LARGE = 8 << 20;
 
 /** Returns the filter that a defect needs; a correct proxy passes bytes as they come. */
 export function bodyFilter(defects: Defects, stream: boolean): BodyFilter {
-  if (defects.buffersResponse || defects.declaresLength) return heldBack((text) => text);
+  if (defects.buffersResponse) return heldBack((text) => text);
   if (defects.batchesEvents && stream) return batches(3);
+  if (defects.batchesLate && stream) return batches(2, 3);
   if (defects.manglesUtf8) return eachChunk((bytes) => ENCODER.encode(DECODER.decode(bytes)));
   if (defects.normalizesLines) {
     return eachChunk(edit((text) => text.replace(/\r\n?/g, "\n")));
@@ -31,14 +33,14 @@ export function bodyFilter(defects: Defects, stream: boolean): BodyFilter {
   if (defects.hidesErrorEvents) {
     return eachChunk(edit((text) => text.replace(/(event: error\n)?data: \{"error".*\n\n/g, "")));
   }
-  if (defects.dropsUsage) {
-    return eachChunk(edit((text) => text.replaceAll('"usage":{', '"used":{')));
+  if (defects.dropsUsage && stream) {
+    return eachChunk(edit((text) => text.replace(/^data: \{.*"choices":\[\].*\n\n/gm, "")));
   }
   if (defects.changesObject) {
     return eachChunk(edit((text) => text.replace('"chat.completion"', '"text_completion"')));
   }
   if (defects.widensLines && stream) {
-    return eachChunk(edit((text) => text.replace(/(?<!\r)\n/g, "\r\n")));
+    return eachChunk(edit((text) => text.replace(/^data: ([a-z]+)\n\n/gm, "data: $1\r\n\r\n")));
   }
   if (defects.losesJoinedEvents && stream) {
     return eachChunk(edit((text) => {
@@ -56,15 +58,8 @@ export function bodyFilter(defects: Defects, stream: boolean): BodyFilter {
     });
   }
   if (defects.trimsResponse) return heldBack((text) => text.trimEnd());
-  if (defects.dropsIncompleteTail && stream) {
-    return heldBack((text) => text.slice(0, text.lastIndexOf("\n\n") + 2));
-  }
-  if (defects.addsDone && stream) {
-    return {
-      push: (bytes) => [bytes],
-      end: () => [ENCODER.encode("data: [DONE]\n\n")],
-    };
-  }
+  if (defects.dropsIncompleteTail && stream) return wholeEvents();
+  if (defects.addsDone && stream) return withDone();
   if (defects.truncatesLarge) return truncated();
   return eachChunk((bytes) => bytes);
 }
@@ -98,10 +93,46 @@ function heldBack(change: (text: string) => string): BodyFilter {
   };
 }
 
-function batches(size: number): BodyFilter {
-  let held: Uint8Array[] = [];
+/** Two line ends of any kind (WHATWG HTML section 9.2.5) with nothing between them. */
+const BLANK_LINE = /(?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)/g;
+
+/** Passes events when they are whole, and never what follows the last one. */
+function wholeEvents(): BodyFilter {
+  let rest = "";
   return {
     push(bytes) {
+      const text = rest + Buffer.from(bytes).toString("latin1");
+      const last = [...text.matchAll(BLANK_LINE)].at(-1);
+      const end = last === undefined ? 0 : last.index + last[0].length;
+      rest = text.slice(end);
+      return [Buffer.from(text.slice(0, end), "latin1")];
+    },
+    end: () => [],
+  };
+}
+
+/** Passes everything, and adds [DONE] to a stream of chat completion chunks that had none. */
+function withDone(): BodyFilter {
+  let text = "";
+  return {
+    push(bytes) {
+      text += Buffer.from(bytes).toString("latin1");
+      return [bytes];
+    },
+    end: () =>
+      text.includes('"chat.completion.chunk"') && !text.includes("[DONE]")
+        ? [ENCODER.encode("data: [DONE]\n\n")]
+        : [],
+  };
+}
+
+/** Passes the first `free` pieces as they come, and then so many at a time. */
+function batches(size: number, free = 0): BodyFilter {
+  let held: Uint8Array[] = [];
+  let passed = 0;
+  return {
+    push(bytes) {
+      if (passed++ < free) return [bytes];
       held.push(bytes);
       if (held.length < size) return [];
       const all = held;

@@ -6,25 +6,41 @@ import type { Defects } from "./defects.ts";
 import { errorBody, responseHead, wholeResponse } from "./response_bytes.ts";
 import { bodyFilter } from "./response_filter.ts";
 
+/** How long `declaresLength` waits for a stream's end: long for a short stream, short for a long one. */
+const LENGTH_PATIENCE_MS = 2_000;
+
 /** How long `lingersAfterDone` keeps a response open after its last event. */
 const LINGER_MS = 8_000;
+
+/** What a response is told beside its bytes. */
+interface FlowOptions {
+  /** The request's id, in place of whatever the upstream calls it. */
+  id?: string;
+  /** Headers that the policy adds. */
+  extra: HeaderList;
+  attempt?: number;
+  defects: Defects;
+}
 
 /** A response on its way to the client. */
 export class ResponseFlow implements ResponseSink {
   readonly method: string;
   readonly #client: net.Socket;
-  readonly #options: { id: string; extra: HeaderList; attempt?: number; defects: Defects };
+  readonly #options: FlowOptions;
   #chunked = false;
   #status = 0;
   #filter = bodyFilter({}, false);
   #heldHead: Buffer | undefined;
+  /** The body so far of a response whose length is waited for. */
+  #measured: Uint8Array[] | undefined;
+  #stopMeasuring: ((whole: boolean) => void) | undefined;
   begun = false;
   complete = false;
 
   constructor(
     client: net.Socket,
     method: string,
-    options: { id: string; extra: HeaderList; attempt?: number; defects: Defects },
+    options: FlowOptions,
   ) {
     this.#client = client;
     this.method = method;
@@ -45,12 +61,12 @@ export class ResponseFlow implements ResponseSink {
     this.#filter = bodyFilter(defects, stream);
     const changes = defects.reserializesResponse || defects.trimsResponse ||
       defects.truncatesLarge ||
-      defects.rewritesErrors || defects.manglesUtf8 || defects.declaresLength ||
-      defects.changesObject;
+      defects.rewritesErrors || defects.manglesUtf8 || defects.changesObject;
     this.#chunked = framing === "chunked" || framing === "close" ||
       (changes === true && framing === "length");
     let own = headers.filter(([name]) =>
-      !/^(transfer-encoding|connection|keep-alive|x-request-id)$/i.test(name) &&
+      !/^(transfer-encoding|connection|keep-alive)$/i.test(name) &&
+      !(id !== undefined && /^x-request-id$/i.test(name)) &&
       !(this.#chunked && /^content-length$/i.test(name))
     );
     if (defects.dropsResponseHeaders) own = own.filter(([name]) => !/^x-ratelimit-/i.test(name));
@@ -60,12 +76,16 @@ export class ResponseFlow implements ResponseSink {
       );
     }
     const added = extra.map(([name, value]): [string, string] => [name, value]);
-    const lines: HeaderList = [...own, ...added, ["x-request-id", id]];
-    if (this.#chunked && !defects.declaresLength) lines.push(["transfer-encoding", "chunked"]);
+    const lines: HeaderList = [...own, ...added, ...idField(id)];
     const shown = defects.rewritesErrors && status >= 400 ? 502 : status;
-    if (defects.holdsHeaders || defects.declaresLength) this.#heldHead = responseHead(shown, lines);
-    else this.#write(responseHead(shown, lines));
     this.begun = true;
+    if (defects.declaresLength && this.#chunked && stream) {
+      this.#measure((framing) => responseHead(shown, [...lines, framing]));
+      return;
+    }
+    if (this.#chunked) lines.push(["transfer-encoding", "chunked"]);
+    if (defects.holdsHeaders) this.#heldHead = responseHead(shown, lines);
+    else this.#write(responseHead(shown, lines));
   }
 
   onBody(bytes: Uint8Array): void {
@@ -77,16 +97,8 @@ export class ResponseFlow implements ResponseSink {
     this.complete = true;
     if (!this.begun) return;
     const rest = this.#filter.end();
-    if (this.#options.defects.declaresLength && this.#heldHead) {
-      const length = rest.reduce((sum, part) => sum + part.length, 0);
-      const head = this.#heldHead.toString("latin1").replace(
-        /\r\n\r\n$/,
-        `\r\ncontent-length: ${length}\r\n\r\n`,
-      );
-      this.#heldHead = Buffer.from(head, "latin1");
-      this.#chunked = false;
-    }
     for (const part of rest) this.#data(part);
+    this.#stopMeasuring?.(true);
     this.#releaseHead();
     if (!this.#chunked) return;
     const last = () => this.#write(Buffer.from("0\r\n\r\n"));
@@ -104,12 +116,13 @@ export class ResponseFlow implements ResponseSink {
         "upstream_unavailable",
       );
       this.#write(
-        wholeResponse(503, [["content-type", "application/json"], ["x-request-id", id]], body),
+        wholeResponse(503, [["content-type", "application/json"], ...idField(id)], body),
       );
       this.complete = true;
     } else if (defects.cleanEndOnAbort) {
       this.onComplete();
     } else {
+      this.#stopMeasuring?.(false);
       resetSocket(this.#client);
     }
   }
@@ -127,8 +140,26 @@ export class ResponseFlow implements ResponseSink {
     });
   }
 
+  /** Holds head and body until the length is known, or for as long as patience lasts. */
+  #measure(head: (framing: [string, string]) => Buffer): void {
+    const held: Uint8Array[] = this.#measured = [];
+    const stop = (whole: boolean) => {
+      clearTimeout(timer);
+      this.#measured = this.#stopMeasuring = undefined;
+      const length = held.reduce((sum, part) => sum + part.length, 0);
+      if (whole) this.#chunked = false;
+      this.#write(
+        head(whole ? ["content-length", String(length)] : ["transfer-encoding", "chunked"]),
+      );
+      for (const part of held) this.#data(part);
+    };
+    const timer = setTimeout(() => stop(false), LENGTH_PATIENCE_MS);
+    this.#stopMeasuring = stop;
+  }
+
   #data(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    if (this.#measured) return void this.#measured.push(bytes);
     this.#releaseHead();
     if (this.#chunked) this.#write(Buffer.from(`${bytes.length.toString(16)}\r\n`));
     this.#write(bytes);
@@ -144,4 +175,8 @@ export class ResponseFlow implements ResponseSink {
   #write(bytes: Uint8Array): void {
     if (!this.#client.destroyed) this.#client.write(bytes);
   }
+}
+
+function idField(id: string | undefined): HeaderList {
+  return id === undefined ? [] : [["x-request-id", id]];
 }

@@ -1,4 +1,11 @@
-import { addBefore, header, headerMutation, removeFilter } from "../config_places.ts";
+import {
+  addBefore,
+  header,
+  headerMutation,
+  LENT_KEY,
+  lua,
+  removeFilter,
+} from "../config_places.ts";
 import type { Mutant } from "../mutant.ts";
 import type { Json } from "./front.ts";
 
@@ -233,6 +240,12 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     defect: "nobody is asked for a credential",
     kills: ["responses.denied"],
     edit: (config) => removeFilter(config, "ext_authz"),
+  },
+  {
+    id: "responses-key-for-anybody",
+    defect: "who brings no credential is lent one",
+    kills: ["responses.denied"],
+    edit: (config) => addBefore(config, "ext_authz", lua(LENT_KEY)),
   },
   {
     id: "responses-one-tenant",

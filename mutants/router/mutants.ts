@@ -50,13 +50,12 @@ function seesHeaders(edit: (headers: Config[]) => Config[]) {
 
 const MUTANTS: readonly Omit<Mutant, "profile">[] = [
   {
-    id: "router-swaps-models",
-    defect: "the router takes one model for the other",
-    kills: ["router.model-from-body", "router.host-serves-model"],
+    id: "router-takes-all-for-chat",
+    defect: "the model for completions is taken for the one for chats",
+    kills: ["router.model-from-body"],
     relay: {
       request: seesJson((body) => {
-        const other: Record<string, string> = { [CHAT]: COMPLETION, [COMPLETION]: CHAT };
-        body["model"] = other[String(body["model"])] ?? body["model"];
+        if (body["model"] === COMPLETION) body["model"] = CHAT;
       }),
     },
   },
@@ -229,7 +228,7 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
   {
     id: "router-holds-answers",
     defect: "the router is shown the whole answer, which is held until then",
-    kills: ["router.stream-lockstep", "sse.lockstep", "sse.first-byte"],
+    kills: ["sse.lockstep", "sse.first-byte"],
     edit(config) {
       const mode = settingsOf(config, "ext_proc").processing_mode;
       mode.response_header_mode = "SEND";
@@ -276,6 +275,12 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     kills: ["router.post-not-replayed", "router.error-verbatim"],
     edit: (config) =>
       routeOf(config).route.retry_policy = { retry_on: "reset,5xx", num_retries: 1 },
+  },
+  {
+    id: "router-batches-late",
+    defect: "from the fourth on, events are passed two at a time",
+    kills: ["router.stream-lockstep", "sse.lockstep"],
+    defects: { batchesLate: true },
   },
   {
     id: "router-replays-streams",
