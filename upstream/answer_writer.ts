@@ -2,10 +2,8 @@ import { errorBody, type OpenAiErrorInit } from "../openai/mod.ts";
 import type { Answer } from "./endpoints/answer.ts";
 import type { Pacer } from "./pace.ts";
 import type { StreamEvent } from "./stream_event.ts";
+import { Turn } from "./turn.ts";
 import type { Wire } from "./wire.ts";
-
-/** Events written before other connections get their turn, when nothing else waits. */
-const YIELD_EVERY = 64;
 
 /** Bytes after which a burst goes out, so that memory stays bounded. */
 const BURST_BYTES = 64 * 1024;
@@ -34,18 +32,12 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
   }
   await wire.head(200, EVENT_STREAM_HEADERS);
   if (pacer.burst > 1) return await writeBursts(wire, answer.events, pacer.burst);
-  let sinceYield = 0;
+  const { waits } = pacer;
+  const turn = new Turn();
   for (const event of answer.events) {
-    const pause = event.wait === "first"
-      ? pacer.first(wire.signal)
-      : event.wait === "next"
-      ? pacer.next(wire.signal)
-      : undefined;
-    if (pause) await pause;
-    else if (++sinceYield >= YIELD_EVERY) {
-      sinceYield = 0;
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
+    const pause = waits && event.wait ? pacer[event.wait](wire.signal) : undefined;
+    const held = pause ?? turn.step();
+    if (held) await held;
     if (wire.gone) return;
     const stalled = wire.writeEvent(event);
     if (stalled) await stalled;

@@ -86,11 +86,13 @@ export class Http1Wire extends Wire {
   }
 
   protected override sendEvent(event: StreamEvent) {
-    if (this.#framing !== "chunked" || event.text === "") {
+    if (this.#framing !== "chunked" || event.bytes === 0) {
       return this.sendBody(encoder.encode(event.text));
     }
-    // As text, not as bytes: the runtime encodes it straight into the system call, without a buffer object each.
-    return this.#connection.sendText(event.chunk, event.encoding);
+    const { chunk } = event;
+    return typeof chunk === "string"
+      ? this.#connection.sendText(chunk, event.encoding)
+      : this.#connection.send(chunk);
   }
 
   protected override sendTexts(texts: readonly string[]) {

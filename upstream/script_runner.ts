@@ -5,6 +5,7 @@ import { type Barriers, now } from "../service/mod.ts";
 import { countEvents, cutBytes } from "./cuts.ts";
 import { StreamEvent } from "./stream_event.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
+import { Turn } from "./turn.ts";
 import type { Cut, ScriptEvent, UpstreamScript, UpstreamStep } from "./types.ts";
 import type { HeaderList, Wire } from "./wire.ts";
 
@@ -12,8 +13,6 @@ const encoder = new TextEncoder();
 const EOL = { lf: "\n", crlf: "\r\n", cr: "\r" } as const;
 /** What a script without a `headers` step answers with. */
 const DEFAULT_HEADERS: HeaderList = [["content-type", "text/event-stream"]];
-/** Steps after which other connections get their turn, when nothing else waits. */
-const YIELD_EVERY = 64;
 /** A throttled write goes out in pieces this many milliseconds apart. */
 const THROTTLE_TICK_MS = 10;
 
@@ -51,7 +50,7 @@ class ScriptRun {
   #trailers: HeaderList = [];
   #throttle = 0;
   #stamp = false;
-  #sinceYield = 0;
+  readonly #turn = new Turn();
   #gzip: Gzip | undefined;
 
   constructor(wire: Wire, script: UpstreamScript, context: ScriptContext) {
@@ -61,14 +60,12 @@ class ScriptRun {
     this.#hasTrailers = hasTrailers(script.steps);
   }
 
-  async steps(steps: readonly UpstreamStep[]): Promise<void> {
-    for (const step of steps) {
-      if (this.#wire.gone || this.#wire.answered) return;
-      const pending = this.#step(step);
-      if (pending) await pending;
-      else if (++this.#sinceYield >= YIELD_EVERY) {
-        this.#sinceYield = 0;
-        await new Promise<void>((resolve) => setImmediate(resolve));
+  async steps(steps: readonly UpstreamStep[], times = 1): Promise<void> {
+    for (let i = 0; i < times; i++) {
+      for (const step of steps) {
+        if (this.#wire.gone || this.#wire.answered) return;
+        const pending = this.#step(step) ?? this.#turn.step();
+        if (pending) await pending;
       }
     }
   }
@@ -121,12 +118,8 @@ class ScriptRun {
       this.#stamp = step.stamp;
       return undefined;
     }
-    if ("repeat" in step) return this.#repeat(step.repeat.times, step.repeat.steps);
+    if ("repeat" in step) return this.steps(step.repeat.steps, step.repeat.times);
     return undefined; // flush: every write is flushed already
-  }
-
-  async #repeat(times: number, steps: readonly UpstreamStep[]): Promise<void> {
-    for (let i = 0; i < times && !this.#wire.gone; i++) await this.steps(steps);
   }
 
   async #headers(

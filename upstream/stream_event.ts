@@ -10,7 +10,7 @@ export class StreamEvent {
   /** What to wait for before it: the first token, a further token, or nothing. */
   readonly wait: "first" | "next" | undefined;
   #bytes = -1;
-  #chunk: string | undefined;
+  #chunk: string | Uint8Array | undefined;
 
   constructor(text: string, wait?: "first" | "next") {
     this.text = text;
@@ -23,12 +23,19 @@ export class StreamEvent {
     return this.#bytes;
   }
 
-  /** The event as one chunk of HTTP/1.1 (RFC 9112 section 7.1). */
-  get chunk(): string {
-    return this.#chunk ??= `${this.bytes.toString(16)}\r\n${this.text}\r\n`;
+  /**
+   * The event as one chunk of HTTP/1.1 (RFC 9112 section 7.1): text for the first write, since a buffer object for each
+   * event costs more than it saves; bytes from the second on.
+   */
+  get chunk(): string | Uint8Array {
+    const chunk = this.#chunk;
+    if (chunk === undefined) {
+      return this.#chunk = `${this.bytes.toString(16)}\r\n${this.text}\r\n`;
+    }
+    return typeof chunk === "string" ? this.#chunk = Buffer.from(chunk, this.encoding) : chunk;
   }
 
-  /** How to encode it: ASCII needs no look at each character, and most events are ASCII. */
+  /** How to encode its text: ASCII needs no look at each character, and most events are ASCII. */
   get encoding(): "latin1" | "utf8" {
     return this.bytes === this.text.length ? "latin1" : "utf8";
   }

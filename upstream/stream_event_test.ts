@@ -17,13 +17,15 @@ for (const { name, text, encoding } of TEXTS) {
     const bytes = Buffer.from(text);
     assert.equal(event.bytes, bytes.length);
     assert.equal(event.encoding, encoding);
-    const whole = Buffer.from(event.chunk, event.encoding);
+    const { chunk } = event;
+    assert.ok(typeof chunk === "string");
+    const whole = Buffer.from(chunk, event.encoding);
     const size = bytes.length.toString(16);
     assert.deepEqual(
       whole,
       Buffer.concat([Buffer.from(`${size}\r\n`), bytes, Buffer.from("\r\n")]),
     );
-    assert.equal(event.chunk, event.chunk);
+    assert.deepEqual(Buffer.from(event.chunk), whole);
   });
 }
 
@@ -43,4 +45,24 @@ Deno.test("a script's events keep their characters on the wire, repeated or stam
   const exchange = await upstream.journal.waitFor((entry) => entry.end !== undefined);
   assert.equal(exchange.events, 4);
   assert.equal(exchange.bytesWritten, Buffer.byteLength(chunks.join("")));
+});
+
+Deno.test("a stream that is kept is the same bytes each time, with a write per event", async () => {
+  await using upstream = await startUpstream({ pace: { ttft: 0, itl: 0, burst: 1 } });
+  await using client = await RawClient.connect(upstream.port);
+  const body = JSON.stringify({
+    model: "m",
+    stream: true,
+    messages: [{ role: "user", content: "Grüße 🦕" }],
+  });
+  const bodies: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    const before = client.text.length;
+    client.send(request("/v1/chat/completions", { body: Buffer.from(body).toString("latin1") }));
+    const text = await client.until((seen) => seen.length > before && seen.endsWith("0\r\n\r\n"));
+    bodies.push(text.slice(before));
+  }
+  assert.equal(bodies[1], bodies[0]);
+  assert.equal(bodies[2], bodies[0]);
+  assert.match(Buffer.from(bodies[0] ?? "", "latin1").toString(), /🦕/);
 });

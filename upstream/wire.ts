@@ -187,7 +187,8 @@ export abstract class Wire {
     const exchange = this.exchange;
     if (exchange.end !== undefined) return undefined;
     exchange.bytesWritten += event.bytes;
-    this.#countEvents(1);
+    exchange.events++;
+    if (exchange.eventTimes.length < EVENT_TIMES) exchange.eventTimes.push(now());
     return this.#sent(this.sendEvent(event));
   }
 
