@@ -262,6 +262,8 @@ export function envoyFromOptions(
     }),
     env,
     sources: [...(embedded === undefined ? [] : [embedded]), ...publicSources(env)],
+    onAsk: (source) => log(`Getting Envoy, once for this machine: asking ${source}`),
+    onWait: () => log("Another run is getting Envoy: waiting for it"),
     onProgress: downloadProgress(host.stderr, log),
     signal,
   });

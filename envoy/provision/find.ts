@@ -26,6 +26,8 @@ export interface FindEnvoyOptions {
   /** Reads PATH, HOME, XDG_DATA_HOME, LLMGATE_HOME, FUNC_E_*, ENVOY_VERSIONS_URL. */
   readonly env: Env;
   readonly onProgress?: OnProgress;
+  /** Called with a source's name when it is asked, which may take seconds before anything comes. */
+  readonly onAsk?: (source: string) => void;
   /** Called once when another run is getting the same version, and this one waits for it. */
   readonly onWait?: () => void;
   /** Called when a wait that `signal` ended holds nothing any more, once the other run has ended. */
@@ -167,6 +169,7 @@ async function fetchEnvoy(options: FindEnvoyOptions, search: Search): Promise<Fo
     try {
       const scratch = await Deno.makeTempDir({ dir: claimed.scratch });
       const { env, onProgress, signal } = options;
+      if (!source.local) options.onAsk?.(source.name);
       const file = await source.fetch({ version, platform, scratch, env, onProgress, signal });
       await claimed.install(file);
       return { path: target, version, source: source.name };

@@ -104,9 +104,12 @@ Deno.test("findEnvoy() downloads once and finds it in the cache afterwards", () 
   onBareMachine(async ({ options }) => {
     const source = sourceOf("1.40.0");
     const sources = [source];
-    const first = await findEnvoy({ ...options, sources });
-    const second = await findEnvoy({ ...options, sources });
+    const told: string[] = [];
+    const onAsk = (name: string) => told.push(name);
+    const first = await findEnvoy({ ...options, sources, onAsk });
+    const second = await findEnvoy({ ...options, sources, onAsk });
     assert.equal(first.source, "a source");
+    assert.deepEqual(told, ["a source"]);
     assert.deepEqual(second, { ...first, source: "cache" });
     assert.equal(source.asked, 1);
     // Nothing but the executable and the lock stays behind.

@@ -6,7 +6,7 @@ import {
   DEFAULT_ENVOY_VERSION,
   fetchableVersions,
   isSupported,
-  WHEEL_SHA256,
+  WHEELS,
 } from "./versions.ts";
 
 Deno.test("assertSupported() refuses older versions with the reason and the choice", () => {
@@ -22,12 +22,15 @@ Deno.test("assertSupported() refuses older versions with the reason and the choi
 Deno.test("every version that can be fetched is supported and has three wheels", () => {
   for (const version of fetchableVersions()) {
     assertSupported(version);
-    const sums = Object.values(WHEEL_SHA256[version] ?? {});
-    assert.equal(sums.length, 3, version);
-    for (const sum of sums) assert.match(sum, /^[0-9a-f]{64}$/);
+    const wheels = Object.values(WHEELS[version] ?? {});
+    assert.equal(wheels.length, 3, version);
+    for (const { sha256, bytes } of wheels) {
+      assert.match(sha256, /^[0-9a-f]{64}$/);
+      assert.ok(bytes > 20_000_000);
+    }
   }
-  const all = fetchableVersions().flatMap((version) => Object.values(WHEEL_SHA256[version] ?? {}));
-  assert.equal(new Set(all).size, all.length);
+  const all = fetchableVersions().flatMap((version) => Object.values(WHEELS[version] ?? {}));
+  assert.equal(new Set(all.map(({ sha256 }) => sha256)).size, all.length);
   assert.ok(fetchableVersions().includes(DEFAULT_ENVOY_VERSION));
 });
 

