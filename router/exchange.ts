@@ -1,5 +1,6 @@
 /** Between the phases of ext_proc and what the router decides on. */
 import type { Answer, PhaseMessage } from "../processor/mod.ts";
+import { operationOf } from "./answers/operation.ts";
 import type { Decision, Routed } from "./decision.ts";
 import { ENDPOINT_KEY } from "./discovery/assignment.ts";
 
@@ -32,6 +33,7 @@ export interface Head {
   readonly modelHeader: string | undefined;
   readonly contentType: string | undefined;
   readonly contentEncoding: string | undefined;
+  readonly acceptEncoding: string | undefined;
   /** NaN when the client did not say. */
   readonly contentLength: number;
 }
@@ -46,6 +48,7 @@ export const NO_HEAD: Head = {
   modelHeader: undefined,
   contentType: undefined,
   contentEncoding: undefined,
+  acceptEncoding: undefined,
   contentLength: NaN,
 };
 
@@ -77,6 +80,7 @@ export function headOf(
     modelHeader: modelHeader && (value(modelHeader.toLowerCase()) || undefined),
     contentType: value("content-type"),
     contentEncoding: value("content-encoding"),
+    acceptEncoding: value("accept-encoding"),
     contentLength: Number(value("content-length") ?? NaN),
   };
 }
@@ -101,6 +105,7 @@ function answerOfRoute(decision: Routed, head: Head): Answer {
   if (route.totalTimeoutMs !== undefined) {
     set.push([TOTAL_TIMEOUT_HEADER, `${route.totalTimeoutMs}`]);
   }
+  if (mayBePlain(head.acceptEncoding)) set.push(["accept-encoding", "identity"]);
   // A length that the client said must be that of the new body, or Envoy refuses the answer.
   if (body !== undefined && !Number.isNaN(head.contentLength)) {
     set.push(["content-length", `${body.length}`]);
@@ -115,6 +120,7 @@ function answerOfRoute(decision: Routed, head: Head): Answer {
         route: route.name,
         model: route.model,
         endpoint: host.endpoint,
+        operation: operationOf(head.path),
         ...(target.model === route.model ? {} : { backend_model: target.model }),
         ...(fallback ? { fallback } : {}),
       },
@@ -122,4 +128,21 @@ function answerOfRoute(decision: Routed, head: Head): Answer {
     ...(set.length > 0 && { headers: { set } }),
     ...(body && { body: { replace: body } }),
   };
+}
+
+/**
+ * Whether an answer that the client would take compressed may come as it is, so that its `usage` can be read on the
+ * way (RFC 9110, 12.5.3). Not where that is ruled out.
+ */
+function mayBePlain(acceptEncoding: string | undefined): boolean {
+  if (acceptEncoding === undefined) return false;
+  const weights = new Map(
+    acceptEncoding.toLowerCase().split(",").map((member) => {
+      const [coding = "", ...parameters] = member.split(";").map((part) => part.trim());
+      const weight = parameters.find((parameter) => parameter.startsWith("q="));
+      return [coding, weight === undefined ? 1 : Number(weight.slice(2))] as const;
+    }),
+  );
+  const identity = weights.get("identity") ?? weights.get("*") ?? 1;
+  return identity > 0 && [...weights.keys()].some((coding) => !["", "identity"].includes(coding));
 }

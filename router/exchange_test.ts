@@ -63,7 +63,7 @@ Deno.test("answerOf() names the hosts in their order, and changes nothing that n
     kind: "continue",
     metadata: {
       "envoy.lb": { "x-gateway-destination-endpoint": "a:1,b:1,c:1" },
-      "llmgate.router": { route: "one", model: "m", endpoint: "a:1" },
+      "llmgate.router": { route: "one", model: "m", endpoint: "a:1", operation: "_OTHER" },
     },
   });
 });
@@ -103,4 +103,29 @@ Deno.test("answerOf() answers by itself where nothing goes upstream", () => {
   });
   const models = answerOf({ kind: "models", body: "{}" }, NO_HEAD);
   assert.partialDeepStrictEqual(models, { kind: "immediate", status: 200 });
+});
+
+Deno.test("answerOf() asks for answers that can be read, where the client takes them", () => {
+  const set = (acceptEncoding: string) => {
+    const answer = answerOf(routed({}), { ...NO_HEAD, acceptEncoding });
+    assert.ok(answer.kind === "continue");
+    return answer.headers?.set?.[0]?.join(": ");
+  };
+  for (const value of ["gzip, deflate, br", "*", "gzip;q=1.0, identity;q=0.5, *;q=0", "zstd"]) {
+    assert.equal(set(value), "accept-encoding: identity", value);
+  }
+  for (const value of ["identity", "", "gzip, identity;q=0", "br, *;q=0.0"]) {
+    assert.equal(set(value), undefined, value);
+  }
+});
+
+Deno.test("answerOf() names the operation as OpenTelemetry does", () => {
+  const operation = (path: string) => {
+    const answer = answerOf(routed({}), { ...NO_HEAD, path });
+    assert.ok(answer.kind === "continue");
+    return answer.metadata?.["llmgate.router"]?.["operation"];
+  };
+  assert.equal(operation("/v1/chat/completions?x=1"), "chat");
+  assert.equal(operation("/v1/embeddings"), "embeddings");
+  assert.equal(operation("/v1/constructor"), "_OTHER");
 });

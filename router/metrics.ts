@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { AnswerMetrics } from "./answers/answer_metrics.ts";
+import { VllmGauges } from "./vllm_gauges.ts";
 import { HOST_STATES, type HostState, type Outcome } from "./health/health_board.ts";
 
 /** Bounds in seconds: a decision takes microseconds, a large body some milliseconds. */
@@ -19,9 +20,12 @@ export class RouterMetrics {
   readonly #fallbacks: Counter;
   /** What became of routed requests. */
   readonly answers: AnswerMetrics;
+  /** What runs on the hosts, as the vLLM router says it. */
+  readonly vllm: VllmGauges;
 
   constructor() {
     const registers = [this.#registry];
+    this.vllm = new VllmGauges(this.#registry);
     this.answers = new AnswerMetrics(this.#registry);
     this.#fallbacks = new Counter({
       name: "llmgate_router_fallbacks_total",

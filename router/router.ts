@@ -235,6 +235,16 @@ class ModelRouter implements Router {
   metrics(): Promise<string> {
     // Time alone brings a host back, so that its state is looked at when somebody asks.
     for (const endpoint of this.#known) this.#metrics.stood(endpoint, this.state(endpoint));
+    this.#metrics.vllm.show(
+      new Map(this.#hosts.hosts.map(({ endpoint, tls }) => [
+        `${tls ? "https" : "http"}://${endpoint}`,
+        {
+          outstanding: this.outstanding(endpoint),
+          healthy: SERVING.includes(this.state(endpoint)),
+          engine: this.#health.engine(endpoint),
+        },
+      ])),
+    );
     return this.#metrics.text();
   }
 
@@ -341,6 +351,9 @@ class ModelRouter implements Router {
     }
   }
 }
+
+/** The states in which a host may be chosen. */
+const SERVING: readonly HostState[] = ["healthy", "returning"];
 
 async function readText(file: string): Promise<string> {
   try {

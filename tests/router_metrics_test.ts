@@ -8,6 +8,7 @@ import {
   chat,
   done,
   EVENT_STREAM,
+  exchanges,
   metrics,
   post,
   script,
@@ -38,7 +39,10 @@ async function told(gateway: Gateway, answers: number): Promise<Map<string, numb
 }
 
 const usage = (input: number, output: number) =>
-  JSON.stringify({ usage: { prompt_tokens: input, completion_tokens: output } });
+  JSON.stringify({
+    model: "served-model",
+    usage: { prompt_tokens: input, completion_tokens: output },
+  });
 const JSON_TYPE = { headers: { headers: { "content-type": "application/json" } } };
 
 /** Each is one answer, and what it must add. */
@@ -132,6 +136,14 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
       await metrics(gateway),
       /gen_ai_server_request_duration_seconds_count\{.*error_type="500".*\} 1\n/,
     );
+    const labels = [
+      'gen_ai_operation_name="chat"',
+      'gen_ai_provider_name="openai"',
+      'gen_ai_request_model="gpt-3.5-turbo"',
+      'gen_ai_response_model="served-model"',
+    ].join(",");
+    assert.ok((await metrics(gateway)).includes(`gen_ai_client_token_usage_count{${labels},`));
+    assert.match(await metrics(gateway), /^vllm:num_requests_running\{server="http:[^"]+"\} 0$/m);
   });
 
   Deno.test(`a stream that is left has its first token, and is in flight until then ${on}`, async () => {
@@ -152,3 +164,19 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
     assert.equal(found.get("gen_ai_server_time_per_output_token_seconds_count") ?? 0, 0);
   });
 }
+
+Deno.test("a client that takes compressed answers gets one whose tokens can be counted", async () => {
+  await using gateway = await startRouterGateway({});
+  await done(
+    await post(gateway, "/v1/chat/completions", {
+      body: CHAT,
+      headers: { "accept-encoding": "gzip, br" },
+    }),
+  );
+  const found = await told(gateway, 1);
+  assert.ok((found.get("llmgate_router_tokens_total") ?? 0) > 0);
+  const asked = exchanges(gateway).flat().flatMap(({ headers }) => headers);
+  assert.deepEqual(asked.filter(([name]) => name === "accept-encoding"), [
+    ["accept-encoding", "identity"],
+  ]);
+});

@@ -1,8 +1,18 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { FinishedRequest } from "./finished_request.ts";
 
-/** OpenTelemetry's attributes for model and host, in Prometheus' spelling. */
-const SERVED = ["gen_ai_request_model", "server_address", "server_port"] as const;
+/** OpenTelemetry's attributes of a request, in Prometheus' spelling. */
+const SERVED = [
+  "gen_ai_operation_name",
+  "gen_ai_provider_name",
+  "gen_ai_request_model",
+  "gen_ai_response_model",
+  "server_address",
+  "server_port",
+] as const;
+
+/** Whose API the hosts speak; the conventions use the name for that, whoever runs the model. */
+const PROVIDER = "openai";
 
 /**
  * Bounds of each histogram, as OpenTelemetry's semantic conventions for generative AI metrics
@@ -151,7 +161,7 @@ export class AnswerMetrics {
   /** What Envoy told of it, a moment later. */
   finished(request: FinishedRequest): void {
     const { route, model, host, status, inputTokens, outputTokens } = request;
-    const served = servedBy(model, host);
+    const served = servedBy(request);
     const failed = status >= 400 || status === 0 ? { error_type: `${status}` } : {};
     this.#answers.inc({ route, model, host, status: `${status}` });
     this.#duration.observe({ ...served, ...failed }, request.duration);
@@ -166,10 +176,13 @@ export class AnswerMetrics {
   }
 }
 
-function servedBy(model: string, host: string) {
+function servedBy({ operation, model, responseModel, host }: FinishedRequest) {
   const colon = host.lastIndexOf(":");
   return {
+    gen_ai_operation_name: operation,
+    gen_ai_provider_name: PROVIDER,
     gen_ai_request_model: model,
+    ...(responseModel === undefined ? {} : { gen_ai_response_model: responseModel }),
     server_address: host.slice(0, colon).replace(/^\[|\]$/g, ""),
     server_port: host.slice(colon + 1),
   };

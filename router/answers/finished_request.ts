@@ -11,6 +11,10 @@ export interface FinishedRequest {
   readonly route: string;
   /** As the routes name it. */
   readonly model: string;
+  /** As the answer names it; undefined where it does not, or not near its end. */
+  readonly responseModel: string | undefined;
+  /** What was asked for, in OpenTelemetry's words. */
+  readonly operation: string;
   /** ADDRESS:PORT of the host that was asked last; the chosen one when none could be. */
   readonly host: string;
   /** Status that the client got; 0 without an answer. */
@@ -37,7 +41,7 @@ export function finishedRequest(entry: JsonObject): FinishedRequest | undefined 
   const common = objectAt(entry, "common_properties");
   const metadata = objectAt(objectAt(common, "metadata"), "filter_metadata");
   const decision = objectAt(metadata, LOG_NAMESPACE);
-  const { route, model, endpoint } = decision;
+  const { route, model, endpoint, operation } = decision;
   if (typeof route !== "string" || typeof model !== "string") return undefined;
   const usage = objectAt(metadata, USAGE_NAMESPACE);
   const queued = seconds(common["time_to_first_upstream_tx_byte"]);
@@ -48,6 +52,8 @@ export function finishedRequest(entry: JsonObject): FinishedRequest | undefined 
   return {
     route,
     model,
+    responseModel: typeof usage["model"] === "string" ? usage["model"] : undefined,
+    operation: String(operation ?? "_OTHER"),
     host: addressOf(common) ?? String(endpoint ?? ""),
     status: Number(objectAt(entry, "response")["response_code"] ?? 0),
     attempts: Number(common["upstream_request_attempt_count"] ?? 0),

@@ -15,7 +15,12 @@ function entry(
       upstream_request_attempt_count: 2,
       metadata: {
         filter_metadata: {
-          "llmgate.router": { route: "chat-route", model: "m", endpoint: "10.0.0.6:8000" },
+          "llmgate.router": {
+            route: "chat-route",
+            model: "m",
+            endpoint: "10.0.0.6:8000",
+            operation: "chat",
+          },
           ...(change.usage && { "llmgate.usage": change.usage }),
         },
       },
@@ -28,9 +33,12 @@ function entry(
 const START_US = 1_000_500_000;
 
 Deno.test("finishedRequest() tells an answer in one piece, from the host that gave it", () => {
-  assert.deepEqual(finishedRequest(entry({ usage: { input_tokens: 9, output_tokens: 4 } })), {
+  const usage = { input_tokens: 9, output_tokens: 4, model: "m-2" };
+  assert.deepEqual(finishedRequest(entry({ usage })), {
     route: "chat-route",
     model: "m",
+    responseModel: "m-2",
+    operation: "chat",
     host: "10.0.0.7:8000",
     status: 200,
     attempts: 2,
