@@ -1,10 +1,10 @@
-import { NONCE_HEADER } from "../service/mod.ts";
+import { NONCE_HEADER, now } from "../service/mod.ts";
 import type { Connection } from "./client/connection.ts";
 import { connectTo } from "./client/open_connection.ts";
 import type { Exchange, RequestSpec } from "./client/exchange.ts";
-import type { Transcript } from "./client/transcript.ts";
+import { requestIdOf, type Transcript } from "./client/transcript.ts";
 import type { HeaderList, Protocol, Target } from "./target.ts";
-import { NotJudged, Verdict } from "./verdict.ts";
+import { NotJudged, TooBusy, Verdict } from "./verdict.ts";
 import { EnvoyView, PolicyView, UpstreamView } from "./views.ts";
 
 /** What a chat request of a case may differ in. */
@@ -36,6 +36,8 @@ export interface CaseRun {
   readonly connections: Connection[];
   /** Reasons why an invariant between the witnesses does not apply, by invariant. */
   readonly excused: Map<string, string>;
+  /** Nonces whose Check calls the case holds at a barrier. */
+  readonly held: Set<string>;
   readonly onSettled: () => void;
 }
 
@@ -86,7 +88,8 @@ export class CaseContext {
   get policy(): PolicyView {
     const policy = this.target.policy;
     if (!policy) throw new NotJudged("not-measured", "The policy engine is not ours");
-    return new PolicyView(policy, this.nonce, this.#wait());
+    const onHold = () => this.#run.held.add(this.nonce);
+    return new PolicyView(policy, this.nonce, { wait: this.#wait(), onHold });
   }
 
   /** What Envoy itself tells. */
@@ -143,6 +146,18 @@ export class CaseContext {
     return await (await this.send(this.chat(options))).done();
   }
 
+  /**
+   * Returns how long an exchange took, milliseconds: as the gateway logged it where it has a log, because a client on a
+   * busy machine notices the end late; else from the first byte sent to the end, here.
+   */
+  async duration(transcript: Transcript): Promise<number> {
+    const id = requestIdOf(transcript);
+    if (this.target.envoy?.accessLog && id !== undefined) {
+      return (await this.envoy.line(id)).durationMs;
+    }
+    return Math.round((transcript.end?.at ?? now()) - transcript.startedAt);
+  }
+
   /** Makes an exchange part of the case's story. */
   watch(exchange: Exchange): Exchange {
     this.#run.exchanges.push(exchange);
@@ -169,6 +184,11 @@ export class CaseContext {
 
   oneOf(name: string, expected: readonly unknown[], observed: unknown): boolean {
     return this.#run.verdict.oneOf(name, expected, observed);
+  }
+
+  /** Ends the case: the suite itself was too late for it, as `evidence` says. It is asked again. */
+  tooBusy(evidence: string): never {
+    throw new TooBusy(evidence);
   }
 
   /** Ends the case: this target cannot be judged by it. */

@@ -1,4 +1,4 @@
-import { deadlineSignal, messageOf, now, UnavailableError } from "../service/mod.ts";
+import { messageOf, now, startDeadline, UnavailableError } from "../service/mod.ts";
 import { judgeAgreement, type Story, witnessesOf } from "./agreement.ts";
 import { type Case, groupOf } from "./case.ts";
 import { requestIdOf } from "./client/transcript.ts";
@@ -8,7 +8,7 @@ import type { ReportCase } from "./report.ts";
 import type { Axis } from "./schedule.ts";
 import type { EnvoyRecord, Target } from "./target.ts";
 import { type Timeline, timelineOf, type TraceLine, traceOf } from "./trace.ts";
-import { Awaited, type Check, NotJudged, type Status, Verdict } from "./verdict.ts";
+import { Awaited, type Check, NotJudged, type Status, TOO_BUSY, Verdict } from "./verdict.ts";
 
 /**
  * How long a case may take when it says nothing else, milliseconds before the time scale: what it
@@ -18,6 +18,12 @@ const CASE_MS = 30_000;
 
 /** How long the access log may lag behind: it is flushed every 50 ms, but a machine may be busy. */
 const LOG_LAG_MS = 10_000;
+
+/** How often a case is asked that the machine was too busy for. */
+const ATTEMPTS = 3;
+
+/** The part of the gateway's patience with the policy engine that a case may use up by holding an answer. */
+const PATIENCE = 0.9;
 
 /** What one run of a case needs to know. */
 export interface AxisOptions extends Axis {
@@ -42,8 +48,22 @@ export interface AxisResult {
   curl?: string;
 }
 
-/** Runs a case once, over one HTTP version, and hears all witnesses. Never rejects. */
+/**
+ * Runs a case over one HTTP version and hears all witnesses. Where the suite's own evidence says that it was too late
+ * itself, the case is asked again, and not measured after the third time. Never rejects.
+ */
 export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResult> {
+  for (let attempt = 1;; attempt++) {
+    const result = await runOnce(one, { ...options, attempt });
+    const isBusy = result.status === "not-measured" && result.reason.startsWith(TOO_BUSY);
+    if (!isBusy || attempt === ATTEMPTS || options.signal.aborted) return result;
+  }
+}
+
+async function runOnce(
+  one: Case,
+  options: AxisOptions & { readonly attempt: number },
+): Promise<AxisResult> {
   const { target, protocol, timeScale } = options;
   const nonce = nonceFor(one, options);
   const verdict = new Verdict();
@@ -51,17 +71,20 @@ export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResu
   // What a case waits for does not get shorter: a shorter deadline would fail every gateway.
   const stretch = one.waits ? Math.max(1, timeScale) : timeScale;
   const budget = (one.deadlineMs ?? CASE_MS) * stretch;
+  const late = new AbortController();
+  using _ = startDeadline(budget, () => late.abort());
   const run: CaseRun = {
     target,
     protocol,
     timeScale,
-    signal: AbortSignal.any([deadlineSignal(budget, options.signal), over.signal]),
+    signal: AbortSignal.any([late.signal, options.signal, over.signal]),
     verdict,
     random: seeded(`${options.seed}/${one.id}/${protocol}/${options.round}`),
     exchanges: [],
     nonces: [],
     connections: [],
     excused: new Map(),
+    held: new Set(),
     onSettled: options.onSettled,
   };
   const began = now();
@@ -89,6 +112,8 @@ export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResu
   }
   for (const connection of run.connections) connection.close();
   const story = await hear(run);
+  const held = heldTooLong(story, run);
+  if (!status && held !== undefined) [status, reason] = ["not-measured", `${TOO_BUSY}: ${held}`];
   if (!status) judgeAgreement(story, verdict, run.excused);
   over.abort();
   forget(run);
@@ -190,6 +215,23 @@ async function hear(run: CaseRun): Promise<Story> {
   return story;
 }
 
+/**
+ * Says when the suite held a Check call for so long that the gateway, rightly, gave it up: what came of it is then not
+ * what the case is about. `undefined`: it did not.
+ */
+function heldTooLong({ policy = [] }: Story, { held, target }: CaseRun): string | undefined {
+  const { policyTimeoutMs } = target.expect;
+  for (const { nonce, receivedAt, answeredAt, cancelledAt } of policy) {
+    if (nonce === undefined || !held.has(nonce)) continue;
+    const ms = (answeredAt ?? cancelledAt ?? receivedAt) - receivedAt;
+    if (ms < policyTimeoutMs * PATIENCE) continue;
+    return `a Check call was held for ${
+      Math.round(ms)
+    } ms, and the gateway waits ${policyTimeoutMs} ms`;
+  }
+  return undefined;
+}
+
 /** Frees what the case set up: scripts, and whoever still stands at a barrier. */
 function forget(run: CaseRun): void {
   for (const nonce of run.nonces) {
@@ -201,9 +243,12 @@ function forget(run: CaseRun): void {
 }
 
 /** A nonce that says in a journal whose it is: 8 to 64 characters of a-z, 0-9 and "-". */
-function nonceFor(one: Case, { runId, protocol, round }: AxisOptions): string {
+function nonceFor(
+  one: Case,
+  { runId, protocol, round, attempt }: AxisOptions & { readonly attempt: number },
+): string {
   const name = one.id.replace(/[^a-z0-9]+/g, "-").slice(0, 36);
-  return `${runId}-${name}-${protocol}-${round}`;
+  return `${runId}-${name}-${protocol}-${round}${attempt === 1 ? "" : `-again${attempt}`}`;
 }
 
 /** Returns a small, fast, seeded generator (mulberry32) of numbers in [0, 1). */

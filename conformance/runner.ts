@@ -15,6 +15,7 @@ import { assemble, type AxisResult, runAxis } from "./run_case.ts";
 import { type Job, schedule } from "./schedule.ts";
 import { selectCases, type Selection, verdictBeforeRun } from "./select.ts";
 import type { Target } from "./target.ts";
+import { TOO_BUSY } from "./verdict.ts";
 
 /** What happens during a run, for a terminal. */
 export type Progress =
@@ -176,7 +177,9 @@ class Suite {
     const target = this.#target;
     const judged = this.#selected.flatMap(({ id }) => this.#results.get(id) ?? []);
     const known = matchKnownFailures(judged, this.#options.knownFailures ?? []);
-    const faults = judged.filter(({ reason }) => reason.startsWith("Harness fault"));
+    const faults = judged.filter(({ level, reason }) =>
+      reason.startsWith("Harness fault") || (level === "must" && reason.startsWith(TOO_BUSY))
+    );
     const header: Omit<Report, "cases"> = {
       schema: REPORT_SCHEMA,
       tool: { name: "llmgate", version: this.#options.version ?? "0.0.0" },

@@ -11,7 +11,7 @@ import { REPORT_FORMATS } from "./render/formats.ts";
 import { renderTerminal } from "./render/terminal.ts";
 import { renderAnnotations } from "./render/annotations.ts";
 import { runSuite } from "./runner.ts";
-import { fakeTarget } from "./testing.ts";
+import { fakeTarget, policyRecord } from "./testing.ts";
 import { Awaited } from "./verdict.ts";
 
 function made(id: string, run: Case["run"], change: Partial<Case> = {}): Case {
@@ -72,6 +72,35 @@ Deno.test("runSuite() never passes what it cannot measure", async () => {
   assert.equal(exitCode(report), 4, "a case without a check is a fault of the harness");
   const none = { ...report, harness_faults: 0 };
   assert.equal(exitCode(none), 2, "no MUST case could be measured");
+});
+
+Deno.test("runSuite() asks again where it was too late itself, and never passes what it held too long", async () => {
+  const { target, policy } = fakeTarget();
+  const nonces: string[] = [];
+  /** Holds a Check call; the first `late` ones until the gateway, which waits 2 s, gives up. */
+  const holds = (id: string, late: number): Case =>
+    made(id, (t) => {
+      t.policy.script({ allow: {}, barrier: "hold" });
+      nonces.push(t.nonce);
+      const gone = late-- > 0;
+      policy.append(policyRecord({
+        nonce: t.nonce,
+        receivedAt: 100,
+        ...(gone ? { answeredAt: undefined, decision: undefined, cancelledAt: 2_100 } : {
+          answeredAt: 150,
+        }),
+      }));
+      t.equal("one", 1, 1);
+      return Promise.resolve();
+    }, { control: "policy" });
+  const report = await runSuite(target, { cases: [holds("t.once", 1), holds("t.always", 9)] });
+  assert.deepEqual(statuses(report), { "t.once": "pass", "t.always": "not-measured" });
+  assert.equal(new Set(nonces).size, 2 + 3, "every attempt has a nonce of its own");
+  assert.match(
+    report.cases[1]?.reason ?? "",
+    /^The machine was too busy to judge this: a Check call was held for 2000 ms/,
+  );
+  assert.equal(exitCode(report), 4, "a MUST was not judged");
 });
 
 Deno.test("runSuite() takes a wait in vain for a finding, a bug of the suite for its own", async () => {

@@ -19,6 +19,19 @@ export class NotJudged extends Error {
   }
 }
 
+/** How the reason begins when the suite itself was late: the case is asked again, and then not measured. */
+export const TOO_BUSY = "The machine was too busy to judge this";
+
+/**
+ * Thrown when the suite's own evidence says that it could not keep the time that the case is about: what was observed is
+ * then no observation about the target.
+ */
+export class TooBusy extends NotJudged {
+  constructor(evidence: string) {
+    super("not-measured", `${TOO_BUSY}: ${evidence}`);
+  }
+}
+
 /**
  * Thrown when something that had to happen did not: the client, a journal or a barrier was waited
  * for in vain. It is an observation about the target, not a fault of the suite.

@@ -74,15 +74,22 @@ export class PolicyView {
   readonly #policy: PolicyControl;
   readonly #nonce: string;
   readonly #wait: WaitOptions;
+  readonly #onHold: () => void;
 
-  constructor(policy: PolicyControl, nonce: string, wait: WaitOptions) {
+  constructor(
+    policy: PolicyControl,
+    nonce: string,
+    options: { wait: WaitOptions; onHold: () => void },
+  ) {
     this.#policy = policy;
     this.#nonce = nonce;
-    this.#wait = wait;
+    this.#wait = options.wait;
+    this.#onHold = options.onHold;
   }
 
   /** Sets the answers for this nonce, in order; the last one repeats. */
   script(...answers: PolicyAnswer[]): void {
+    if (answers.some(({ barrier }) => barrier !== undefined)) this.#onHold();
     this.#policy.scripts.set(this.#nonce, answers);
   }
 

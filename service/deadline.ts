@@ -6,8 +6,39 @@ export function deadlineSignal(ms: number, signal?: AbortSignal): AbortSignal {
   return signal ? AbortSignal.any([timeout, signal]) : timeout;
 }
 
+/** Pieces in which a deadline is counted, milliseconds, and from when on one of them came late. */
+const PIECE_MS = 250;
+const LATE_MS = 50;
+
+/** A deadline lasts at most so many times as long as it says. */
+const MOST = 5;
+
 /**
- * Waits for `promise`, at most `ms` milliseconds.
+ * Calls `act` after `ms` milliseconds of this thread's own time, unless disposed before. On a machine that has more to do
+ * than it can, a thread stands still for seconds; then a timer is due before what was waited for is read, although that
+ * may have come long ago. The time is counted in pieces, and one whose timer comes late counts for nothing, until five
+ * times `ms` are over.
+ */
+export function startDeadline(ms: number, act: () => void): Disposable {
+  const latest = performance.now() + ms * MOST;
+  let left = ms;
+  let timer: ReturnType<typeof setTimeout>;
+  const next = () => {
+    const piece = Math.min(left, PIECE_MS);
+    const due = performance.now() + piece;
+    timer = setTimeout(() => {
+      const at = performance.now();
+      if (at - due < LATE_MS) left -= piece;
+      if (left <= 0 || at >= latest) act();
+      else next();
+    }, piece);
+  };
+  next();
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/**
+ * Waits for `promise`, at most `ms` milliseconds of this thread's own time (see {@linkcode startDeadline}).
  *
  * @throws {UnavailableError} `<what>: not done within <ms> ms`, when the time is over
  * @throws the reason of `signal`, when it aborts first
@@ -19,9 +50,9 @@ export async function withDeadline<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const over = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => over.reject(new UnavailableError(`${what}: not done within ${ms} ms`)),
+  using _ = startDeadline(
     ms,
+    () => over.reject(new UnavailableError(`${what}: not done within ${ms} ms`)),
   );
   const onAbort = () => over.reject(signal?.reason);
   if (signal?.aborted) onAbort();
@@ -29,7 +60,6 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([promise, over.promise]);
   } finally {
-    clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -19,3 +19,13 @@ Deno.test("withDeadline() and delay() reject with the signal's reason", async ()
   await assert.rejects(withDeadline(new Promise(() => {}), 60_000, "Count", signal), reason);
   await assert.rejects(delay(60_000, signal), reason);
 });
+
+Deno.test("withDeadline() does not count time in which this thread could not run", async () => {
+  const come = Promise.withResolvers<string>();
+  const waiting = withDeadline(come.promise, 600, "Count");
+  setTimeout(() => come.resolve("in time"), 650);
+  // Both timers are due when the thread gets to look at them.
+  const until = performance.now() + 700;
+  while (performance.now() < until);
+  assert.equal(await waiting, "in time");
+});

@@ -12,7 +12,7 @@
  */
 export { Barriers } from "./barrier.ts";
 export { alignClock, now } from "./clock.ts";
-export { deadlineSignal, delay, withDeadline } from "./deadline.ts";
+export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { Journal } from "./journal.ts";
 export { watchLaunchers } from "./launcher.ts";

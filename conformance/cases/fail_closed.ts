@@ -1,7 +1,7 @@
 import { BOTH, type Case } from "../case.ts";
 import { jsonOf, valuesOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";
-import { delay, now } from "../../service/mod.ts";
+import { delay, startDeadline } from "../../service/mod.ts";
 import { Awaited } from "../verdict.ts";
 
 const AZF = "Envoy ext_authz.proto: failure_mode_allow is false";
@@ -49,11 +49,10 @@ export const FAIL_CLOSED_CASES: readonly Case[] = [
     async run(t) {
       const limit = t.target.expect.policyTimeoutMs;
       t.policy.script({ hang: true });
-      const began = now();
       const exchange = await t.send(t.chat());
-      const { head } = await exchange.done({ deadlineMs: t.ms(limit + 5_000) });
-      t.equal("status", t.target.expect.policyErrorStatus, head?.status);
-      const took = Math.round(now() - began);
+      const transcript = await exchange.done({ deadlineMs: t.ms(limit + 5_000) });
+      t.equal("status", t.target.expect.policyErrorStatus, transcript.head?.status);
+      const took = await t.duration(transcript);
       const most = limit + t.ms(4_000);
       t.that("answered in the declared time", took <= most, `<= ${most} ms`, `${took} ms`);
       t.equal("requests at the upstream", 0, t.upstream.requests().length);
@@ -177,9 +176,10 @@ export const FAIL_CLOSED_CASES: readonly Case[] = [
       workers.catch(() => {});
       const seen = async (what: string, ok: (status: number) => boolean) => {
         const from = statuses.length;
-        const began = now();
+        let isOver = false;
+        using _ = startDeadline(t.ms(15_000), () => isOver = true);
         while (statuses.slice(from).filter(ok).length < 10) {
-          if (now() - began > t.ms(15_000)) {
+          if (isOver) {
             running = false;
             throw new Awaited(`10 ${what} answers`, `not within 15 s: ${statuses.slice(-5)}`);
           }
@@ -283,10 +283,10 @@ export const FAILURE_MODE_CASES: readonly Case[] = [
 
 /** Waits until requests pass again: the one place where the suite polls. */
 async function recovered(t: CaseContext): Promise<void> {
-  const began = now();
-  const limit = t.ms(10_000);
+  let isOver = false;
+  using _ = startDeadline(t.ms(10_000), () => isOver = true);
   let last: number | undefined;
-  for (let i = 0; now() - began < limit; i++) {
+  for (let i = 0; !isOver; i++) {
     last = (await t.fork(i).ask()).head?.status;
     if (last === 200) break;
     await delay(50, t.signal);

@@ -30,6 +30,7 @@ import { SECURITY_CASES } from "./security.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
 import { STREAM_CASES } from "./stream.ts";
 import { STREAM_FORMAT_CASES } from "./stream_format.ts";
+import { STREAM_LOAD_CASES } from "./stream_load.ts";
 import { STREAM_TIME_CASES } from "./stream_time.ts";
 
 /** All cases. */
@@ -42,6 +43,7 @@ export const CASES: readonly Case[] = [
   ...STREAM_CASES,
   ...STREAM_FORMAT_CASES,
   ...STREAM_TIME_CASES,
+  ...STREAM_LOAD_CASES,
   ...PASS_CASES,
   ...CANCEL_CASES,
   ...LIMIT_CASES,

@@ -1,5 +1,5 @@
 import { SseParser } from "../../openai/mod.ts";
-import { now } from "../../service/mod.ts";
+import { now, startDeadline } from "../../service/mod.ts";
 import type { HeaderList, Protocol, WaitOptions } from "../target.ts";
 import { Awaited } from "../verdict.ts";
 import type { ResponseSink } from "./response_reader.ts";
@@ -112,7 +112,7 @@ export class Exchange implements ResponseSink {
     if (present !== undefined) return Promise.resolve(present);
     return new Promise((resolve, reject) => {
       const settle = (act: () => void) => {
-        clearTimeout(timer);
+        deadline[Symbol.dispose]();
         this.#waiters.delete(look);
         signal?.removeEventListener("abort", onAbort);
         act();
@@ -125,12 +125,12 @@ export class Exchange implements ResponseSink {
         }
       };
       const onAbort = () => settle(() => reject(signal?.reason));
-      const timer = setTimeout(
+      const deadline = startDeadline(
+        deadlineMs,
         () =>
           settle(() =>
             reject(new Awaited(what, `not within ${Math.round(deadlineMs)} ms: ${this.describe()}`))
           ),
-        deadlineMs,
       );
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#waiters.add(look);

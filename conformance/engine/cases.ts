@@ -1,6 +1,7 @@
 import { checkClient, connectGrpc, messageCodec } from "../../grpc/mod.ts";
 import type { Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";
+import { Lateness } from "../lateness.ts";
 import type { HeaderList } from "../target.ts";
 import { messageOf, now } from "../../service/mod.ts";
 
@@ -201,12 +202,17 @@ export const ENGINE_CASES: readonly Case[] = [
       using client = checkClient({ address: addressOf(t) });
       const request = golden(t);
       await client.check(request, { deadlineMs: t.ms(5_000) });
+      using lateness = new Lateness();
       const times: number[] = [];
-      for (let i = 0; i < 200; i++) {
+      for (let i = 0; times.length < 200 && i < 400; i++) {
+        lateness.take();
         const began = now();
         await client.check(request, { deadlineMs: t.ms(5_000) });
-        times.push(now() - began);
+        const took = now() - began;
+        // A call during which this thread stood still took as long as that.
+        if (lateness.take() < DEFAULT_DEADLINE_MS / 4) times.push(took);
       }
+      if (times.length < 200) t.tooBusy(`it was late in ${400 - times.length} of 400 calls`);
       times.sort((a, b) => a - b);
       const p99 = times[Math.floor(times.length * 0.99)] ?? 0;
       t.that("p99", p99 < t.ms(DEFAULT_DEADLINE_MS), `< ${t.ms(DEFAULT_DEADLINE_MS)} ms`, p99);
