@@ -75,7 +75,7 @@ export function importsOf(file: string, text: string): Import[] {
 /** What is wrong with one import, or undefined. */
 export function breachOf({ from, to }: Import, specifierIsPath: boolean): string | undefined {
   const source = roomOf(from);
-  const isTest = from.endsWith("_test.ts");
+  const isTest = from.endsWith("_test.ts") || from.includes("/testing/");
   if (!(source in MAY_IMPORT)) return `room "${source}" is not in the table`;
   if (!specifierIsPath) {
     const home = HOMES[to];
@@ -95,8 +95,8 @@ export function breachOf({ from, to }: Import, specifierIsPath: boolean): string
     return `${source} must not import ${target}`;
   }
   if (LEAVES.includes(source) && target !== "service") return `${source} must not import ${target}`;
-  // What a room's own tests are made of serves the journeys too.
-  if (source === "tests" && to.startsWith(`${target}/testing/`)) return undefined;
+  // What a room's own tests are made of serves other tests too.
+  if ((source === "tests" || isTest) && to.startsWith(`${target}/testing/`)) return undefined;
   if (to.endsWith(".ts") && to !== `${target}/mod.ts` && !to.endsWith("main.ts")) {
     return `side door: import "${target}/mod.ts"`;
   }

@@ -21,9 +21,10 @@ Deno.test("breachOf() refuses a side door, a sideways import and an upward one",
   assert.match(breach("service/a.ts", `export { x } from "../grpc/mod.ts";`) ?? "", /must not/);
 });
 
-Deno.test("breachOf() opens a room's testing folder to the journeys, and to nobody else", () => {
+Deno.test("breachOf() opens a room's testing folder to tests, and to nobody else", () => {
   const statement = `import { x } from "../responses/testing/postgres_server.ts";`;
-  assert.equal(breach("tests/a_test.ts", statement), undefined);
+  assert.equal(breach("tests/stack.ts", statement), undefined);
+  assert.equal(breach("gateway/a_test.ts", statement), undefined);
   assert.match(breach("gateway/a.ts", statement) ?? "", /side door/);
 });
 

@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import OpenAI from "openai";
+import { OpenAI, type Wire } from "../openai/testing/sdk.ts";
 import { cachedEnvoyPath, currentPlatform, DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
 import { connectGrpc, messageCodec } from "../grpc/mod.ts";
 import { findPostgres, startPostgres } from "../responses/testing/postgres_server.ts";
@@ -356,7 +356,7 @@ async function foundInPdf(url: string, query: string): Promise<string[]> {
   );
   assert.deepEqual([indexed.status, indexed.last_error], ["completed", null]);
   const { data } = await client.vectorStores.search(store.id, { query });
-  return data.flatMap(({ content }) => content.map(({ text }) => text));
+  return data.flatMap(({ content }: Wire) => content.map(({ text }: Wire) => text));
 }
 
 /** What a gRPC server says of itself: both read descriptors that a binary must hold. */

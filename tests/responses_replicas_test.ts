@@ -1,6 +1,6 @@
 /** Several gateways on one PostgreSQL and one bucket: any of them answers for all. */
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import { OpenAI } from "../openai/testing/sdk.ts";
 import { findPostgres, startPostgres } from "../responses/testing/postgres_server.ts";
 import { startUpstream } from "../upstream/mod.ts";
 import { startMoto } from "./clients/moto.ts";

@@ -1,6 +1,6 @@
 /** Journeys through a real Envoy: files and vector stores with the official JavaScript client. */
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import { OpenAI, type Wire } from "../openai/testing/sdk.ts";
 import type { Gateway } from "../gateway/mod.ts";
 import { startTestGateway } from "./stack.ts";
 
@@ -44,13 +44,13 @@ Deno.test("files are uploaded into a vector store, searched, filtered and cited"
   });
 
   const failed = await client.vectorStores.files.list(store.id, { filter: "failed" });
-  assert.deepEqual(failed.data.map(({ last_error }) => last_error?.code), ["invalid_file"]);
+  assert.deepEqual(failed.data.map(({ last_error }: Wire) => last_error?.code), ["invalid_file"]);
   const content = await client.vectorStores.files.content(fox.id, { vector_store_id: store.id });
   assert.deepEqual(content.data, [{ type: "text", text: "The quick brown fox jumps." }]);
 
   const search = async (query: string, more: object = {}) => {
     const page = await client.vectorStores.search(store.id, { query, ...more });
-    return page.data.map(({ filename }) => filename);
+    return page.data.map(({ filename }: Wire) => filename);
   };
   assert.equal((await search("whale"))[0], "whale.pdf");
   assert.equal((await search("ants"))[0], "ant.md");
@@ -69,8 +69,8 @@ Deno.test("files are uploaded into a vector store, searched, filtered and cited"
     tools: [{ type: "file_search", vector_store_ids: [store.id], filters }],
     include: ["file_search_call.results"],
   });
-  const call = answer.output.find((item) => item.type === "file_search_call");
-  assert.deepEqual(call?.results?.map(({ file_id, filename }) => [file_id, filename]), [
+  const call = answer.output.find((item: Wire) => item.type === "file_search_call");
+  assert.deepEqual(call?.results?.map(({ file_id, filename }: Wire) => [file_id, filename]), [
     [fox.id, "fox.txt"],
   ]);
 

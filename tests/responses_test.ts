@@ -1,6 +1,6 @@
 /** Journeys through a real Envoy with the Responses gateway: what docs/responses.md promises. */
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import { OpenAI, type Wire } from "../openai/testing/sdk.ts";
 import type { Gateway, GatewayOptions } from "../gateway/mod.ts";
 import { connectGrpc, messageCodec } from "../grpc/mod.ts";
 import { defaultConfig } from "../responses/mod.ts";
@@ -114,7 +114,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
 Deno.test("a response streams every event, numbered from 0, and is stored by the last", async () => {
   await using gateway = await startResponsesGateway();
   const client = clientOf(gateway);
-  const events: OpenAI.Responses.ResponseStreamEvent[] = [];
+  const events: Wire[] = [];
   for await (const event of await client.responses.create({ ...ASK, stream: true })) {
     events.push(event);
   }
@@ -177,21 +177,21 @@ Deno.test("a model that hangs, breaks off or is gone gives the client an error i
   for (const stream of [false, true]) {
     await assert.rejects(
       client.responses.create({ ...ASK, stream }, script(gateway, [{ hang: true }])),
-      (error) => error instanceof OpenAI.APIError && error.status === 504,
+      (error: Wire) => error instanceof OpenAI.APIError && error.status === 504,
     );
   }
   const broken = await client.responses.create(
     { ...ASK, stream: true },
     script(gateway, [EVENT_STREAM, delta("one"), { abort: "fin" }]),
   );
-  const events = await Array.fromAsync(broken);
+  const events = await Array.fromAsync<Wire>(broken);
   const last = events.at(-1);
   assert.ok(last?.type === "response.failed");
   assert.equal((await client.responses.retrieve(last.response.id)).status, "failed");
   await gateway.upstream?.[Symbol.asyncDispose]();
   await assert.rejects(
     client.responses.create(ASK),
-    (error) => error instanceof OpenAI.APIError && error.status === 503,
+    (error: Wire) => error instanceof OpenAI.APIError && error.status === 503,
   );
   const health = await (await fetch(`${gateway.url}/health`)).json();
   assert.deepEqual([health.status, health.backend.status], ["healthy", "down"]);
@@ -201,7 +201,7 @@ Deno.test(`Envoy ${OLDER_ENVOY} is told which one can stream`, async () => {
   await using gateway = await startResponsesGateway({ envoyVersion: OLDER_ENVOY });
   await assert.rejects(
     clientOf(gateway).responses.create({ ...ASK, stream: true }),
-    (error) =>
+    (error: Wire) =>
       error instanceof OpenAI.BadRequestError && error.code === "streaming_unsupported" &&
       /1\.36.*Envoy 1\.37/.test(error.message),
   );
@@ -217,7 +217,7 @@ Deno.test("turns, conversations, background and cancel work with the official cl
   const third = await client.responses.create({ ...ASK, conversation: conversation.id });
   assert.equal(third.conversation?.id, conversation.id);
   const items = await client.conversations.items.list(conversation.id, { order: "asc" });
-  assert.deepEqual(items.data.map(({ type }) => type), ["message", "message"]);
+  assert.deepEqual(items.data.map(({ type }: Wire) => type), ["message", "message"]);
   const held = [EVENT_STREAM, delta("one"), { barrier: "never" }];
   const queued = await client.responses.create(
     { ...ASK, background: true },
@@ -228,7 +228,7 @@ Deno.test("turns, conversations, background and cancel work with the official cl
   assert.equal(cancelled.status, "cancelled");
   const done = await client.responses.create({ ...ASK, background: true });
   const followed = await client.responses.retrieve(done.id, { stream: true, starting_after: 2 });
-  const events = await Array.fromAsync(followed);
+  const events = await Array.fromAsync<Wire>(followed);
   assert.equal(events[0]?.sequence_number, 3);
   assert.equal(events.at(-1)?.type, "response.completed");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import OpenAI, { toFile } from "openai";
+import { OpenAI, toFile, type Wire } from "../openai/testing/sdk.ts";
 import { type ChatChunk, parseSse } from "../openai/mod.ts";
 import { startUpstream, type Upstream } from "./mod.ts";
 import { schemaInstance } from "./endpoints/schema_instance.ts";
@@ -109,10 +109,10 @@ Deno.test("chat serves n choices, logprobs, reasoning, max_tokens and stop", asy
     logprobs: true,
     top_logprobs: 2,
   });
-  assert.deepEqual(two.choices.map((choice) => choice.index), [0, 1]);
+  assert.deepEqual(two.choices.map((choice: Wire) => choice.index), [0, 1]);
   assert.notEqual(two.choices[0]?.message.content, two.choices[1]?.message.content);
   const content = two.choices[0]?.logprobs?.content ?? [];
-  assert.equal(content.map((token) => token.token).join(""), two.choices[0]?.message.content);
+  assert.equal(content.map((token: Wire) => token.token).join(""), two.choices[0]?.message.content);
   assert.equal(content[0]?.top_logprobs.length, 2);
   const chunks = await chunksOf(upstream, { n: 2, reasoning_effort: "low" });
   const indexes = new Set(chunks.flatMap((chunk) => chunk.choices.map((choice) => choice.index)));
@@ -207,7 +207,7 @@ Deno.test("moderations flags only the word that asks for it", async () => {
   const answer = await clientOf(upstream).moderations.create({
     input: ["fine", "mock-flag please"],
   });
-  assert.deepEqual(answer.results.map((result) => result.flagged), [false, true]);
+  assert.deepEqual(answer.results.map((result: Wire) => result.flagged), [false, true]);
   assert.equal(answer.results[1]?.categories.violence, true);
 });
 

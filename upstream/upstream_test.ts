@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import OpenAI from "openai";
+import { OpenAI, type Wire } from "../openai/testing/sdk.ts";
 import { parseSse } from "../openai/mod.ts";
 import { resetSocket } from "../service/mod.ts";
 import { startUpstream } from "./mod.ts";
@@ -166,7 +166,7 @@ Deno.test("startUpstream() serves models, legacy completions, embeddings and hea
   await using upstream = await startUpstream({ pace: "none", models: ["m1", "m2"] });
   const client = new OpenAI({ apiKey: "k", baseURL: `${upstream.url}/v1`, maxRetries: 0 });
   const list = await client.models.list();
-  assert.deepEqual(list.data.map((model) => model.id), ["m1", "m2"]);
+  assert.deepEqual(list.data.map((model: Wire) => model.id), ["m1", "m2"]);
   assert.equal((await client.models.retrieve("m2")).id, "m2");
   const legacy = await client.completions.create({ model: "m1", prompt: "a", max_tokens: 5 });
   assert.equal(legacy.choices[0]?.finish_reason, "length");
@@ -179,7 +179,7 @@ Deno.test("startUpstream() serves models, legacy completions, embeddings and hea
   const cosine = async (one: string, other: string) => {
     const { data } = await client.embeddings.create({ model: "m1", input: [one, other] });
     return (data[0]?.embedding ?? []).reduce(
-      (sum, value, at) => sum + value * (data[1]?.embedding[at] ?? 0),
+      (sum: number, value: number, at: number) => sum + value * (data[1]?.embedding[at] ?? 0),
       0,
     );
   };

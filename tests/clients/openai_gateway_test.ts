@@ -1,11 +1,5 @@
 import assert from "node:assert/strict";
-import OpenAI, {
-  AuthenticationError,
-  InternalServerError,
-  NotFoundError,
-  PermissionDeniedError,
-  RateLimitError,
-} from "openai";
+import { OpenAI } from "../../openai/testing/sdk.ts";
 import { startTestGateway } from "../stack.ts";
 
 const MESSAGES = [{ role: "user" as const, content: "Hi from JavaScript" }];
@@ -30,9 +24,9 @@ Deno.test("the official JavaScript client works through Envoy, typed errors incl
 
   const code = (expected: string) => (error: unknown) =>
     (error as { code?: string }).code === expected;
-  await assert.rejects(ask("nobody"), PermissionDeniedError);
+  await assert.rejects(ask("nobody"), OpenAI.PermissionDeniedError);
   await assert.rejects(ask("nobody"), code("invalid_api_key"));
-  await assert.rejects(ask("quota-key"), RateLimitError);
+  await assert.rejects(ask("quota-key"), OpenAI.RateLimitError);
   // A header that is null is left out: no credential at all.
   const bare = new OpenAI({
     apiKey: "unused",
@@ -40,10 +34,10 @@ Deno.test("the official JavaScript client works through Envoy, typed errors incl
     maxRetries: 0,
     defaultHeaders: { authorization: null },
   });
-  await assert.rejects(bare.models.list(), AuthenticationError);
+  await assert.rejects(bare.models.list(), OpenAI.AuthenticationError);
   const lost = new OpenAI({ apiKey: "demo-key", baseURL: `${gateway.url}/v2`, maxRetries: 0 });
-  await assert.rejects(lost.models.list(), NotFoundError);
+  await assert.rejects(lost.models.list(), OpenAI.NotFoundError);
   await gateway.policy?.close();
-  await assert.rejects(ask("demo-key"), InternalServerError);
+  await assert.rejects(ask("demo-key"), OpenAI.InternalServerError);
   await assert.rejects(ask("demo-key"), code("policy_unavailable"));
 });
