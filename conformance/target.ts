@@ -279,6 +279,8 @@ export interface RouterFeature {
   };
   /** A model that is asked by multipart/form-data. */
   readonly form?: RoutedModel;
+  /** A model whose hosts are gone, and the models that are asked for in its place, in order. */
+  readonly fallback?: RoutedModel & { readonly to: readonly string[] };
 }
 
 /** How a client names itself to the target. */

@@ -18,6 +18,7 @@ export {
 } from "./own_target.ts";
 export { type ResponsesTargetOptions, startResponsesTarget } from "./responses_target.ts";
 export {
+  FALLBACK,
   type RouterTargetOptions,
   type RouterVariantOptions,
   routerVariants,

@@ -22,6 +22,13 @@ const REWRITES = {
 };
 const FORM = { model: "whisper-1", path: "/v1/audio/transcriptions" };
 
+/** A model that one backend serves, and those that are asked for when that is gone. */
+export const FALLBACK = {
+  model: "primary-model",
+  path: CHAT.path,
+  to: ["first-fallback", "second-fallback"],
+};
+
 /** The seed's routes, and the base groups' models and those above beside them. */
 const ROUTES = JSON.stringify([
   { name: "chat-route", model: CHAT.model, path_prefix: "/v1/chat" },
@@ -34,6 +41,12 @@ const ROUTES = JSON.stringify([
     path_prefix: "/v1/chat",
   },
   { name: "form-route", model: FORM.model, path_prefix: "/v1/audio" },
+  {
+    name: "fallback-route",
+    model: FALLBACK.model,
+    fallbacks: FALLBACK.to.map((model) => ({ model })),
+    path_prefix: "/v1/chat",
+  },
   ...BASE_MODELS.map((model) => ({ name: `any-${model}`, model, path_prefix: "/v1/" })),
 ]);
 
@@ -102,6 +115,7 @@ export async function startRouterTarget(
           ...routerFeature(backends, { hosts, maxBodyBytes: MAX_BODY_BYTES }),
           rewrites: REWRITES,
           form: FORM,
+          fallback: FALLBACK,
         },
       }),
     expect: { ...BASE_EXPECTATIONS, routes: POSTED, ownAnswers: [LIST] },
@@ -126,6 +140,14 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   router_down: { stop: ({ router }) => router[Symbol.asyncDispose]() },
   router_dead_host: {
     routing: { models: "*,*,*" },
+    stop: ({ backends }) => backends[0]?.close(),
+  },
+  router_fallback: {
+    routing: {
+      models: [FALLBACK.model, ...FALLBACK.to].join(","),
+      // Who takes no connection is out for longer than the cases take; other failures do not count.
+      health: { limits: { failures: Infinity, ejectMs: 3_600_000, maxEjectMs: 3_600_000 } },
+    },
     stop: ({ backends }) => backends[0]?.close(),
   },
 };

@@ -1,8 +1,12 @@
-/** A model router beyond the seed's: other names for a model, forms, and hosts that take no connection. */
+/** A model router beyond the seed's: other names for a model, forms, and hosts that are gone. */
 import { BOTH, type Case } from "../case.ts";
+import type { CaseContext } from "../context.ts";
 import { sha256, valuesOf } from "../client/transcript.ts";
 import { routed, routerOf, SEVERAL, takersOf } from "./router.ts";
 import { bytes, jsonAnswer } from "./shapes.ts";
+
+/** Requests until a router must have learnt that a host takes no connection: a second's worth. */
+const FALLBACK_TRIES = 300;
 
 export const ROUTER_REWRITE_CASES: readonly Case[] = [
   routed({
@@ -74,6 +78,38 @@ export const ROUTER_REWRITE_CASES: readonly Case[] = [
         const { head } = await part.ask({ path: chat.path, body: { model: chat.model } });
         t.equal(`request ${n + 1}: status`, 200, head?.status);
         t.equal(`request ${n + 1}: backends that took it`, 1, takersOf(part).length);
+      }
+    },
+  }),
+  routed({
+    id: "router.fallback-model",
+    level: "must",
+    feature: "router_fallback",
+    requirement:
+      "Once a model has no host left, the next model of its list answers under its own name, and no request is lost",
+    source: "Project: fallbacks of routes.json",
+    async run(t) {
+      const { backends, fallback } = routerOf(t);
+      const { model, path, to } = fallback ?? t.unsupported("No model has a fallback");
+      const bodyFor = (name: string) => `{"model":"${name}", "messages":[] }`;
+      const ask = async (part: CaseContext) => {
+        part.upstream.script(...jsonAnswer("{}"));
+        return (await part.ask({ path, body: bodyFor(model) })).head?.status;
+      };
+      // That the host is gone is known a moment after the first request that did not reach it.
+      let known = false;
+      for (let n = 0; n < FALLBACK_TRIES && !known; n++) {
+        known = await ask(t.fork(`before-${n}`)) === 200;
+      }
+      t.that("an answer after the host is gone", known, "200 in the end", known);
+      const spare = backends.filter(({ models }) => models?.includes(to[0] ?? ""));
+      for (let n = 0; n < SEVERAL; n++) {
+        const part = t.fork(n);
+        t.equal(`request ${n + 1}: status`, 200, await ask(part));
+        const takers = takersOf(part).map(({ endpoint }) => endpoint);
+        t.equal(`request ${n + 1}: host`, spare.map(({ endpoint }) => endpoint), takers);
+        const [seen] = part.upstream.requests();
+        t.equal(`request ${n + 1}: SHA-256`, sha256(bodyFor(to[0] ?? "")), seen?.bodySha256);
       }
     },
   }),

@@ -1,5 +1,6 @@
 import { addBefore, cluster, hcm, routeOf, settingsOf } from "../config_places.ts";
 import type { Config, Mutant } from "../mutant.ts";
+import { FALLBACK } from "../../targets/mod.ts";
 import type { Message } from "./relay.ts";
 
 const CHAT = "gpt-3.5-turbo";
@@ -45,6 +46,15 @@ function seesHeaders(edit: (headers: Config[]) => Config[]) {
   return (message: Message) => {
     const map = message.request_headers?.headers;
     if (map) map.headers = edit(map.headers);
+  };
+}
+
+/** Changes the router's word on requests for the model that has fallbacks. */
+function fallsBack(edit: (message: Message, lb: Config) => void) {
+  return (message: Message, about: Message) => {
+    const lb = message.dynamic_metadata?.["envoy.lb"];
+    const asked = decoder.decode(about.request_body?.body ?? new Uint8Array());
+    if (lb && asked.includes(`"${FALLBACK.model}"`)) edit(message, lb);
   };
 }
 
@@ -179,6 +189,31 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     defect: "where a host takes no connection, no other is tried",
     kills: ["router.next-host"],
     edit: (config) => delete routeOf(config).route.retry_policy,
+  },
+  {
+    id: "router-without-fallbacks",
+    defect: "a model is asked for at its host, though that is gone",
+    kills: ["router.fallback-model"],
+    relay: (hosts) => ({
+      response: fallsBack((message, lb) => {
+        lb[ENDPOINT] = hosts[0];
+        delete message.request_body.response;
+      }),
+    }),
+  },
+  {
+    id: "router-last-fallback-first",
+    defect: "of a model's fallbacks, the last one is taken",
+    kills: ["router.fallback-model"],
+    relay: (hosts) => ({ response: fallsBack((_, lb) => lb[ENDPOINT] = hosts.at(-1)) }),
+  },
+  {
+    id: "router-fallback-unnamed",
+    defect: "a fallback is asked for the model that is gone",
+    kills: ["router.fallback-model"],
+    relay: {
+      response: fallsBack((message) => delete message.request_body.response),
+    },
   },
   {
     id: "router-forgets-sessions",
