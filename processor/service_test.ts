@@ -31,7 +31,7 @@ async function serve(answer: (message: PhaseMessage, stream: ProcessorStream) =>
   }));
   const server = await startGrpcServer({ services: [service] });
   const client = connectGrpc({ address: server.address });
-  const stream = client.bidi(`/${EXTERNAL_PROCESSOR}/Process`, { deadlineMs: 10_000 });
+  const stream = client.bidi(`/${EXTERNAL_PROCESSOR}/Process`, { deadlineMs: 60_000 });
   const answers = stream.messages[Symbol.asyncIterator]();
   return {
     seen,

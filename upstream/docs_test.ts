@@ -88,10 +88,10 @@ for (const block of BLOCKS.filter((candidate) => candidate.language === "bash"))
     const { success, stdout, stderr } = await command.output();
     assert.ok(success, new TextDecoder().decode(stderr));
     assert.ok(stdout.length > 10);
-    const exchange = upstream.journal.entries()[0];
-    assert.equal(exchange?.status, 200);
-    assert.equal(exchange?.end, "completed");
-    assert.equal(exchange?.script !== undefined, /mock-script|metadata/.test(block.text));
+    const exchange = await upstream.journal.waitFor(({ end }) => end !== undefined);
+    assert.equal(exchange.status, 200);
+    assert.equal(exchange.end, "completed");
+    assert.equal(exchange.script !== undefined, /mock-script|metadata/.test(block.text));
   });
 }
 

@@ -4,6 +4,9 @@ import { startUpstream, type UpstreamScript } from "./mod.ts";
 import { RawClient, request } from "./testing/raw_client.ts";
 import { FRAME, type Frame, RawHttp2Client } from "./testing/raw_http2_client.ts";
 
+/** The client has read what was written before. */
+const SEEN = { barrier: "seen" };
+
 /** Runs a script against a raw HTTP/1.1 client until the mock ends the connection. */
 async function http1(steps: UpstreamScript["steps"]) {
   await using upstream = await startUpstream({ pace: "none" });
@@ -12,6 +15,10 @@ async function http1(steps: UpstreamScript["steps"]) {
   client.send(
     request("/v1/chat/completions", { headers: { "x-mock-script": "fault-1" }, body: "{}" }),
   );
+  if (steps.includes(SEEN)) {
+    await client.until((text) => text.includes("data: 1\n\n"));
+    upstream.barriers.release("fault-1/seen");
+  }
   const answer = await client.ended();
   const exchange = await upstream.journal.waitFor((entry) => entry.end !== undefined);
   assert.equal(exchange.end, "aborted");
@@ -45,7 +52,7 @@ const HTTP1: {
   },
   {
     name: "abort rst in a stream resets after the events",
-    steps: [{ event: { data: "1" } }, { sleep: 20 }, { abort: "rst" }],
+    steps: [{ event: { data: "1" } }, SEEN, { abort: "rst" }],
     end: "rst",
     sees: (text) => text.endsWith("data: 1\n\n\r\n"),
   },
@@ -125,7 +132,7 @@ const HTTP2: {
 }[] = [
   {
     name: "abort rst resets the stream with INTERNAL_ERROR and nothing else",
-    steps: [{ event: { data: "1" } }, { sleep: 10 }, { abort: "rst" }],
+    steps: [{ event: { data: "1" } }, SEEN, { abort: "rst" }],
     until: (frames) => only(frames, FRAME.RST_STREAM).length > 0,
     check: (client) => {
       const frames = client.frames();
@@ -138,13 +145,13 @@ const HTTP2: {
   },
   {
     name: "abort tcp_rst resets the connection",
-    steps: [{ event: { data: "1" } }, { sleep: 10 }, { abort: "tcp_rst" }],
+    steps: [{ event: { data: "1" } }, SEEN, { abort: "tcp_rst" }],
     until: () => false,
     check: (client) => assert.equal(client.raw.end, "rst"),
   },
   {
     name: "abort fin closes the connection without END_STREAM",
-    steps: [{ event: { data: "1" } }, { sleep: 10 }, { abort: "fin" }],
+    steps: [{ event: { data: "1" } }, SEEN, { abort: "fin" }],
     until: () => false,
     check: (client) => {
       assert.equal(client.raw.end, "fin");
@@ -164,7 +171,7 @@ const HTTP2: {
   },
   {
     name: "abort bad_chunk sends DATA with more padding than frame",
-    steps: [{ event: { data: "1" } }, { sleep: 10 }, { abort: "bad_chunk" }],
+    steps: [{ event: { data: "1" } }, SEEN, { abort: "bad_chunk" }],
     until: () => false,
     check: (client) => {
       const bad = only(client.frames(), FRAME.DATA)[1];
@@ -183,7 +190,7 @@ const HTTP2: {
   },
   {
     name: "abort garbage sends bytes that are no frame",
-    steps: [{ event: { data: "1" } }, { sleep: 10 }, { abort: "garbage" }],
+    steps: [{ event: { data: "1" } }, SEEN, { abort: "garbage" }],
     until: () => false,
     check: (client) => {
       assert.ok(client.raw.text.includes("garbage, not a frame"));
@@ -198,6 +205,10 @@ for (const { name, steps, until, check } of HTTP2) {
     upstream.scripts.set("fault-1", { steps });
     await using client = await RawHttp2Client.connect(upstream.port);
     client.post(1, "/v1/chat/completions", { "x-mock-script": "fault-1" });
+    if (steps.includes(SEEN)) {
+      await client.until((frames) => only(frames, FRAME.DATA).length > 0);
+      upstream.barriers.release("fault-1/seen");
+    }
     await client.until(until);
     check(client);
     const exchange = await upstream.journal.waitFor((entry) => entry.end !== undefined);

@@ -126,8 +126,8 @@ Deno.test("a broken recording is refused with its line", async () => {
 
 Deno.test("an answer that breaks off is passed on broken and not recorded", async () => {
   using scenarios = await temporaryFolder();
-  const steps = [{ headers: {} }, { event: { data: "1" } }, { sleep: 20 }, { abort: "rst" }];
-  const scenario = { match: { path: "/v1/broken" }, steps };
+  const steps = [{ headers: {} }, { event: { data: "1" } }, { barrier: "seen" }, { abort: "rst" }];
+  const scenario = { name: "broken", match: { path: "/v1/broken" }, steps };
   await Deno.writeTextFile(`${scenarios}/broken.json`, JSON.stringify(scenario));
   using folder = await temporaryFolder();
   await using real = await startUpstream({ scenarios: `${scenarios}` });
@@ -136,9 +136,15 @@ Deno.test("an answer that breaks off is passed on broken and not recorded", asyn
   });
   const response = await fetch(`${recorder.url}/v1/broken`);
   assert.equal(response.status, 200);
-  await assert.rejects(response.text());
+  const reader = response.body?.getReader();
+  assert.ok((await reader?.read())?.value);
+  real.barriers.release("broken/seen");
+  await assert.rejects(async () => {
+    while (!(await reader?.read())?.done);
+  });
   assert.deepEqual(await filesOf(`${folder}`), []);
-  assert.equal(recorder.journal.entries()[0]?.end, "aborted");
+  const passedOn = await recorder.journal.waitFor(({ end }) => end !== undefined);
+  assert.equal(passedOn.end, "aborted");
 });
 
 Deno.test("a recorded upstream that cannot be reached is a 502, OpenAI-shaped", async () => {

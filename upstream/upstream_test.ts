@@ -260,7 +260,8 @@ Deno.test("a script holds each event until its barrier is released", async () =>
   assert.ok(!client.text.includes("[DONE]"));
   upstream.barriers.release("case-0001/next");
   await client.until((text) => text.endsWith("0\r\n\r\n"));
-  assert.equal(upstream.journal.entries()[0]?.end, "completed");
+  const exchange = await upstream.journal.waitFor(({ end }) => end !== undefined);
+  assert.equal(exchange.end, "completed");
 });
 
 const LEAVES = [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cachedEnvoyPath, currentPlatform, DEFAULT_ENVOY_VERSION } from "../../envoy/mod.ts";
+import { writeExecutable } from "../../service/testing/executable.ts";
 import { envoyChecks } from "./envoy.ts";
 import { examine, type Finding } from "./finding.ts";
 import { machineProbe, type Probe } from "./probe.ts";
@@ -20,7 +21,7 @@ async function findingsWith(
     if (options.says !== undefined) {
       const path = cachedEnvoyPath(home, DEFAULT_ENVOY_VERSION, currentPlatform());
       await Deno.mkdir(join(path, ".."), { recursive: true });
-      await Deno.writeTextFile(path, `#!/bin/sh\n${options.says}\n`, { mode: 0o755 });
+      await writeExecutable(path, `#!/bin/sh\n${options.says}\n`);
       if (options.sum !== undefined) await Deno.writeTextFile(`${path}.sha256`, options.sum);
     }
     for (let n = 0; n < (options.runtimes ?? 0); n++) {
@@ -29,7 +30,7 @@ async function findingsWith(
     const env: Record<string, string> = { LLMGATE_HOME: home, HOME: home, PATH: "" };
     const probe = { ...machineProbe((name) => env[name], "2.9.6"), ...options.probe };
     const checks = envoyChecks(probe, { offline: options.offline ?? true });
-    return await examine(checks, { deadlineMs: 5_000 });
+    return await examine(checks, { deadlineMs: 60_000 });
   } finally {
     await Deno.remove(home, { recursive: true });
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { UnavailableError, UsageError } from "../../service/mod.ts";
+import { writeExecutable } from "../../service/testing/executable.ts";
 import { cachedEnvoyPath, claim, dataHome } from "./cache.ts";
 import { findEnvoy, type FindEnvoyOptions } from "./find.ts";
 import { fileSha256 } from "./checksum.ts";
@@ -30,7 +31,7 @@ async function onBareMachine(run: (sandbox: Sandbox) => Promise<void>): Promise<
       async envoyAt(path, version) {
         const file = join(folder, path);
         await Deno.mkdir(join(file, ".."), { recursive: true });
-        await Deno.writeTextFile(file, SCRIPT(version), { mode: 0o755 });
+        await writeExecutable(file, SCRIPT(version));
         return file;
       },
     });
@@ -47,7 +48,7 @@ function sourceOf(version: string): EnvoySource & { asked: number } {
     async fetch({ scratch }) {
       this.asked++;
       const file = join(scratch, "envoy");
-      await Deno.writeTextFile(file, SCRIPT(version));
+      await writeExecutable(file, SCRIPT(version));
       return file;
     },
   };
@@ -221,7 +222,7 @@ async function withIndex(
   const folder = await Deno.makeTempDir();
   const name = "envoy-v1.40.0-linux-amd64";
   await Deno.mkdir(join(folder, name, "bin"), { recursive: true });
-  await Deno.writeTextFile(join(folder, name, "bin", "envoy"), SCRIPT("1.40.0"), { mode: 0o755 });
+  await writeExecutable(join(folder, name, "bin", "envoy"), SCRIPT("1.40.0"));
   const archive = join(folder, `${name}.tar.xz`);
   const packed = await new Deno.Command("tar", { args: ["-cJf", archive, "-C", folder, name] })
     .output();
@@ -350,10 +351,8 @@ Deno.test("funcEIndex() gives up on an archive that stands still", () =>
 
 Deno.test("funcEIndex() says what a refused connection said", () =>
   onBareMachine(async ({ options }) => {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    listener.close();
-    const source = funcEIndex(`http://127.0.0.1:${port}/index.json`);
+    // Nobody listens there, and no test is given it meanwhile; port 1 is refused by fetch() itself.
+    const source = funcEIndex("http://127.0.0.1:2/index.json");
     await assert.rejects(
       findEnvoy({ ...options, sources: [source] }),
       /func-e's index .*refused/is,
@@ -363,7 +362,7 @@ Deno.test("funcEIndex() says what a refused connection said", () =>
 /** A python that is a shell script. */
 async function fakePython(folder: string, script: string): Promise<string> {
   const path = join(folder, "python");
-  await Deno.writeTextFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  await writeExecutable(path, `#!/bin/sh\n${script}\n`);
   return path;
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { writeExecutable } from "../../service/testing/executable.ts";
 import { selfExtracting } from "./self_extracting.ts";
 import { hostTarget } from "./targets.ts";
 
@@ -41,7 +42,7 @@ async function lab(main = MAIN): Promise<Lab> {
       { name: "main.js", bytes: encoder.encode(main) },
     ],
   });
-  await Deno.writeFile(program, bytes, { mode: 0o755 });
+  await writeExecutable(program, bytes);
   const home = join(folder, "home");
   return {
     folder,

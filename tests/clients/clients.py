@@ -102,6 +102,7 @@ def broken_stream():
     try:
         for _ in stream:
             events += 1
+            client.models.list(extra_query={"seen": "1"})
     except Exception as error:
         return [events, type(error).__module__.split(".")[0]]
     return [events, "no error"]

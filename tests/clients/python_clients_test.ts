@@ -29,10 +29,13 @@ async function scriptedUpstream(): Promise<Upstream> {
   upstream.scripts.set("broken", {
     steps: [
       { event: { data: { id: "1", object: "chat.completion.chunk", choices: [] } } },
-      // Long enough for a busy gateway to pass the event on before the reset.
-      { sleep: 1_000 },
+      { barrier: "seen" },
       { abort: "rst" },
     ],
+  });
+  // The client says that it has the event before the connection breaks.
+  upstream.journal.subscribe(({ target }) => {
+    if (target === "/v1/models?seen=1") upstream.barriers.release("broken/seen");
   });
   return upstream;
 }

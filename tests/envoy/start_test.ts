@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { bundledConfig, parseEnvoyConfig, startEnvoy } from "../../envoy/mod.ts";
 import { UnavailableError } from "../../service/mod.ts";
+import { writeExecutable } from "../../service/testing/executable.ts";
 import { envoyPath, startEnvoyStack } from "./stack.ts";
 
 const FREE = {
@@ -74,9 +75,7 @@ Deno.test("startEnvoy() says when the executable cannot be run", async () => {
 Deno.test("startEnvoy() gives up when Envoy is not live in time, and leaves no process", async () => {
   const runDir = await Deno.makeTempDir();
   const script = join(runDir, "envoy");
-  await Deno.writeTextFile(script, `#!/bin/sh\necho $$ > "${runDir}/pid"\nexec sleep 60\n`, {
-    mode: 0o755,
-  });
+  await writeExecutable(script, `#!/bin/sh\necho $$ > "${runDir}/pid"\nexec sleep 60\n`);
   await assert.rejects(
     startEnvoy({
       path: script,
