@@ -77,4 +77,10 @@ Deno.test("until Envoy's process runs, dev loads what finds, configures and star
     "gateway",
     "service",
   ]);
+  for (const module of ["cli/commands/dev.ts", "gateway/mod.ts"]) {
+    const packages = roomsOf(await loadedBy(module, "at once")).filter((name) =>
+      name.startsWith("npm:")
+    );
+    assert.deepEqual(packages, [], module);
+  }
 });

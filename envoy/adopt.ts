@@ -1,7 +1,7 @@
 import { UsageError } from "../service/mod.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
-import { type Ingress, lintModel, type Placed } from "./lint/model.ts";
-import { normalForm } from "./lint/normal_form.ts";
+import { type Ingress, lintModel, type Placed } from "./model.ts";
+import { normalForm } from "./normal_form.ts";
 import { deleteAt, isObject, type JsonObject, setAt, valueAt } from "./tree.ts";
 
 /** Somebody else's configuration, ready to be launched between our policy and our upstream. */

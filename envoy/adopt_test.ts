@@ -45,8 +45,8 @@ staticResources:
     - { name: opa, type: STRICT_DNS, loadAssignment: *one, healthChecks: [] }
 `;
 
-Deno.test("adoptEnvoyConfig() finds listener, policy and upstream, and says what it changed", () => {
-  const adopted = adoptEnvoyConfig(parseEnvoyConfig(FOREIGN, "own.yaml"));
+Deno.test("adoptEnvoyConfig() finds listener, policy and upstream, and says what it changed", async () => {
+  const adopted = adoptEnvoyConfig(await parseEnvoyConfig(FOREIGN, "own.yaml"));
   assert.equal(adopted.listener, "listener_0");
   assert.equal(adopted.policyCluster, "opa");
   assert.equal(adopted.upstreamCluster, "small");
@@ -59,9 +59,9 @@ Deno.test("adoptEnvoyConfig() finds listener, policy and upstream, and says what
   ]);
 });
 
-Deno.test("adoptEnvoyConfig() leaves a configuration that only needs addresses", () => {
+Deno.test("adoptEnvoyConfig() leaves a configuration that only needs addresses", async () => {
   const { file, listener, policyCluster, upstreamCluster, adjustments } = adoptEnvoyConfig(
-    parseEnvoyConfig(FOREIGN, "own.yaml"),
+    await parseEnvoyConfig(FOREIGN, "own.yaml"),
   );
   const { bootstrap, changes } = launchConfig(file, {
     adminPort: 0,
@@ -114,17 +114,18 @@ for (
     },
   ]
 ) {
-  Deno.test(`adoptEnvoyConfig() refuses a configuration with ${what}`, () => {
-    assert.throws(() => adoptEnvoyConfig(parseEnvoyConfig(edit(FOREIGN), "own.yaml")), message);
+  Deno.test(`adoptEnvoyConfig() refuses a configuration with ${what}`, async () => {
+    const file = await parseEnvoyConfig(edit(FOREIGN), "own.yaml");
+    assert.throws(() => adoptEnvoyConfig(file), message);
   });
 }
 
-Deno.test("adoptEnvoyConfig() says when nobody asks our policy", () => {
+Deno.test("adoptEnvoyConfig() says when nobody asks our policy", async () => {
   const text = FOREIGN.replace(
     "grpcService: { envoyGrpc: { clusterName: opa } }",
     "httpService: {}",
   );
-  const { policyCluster, adjustments } = adoptEnvoyConfig(parseEnvoyConfig(text, "own.yaml"));
+  const { policyCluster, adjustments } = adoptEnvoyConfig(await parseEnvoyConfig(text, "own.yaml"));
   assert.equal(policyCluster, undefined);
   assert.match(adjustments.join("\n"), /our policy cannot stand in/);
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { LineCounter, parseDocument } from "yaml";
 import { UsageError } from "../service/mod.ts";
+import parsedLines from "./configs/parsed.jsonl" with { type: "text" };
 import { isObject, type Json, type JsonObject } from "./tree.ts";
 import base from "./configs/base.yaml" with { type: "text" };
 import responses from "./configs/responses.yaml" with { type: "text" };
@@ -70,8 +70,29 @@ export function bundledConfigNames(): string[] {
   return Object.keys(BUNDLED);
 }
 
+/** A bundled configuration that was parsed before the start: a line of `configs/parsed.jsonl`. */
+export interface ParsedConfig {
+  readonly name: string;
+  /** Of the text that was parsed. */
+  readonly sha256: string;
+  readonly bootstrap: JsonObject;
+}
+
+/** The lines by name, each as text: a start needs one of them, as an object of its own. */
+const PARSED = new Map(
+  parsedLines.trim().split("\n").map((line) => [/^\{"name":"([^"]+)"/.exec(line)?.[1], line]),
+);
+
+/** Those whose file says something else by now, because somebody edits it. */
+const CHANGED = new Map<string, JsonObject>();
+for (const [name, text] of Object.entries(BUNDLED)) {
+  if (PARSED.get(name)?.includes(`"sha256":"${sha256(text)}"`)) continue;
+  CHANGED.set(name, (await parseEnvoyConfig(text, fileOf(name))).bootstrap);
+}
+
 /**
- * Returns the bundled configuration of a profile.
+ * Returns the bundled configuration of a profile. Reads no YAML, which would take a third of a start: it was parsed by
+ * `deno task configs`, and a file that differs from what was parsed then is parsed when this module is loaded.
  *
  * @throws {UsageError} that lists the names, for any other name
  */
@@ -84,7 +105,25 @@ export function bundledConfig(profile: string): EnvoyConfigFile {
       }`,
     );
   }
-  return parseEnvoyConfig(text, `envoy/configs/${profile}.yaml`);
+  const line = PARSED.get(profile);
+  const changed = CHANGED.get(profile);
+  const bootstrap = changed !== undefined || line === undefined
+    ? structuredClone(changed ?? {})
+    : (JSON.parse(line) as ParsedConfig).bootstrap;
+  return { name: fileOf(profile), text, sha256: sha256(text), bootstrap };
+}
+
+/** What `configs/parsed.jsonl` must hold: each file as it is now. */
+export async function parseBundled(): Promise<string> {
+  const lines = Object.entries(BUNDLED).map(async ([name, text]) => {
+    const { sha256, bootstrap } = await parseEnvoyConfig(text, fileOf(name));
+    return `${JSON.stringify({ name, sha256, bootstrap } satisfies ParsedConfig)}\n`;
+  });
+  return (await Promise.all(lines)).join("");
+}
+
+function fileOf(name: string): string {
+  return `envoy/configs/${name}.yaml`;
 }
 
 /**
@@ -103,7 +142,7 @@ export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
       }`,
     );
   }
-  return parseEnvoyConfig(text, path);
+  return await parseEnvoyConfig(text, path);
 }
 
 /**
@@ -111,7 +150,9 @@ export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
  *
  * @throws {UsageError} with line and column, when it is not one YAML mapping
  */
-export function parseEnvoyConfig(text: string, name: string): EnvoyConfigFile {
+export async function parseEnvoyConfig(text: string, name: string): Promise<EnvoyConfigFile> {
+  // Loaded here: the bundled configurations need no parser.
+  const { LineCounter, parseDocument } = await import("yaml");
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const [problem] = document.errors;

@@ -28,20 +28,24 @@ export {
   bundledConfigNames,
   CHECK_CONFIGS,
   type EnvoyConfigFile,
+  parseBundled,
   parseEnvoyConfig,
   readEnvoyConfig,
 } from "./config_file.ts";
 export {
-  type Finding,
-  formatFindings,
-  LINT_RULES,
-  lintEnvoyConfig,
-  type LintOptions,
-  type LintResult,
-  TRUSTED_NAMES,
-} from "./lint/lint.ts";
-export type { ModelRoute } from "./lint/model.ts";
-export type { LintRule, Severity } from "./lint/rule.ts";
+  filterOf,
+  type HttpFilter,
+  type Ingress,
+  type LintModel,
+  lintModel,
+  type ModelRoute,
+  type Placed,
+  placedAt,
+  type Route,
+  seconds,
+  typeName,
+} from "./model.ts";
+export { type NormalForm, normalForm } from "./normal_form.ts";
 export {
   blanked,
   type Endpoint,
@@ -77,5 +81,14 @@ export {
 } from "./provision/versions.ts";
 export { pipWheel } from "./provision/wheel.ts";
 export { describeExit, type EnvoyOptions, type RunningEnvoy, startEnvoy } from "./start.ts";
+export {
+  deleteAt,
+  isObject,
+  type Json,
+  type JsonObject,
+  objectsAt,
+  setAt,
+  valueAt,
+} from "./tree.ts";
 export { systemRoots } from "./trust.ts";
 export { validateConfig, type Validation } from "./validate.ts";

@@ -152,9 +152,9 @@ Deno.test("launchConfig() names what a configuration has when it lacks a cluster
   );
 });
 
-Deno.test("launchConfig() refuses TLS for a cluster without a TLS transport socket", () => {
+Deno.test("launchConfig() refuses TLS for a cluster without a TLS transport socket", async () => {
   const bootstrap: JsonObject = { static_resources: { clusters: [{ name: "plain" }] } };
-  const file = parseEnvoyConfig(JSON.stringify(bootstrap), "own.json");
+  const file = await parseEnvoyConfig(JSON.stringify(bootstrap), "own.json");
   assert.throws(
     () => launchConfig(file, { clusters: { plain: { host: "a", port: 1, tls: TLS } } }),
     /Cannot use TLS for the cluster "plain"/,

@@ -63,7 +63,7 @@ export async function startEnvoyGateway(
     scriptSecret,
     journalLimit: TARGET_JOURNAL_LIMIT,
     graceMs: 0,
-    config: parseEnvoyConfig(JSON.stringify(config), `mutant ${mutant.id}`),
+    config: await parseEnvoyConfig(JSON.stringify(config), `mutant ${mutant.id}`),
     ...(options.signal && { signal: options.signal }),
   });
   // The check-only configurations are as they come: a mutant of one is started on it.
@@ -87,7 +87,7 @@ export async function startRouterGateway(
   edit?.(config);
   const shared = {
     ...options,
-    ...(edit && { config: parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`) }),
+    ...(edit && { config: await parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`) }),
     ...relayOf(mutant),
   };
   await using stack = new AsyncDisposableStack();
@@ -118,7 +118,7 @@ export async function startResponsesGateway(
     await startResponsesTarget({
       ...options,
       name,
-      ...(edit && { config: parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`) }),
+      ...(edit && { config: await parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`) }),
     }),
   );
   if (front === undefined) {

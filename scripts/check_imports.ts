@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   mutants: ["targets", "gateway", "envoy", "policy", "upstream", "conformance"],
   router: ["processor"],
   responses: ["processor"],
+  lint: ["envoy"],
   envoy: [],
   policy: [],
   upstream: [],

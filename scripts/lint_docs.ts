@@ -3,7 +3,7 @@
  * Writes docs/lint.md from the rules of `llmgate lint`, so that the page and the program cannot say different things.
  * With `--check` it writes nothing and exits 1 when the page is out of date.
  */
-import { LINT_RULES, type LintRule } from "../envoy/mod.ts";
+import { LINT_RULES, type LintRule } from "../lint/mod.ts";
 
 const LINE_WIDTH = 100;
 const PAGE = new URL("../docs/lint.md", import.meta.url);

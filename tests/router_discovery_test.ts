@@ -56,12 +56,12 @@ async function endpointsInEnvoy(gateway: Gateway, count: number): Promise<void> 
 }
 
 /** The bundled configuration with its endpoints in a file. */
-function readingFile(): EnvoyConfigFile {
+async function readingFile(): Promise<EnvoyConfigFile> {
   const { text } = bundledConfig("router");
   const stream = /api_config_source:\n(?: {12}.*\n)+/;
   assert.match(text, stream);
   const changed = text.replace(stream, "path_config_source: { path: /dev/null }\n");
-  return parseEnvoyConfig(changed, "router-file.yaml");
+  return await parseEnvoyConfig(changed, "router-file.yaml");
 }
 
 interface Journey {
@@ -90,7 +90,7 @@ for (const { how, envoyVersion, fromFile } of JOURNEYS) {
       await startTestGateway({
         profile: "router",
         ...(envoyVersion === undefined ? {} : { envoyVersion }),
-        ...(fromFile ? { config: readingFile() } : {}),
+        ...(fromFile ? { config: await readingFile() } : {}),
         routing: {
           source,
           lingerMs: 1_500,
@@ -210,11 +210,11 @@ const pem = (name: string) => Deno.readTextFileSync(`${CERTIFICATES}${name}.pem`
  * The bundled configuration with time to connect: the handshake is answered by this process, which
  * may have much to do, and a second is soon over then.
  */
-function patient(): EnvoyConfigFile {
+async function patient(): Promise<EnvoyConfigFile> {
   const { text } = bundledConfig("router");
   const changed = text.replaceAll("connect_timeout: 1s", "connect_timeout: 30s");
   assert.notEqual(changed, text);
-  return parseEnvoyConfig(changed, "router-patient.yaml");
+  return await parseEnvoyConfig(changed, "router-patient.yaml");
 }
 
 /** A model server with TLS, made out to `upstream.test`, and the names that it was asked for. */
@@ -254,7 +254,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
       await using gateway = await startTestGateway({
         profile: "router",
         ...(envoyVersion === undefined ? {} : { envoyVersion }),
-        config: patient(),
+        config: await patient(),
         routing: { source, caFile: `${CERTIFICATES}ca.pem` },
       });
       const response = await chat(gateway);

@@ -2,14 +2,16 @@ import {
   AdminClient,
   bundledConfig,
   bundledConfigNames,
+  type ModelRoute,
+  readEnvoyConfig,
+} from "../../envoy/mod.ts";
+import {
   formatFindings,
   lintEnvoyConfig,
   type LintOptions,
   type LintResult,
-  type ModelRoute,
-  readEnvoyConfig,
   TRUSTED_NAMES,
-} from "../../envoy/mod.ts";
+} from "../../lint/mod.ts";
 import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { fileOption, flagOption, repeated, textOption } from "../options.ts";

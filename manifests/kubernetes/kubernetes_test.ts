@@ -73,10 +73,10 @@ Deno.test("parts that others stand in for are left out, and Envoy is sent to tho
 
 Deno.test.each(EXPORTED_PROFILES.map((profile) => ({ profile })))(
   "the exported configuration of $profile differs from the file in the overlay's places alone",
-  ({ profile }) => {
+  async ({ profile }) => {
     const file = bundledConfig(profile);
     const text = find(objectsOf(settings(profile)), "ConfigMap", "envoy-proxy").data["envoy.yaml"];
-    const { bootstrap } = parseEnvoyConfig(text, "exported");
+    const { bootstrap } = await parseEnvoyConfig(text, "exported");
     const changes = overlayChanges(file.bootstrap, bootstrap);
     assert.ok(changes.length > 0);
     for (const { what } of changes) assert.ok(OVERLAY_TABLE.some((row) => row.what === what));

@@ -59,7 +59,7 @@ export async function startSide(
   };
   const envoy = await startEnvoy({
     path: options.path,
-    config: parseEnvoyConfig(stringify(config), "router.yaml without ext_authz"),
+    config: await parseEnvoyConfig(stringify(config), "router.yaml without ext_authz"),
     overlay,
     runDir: await Deno.makeTempDir({ prefix: "llmgate-bench-" }),
     graceMs: 0,

@@ -106,7 +106,7 @@ export async function startBareEnvoy(
   const upstream = new URL(options.upstream ?? "http://127.0.0.1:9");
   const envoy = await startEnvoy({
     path: options.path,
-    config: parseEnvoyConfig(stringify(config), "base.yaml without ext_authz"),
+    config: await parseEnvoyConfig(stringify(config), "base.yaml without ext_authz"),
     overlay: {
       adminPort: 0,
       listeners: { ingress: { host: "127.0.0.1", port: 0 } },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { adoptEnvoyConfig, lintEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
+import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
+import { lintEnvoyConfig } from "../../lint/mod.ts";
 import { deny, startEnvoyStack } from "./stack.ts";
 
 const FOREIGN = new URL("./testdata/foreign.yaml", import.meta.url).pathname;

@@ -202,7 +202,7 @@ Deno.test("a client beyond the rate limit gets 429 with retry-after, policy not 
       /(fill_interval:) 1s/,
       "$1 3600s",
     );
-  await using stack = await startEnvoyStack({ config: parseEnvoyConfig(tiny, "tiny.yaml") });
+  await using stack = await startEnvoyStack({ config: await parseEnvoyConfig(tiny, "tiny.yaml") });
   await (await fetch(`${stack.url}/v1/models`)).body?.cancel();
   const refused = await fetch(`${stack.url}/v1/models`);
   assert.equal(refused.headers.get("retry-after"), "1");

@@ -5,8 +5,8 @@ import {
   fetchableVersions,
   OLDEST_ENVOY,
   OVERLAY_TABLE,
-  TRUSTED_NAMES,
 } from "../../envoy/mod.ts";
+import { TRUSTED_NAMES } from "../../lint/mod.ts";
 
 const PAGE = await Deno.readTextFile(new URL("../../docs/envoy.md", import.meta.url));
 

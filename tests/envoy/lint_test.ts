@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { CASES } from "../../conformance/mod.ts";
-import { bundledConfig, LINT_RULES, lintEnvoyConfig, parseEnvoyConfig } from "../../envoy/mod.ts";
+import { bundledConfig, parseEnvoyConfig } from "../../envoy/mod.ts";
+import { LINT_RULES, lintEnvoyConfig } from "../../lint/mod.ts";
 import { lintPage } from "../../scripts/lint_docs.ts";
 import { type EnvoyStack, startEnvoyStack } from "./stack.ts";
 
@@ -24,7 +25,9 @@ Deno.test("a running Envoy shows the findings of its file", async () => {
   const broken = text.replace("failure_mode_allow: false", "failure_mode_allow: true")
     .replace("idle_timeout: 0s", "idle_timeout: 60s")
     .replace("normalize_path: true", "normalize_path: false");
-  await using stack = await startEnvoyStack({ config: parseEnvoyConfig(broken, "broken.yaml") });
+  await using stack = await startEnvoyStack({
+    config: await parseEnvoyConfig(broken, "broken.yaml"),
+  });
   assert.deepEqual(await lintRunning(stack), [
     "stream.idle-timeout",
     "policy.fail-open",

@@ -51,7 +51,7 @@ Deno.test("a second Envoy on the same port fails to start, and says so", async (
 
 Deno.test("startEnvoy() shows Envoy's own words for a configuration that it refuses", async () => {
   const runDir = await Deno.makeTempDir();
-  const file = parseEnvoyConfig("static_resources: { listenerz: [] }", "own.yaml");
+  const file = await parseEnvoyConfig("static_resources: { listenerz: [] }", "own.yaml");
   await assert.rejects(
     startEnvoy({ path: await envoyPath(), config: file, overlay: {}, runDir }),
     (error: Error) =>

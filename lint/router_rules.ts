@@ -1,12 +1,13 @@
-import { isObject, valueAt } from "../tree.ts";
 import {
   filterOf,
   type HttpFilter,
   type Ingress,
+  isObject,
   type LintModel,
   type ModelRoute,
   type Route,
-} from "./model.ts";
+  valueAt,
+} from "../envoy/mod.ts";
 import type { Hit, LintRule } from "./rule.ts";
 
 /** A model router behind ext_proc: its routes and Envoy's must agree. Looked at with `routes.json` only. */

@@ -1,4 +1,4 @@
-import type { LintModel } from "./model.ts";
+import type { LintModel } from "../envoy/mod.ts";
 
 /** `error`: a MUST case of the suite fails with it. `warning`: a SHOULD, or a door left ajar. */
 export type Severity = "error" | "warning";

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { bundledConfig } from "../config_file.ts";
-import { type JsonObject, objectsAt } from "../tree.ts";
+import { bundledConfig, type JsonObject, type ModelRoute, objectsAt } from "../envoy/mod.ts";
 import { lintEnvoyConfig } from "./lint.ts";
-import type { ModelRoute } from "./model.ts";
 
 const HOST =
   "static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0";

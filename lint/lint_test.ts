@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { UsageError } from "../../service/mod.ts";
-import { bundledConfig, bundledConfigNames } from "../config_file.ts";
-import { deleteAt, type Json, type JsonObject, setAt } from "../tree.ts";
+import { UsageError } from "../service/mod.ts";
+import {
+  bundledConfig,
+  bundledConfigNames,
+  deleteAt,
+  type Json,
+  type JsonObject,
+  setAt,
+} from "../envoy/mod.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
 import { formatFindings, LINT_RULES, lintEnvoyConfig } from "./lint.ts";
 

@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject, valueAt } from "../tree.ts";
+import { isObject, type Json, type JsonObject, valueAt } from "./tree.ts";
 
 /** A value and where it stands: keys and indices joined by slashes. */
 export interface Placed<T = JsonObject> {

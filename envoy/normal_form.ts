@@ -1,4 +1,4 @@
-import { isObject, type Json } from "../tree.ts";
+import { isObject, type Json } from "./tree.ts";
 
 /** A configuration with every field in Envoy's snake_case, and how each was spelled. */
 export interface NormalForm {

@@ -1,9 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import { messageOf, UsageError } from "../../service/mod.ts";
-import { isObject, type Json } from "../tree.ts";
+import { messageOf, UsageError } from "../service/mod.ts";
+import { isObject, type Json, lintModel, type ModelRoute, normalForm } from "../envoy/mod.ts";
 import { EDGE_RULES } from "./edge_rules.ts";
-import { lintModel, type ModelRoute } from "./model.ts";
-import { normalForm } from "./normal_form.ts";
 import { POLICY_RULES } from "./policy_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
 import type { LintRule, Severity } from "./rule.ts";

@@ -1,5 +1,12 @@
-import { isObject, type Json, type JsonObject, valueAt } from "../tree.ts";
-import { type Ingress, type LintModel, placedAt } from "./model.ts";
+import {
+  type Ingress,
+  isObject,
+  type Json,
+  type JsonObject,
+  type LintModel,
+  placedAt,
+  valueAt,
+} from "../envoy/mod.ts";
 import { hasPolicy } from "./policy_rules.ts";
 import type { Hit, LintRule } from "./rule.ts";
 

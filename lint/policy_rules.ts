@@ -1,13 +1,15 @@
-import { isObject, type JsonObject, valueAt } from "../tree.ts";
 import {
   filterOf,
   type HttpFilter,
   type Ingress,
+  isObject,
+  type JsonObject,
   type LintModel,
   type Placed,
   type Route,
   seconds,
-} from "./model.ts";
+  valueAt,
+} from "../envoy/mod.ts";
 import type { Hit, LintRule } from "./rule.ts";
 import { filters, forwarding } from "./stream_rules.ts";
 

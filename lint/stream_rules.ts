@@ -1,5 +1,11 @@
-import { valueAt } from "../tree.ts";
-import { type HttpFilter, type Ingress, type LintModel, type Route, seconds } from "./model.ts";
+import {
+  type HttpFilter,
+  type Ingress,
+  type LintModel,
+  type Route,
+  seconds,
+  valueAt,
+} from "../envoy/mod.ts";
 import type { Hit, LintRule } from "./rule.ts";
 
 /** Envoy's default route timeout (RouteAction.timeout). */
