@@ -25,9 +25,16 @@ interface Question {
   readonly argument: unknown;
 }
 
+interface Failure {
+  readonly name: string;
+  readonly message: string;
+}
+
 type Answer =
-  & { readonly id: number }
-  & ({ readonly result: unknown } | { readonly error: { name: string; message: string } });
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: Failure }
+  /** Nobody's call: the worker is out of order. */
+  | { readonly fatal: Failure };
 
 /**
  * Starts a module as a worker. `module` is its path within the repository, as for `loadModule()`. Apart from `read` it
@@ -47,7 +54,9 @@ export function startWorker<Methods extends WorkerMethods>(
     for (const { reject } of waiting.values()) reject(reason);
     waiting.clear();
   };
+  const fail = (message: string) => end(new Error(`The worker ${module} failed: ${message}`));
   worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+    if ("fatal" in data) return fail(`${data.fatal.name}: ${data.fatal.message}`);
     const answered = waiting.get(data.id);
     waiting.delete(data.id);
     if ("error" in data) answered?.reject(withName(data.error));
@@ -55,7 +64,7 @@ export function startWorker<Methods extends WorkerMethods>(
   };
   worker.onerror = (event) => {
     event.preventDefault();
-    end(new Error(`The worker ${module} failed: ${event.message}`));
+    fail(event.message);
   };
   return {
     // deno-lint-ignore no-explicit-any -- the worker's module guarantees the types
@@ -86,21 +95,34 @@ export function giveAway<T extends object>(result: T, buffers: Transferable[]): 
 export function serveWorker(methods: WorkerMethods): void {
   const scope = globalThis as unknown as {
     onmessage: (event: MessageEvent<Question>) => void;
-    postMessage(answer: Answer, transfer: Transferable[]): void;
+    postMessage(answer: Answer, transfer?: Transferable[]): void;
   };
+  // Told to the thread that calls, which rejects; the runtime would print it on standard error, too.
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    scope.postMessage({ fatal: failureOf(event.error) });
+  });
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    scope.postMessage({ fatal: failureOf(event.reason) });
+  });
   scope.onmessage = async ({ data: { id, method, argument } }) => {
     try {
       const result = await methods[method]?.(argument);
       const transfer = typeof result === "object" && result !== null ? given.get(result) : [];
       scope.postMessage({ id, result }, transfer ?? []);
     } catch (error) {
-      const { name, message } = error instanceof Error ? error : new Error(String(error));
-      scope.postMessage({ id, error: { name, message } }, []);
+      scope.postMessage({ id, error: failureOf(error) });
     }
   };
 }
 
-function withName({ name, message }: { name: string; message: string }): Error {
+function failureOf(thrown: unknown): Failure {
+  const { name, message } = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return { name, message };
+}
+
+function withName({ name, message }: Failure): Error {
   if (name === "UsageError") return new UsageError(message);
   if (name === "UnavailableError") return new UnavailableError(message);
   const error = new Error(message);

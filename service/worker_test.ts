@@ -40,6 +40,11 @@ Deno.test("a worker that dies rejects what waits for it, and every later call", 
   await assert.rejects(worker.call("double", new Float32Array([1])), /out of order/);
 });
 
+Deno.test("a rejection that a worker leaves alone ends it, too", async () => {
+  using worker = await startWorker<Methods>(MODULE);
+  await assert.rejects(worker.call("slip", undefined), /failed: Error: left alone/);
+});
+
 Deno.test("a worker that was ended rejects what waits for it", async () => {
   const worker = startWorker<Methods>(MODULE);
   const waiting = worker.call("never", undefined);

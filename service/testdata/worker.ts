@@ -22,6 +22,10 @@ const methods = {
     return messages;
   },
   never: () => new Promise<never>(() => {}),
+  slip: () => {
+    void Promise.reject(new Error("left alone"));
+    return new Promise<never>(() => {});
+  },
   crash: () => {
     queueMicrotask(() => {
       throw new Error("out of order");
