@@ -26,6 +26,7 @@ import { RESPONSE_CASES } from "./responses.ts";
 import { RESPONSE_FAILURE_CASES } from "./responses_failures.ts";
 import { RESPONSE_STREAM_CASES } from "./responses_stream.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
+import { VECTOR_STORE_CASES } from "./responses_vector_stores.ts";
 import { SECURITY_CASES } from "./security.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
 import { STREAM_CASES } from "./stream.ts";
@@ -73,4 +74,5 @@ export const RESPONSES_CASES: readonly Case[] = [
   ...RESPONSE_CASES,
   ...RESPONSE_STREAM_CASES,
   ...RESPONSE_FAILURE_CASES,
+  ...VECTOR_STORE_CASES,
 ];

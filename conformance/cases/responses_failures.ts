@@ -16,32 +16,16 @@ import {
   refused,
   streamed,
   STREAMING,
+  TENANCY,
 } from "./responses_requests.ts";
+import { asTenant } from "./responses_tenants.ts";
 import { jsonAnswer, STREAM_HEAD } from "./shapes.ts";
-
-const TENANCY = "Project: everything belongs to the tenant that policy vouches for";
 
 /** What the API says of a response in its last event. */
 const LAST = /^response\.(completed|failed|incomplete)$|^error$/;
 
 function lastOf(transcript: Transcript): Json {
   return eventsOf(transcript).filter((event) => LAST.test(event?.type ?? "")).at(-1);
-}
-
-/** Lets policy vouch for a tenant in the next requests of a context. */
-function asTenant(t: CaseContext, tenant: string): CaseContext {
-  t.policy.script({
-    response: {
-      status: { code: 0 },
-      ok_response: {
-        headers: [{
-          header: { key: "x-tenant", value: tenant },
-          append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-        }],
-      },
-    },
-  });
-  return t;
 }
 
 /** Resolves with the response once its status is one of these; each look is a request. */

@@ -10,6 +10,8 @@ export const API = "OpenAI API reference: Responses";
 export const STREAMING = "OpenAI API reference: Responses, streaming events";
 export const STATE = "OpenAI API reference: Conversations; conversation state";
 
+export const TENANCY = "Project: everything belongs to the tenant that policy vouches for";
+
 const RESPONSES = "/v1/responses";
 
 /** JSON whose shape is what a case checks. */

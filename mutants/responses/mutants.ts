@@ -22,6 +22,14 @@ function responseIn(edit: (response: Json) => void) {
   };
 }
 
+/** Lua: what is asked of vector stores and files is asked for one tenant, whoever asks. */
+const SHARED_STORES = `function envoy_on_request(handle)
+  local path = handle:headers():get(":path")
+  if path:find("^/v1/vector_stores") or path:find("^/v1/files") then
+    handle:headers():replace("x-tenant", "everybody")
+  end
+end`;
+
 const MUTANTS: readonly Omit<Mutant, "profile">[] = [
   {
     id: "responses-usage-off",
@@ -236,6 +244,33 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     },
   },
   {
+    id: "responses-finds-worst-first",
+    defect: "what a search finds comes worst first",
+    kills: ["responses.vector-store-search"],
+    front: {
+      json: (body, { path }) => {
+        if (path.endsWith("/search")) body.data?.reverse();
+      },
+    },
+  },
+  {
+    id: "responses-stores-keep-files",
+    defect: "a file is taken out of a vector store in name only",
+    kills: ["responses.vector-store-deleted"],
+    front: {
+      answer: ({ method, path }) =>
+        method === "DELETE" && /^\/v1\/vector_stores\/[^/]+\/files\//.test(path)
+          ? { id: path.split("/").at(-1), object: "vector_store.file.deleted", deleted: true }
+          : undefined,
+    },
+  },
+  {
+    id: "responses-lends-vector-stores",
+    defect: "every tenant searches in all vector stores",
+    kills: ["responses.tenants-vector-store"],
+    edit: (config) => addBefore(config, "ext_proc", lua(SHARED_STORES)),
+  },
+  {
     id: "responses-without-policy",
     defect: "nobody is asked for a credential",
     kills: ["responses.denied"],
@@ -250,7 +285,11 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
   {
     id: "responses-one-tenant",
     defect: "every request counts as the same tenant's",
-    kills: ["responses.tenants", "responses.tenants-conversation"],
+    kills: [
+      "responses.tenants",
+      "responses.tenants-conversation",
+      "responses.tenants-vector-store",
+    ],
     edit: (config) => {
       const tenant = header("x-tenant", "everybody", "OVERWRITE_IF_EXISTS_OR_ADD");
       addBefore(config, "ext_proc", headerMutation({ append: tenant }));
