@@ -165,7 +165,7 @@ export interface EnvoyEvidence {
   stats(filter?: string): Promise<Record<string, number>>;
   /** Returns the whole access log and Envoy's own log as text, for the secret canary. */
   logs?(): Promise<string>;
-  /** Returns bytes allocated by Envoy (`server.memory_allocated`). */
+  /** Returns the bytes that Envoy has allocated now. */
   memory?(): Promise<number>;
 }
 

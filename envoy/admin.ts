@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest } from "node:http";
 import { Buffer } from "node:buffer";
-import { messageOf, UnavailableError } from "../service/mod.ts";
+import { messageOf, startDeadline, UnavailableError } from "../service/mod.ts";
 import type { HostPort } from "./overlay.ts";
 import { isObject, type Json, objectsAt, valueAt } from "./tree.ts";
 
@@ -54,6 +54,11 @@ export class AdminClient implements Disposable {
   /** Returns all statistics as Envoy's own text, histograms included. */
   async statsText(): Promise<string> {
     return (await this.#ok("GET", "/stats")).text;
+  }
+
+  /** Returns the bytes that are allocated now; the statistic of that name is some seconds old. */
+  async memory(): Promise<number> {
+    return Number(valueAt(await this.#json("/memory"), "allocated"));
   }
 
   /** Returns the configuration that is in force, endpoints included. */
@@ -144,12 +149,15 @@ export class AdminClient implements Disposable {
       });
     });
     const onAbort = () => call.destroy(new Error("aborted"));
-    call.setTimeout(ADMIN_DEADLINE_MS, () => {
+    const deadline = startDeadline(ADMIN_DEADLINE_MS, () => {
       call.destroy(new Error(`no answer within ${ADMIN_DEADLINE_MS} ms`));
     });
     call.on("error", fail);
     signal?.addEventListener("abort", onAbort, { once: true });
     call.end();
-    return reply.promise.finally(() => signal?.removeEventListener("abort", onAbort));
+    return reply.promise.finally(() => {
+      deadline[Symbol.dispose]();
+      signal?.removeEventListener("abort", onAbort);
+    });
   }
 }

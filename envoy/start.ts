@@ -5,6 +5,7 @@ import {
   type ExitStatus,
   messageOf,
   now,
+  startDeadline,
   startProcess,
   UnavailableError,
 } from "../service/mod.ts";
@@ -108,7 +109,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
       graceMs: KILL_MS,
     }),
   );
-  const admin = rescue.use(await becomeLive({ options, files, launched, process, started }));
+  const admin = rescue.use(await becomeLive({ options, files, launched, process }));
   const [listeners, info] = await Promise.all([admin.listeners(), admin.serverInfo()]);
   const readyMs = now() - started;
   if (options.onRequest !== undefined) {
@@ -154,18 +155,19 @@ interface Starting {
   readonly files: RunFiles;
   readonly launched: LaunchedConfig;
   readonly process: ChildProcess;
-  readonly started: number;
 }
 
 /** Polls until Envoy says it is live. Whatever it last said is the error when it never does. */
 async function becomeLive(starting: Starting): Promise<AdminClient> {
-  const { options, files, process, started } = starting;
+  const { options, files, process } = starting;
   const limit = options.readyMs ?? READY_MS;
   let ended: ExitStatus | undefined;
   process.exited.then((status) => ended = status);
   let admin: AdminClient | undefined;
   let last = "no admin address yet";
-  while (now() - started < limit && ended === undefined && !options.signal?.aborted) {
+  let isOver = false;
+  using _ = startDeadline(limit, () => isOver = true);
+  while (!isOver && ended === undefined && !options.signal?.aborted) {
     try {
       admin ??= await adminOf(files.adminAddress);
       const { live, state } = await admin?.ready() ?? { live: false, state: last };

@@ -1,5 +1,5 @@
 import { request as httpRequest } from "node:http";
-import { type Log, messageOf, UnavailableError } from "../service/mod.ts";
+import { type Log, messageOf, startDeadline, UnavailableError } from "../service/mod.ts";
 import type { RequestFeed } from "./requests.ts";
 
 /** How long policy may take to answer for the first time; Envoy itself allows 2 s per call. */
@@ -26,20 +26,22 @@ export async function warmUp(
 // Not fetch: that would follow HTTP_PROXY away from loopback.
 async function statusOf(url: string, requestId: string): Promise<number> {
   const send = url.startsWith("https:") ? (await import("node:https")).request : httpRequest;
-  return await new Promise((resolve, reject) => {
-    const fail = (error: unknown) =>
-      reject(new UnavailableError(`Cannot warm up "${url}": ${messageOf(error)}`));
-    const call = send(url, {
-      agent: false,
-      headers: { "x-request-id": requestId },
-      timeout: WARM_UP_MS,
-      // Our own Envoy on our own port: whom its certificate names is for the cases to judge.
-      rejectUnauthorized: false,
-    }, (response) => {
-      response.on("error", fail).on("end", () => resolve(response.statusCode ?? 0)).resume();
-    });
-    call.on("error", fail);
-    call.on("timeout", () => call.destroy(new Error(`no answer within ${WARM_UP_MS} ms`)));
-    call.end();
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const fail = (error: unknown) =>
+    reject(new UnavailableError(`Cannot warm up "${url}": ${messageOf(error)}`));
+  const call = send(url, {
+    agent: false,
+    headers: { "x-request-id": requestId },
+    // Our own Envoy on our own port: whom its certificate names is for the cases to judge.
+    rejectUnauthorized: false,
+  }, (response) => {
+    response.on("error", fail).on("end", () => resolve(response.statusCode ?? 0)).resume();
   });
+  call.on("error", fail);
+  using _ = startDeadline(
+    WARM_UP_MS,
+    () => void call.destroy(new Error(`no answer within ${WARM_UP_MS} ms`)),
+  );
+  call.end();
+  return await promise;
 }

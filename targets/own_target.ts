@@ -104,8 +104,7 @@ function evidence(envoy: RunningEnvoy, accessLog: Journal<EnvoyRecord>): EnvoyEv
     stats: async (filter) => Object.fromEntries(await envoy.admin.stats(filter)),
     logs: async () =>
       await Deno.readTextFile(envoy.accessLogPath) + await Deno.readTextFile(envoy.logPath),
-    memory: async () =>
-      (await envoy.admin.stats("^server\\.memory_allocated$")).get("server.memory_allocated") ?? 0,
+    memory: () => envoy.admin.memory(),
   };
 }
 
