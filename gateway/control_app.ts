@@ -18,7 +18,7 @@ export function controlApp(
   app.get("/metrics", async (context) => {
     const parts = await Promise.all([
       policy?.metrics(),
-      upstream?.metrics.metrics(),
+      upstream?.metrics(),
       router?.metrics(),
       responses?.metrics(),
     ]);

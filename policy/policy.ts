@@ -227,7 +227,7 @@ class PolicyStub implements Policy {
   }
 
   metrics(): Promise<string> {
-    return this.#metrics.text();
+    return Promise.resolve(this.#metrics.text());
   }
 
   [Symbol.asyncDispose](): Promise<void> {

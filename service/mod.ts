@@ -18,6 +18,7 @@ export { Journal } from "./journal.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";
 export { closeServer, resetSocket } from "./net_server.ts";
+export { HistogramCounts, type MetricFamily, metricsText, type Sample } from "./metrics_text.ts";
 export { loadModule, moduleUrl } from "./module.ts";
 export { NONCE_HEADER, nonceOf, openNonce, signNonce } from "./nonce.ts";
 export { assertPortFree, listenLasting, whoListens } from "./ports.ts";

@@ -1,7 +1,7 @@
-import { Counter, Gauge, type Registry } from "prom-client";
+import { type MetricFamily, metricsText } from "../service/mod.ts";
 import type { ExchangeEnd, UpstreamExchange } from "./types.ts";
 
-/** Plain numbers for the hot path; the registry reads them when it is asked. */
+/** Plain numbers for the hot path; they are read when somebody asks. */
 export class UpstreamCounters {
   running = 0;
   bytes = 0;
@@ -23,64 +23,32 @@ export class UpstreamCounters {
   }
 }
 
-/** Registers the room's metrics (Prometheus). */
-export function registerMetrics(
-  registry: Registry,
+/** The room's metrics as Prometheus text. */
+export function upstreamMetrics(
   counters: UpstreamCounters,
   server: { readonly open: number; readonly accepted: number },
-): void {
-  const registers = [registry];
-  new Counter({
-    name: "llmgate_upstream_requests_total",
-    help: "Requests by protocol, status and how they ended",
-    labelNames: ["protocol", "status", "end"],
-    registers,
-    collect() {
-      this.reset();
-      for (const [key, count] of counters.ends) {
-        const [protocol = "", status = "", end = ""] = key.split(" ");
-        this.inc({ protocol, status, end }, count);
-      }
-    },
+): string {
+  const ends = [...counters.ends].map(([key, value]) => {
+    const [protocol = "", status = "", end = ""] = key.split(" ");
+    return { labels: { protocol, status, end }, value };
   });
-  const numbers: readonly [kind: "counter" | "gauge", name: string, help: string, () => number][] =
-    [
-      [
-        "gauge",
-        "llmgate_upstream_requests_running",
-        "Requests being answered",
-        () => counters.running,
-      ],
-      ["counter", "llmgate_upstream_events_total", "Events written", () => counters.events],
-      ["counter", "llmgate_upstream_body_bytes_total", "Body bytes written", () => counters.bytes],
-      [
-        "counter",
-        "llmgate_upstream_connections_total",
-        "Connections accepted",
-        () => server.accepted,
-      ],
-      ["gauge", "llmgate_upstream_connections_open", "Connections open", () => server.open],
-    ];
-  for (const [kind, name, help, read] of numbers) {
-    if (kind === "gauge") {
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(read());
-        },
-      });
-    } else {
-      new Counter({
-        name,
-        help,
-        registers,
-        collect() {
-          this.reset();
-          this.inc(read());
-        },
-      });
-    }
-  }
+  const number = (kind: MetricFamily["kind"], name: string, help: string, value: number) => ({
+    kind,
+    name: `llmgate_upstream_${name}`,
+    help,
+    samples: [{ value }],
+  });
+  return metricsText([
+    {
+      name: "llmgate_upstream_requests_total",
+      help: "Requests by protocol, status and how they ended",
+      kind: "counter",
+      samples: ends,
+    },
+    number("gauge", "requests_running", "Requests being answered", counters.running),
+    number("counter", "events_total", "Events written", counters.events),
+    number("counter", "body_bytes_total", "Body bytes written", counters.bytes),
+    number("counter", "connections_total", "Connections accepted", server.accepted),
+    number("gauge", "connections_open", "Connections open", server.open),
+  ]);
 }

@@ -1,4 +1,3 @@
-import { Registry } from "prom-client";
 import {
   Barriers,
   Journal,
@@ -11,7 +10,7 @@ import {
 } from "../service/mod.ts";
 import { AttemptCounter } from "./attempts.ts";
 import { Dispatcher, type Tape } from "./dispatcher.ts";
-import { registerMetrics, UpstreamCounters } from "./metrics.ts";
+import { UpstreamCounters, upstreamMetrics } from "./metrics.ts";
 import { NO_PACE, type Pace, REALISTIC_PACE } from "./pace.ts";
 import { openRecorder, type RecordOptions } from "./recorder.ts";
 import { Replayer, type ReplayOptions } from "./replayer.ts";
@@ -67,7 +66,8 @@ export interface Upstream extends AsyncDisposable {
   };
   /** Barriers of scripts; names are `${nonce}/${name}`, or `${script id}/${name}` without nonce. */
   readonly barriers: Barriers;
-  readonly metrics: Registry;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
   /** Forgets the exchanges, script and barriers of one nonce. */
   reset(nonce: string): void;
   /** Takes the listener and every connection down; `reopen()` brings the same port back. */
@@ -133,7 +133,6 @@ class MockUpstream implements Upstream {
   readonly host: string;
   readonly journal: Journal<UpstreamExchange>;
   readonly barriers: Barriers;
-  readonly metrics = new Registry();
   readonly scripts: Upstream["scripts"];
   readonly #scripts = new Map<string, UpstreamScript>();
   readonly #scenarios: ScenarioFolder | undefined;
@@ -177,7 +176,10 @@ class MockUpstream implements Upstream {
       },
       serve: (wire) => void dispatcher.serve(wire),
     });
-    registerMetrics(this.metrics, this.#counters, this.#server);
+  }
+
+  metrics(): Promise<string> {
+    return Promise.resolve(upstreamMetrics(this.#counters, this.#server));
   }
 
   get port(): number {

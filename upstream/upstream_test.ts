@@ -310,7 +310,7 @@ Deno.test("startUpstream() reports each exchange once when it ended, and counts 
   other.send("nonsense\r\n\r\n");
   await other.ended();
   assert.deepEqual(ends, ["200 completed", "undefined aborted", "400 completed"]);
-  const metrics = await upstream.metrics.metrics();
+  const metrics = await upstream.metrics();
   assert.match(metrics, /requests_total{protocol="http\/1.1",status="200",end="completed"} 1/);
   assert.match(metrics, /llmgate_upstream_requests_running 0/);
   assert.match(metrics, /llmgate_upstream_connections_total 2/);
