@@ -28,14 +28,16 @@ async function bundled(name: string): Promise<string> {
   using lock = await Deno.open(`${file}.lock`, { write: true, create: true });
   await lock.lock(true);
   if (await Deno.stat(file).then(() => true, () => false)) return file;
+  // The ending tells the bundler that `require` has to be made.
+  const part = file.replace(/mjs$/, "part.mjs");
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--frozen", "--platform=deno", `--output=${file}.part`, name],
+    args: ["bundle", "--quiet", "--frozen", "--platform=deno", `--output=${part}`, name],
     cwd: PROJECT,
     stdin: "null",
     stdout: "null",
     stderr: "piped",
   }).output();
   if (!success) throw new Error(`Cannot bundle ${name}: ${new TextDecoder().decode(stderr)}`);
-  await Deno.rename(`${file}.part`, file);
+  await Deno.rename(part, file);
   return file;
 }

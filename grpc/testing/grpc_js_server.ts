@@ -1,28 +1,40 @@
 /** The reference engine: @grpc/grpc-js with an identity codec, so that handlers see bytes. */
-import * as grpc from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
-import { type Engine, type EngineOptions, hostPort } from "./engine.ts";
+import type { Duplex } from "node:stream";
+import { type Engine, type EngineOptions, hostPort } from "../engine.ts";
 import {
   type BidiCall,
   type BidiHandler,
   type Call,
   isWireFault,
   type UnaryHandler,
-} from "./service.ts";
-import { GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
+} from "../service.ts";
+import { GRPC_STATUS, GrpcError, statusOf } from "../status.ts";
+import { grpc, type Metadata, type MethodDefinition } from "./grpc_js.ts";
 
 /** As many as the other engine takes. */
 const MAX_CONCURRENT_STREAMS = 100_000;
 
-type UnaryCall = grpc.ServerUnaryCall<Uint8Array, Uint8Array>;
-type DuplexCall = grpc.ServerDuplexStream<Uint8Array, Uint8Array>;
+/** What grpc-js hands to a handler. */
+interface ServerCall extends EventEmitter {
+  readonly cancelled: boolean;
+  readonly metadata: Metadata;
+  getPath(): string;
+  getPeer(): string;
+}
 
-/** Starts a grpc-js server; see `startGrpcServer`. */
+interface UnaryCall extends ServerCall {
+  readonly request: Uint8Array;
+}
+
+type DuplexCall = ServerCall & Omit<Duplex, "end"> & { end(trailers: Metadata): void };
+
+/** The engine for `startGrpcServer` that ours is held against. */
 export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
   if (options.tls !== undefined) {
     // Under Deno 2.9 its secure server answers some handshakes in plain text.
-    throw new TypeError('Cannot serve TLS with engine "grpc-js": use engine "native"');
+    throw new TypeError("Cannot serve TLS with grpc-js");
   }
   const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxReceiveBytes,
@@ -30,8 +42,8 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
     "grpc.max_concurrent_streams": MAX_CONCURRENT_STREAMS,
   });
   for (const service of options.services) {
-    const definition: Record<string, grpc.MethodDefinition<Uint8Array, Uint8Array>> = {};
-    const handlers: grpc.UntypedServiceImplementation = {};
+    const definition: Record<string, MethodDefinition> = {};
+    const handlers: Record<string, unknown> = {};
     for (const [name, method] of Object.entries(service.methods)) {
       const streams = "bidi" in method;
       definition[name] = methodDefinition(`/${service.name}/${name}`, streams);
@@ -43,7 +55,7 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
     server.bindAsync(
       hostPort(options.host, options.port),
       grpc.ServerCredentials.createInsecure(),
-      (error, bound) => error === null ? resolve(bound) : reject(error),
+      (error: Error | null, bound: number) => error === null ? resolve(bound) : reject(error),
     )
   );
   return {
@@ -65,7 +77,7 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
 export function methodDefinition(
   path: string,
   streams: boolean,
-): grpc.MethodDefinition<Uint8Array, Uint8Array> {
+): MethodDefinition {
   const toBuffer = (message: Uint8Array) =>
     Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   const same = (bytes: Buffer): Uint8Array => bytes;
@@ -117,13 +129,16 @@ class GrpcJsCall implements Call {
   }
 
   /** `trailers` as grpc-js wants them. */
-  trailing(): grpc.Metadata {
+  trailing(): Metadata {
     return grpc.Metadata.fromHttp2Headers(this.trailers);
   }
 }
 
-function unary(handler: UnaryHandler): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
-  return async (call, callback) => {
+function unary(handler: UnaryHandler) {
+  return async (
+    call: UnaryCall,
+    callback: (error: object | null, answer?: Uint8Array, trailers?: Metadata) => void,
+  ) => {
     const context = new GrpcJsCall(call);
     try {
       const answer = await handler(call.request, context);
@@ -162,8 +177,8 @@ class GrpcJsBidi extends GrpcJsCall implements BidiCall {
   }
 }
 
-function bidi(handler: BidiHandler): grpc.handleBidiStreamingCall<Uint8Array, Uint8Array> {
-  return async (call) => {
+function bidi(handler: BidiHandler) {
+  return async (call: DuplexCall) => {
     const context = new GrpcJsBidi(call);
     // A cancelled stream errors; its signal and iterator tell the handler, nobody else needs to know.
     call.on("error", () => {});
