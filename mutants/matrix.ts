@@ -29,6 +29,8 @@ export interface KillMatrix {
   correct: CorrectResult[];
   /** Everything that makes the self-test fail. */
   problems: string[];
+  /** Each MUST case with the mutants made for it that prove that it can fail; none for some, maybe. */
+  proofs: { id: string; mutants: string[] }[];
   /** MUST cases that no specific mutant kills. */
   uncovered: string[];
   covered: number;
@@ -38,7 +40,7 @@ export interface KillMatrix {
 const SERVES = "http.h1";
 
 /** A mutant that more cases notice than this says nothing about any one of them. */
-const TOO_BROAD = 15;
+export const TOO_BROAD = 15;
 
 /** Judges the suite by what it did to the mutants: every MUST of the cases is to be covered. */
 export function killMatrix(
@@ -71,13 +73,15 @@ export function killMatrix(
   for (const { name, failed } of run.correct) {
     for (const id of failed) problems.push(`${name}: fails ${id} although it is correct`);
   }
-  const killed = new Set(
-    results.filter(({ killedBy }) => killedBy.length <= TOO_BROAD).flatMap((result) =>
-      result.killedBy.filter((id) => result.mutant.kills.includes(id))
-    ),
-  );
+  const specific = results.filter(({ killedBy }) => killedBy.length <= TOO_BROAD);
   const musts = cases.filter(({ level, slow }) => level === "must" && !slow);
-  const uncovered = musts.map(({ id }) => id).filter((id) => !killed.has(id));
+  const proofs = musts.map(({ id }) => ({
+    id,
+    mutants: specific
+      .filter(({ mutant, killedBy }) => mutant.kills.includes(id) && killedBy.includes(id))
+      .map(({ mutant }) => mutant.id),
+  }));
+  const uncovered = proofs.filter(({ mutants }) => mutants.length === 0).map(({ id }) => id);
   if (run.complete) {
     for (const id of uncovered) problems.push(`${id}: is a MUST that no mutant made for it kills`);
   }
@@ -85,6 +89,7 @@ export function killMatrix(
     results,
     correct: run.correct,
     problems,
+    proofs,
     uncovered,
     covered: musts.length - uncovered.length,
   };
@@ -95,38 +100,4 @@ function withoutNoise(result: MutantResult, correct: readonly CorrectResult[]): 
   const alike = correct.filter(({ proxy }) => proxy === (result.mutant.defects !== undefined));
   const noise = new Set(alike.flatMap(({ warned }) => warned));
   return { ...result, killedBy: result.killedBy.filter((id) => !noise.has(id)) };
-}
-
-/** Returns the matrix as text: a line per mutant, then what is wrong. */
-export function renderMatrix(matrix: KillMatrix): string {
-  const lines = matrix.results.map(({ mutant, killedBy, ran, problem }) => {
-    const mark = problem !== undefined
-      ? "????"
-      : mutant.kills.every((id) => killedBy.includes(id))
-      ? "dead"
-      : "LIVE";
-    const kind = mutant.defects
-      ? "proxy"
-      : mutant.relay
-      ? "relay"
-      : mutant.front
-      ? "front"
-      : "envoy";
-    const cases = killedBy.length > 0 ? killedBy.join(", ") : problem ?? "nothing noticed it";
-    return `${mark} ${mutant.id.padEnd(26)} ${kind}  ${String(killedBy.length).padStart(3)}/${
-      String(ran.length).padEnd(3)
-    }  ${cases}`;
-  });
-  for (const { name, failed } of matrix.correct) {
-    lines.push(
-      `${failed.length === 0 ? "good" : "FAIL"} ${name}: ${failed.join(", ") || "no case fails"}`,
-    );
-  }
-  for (const problem of matrix.problems) lines.push(`problem: ${problem}`);
-  const total = matrix.covered + matrix.uncovered.length;
-  lines.push(
-    `${matrix.covered} of ${total} MUST cases are proven able to fail by a mutant made for them`,
-  );
-  if (matrix.uncovered.length > 0) lines.push(`not yet proven: ${matrix.uncovered.join(", ")}`);
-  return lines.join("\n") + "\n";
 }

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { type Case, CASES } from "../conformance/mod.ts";
-import { killMatrix, renderMatrix } from "./matrix.ts";
+import { killMatrix } from "./matrix.ts";
 import type { Mutant } from "./mutant.ts";
 import { MUTANTS } from "./prove.ts";
+import { renderMatrix } from "./render_matrix.ts";
 
 function must(id: string): Case {
   return {
@@ -60,7 +61,8 @@ Deno.test("killMatrix() reports a mutant that survives the case made for it", ()
   const matrix = killMatrix([must("a.x"), must("a.y")], { results, correct: [], full: false });
   assert.deepEqual(matrix.problems, ["live: survives a.y, which is made for it"]);
   assert.deepEqual(matrix.uncovered, ["a.y"]);
-  assert.match(renderMatrix(matrix), /dead dead .*\nLIVE live /);
+  assert.match(renderMatrix(matrix), /dead dead .*\n +LIVE live .*nothing made for it/);
+  assert.match(renderMatrix(matrix), /prove each:\n +a\.x +dead\n/);
 });
 
 Deno.test("killMatrix() does not count a mutant that everything notices, nor a chance kill", () => {
@@ -72,6 +74,16 @@ Deno.test("killMatrix() does not count a mutant that everything notices, nor a c
   const { uncovered } = killMatrix(many.map(must), { results, correct: [], full: false });
   assert.ok(uncovered.includes("a.case-0") && uncovered.includes("a.case-2"));
   assert.ok(!uncovered.includes("a.case-1"));
+});
+
+Deno.test("renderMatrix() names few cases that noticed by chance, and counts many by group", () => {
+  const killedBy = ["a.x", "b.one", ...Array.from({ length: 15 }, (_, n) => `c.${n}`)];
+  const results = [{ mutant: mutant("broad", ["a.x"]), killedBy, ran: killedBy }];
+  const matrix = killMatrix([must("a.x")], { results, correct: [], full: true });
+  assert.match(
+    renderMatrix(matrix),
+    / 17\/17 +a\.x; also b\.one, c\.\* 15; too many to prove one\n/,
+  );
 });
 
 Deno.test("killMatrix() takes what a correct gateway is warned of for no kill", () => {

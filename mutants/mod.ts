@@ -11,9 +11,10 @@
  *
  * @module
  */
-export { type KillMatrix, killMatrix, type MutantResult, renderMatrix } from "./matrix.ts";
+export { type KillMatrix, killMatrix, type MutantResult } from "./matrix.ts";
 export { type Mutant } from "./mutant.ts";
 export type { Defects } from "./proxy/defects.ts";
 export { type Proxy, type ProxyOptions, startProxy } from "./proxy/proxy.ts";
 export { MUTANTS, runSelfTest, type SelfTestOptions, SMOKE } from "./prove.ts";
+export { renderMatrix } from "./render_matrix.ts";
 export { startEnvoyGateway, startMutant, startRouterGateway, startSmallGateway } from "./start.ts";

@@ -16,6 +16,7 @@ import { POLICY_MUTANTS } from "./policy_mutants.ts";
 import { PROXY_MUTANTS } from "./proxy_mutants.ts";
 import { RESPONSES_MUTANTS } from "./responses/mutants.ts";
 import { ROUTER_MUTANTS } from "./router/mutants.ts";
+import { Slots } from "./slots.ts";
 import {
   type RunningTarget,
   startEnvoyGateway,
@@ -100,16 +101,19 @@ export interface SelfTestOptions extends StartOptions {
   profile?: ProfileName;
   /** Runs every case against every mutant, not only those that it is made for. */
   full?: boolean;
-  /** Mutants side by side; default 4. */
+  /** Mutants side by side that keep the machine busy; default 3. Those that only wait do not count. */
   width?: number;
   /** Shortens the waits for what will never come; default 0.3, and 1 with `full`. */
   timeScale?: number;
   mutants?: readonly Mutant[];
-  onMutant?: (result: MutantResult) => void;
+  onMutant?: (result: MutantResult, progress: { done: number; total: number }) => void;
 }
 
-const DEFAULT_WIDTH = 4;
+const DEFAULT_WIDTH = 3;
 const DEFAULT_TIME_SCALE = 0.3;
+
+/** Mutants that may be up at once, for each one that may be busy: the others wait out their silences. */
+const UP_PER_BUSY = 4;
 
 /**
  * Runs the suite against gateways that are broken on purpose, and against two correct ones, and
@@ -118,22 +122,21 @@ const DEFAULT_TIME_SCALE = 0.3;
 export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix> {
   const proof = PROOFS[options.profile ?? "base"];
   const mutants = options.mutants ?? proof.mutants;
-  const queue = [...mutants];
-  const results: MutantResult[] = [];
-  const lane = async () => {
-    for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
-      options.signal?.throwIfAborted();
-      const result = await testMutant(mutant, options);
-      results.push(result);
-      options.onMutant?.(result);
-    }
-  };
   const width = options.width ?? DEFAULT_WIDTH;
-  await Promise.all(Array.from({ length: Math.min(width, queue.length) }, lane));
+  const busy = new Slots(width);
+  const up = new Slots(width * UP_PER_BUSY);
+  let done = 0;
+  const results = await Promise.all(mutants.map(async (mutant) => {
+    await up.take();
+    await busy.take();
+    const result = await testMutant(mutant, options, once(() => busy.give()));
+    up.give();
+    options.onMutant?.(result, { done: ++done, total: mutants.length });
+    return result;
+  }));
+  options.signal?.throwIfAborted();
   const wanted = new Set(mutants.flatMap(({ kills }) => kills));
   const correct = await testCorrect(options, wanted);
-  const order = new Map(mutants.map(({ id }, index) => [id, index]));
-  results.sort((a, b) => (order.get(a.mutant.id) ?? 0) - (order.get(b.mutant.id) ?? 0));
   return killMatrix(proof.cases, {
     results,
     correct,
@@ -142,9 +145,16 @@ export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix>
   });
 }
 
-async function testMutant(mutant: Mutant, options: SelfTestOptions): Promise<MutantResult> {
+/** Judges one mutant; `calm` is called when nothing but waiting is left of it. Never rejects. */
+async function testMutant(
+  mutant: Mutant,
+  options: SelfTestOptions,
+  calm: () => void,
+): Promise<MutantResult> {
   const cases = casesFor(mutant, options);
+  const active = new Set(cases.filter(({ waits }) => !waits).map(({ id }) => id));
   try {
+    options.signal?.throwIfAborted();
     await using target = await startMutant(mutant, options);
     const report = await runSuite(target, {
       cases,
@@ -152,11 +162,24 @@ async function testMutant(mutant: Mutant, options: SelfTestOptions): Promise<Mut
       timeScale: options.timeScale ?? (options.full ? 1 : DEFAULT_TIME_SCALE),
       seed: 1,
       ...(options.signal && { signal: options.signal }),
+      onProgress: (event) => {
+        if (event.kind === "case" && active.delete(event.result.id) && active.size === 0) calm();
+      },
     });
     return { mutant, killedBy: missedBy(report), ran: ranBy(report) };
   } catch (error) {
     return { mutant, killedBy: [], ran: [], problem: messageOf(error) };
+  } finally {
+    calm();
   }
+}
+
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
 }
 
 /** A check-only configuration is no whole gateway: only the group that it opens judges it. */

@@ -215,7 +215,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("never-gives-up", "waits a minute for the policy engine", { neverGivesUp: true }, [
     "fc.policy-timeout",
   ]),
-  mutant("gives-up-at-once", "waits 400 ms for the policy engine", { givesUpAtOnce: true }, [
+  mutant("gives-up-at-once", "waits 800 ms for the policy engine", { givesUpAtOnce: true }, [
     "fc.slow-but-in-time",
   ]),
   mutant("denial-echoes-headers", "sends the request's headers back in a denial", {

@@ -17,6 +17,7 @@ import { startUpstream, type Upstream } from "../upstream/mod.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Defects } from "./proxy/defects.ts";
 import { startH2Front } from "./proxy/h2_front.ts";
+import { POLICY_TIMEOUT_MS } from "./proxy/policy_step.ts";
 import { startProxy } from "./proxy/proxy.ts";
 import { startFront } from "./responses/front.ts";
 import { startRelay } from "./router/relay.ts";
@@ -181,7 +182,11 @@ export async function startSmallGateway(
     features: [],
     credentials: { allow: [["x-api-key", "demo-key"]], deny: [["x-api-key", "wrong-key"]] },
     model: "gpt-4o-mini",
-    expect: { ...BASE_EXPECTATIONS, requestHeadersTimeoutMs: 0 },
+    expect: {
+      ...BASE_EXPECTATIONS,
+      requestHeadersTimeoutMs: 0,
+      policyTimeoutMs: POLICY_TIMEOUT_MS,
+    },
     policy,
     upstream,
     sign: (nonce) => signNonce(nonce, secret),

@@ -248,8 +248,8 @@ async function selfTest(
     profile: options.profile,
     full: options.selfTest === "full",
     signal,
-    onMutant: ({ mutant, killedBy, ran }) =>
-      log(`${mutant.id}: ${killedBy.length} of ${ran.length} cases notice`),
+    onMutant: ({ mutant, killedBy, ran }, { done, total }) =>
+      log(`${done}/${total} ${mutant.id}: ${killedBy.length} of ${ran.length} cases notice`),
   });
   print(renderMatrix(matrix).trimEnd());
   return matrix.problems.length === 0 ? EXIT.ok : EXIT.failed;

@@ -50,7 +50,7 @@ export const FAIL_CLOSED_CASES: readonly Case[] = [
       const limit = t.target.expect.policyTimeoutMs;
       t.policy.script({ hang: true });
       const exchange = await t.send(t.chat());
-      const transcript = await exchange.done({ deadlineMs: t.ms(limit + 5_000) });
+      const transcript = await exchange.done({ deadlineMs: limit + t.ms(5_000) });
       t.equal("status", t.target.expect.policyErrorStatus, transcript.head?.status);
       const took = await t.duration(transcript);
       const most = limit + t.ms(4_000);
