@@ -25,23 +25,53 @@ export async function warmUp(
 
 // Not fetch: that would follow HTTP_PROXY away from loopback.
 async function statusOf(url: string, requestId: string): Promise<number> {
-  const send = url.startsWith("https:") ? (await import("node:https")).request : httpRequest;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const fail = (error: unknown) =>
     reject(new UnavailableError(`Cannot warm up "${url}": ${messageOf(error)}`));
-  const call = send(url, {
-    agent: false,
-    headers: { "x-request-id": requestId },
-    // Our own Envoy on our own port: whom its certificate names is for the cases to judge.
-    rejectUnauthorized: false,
-  }, (response) => {
-    response.on("error", fail).on("end", () => resolve(response.statusCode ?? 0)).resume();
-  });
-  call.on("error", fail);
+  const ask = url.startsWith("https:") ? askOverTls : askInPlain;
+  const call = await ask(new URL(url), requestId, { resolve, fail });
   using _ = startDeadline(
     WARM_UP_MS,
     () => void call.destroy(new Error(`no answer within ${WARM_UP_MS} ms`)),
   );
-  call.end();
   return await promise;
+}
+
+/** Who hears of the answer's status, or of what went wrong. */
+interface Heard {
+  readonly resolve: (status: number) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+function askInPlain(url: URL, requestId: string, { resolve, fail }: Heard) {
+  const headers = { "x-request-id": requestId };
+  const call = httpRequest(url, { agent: false, headers }, (response) => {
+    response.on("error", fail).on("end", () => resolve(response.statusCode ?? 0)).resume();
+  });
+  call.on("error", fail);
+  call.end();
+  return call;
+}
+
+/** On the socket: node:https of Deno 2.6 lets Envoy pick HTTP/2, and does not speak it. */
+async function askOverTls(url: URL, requestId: string, { resolve, fail }: Heard) {
+  const { connect } = await import("node:tls");
+  const request = `GET ${url.pathname} HTTP/1.1\r\nhost: ${url.host}\r\n` +
+    `x-request-id: ${requestId}\r\nconnection: close\r\n\r\n`;
+  const socket = connect({
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: Number(url.port || 443),
+    ALPNProtocols: ["http/1.1"],
+    // Our own Envoy on our own port: whom its certificate names is for the cases to judge.
+    rejectUnauthorized: false,
+  }, () => void socket.write(request));
+  let answer = "";
+  socket.on("data", (bytes) => answer += bytes.toString("latin1"));
+  socket.on("error", fail);
+  socket.on("close", () => {
+    const status = /^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1];
+    if (status === undefined) fail(new Error("the connection was closed without an answer"));
+    else resolve(Number(status));
+  });
+  return socket;
 }
