@@ -51,6 +51,20 @@ for (
     [["kubernetes", "--upstream", "http://a"], /--upstream.*"base"/],
     [["kubernetes", "--namespace", "My_Models"], /namespace "My_Models"/],
     [["kubernetes", "--static-hosts", "a"], /HOST:PORT/],
+    [["kubernetes", "--s3-bucket", "b"], /--s3-\*.*"responses"/],
+    [["kubernetes", "--profile", "responses", "--s3-bucket", "b"], /--postgres-secret/],
+    [
+      ["kubernetes", "--profile", "responses"].concat(
+        ["--postgres-secret", "Db", "--s3-bucket", "b", "--s3-secret", "s"],
+      ),
+      /NAME\/KEY of a Secret.*"Db"/,
+    ],
+    [
+      ["kubernetes", "--profile", "responses"].concat(
+        ["--postgres-secret", "db/url", "--s3-bucket", "b", "--s3-secret", "s/k"],
+      ),
+      /the name of a Secret.*"s\/k"/,
+    ],
     [["compose", "--rules", "nowhere.yaml"], /Cannot read .*nowhere\.yaml/],
   ] as const
 ) {
@@ -60,3 +74,12 @@ for (
     assert.match(err, reason);
   });
 }
+
+Deno.test("export kubernetes takes a database and a bucket for several Responses gateways", async () => {
+  const words = ["--postgres-secret", "db-app", "--s3-bucket", "files", "--s3-secret", "key"];
+  const { code, out, err } = await run("kubernetes", "--profile", "responses", ...words);
+  assert.equal(code, 0, err);
+  assert.match(out, /secretKeyRef:\s+name: db-app\s+key: uri/);
+  assert.match(out, /bucket: files/);
+  assert.doesNotMatch(out, /PersistentVolumeClaim/);
+});

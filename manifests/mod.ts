@@ -19,7 +19,7 @@
  */
 export { type ComposeSettings, exportCompose } from "./compose/compose.ts";
 export { exportKubernetes } from "./kubernetes/kubernetes.ts";
-export type { KubernetesSettings } from "./kubernetes/parts.ts";
+export type { KubernetesSettings, SharedStorage } from "./kubernetes/settings.ts";
 export {
   EXPORTED_PROFILES,
   type ExportedFile,

@@ -1,12 +1,16 @@
 import { stringify } from "yaml";
 import { PARTS } from "./settings.ts";
 
-/** The file of an exported Responses gateway: what it listens on, and which model server it asks. */
-export function responsesFile(modelEndpoint: string): string {
+/**
+ * The file of an exported Responses gateway: what it listens on, which model server it asks, and `storage`, where it
+ * keeps things, if that is not its data folder.
+ */
+export function responsesFile(modelEndpoint: string, storage: object = {}): string {
   const { http, grpc } = PARTS.responses;
   return stringify({
     extproc: { host: "0.0.0.0", port: grpc },
     http: { host: "0.0.0.0", port: http },
     engine: { model_endpoint: modelEndpoint },
+    ...storage,
   });
 }

@@ -11,6 +11,7 @@ import {
 } from "../export_options.ts";
 import { writeFolder } from "../folder.ts";
 import { integerOption, textOption } from "../options.ts";
+import { SHARED_STORAGE_OPTIONS, sharedStorageOf } from "../shared_storage_options.ts";
 
 /** Names of namespaces: DNS labels (RFC 1123). */
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -31,12 +32,14 @@ export const command = defineCommand({
       default: "default",
     }),
     replicas: integerOption("--replicas <COUNT>", {
-      description: "pods of each part",
+      description:
+        "pods of each part; one of the Responses gateway, unless they share their storage",
       min: 1,
       max: 100,
       default: 2,
     }),
     ...EXPORT_OPTIONS,
+    ...SHARED_STORAGE_OPTIONS,
     k8sLabelSelector: textOption("--k8s-label-selector <SELECTOR>", {
       description: "labels of the Services whose pods are model servers",
       default: DEFAULT_SELECTOR,
@@ -54,6 +57,11 @@ export const command = defineCommand({
       explains: "the model router for the pods of Services with app=vllm; kubectl apply -k k8s",
     },
     {
+      command:
+        "llmgate export kubernetes --profile responses --postgres-secret db-app --s3-bucket files --s3-secret files-key",
+      explains: "Responses gateways that share a database and a bucket",
+    },
+    {
       command: "llmgate export kubernetes --profile base --upstream http://vllm:8000",
       explains: "policy in front of one model server, printed",
     },
@@ -67,11 +75,13 @@ export const command = defineCommand({
         );
       }
     }
+    const shared = sharedStorageOf(options);
     const settings = await exportSettings(options, host);
     const files = exportKubernetes({
       ...settings,
       namespace: options.namespace,
       replicas: options.replicas,
+      shared,
       router: {
         ...settings.router,
         labelSelector: options.k8sLabelSelector,

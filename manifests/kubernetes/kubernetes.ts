@@ -2,14 +2,9 @@
 import type { ExportedFile } from "../settings.ts";
 import { yamlText } from "../yaml_text.ts";
 import type { KubernetesObject } from "./objects.ts";
-import {
-  envoyProxy,
-  type KubernetesSettings,
-  mockUpstream,
-  policyEngine,
-  responsesGateway,
-  vllmExtproc,
-} from "./parts.ts";
+import { envoyProxy, mockUpstream, policyEngine, vllmExtproc } from "./parts.ts";
+import { responsesGateway } from "./responses_gateway.ts";
+import type { KubernetesSettings } from "./settings.ts";
 
 /** A part of the export: its file, what stands above it, when it is there, and what it holds. */
 interface Part {

@@ -4,7 +4,7 @@ import { bundledConfig, OVERLAY_TABLE, overlayChanges, parseEnvoyConfig } from "
 import { parseUpstreamUrl } from "../../gateway/mod.ts";
 import { EXPORTED_PROFILES, type ExportedProfile } from "../settings.ts";
 import { exportKubernetes } from "./kubernetes.ts";
-import type { KubernetesSettings } from "./parts.ts";
+import type { KubernetesSettings } from "./settings.ts";
 
 function settings(
   profile: ExportedProfile,
@@ -21,6 +21,11 @@ function settings(
     ...more,
   };
 }
+
+const SHARED = {
+  postgres: { secret: "db-app", key: "uri" },
+  s3: { bucket: "files", secret: "bucket", endpoint: "https://minio.test:9000" },
+};
 
 // deno-lint-ignore no-explicit-any -- manifests are judged by schemas in tests/export
 type Manifest = any;
@@ -87,10 +92,13 @@ Deno.test.each(EXPORTED_PROFILES.map((profile) => ({ profile })))(
   },
 );
 
-Deno.test.each(EXPORTED_PROFILES.map((profile) => ({ profile })))(
-  "the objects of $profile refer to each other rightly",
-  ({ profile }) => {
-    const objects = objectsOf(settings(profile));
+Deno.test.each([
+  ...EXPORTED_PROFILES.map((profile) => ({ what: profile, given: settings(profile) })),
+  { what: "shared responses", given: settings("responses", { shared: SHARED }) },
+])(
+  "the objects of $what refer to each other rightly",
+  ({ given }) => {
+    const objects = objectsOf(given);
     for (const { metadata } of objects) assert.equal(metadata.namespace, "models");
     const deployments = objects.filter(({ kind }) => kind === "Deployment");
     for (const { metadata: { name }, spec } of deployments) {
@@ -176,4 +184,30 @@ Deno.test("another configuration rolls out: the pods' annotation follows it", ()
   const before = settings("router");
   assert.notDeepEqual(annotation(before, "vllm-extproc"), annotation(changed, "vllm-extproc"));
   assert.deepEqual(annotation(before, "envoy-proxy"), annotation(changed, "envoy-proxy"));
+});
+
+Deno.test("Responses gateways that share a database and a bucket are several, and hold no secret", () => {
+  const objects = objectsOf(settings("responses", { shared: SHARED }));
+  const kinds = objects.filter(({ metadata }) => metadata.name === "responses-gateway")
+    .map(({ kind }) => kind);
+  assert.ok(!kinds.includes("PersistentVolumeClaim") && !kinds.includes("Secret"));
+  assert.ok(kinds.includes("PodDisruptionBudget"));
+  const { spec } = find(objects, "Deployment", "responses-gateway");
+  assert.equal(spec.replicas, 3);
+  assert.equal(spec.strategy.type, "RollingUpdate");
+  const [container] = spec.template.spec.containers;
+  assert.ok(!container.args.includes("--data-dir"));
+  const env = container.env.flatMap(({ name, valueFrom }: Manifest) =>
+    valueFrom ? [[name, valueFrom.secretKeyRef.name, valueFrom.secretKeyRef.key].join(" ")] : []
+  );
+  assert.deepEqual(env, [
+    "DATABASE_URL db-app uri",
+    "AWS_ACCESS_KEY_ID bucket AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY bucket AWS_SECRET_ACCESS_KEY",
+  ]);
+  const { data } = find(objects, "ConfigMap", "responses-gateway");
+  assert.match(data["extproc-config.yaml"], /postgres_env: DATABASE_URL/);
+  assert.doesNotMatch(data["extproc-config.yaml"], /secret/);
+  const { egress } = find(objects, "NetworkPolicy", "responses-gateway").spec;
+  assert.deepEqual(egress[1].ports.map(({ port }: Manifest) => port), [11_434, 5_432, 9_000]);
 });

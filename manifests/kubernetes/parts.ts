@@ -1,14 +1,14 @@
 /** The manifests of each part. */
-import { createHash } from "node:crypto";
 import { envoyFile } from "../envoy_file.ts";
-import { responsesFile } from "../responses_file.ts";
+import { CONFIG_FOLDER, ENVOY_FOLDER, PARTS } from "../settings.ts";
 import {
-  CONFIG_FOLDER,
-  DATA_FOLDER,
-  ENVOY_FOLDER,
-  type ExportSettings,
-  PARTS,
-} from "../settings.ts";
+  GRPC_PROBE,
+  LLMGATE_RESOURCES,
+  LLMGATE_USER,
+  ROUTER_DRAIN_SECONDS,
+  scratch,
+  sha256,
+} from "./container.ts";
 import {
   anybody,
   deployment,
@@ -20,41 +20,22 @@ import {
   pods,
   service,
 } from "./objects.ts";
+import type { KubernetesSettings } from "./settings.ts";
 
-/** What Kubernetes needs beside. */
-export interface KubernetesSettings extends ExportSettings {
-  readonly namespace: string;
-  /** Pods of each part. */
-  readonly replicas: number;
-}
-
-/** User of the image of llmgate (`nobody` of distroless images), and of that of Envoy. */
-const LLMGATE_USER = 65_532;
+/** User of Envoy's image. */
 const ENVOY_USER = 101;
 
 /** Long enough for most streams; the clients of longer ones see them end. */
 const ENVOY_DRAIN_SECONDS = 120;
-/** An ext_proc stream lives as long as its request, so that the router outlives Envoy's streams. */
-const ROUTER_DRAIN_SECONDS = 130;
 /** A Check takes milliseconds; DNS is read again after 5 s. */
 const POLICY_DRAIN_SECONDS = 10;
 
-/** The program's heap is bounded to 1 GiB; bodies are held beside it. */
-const LLMGATE_RESOURCES = {
-  requests: { cpu: "500m", memory: "256Mi" },
-  limits: { cpu: "2", memory: "1536Mi" },
-};
 const ENVOY_RESOURCES = {
   requests: { cpu: "500m", memory: "256Mi" },
   limits: { cpu: "2", memory: "1Gi" },
 };
 /** As many workers as cores in the limit; Envoy counts those of the node. */
 const ENVOY_WORKERS = 2;
-
-/** Ollama, under the name that its charts give it. */
-const MODEL_ENDPOINT = "http://ollama:11434/v1";
-
-const GRPC_PROBE = (port: number) => ({ grpc: { port } });
 
 /** Envoy with the profile's configuration. */
 export function envoyProxy(settings: KubernetesSettings): KubernetesObject[] {
@@ -247,49 +228,6 @@ export function policyEngine(settings: KubernetesSettings): KubernetesObject[] {
   ];
 }
 
-/** The Responses gateway: one pod, since its store is a file. */
-export function responsesGateway(settings: KubernetesSettings): KubernetesObject[] {
-  const { name, http, grpc } = PARTS.responses;
-  const owner = { name, namespace: settings.namespace };
-  const endpoint = settings.modelEndpoint ?? MODEL_ENDPOINT;
-  const config = responsesFile(endpoint);
-  const file = "extproc-config.yaml";
-  const { protocol, port } = new URL(endpoint);
-  return [
-    object(owner, { apiVersion: "v1", kind: "ConfigMap", data: { [file]: config } }),
-    object(owner, {
-      apiVersion: "v1",
-      kind: "PersistentVolumeClaim",
-      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "10Gi" } } },
-    }),
-    deployment({
-      ...owner,
-      replicas: 1,
-      image: settings.image,
-      args: ["responses", "--config", `${CONFIG_FOLDER}/${file}`, "--data-dir", DATA_FOLDER],
-      ...scratch(),
-      ports: { http, grpc },
-      mounts: {
-        [CONFIG_FOLDER]: { configMap: { name } },
-        [DATA_FOLDER]: { persistentVolumeClaim: { claimName: name } },
-        "/tmp": { emptyDir: {} },
-      },
-      probe: GRPC_PROBE(grpc),
-      user: LLMGATE_USER,
-      resources: LLMGATE_RESOURCES,
-      drainSeconds: ROUTER_DRAIN_SECONDS,
-      configSha256: sha256(config),
-      keeps: true,
-    }),
-    service(owner, { ports: { http, grpc }, headless: true }),
-    networkPolicy(owner, {
-      // It trusts x-tenant: nobody but Envoy may reach it.
-      ingress: [pods("from", PARTS.envoy.name, http, grpc)],
-      egress: [anybody(Number(port) || (protocol === "https:" ? 443 : 80))],
-    }),
-  ];
-}
-
 /** The mock in place of a model server. */
 export function mockUpstream(settings: KubernetesSettings): KubernetesObject[] {
   const { name, port } = PARTS.upstream;
@@ -312,13 +250,4 @@ export function mockUpstream(settings: KubernetesSettings): KubernetesObject[] {
     service(owner, { ports: { http: port }, headless: false }),
     networkPolicy(owner, { ingress: [pods("from", PARTS.envoy.name, port)], egress: [] }),
   ];
-}
-
-/** A self-extracting llmgate unpacks itself; the rest of its file system cannot be written. */
-function scratch(): { env: object[] } {
-  return { env: [{ name: "LLMGATE_HOME", value: "/tmp/llmgate" }] };
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

@@ -11,6 +11,7 @@ import {
   exportKubernetes,
 } from "../../manifests/mod.ts";
 import { DEFAULT_RULES } from "../../policy/mod.ts";
+import { parseConfig, secretsOf } from "../../responses/mod.ts";
 import { DEFAULT_ROUTES } from "../../router/mod.ts";
 import { pythonOf } from "../clients/python_venv.ts";
 import { startProgram } from "../program.ts";
@@ -64,11 +65,23 @@ async function judge(files: string[], version: string): Promise<{ ok: boolean; s
   return { ok: success, said: `${decoder.decode(stdout)}${decoder.decode(stderr)}` };
 }
 
+/** Responses gateways that share a database and a bucket. */
+const SHARED = {
+  ...settings("responses"),
+  shared: {
+    postgres: { secret: "db-app", key: "uri" },
+    s3: { bucket: "files", secret: "files-key", region: "eu-central-1" },
+  },
+};
+
 /** The manifests of every profile, each under a name of its own. */
-const MANIFESTS = EXPORTED_PROFILES.flatMap((profile) =>
-  exportKubernetes(settings(profile))
+const MANIFESTS = Object.entries({
+  ...Object.fromEntries(EXPORTED_PROFILES.map((profile) => [profile, settings(profile)])),
+  shared: SHARED,
+}).flatMap(([what, given]) =>
+  exportKubernetes(given)
     .filter(({ name }) => name !== "kustomization.yaml")
-    .map(({ name, text }) => ({ name: `${profile}-${name}`, text }))
+    .map(({ name, text }) => ({ name: `${what}-${name}`, text }))
 );
 
 Deno.test.each(KUBERNETES.map((version) => ({ version })))(
@@ -112,6 +125,25 @@ Deno.test("a manifest with a word that Kubernetes does not know is refused", asy
     const { ok, said } = await judge([join(folder, "wrong.yaml")], "1.37");
     assert.equal(ok, false);
     assert.match(said, /runAsNobody/);
+  });
+});
+
+Deno.test("the shared form's file is one of the gateway's, and its Secrets are all that it needs", () => {
+  const objects = exportKubernetes(SHARED).filter(({ name }) => name === "responses-gateway.yaml")
+    .flatMap(({ text }) => parseAllDocuments(text).map((document): Manifest => document.toJS()));
+  const text = objects.find(({ kind }) => kind === "ConfigMap").data["extproc-config.yaml"];
+  const config = parseConfig(text, "extproc-config.yaml");
+  assert.partialDeepStrictEqual(config.files.s3, { bucket: "files", region: "eu-central-1" });
+  const [container] = objects.find(({ kind }) => kind === "Deployment").spec.template.spec
+    .containers;
+  const names = new Set(container.env.map(({ name }: { name: string }) => name));
+  const secrets = secretsOf(config, (name) => names.has(name) ? `the ${name}` : undefined);
+  assert.deepEqual(secrets, {
+    postgresUrl: "the DATABASE_URL",
+    s3: {
+      accessKeyId: "the AWS_ACCESS_KEY_ID",
+      secretAccessKey: "the AWS_SECRET_ACCESS_KEY",
+    },
   });
 });
 

@@ -1,0 +1,26 @@
+/** What the containers of `llmgate` have in common, whichever part they are. */
+import { createHash } from "node:crypto";
+
+/** User of the image of llmgate (`nobody` of distroless images). */
+export const LLMGATE_USER = 65_532;
+
+/** An ext_proc stream lives as long as its request, so that the router outlives Envoy's streams. */
+export const ROUTER_DRAIN_SECONDS = 130;
+
+/** The program's heap is bounded to 1 GiB; bodies are held beside it. */
+export const LLMGATE_RESOURCES = {
+  requests: { cpu: "500m", memory: "256Mi" },
+  limits: { cpu: "2", memory: "1536Mi" },
+};
+
+/** Asks a part's own gRPC health service. */
+export const GRPC_PROBE = (port: number) => ({ grpc: { port } });
+
+/** A self-extracting llmgate unpacks itself; the rest of its file system cannot be written. */
+export function scratch(): { env: object[] } {
+  return { env: [{ name: "LLMGATE_HOME", value: "/tmp/llmgate" }] };
+}
+
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
