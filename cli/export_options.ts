@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
 import { EXPORTED_PROFILES, type ExportedProfile, type ExportSettings } from "../manifests/mod.ts";
-import { DEFAULT_RULES, parseRules } from "../policy/mod.ts";
+import { DEFAULT_RULES, readRules } from "../policy/mod.ts";
 import { DEFAULT_ROUTES, parseHosts, parseRoutes, type RoutingLogic } from "../router/mod.ts";
 import { loadModule, messageOf, UsageError } from "../service/mod.ts";
 import type { Host } from "./host.ts";
@@ -109,7 +109,7 @@ export async function exportSettings(values: ExportValues, host: Host): Promise<
     profile: values.profile,
     image: values.image,
     envoyImage: values.envoyImage,
-    rules: values.rules === undefined ? DEFAULT_RULES : await readRules(values.rules, host),
+    rules: values.rules === undefined ? DEFAULT_RULES : await rulesText(values.rules, host),
     policy: policy === undefined ? undefined : addressOf(policy),
     upstream: values.upstream === undefined ? undefined : parseUpstreamUrl(values.upstream),
     modelEndpoint: values.modelEndpoint,
@@ -126,9 +126,9 @@ export async function exportSettings(values: ExportValues, host: Host): Promise<
 /** The label that vLLM's own manifests bear. */
 export const DEFAULT_SELECTOR = "app=vllm";
 
-async function readRules(file: string, host: Host): Promise<string> {
+async function rulesText(file: string, host: Host): Promise<string> {
   const text = await readText(resolve(host.cwd, file));
-  parseRules(text, file);
+  await readRules(text, file);
   return text;
 }
 

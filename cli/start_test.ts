@@ -84,3 +84,11 @@ Deno.test("until Envoy's process runs, dev loads what finds, configures and star
     assert.deepEqual(packages, [], module);
   }
 });
+
+Deno.test("policy stub and mock upstream need no YAML to start, and no library for metrics", async () => {
+  for (const module of ["policy/mod.ts", "upstream/mod.ts", "gateway/control_app.ts"]) {
+    const rooms = roomsOf(await loadedBy(module, "at once"));
+    const packages = rooms.filter((name) => /^npm:\/(yaml|prom-client)@/.test(name));
+    assert.deepEqual(packages, [], module);
+  }
+});

@@ -1,7 +1,6 @@
 /** The stub's control plane, for the harness's control listener to mount: never on the gRPC port. */
 import { messageOf, NONCE_HEADER, UnavailableError, UsageError } from "../service/mod.ts";
 import type { Policy } from "./policy.ts";
-import { parseYaml } from "./rules_file.ts";
 import { scriptSchema } from "./script.ts";
 
 /** Where the control plane lives. */
@@ -73,6 +72,8 @@ async function putScript({ policy, request, parts }: Call): Promise<Response> {
     return problem(409, "Cannot set the script: the stub was started without a script secret");
   }
   const text = await request.text();
+  // Loaded here: most runs read no YAML.
+  const { parseYaml } = await import("./rules_file.ts");
   const answers = parseYaml(text, { file: "script", schema: scriptSchema, what: "script" });
   policy.scripts.set(nonce, answers);
   return Response.json({ header: { [NONCE_HEADER]: header }, answers: answers.length });

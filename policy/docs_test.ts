@@ -4,10 +4,10 @@ import { signNonce } from "../service/mod.ts";
 import page from "../docs/policy.md" with { type: "text" };
 import { FAULT_ANSWERS } from "./faults.ts";
 import {
-  parseRules,
   type Policy,
   type PolicyAnswer,
   policyControlHandler,
+  readRules,
   startPolicy,
 } from "./mod.ts";
 
@@ -44,10 +44,10 @@ function ask(policy: Policy) {
   });
 }
 
-Deno.test("docs/policy.md: every rules example is taken", () => {
+Deno.test("docs/policy.md: every rules example is taken", async () => {
   const all = examples("yaml rules");
   assert.equal(all.length, 2);
-  for (const { text } of all) parseRules(text, "docs/policy.md");
+  for (const { text } of all) await readRules(text, "docs/policy.md");
 });
 
 const SCRIPTS = examples("json script");

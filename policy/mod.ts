@@ -31,5 +31,5 @@ export type { ProbeOptions } from "./probe.ts";
 export { formatReplay, readRecording, replay } from "./replay.ts";
 export type { Change, RecordingLine, ReplayReport, ReplayTarget } from "./replay.ts";
 export type { RecordedCheck } from "./record.ts";
-export { parseRules } from "./rules_file.ts";
+export { parseDefaultRules, readRules } from "./read_rules.ts";
 export { CONTROL_PREFIX, policyControlHandler } from "./control.ts";

@@ -29,9 +29,9 @@ import {
 import { entryOf, type PolicyCheck } from "./check_log.ts";
 import { compileRules, type RulesEngine } from "./engine.ts";
 import { PolicyMetrics } from "./metrics.ts";
+import { readRules } from "./read_rules.ts";
 import { type Recorder, startRecorder } from "./record.ts";
 import { DEFAULT_RULES } from "./default_rules.ts";
-import { parseRules } from "./rules_file.ts";
 import { type CheckedAnswer, type PolicyAnswer, Scripts } from "./script.ts";
 import { aborted, answerScript } from "./scripted.ts";
 
@@ -183,7 +183,7 @@ class PolicyStub implements Policy {
     const file = rules !== undefined ? "rules" : rulesFile ?? "policy/rules.yaml";
     try {
       const text = rules ?? (rulesFile === undefined ? DEFAULT_RULES : await read(rulesFile));
-      this.#engine = compileRules(parseRules(text, file), { providerKey });
+      this.#engine = compileRules(await readRules(text, file), { providerKey });
       this.#reloads.ok++;
     } catch (error) {
       this.#reloads.failed++;

@@ -11,7 +11,7 @@ import {
 import { messageOf, UsageError } from "../service/mod.ts";
 import { compileRules } from "./engine.ts";
 import type { RecordedCheck } from "./record.ts";
-import { parseRules } from "./rules_file.ts";
+import { readRules } from "./read_rules.ts";
 import type { RulesFile } from "./rules_schema.ts";
 
 const recordSchema = z.object({
@@ -85,7 +85,7 @@ export async function replay(
   recording: readonly RecordingLine[],
   target: ReplayTarget,
 ): Promise<ReplayReport> {
-  const rules = parseRules(target.rules, target.rulesFile);
+  const rules = await readRules(target.rules, target.rulesFile);
   using decider = target.engine === undefined
     ? rulesDecider(rules)
     : engineDecider(target.engine, target.signal);

@@ -1,10 +1,13 @@
 /**
- * Writes envoy/configs/parsed.jsonl: the bundled Envoy configurations as JSON, so that a start needs no YAML parser. The
- * YAML files are the truth; a test holds the two together. Run it after a change: `deno task configs`.
+ * Writes what a start would have to parse otherwise: the bundled Envoy configurations (envoy/configs/parsed.jsonl) and
+ * the default rules (policy/rules.parsed.json). The YAML files are the truth; tests hold both together. Run it after a
+ * change: `deno task configs`.
  */
 import { parseBundled } from "../envoy/mod.ts";
+import { parseDefaultRules } from "../policy/mod.ts";
 
-await Deno.writeTextFile(
-  new URL("../envoy/configs/parsed.jsonl", import.meta.url),
-  await parseBundled(),
-);
+const write = (path: string, text: string) =>
+  Deno.writeTextFile(new URL(`../${path}`, import.meta.url), text);
+
+await write("envoy/configs/parsed.jsonl", await parseBundled());
+await write("policy/rules.parsed.json", await parseDefaultRules());

@@ -1,5 +1,4 @@
 import { messageOf, now, UnavailableError, UsageError } from "../service/mod.ts";
-import { readData } from "./data_file.ts";
 import { SCRIPT_SCHEMA } from "./script_schema.ts";
 import type { UpstreamExchange } from "./types.ts";
 import type { Upstream } from "./upstream.ts";
@@ -96,6 +95,8 @@ async function putScript({ upstream, request, parts }: Call): Promise<Response> 
   const id = parts[1] ?? "";
   const known = upstream.scripts.get(id) !== undefined;
   const schema = SCRIPT_SCHEMA;
+  // Loaded here: most runs read no YAML.
+  const { readData } = await import("./data_file.ts");
   upstream.scripts.set(id, readData(await request.text(), { file: `script "${id}"`, schema }));
   return json(known ? 200 : 201, { id });
 }

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { type Log, messageOf, UsageError, watchFolder } from "../service/mod.ts";
-import { readData } from "./data_file.ts";
 import { SCRIPT_FIELDS } from "./script_schema.ts";
 import type { UpstreamScript } from "./types.ts";
 
@@ -67,6 +66,8 @@ export async function readScenarios(folder: string): Promise<Scenario[]> {
   } catch (error) {
     throw new UsageError(`Cannot read the scenarios in "${folder}": ${messageOf(error)}`);
   }
+  // Loaded here: most runs read no YAML.
+  const { readData } = await import("./data_file.ts");
   const scenarios: Scenario[] = [];
   for (const name of names.sort()) {
     const file = `${folder}/${name}`;
