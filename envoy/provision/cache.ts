@@ -1,7 +1,11 @@
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { messageOf, UnavailableError } from "../../service/mod.ts";
 import { fileSha256 } from "./checksum.ts";
 import type { Platform } from "./platform.ts";
+
+/** Stands for the home of an account that has none, as in Debian's list of accounts. */
+const NO_HOME = "/nonexistent";
 
 /** Reads one environment variable. */
 export type Env = (name: string) => string | undefined;
@@ -13,9 +17,21 @@ export type Env = (name: string) => string | undefined;
 export function dataHome(env: Env, os: typeof Deno.build.os = Deno.build.os): string {
   const own = env("LLMGATE_HOME");
   if (own) return own;
-  const home = env("HOME") ?? ".";
+  const home = homeOf(env);
   if (os === "darwin") return join(home, "Library", "Application Support", "llmgate");
   return join(env("XDG_DATA_HOME") || join(home, ".local", "share"), "llmgate");
+}
+
+/** The user's home: `HOME`, else the one that the system has for the account; never the working folder. */
+function homeOf(env: Env): string {
+  const home = env("HOME");
+  if (home) return home;
+  try {
+    return homedir() || NO_HOME;
+  } catch {
+    // The runtime may not ask the system.
+    return NO_HOME;
+  }
 }
 
 /** Returns where an Envoy of this version is kept, whether or not it is there. */
@@ -25,7 +41,7 @@ export function cachedEnvoyPath(home: string, version: string, platform: Platfor
 
 /** Returns the places where func-e keeps an Envoy of this version, newest layout first. */
 export function funcECachePaths(env: Env, version: string): string[] {
-  const home = env("HOME") ?? ".";
+  const home = homeOf(env);
   const data = env("FUNC_E_DATA_HOME") ||
     join(env("XDG_DATA_HOME") || join(home, ".local/share"), "func-e");
   const legacy = env("FUNC_E_HOME") || join(home, ".func-e");

@@ -77,6 +77,9 @@ export async function findEnvoy(options: FindEnvoyOptions): Promise<FoundEnvoy> 
 async function givenEnvoy(path: string, wanted: string | undefined): Promise<FoundEnvoy> {
   const version = await versionOf(path);
   if (version === undefined) {
+    if (!await isExecutable(path)) {
+      throw new UsageError(`Cannot use "${path}" as Envoy: there is no such program`);
+    }
     throw new UsageError(
       `Cannot use "${path}" as Envoy: it does not print a version when called with --version`,
     );

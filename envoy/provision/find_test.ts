@@ -208,6 +208,8 @@ Deno.test("dataHome() honours LLMGATE_HOME, XDG_DATA_HOME and the Mac's Library"
   assert.equal(dataHome(env({ LLMGATE_HOME: "/l", XDG_DATA_HOME: "/x" }), "linux"), "/l");
   assert.equal(dataHome(env({ XDG_DATA_HOME: "/x", HOME: "/h" }), "linux"), "/x/llmgate");
   assert.equal(dataHome(env({ HOME: "/h" }), "linux"), "/h/.local/share/llmgate");
+  // Whatever the account's home is: not the working folder.
+  for (const nobody of [{}, { HOME: "" }]) assert.match(dataHome(env(nobody), "linux"), /^\//);
   assert.equal(
     dataHome(env({ HOME: "/h", XDG_DATA_HOME: "/x" }), "darwin"),
     "/h/Library/Application Support/llmgate",
