@@ -44,7 +44,10 @@ export class Endpoint {
   /** `headers` go with every request. Nothing is dialled. */
   constructor(url: string, headers: Readonly<Record<string, string>>) {
     this.url = url;
-    this.#headers = headers;
+    // One spelling, so that what this client sets takes the place of what it was given.
+    this.#headers = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+    );
   }
 
   /**

@@ -37,7 +37,8 @@ function startLegacy(script: Script): ScriptedMcp {
 }
 
 function open({ url }: ScriptedMcp, limit?: Limit): McpSession {
-  return mcpConnector(limit)({ url, headers: { authorization: "Bearer secret" } });
+  const headers = { Authorization: "Bearer secret", Accept: "text/html", "X-Team": "a" };
+  return mcpConnector(limit)({ url, headers });
 }
 
 /** An event stream with these messages; it stays open unless told to end. */
@@ -63,6 +64,8 @@ Deno.test("a request of revision 2026-07-28 says everything itself", async () =>
   const [discover, call] = server.posts;
   assert.equal(discover?.method, "server/discover");
   assert.equal(call?.headers.get("authorization"), "Bearer secret");
+  assert.equal(call?.headers.get("accept"), "application/json, text/event-stream");
+  assert.equal(call?.headers.get("x-team"), "a");
   assert.equal(call?.headers.get("mcp-protocol-version"), "2026-07-28");
   assert.equal(call?.headers.get("mcp-method"), "tools/call");
   assert.equal(call?.headers.get("mcp-name"), "=?base64?Z3LDtsOfZQ==?=");
@@ -258,6 +261,13 @@ Deno.test("a server that speaks only what nobody knows here says so", async () =
   );
   await using other = open(odd);
   await assert.rejects(other.list(never), /it speaks MCP 1999-01-01/);
+});
+
+Deno.test("a header field that cannot be sent fails the call, and not the making of the session", async () => {
+  await using server = startModern((post) => resultOf(post, { tools: [] }));
+  await using session = mcpConnector()({ url: server.url, headers: { "x-team": "a\nb" } });
+  await assert.rejects(session.list(never), /^Error: Cannot reach the MCP server at /);
+  assert.equal(server.posts.length, 0);
 });
 
 Deno.test("a server that lets nobody in is asked once only", async () => {
