@@ -9,6 +9,9 @@ import type { PolicyCommand, PolicyEvent, PolicyThreadOptions } from "./worker.t
 const COMMAND_BITS = 22;
 const EVENT_BITS = 24;
 
+/** Commands after which the stub is told to read them although no Check comes. */
+const UNHEARD = 256;
+
 /** Entries of the journal, and how long an arrival is waited for, when nothing is said: as of a stub on this thread. */
 const JOURNAL_LIMIT = 10_000;
 const ARRIVAL_MS = 30_000;
@@ -77,6 +80,7 @@ class PolicyThread implements Policy {
   readonly #log: Log;
   /** Checks that are not over, by number. */
   readonly #running = new Map<number, PolicyCheck>();
+  #unheard = 0;
   #version: string;
   #disposed: Promise<void> | undefined;
 
@@ -159,10 +163,12 @@ class PolicyThread implements Policy {
     })();
   }
 
+  /** The stub reads its commands before it looks at a Check; only who stands at a barrier has to be woken. */
   #command(command: PolicyCommand): void {
-    if (!this.#commands.write(command)) return;
+    this.#commands.write(command);
+    this.#unheard = "release" in command ? 0 : (this.#unheard + 1) % UNHEARD;
     // Once the thread has ended there is nobody left to obey.
-    this.#share.call("obey", this.#id).catch(() => {});
+    if (this.#unheard === 0) this.#share.call("obey", this.#id).catch(() => {});
   }
 
   #catchUp(): void {
