@@ -75,8 +75,7 @@ export function vectorStores(options: VectorStoresOptions): Resource {
       file_ids: wanted.file_ids ?? [],
       chunking_strategy: wanted.chunking_strategy,
     });
-    await rows.create(tenant, made);
-    await rows.putFiles(tenant, made.id, files);
+    await rows.create(tenant, made, files);
     search.index(tenant, files);
     return context.json(await storeOf(options, tenant, made.id));
   });

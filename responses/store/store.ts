@@ -204,7 +204,8 @@ export interface ChunkId {
 
 /** `file_counts`, `usage_bytes` and `status` of what is read are computed from the files; what is written of them is not kept. */
 export interface VectorStoreStore {
-  create(tenant: Tenant, store: VectorStore): Promise<void>;
+  /** Adds a store with its first files: all of it, or nothing. */
+  create(tenant: Tenant, store: VectorStore, files?: readonly VectorStoreFile[]): Promise<void>;
   get(tenant: Tenant, id: string): Promise<VectorStore | undefined>;
   update(tenant: Tenant, store: VectorStore): Promise<boolean>;
   /** Its files, batches and chunks go with it. */

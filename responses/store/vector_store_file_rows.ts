@@ -134,12 +134,13 @@ function bumped(tenant: Tenant, storeId: string): Statement {
   };
 }
 
-function fileInserted(
+/** Adds a file, or starts it anew; `owner` works on it. */
+export function fileInserted(
   tenant: Tenant,
   storeId: string,
   file: VectorStoreFile,
   owner: string,
-  batchId: string | undefined,
+  batchId?: string,
 ): Statement[] {
   return [
     // Deleted first: its chunks go with it, and it comes first in the list.

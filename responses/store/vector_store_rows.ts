@@ -4,7 +4,7 @@ import { fileCountColumns, fileCountsOf } from "./file_counts.ts";
 import { bodyOf, type List, readPage, removal } from "./lists.ts";
 import type { VectorStoreStore } from "./store.ts";
 import { chunkRows } from "./chunk_rows.ts";
-import { vectorStoreFileRows } from "./vector_store_file_rows.ts";
+import { fileInserted, vectorStoreFileRows } from "./vector_store_file_rows.ts";
 
 const DAY_S = 86_400;
 
@@ -23,7 +23,7 @@ export function vectorStoreRows(
   return {
     ...vectorStoreFileRows(database, { owner, now }),
     ...chunkRows(database),
-    async create(tenant, store) {
+    async create(tenant, store, files = []) {
       const days = store.expires_after?.days ?? null;
       const active = store.last_active_at ?? store.created_at;
       await database.transaction([{
@@ -31,7 +31,7 @@ export function vectorStoreRows(
           (tenant, id, body, last_active_at, idle_days, expires_at, expired, revision)
           VALUES ($1, $2, $3, $4, $5, $6, 0, 0)`,
         params: [tenant, store.id, JSON.stringify(store), active, days, dueAt(active, days)],
-      }]);
+      }, ...files.flatMap((file) => fileInserted(tenant, store.id, file, owner))]);
     },
     async get(tenant, id) {
       const [row] = await database.query(

@@ -5,6 +5,20 @@ import { idsOf, NEWEST, OLDEST, type StoreTest } from "./harness.ts";
 
 export const VECTOR_STORE_TESTS: readonly StoreTest[] = [
   {
+    name: "a vector store is made with its first files, or not at all",
+    async run({ vectorStores }) {
+      const store = aVectorStore();
+      const file = aVectorStoreFile({ vector_store_id: store.id });
+      await vectorStores.create("a", store, [file]);
+      assert.deepEqual(await vectorStores.getFile("a", store.id, file.id), file);
+      assert.equal((await vectorStores.get("a", store.id))?.status, "in_progress");
+      // Two such keys cannot be: the whole of it is undone.
+      const other = aVectorStoreFile({ vector_store_id: store.id });
+      await assert.rejects(vectorStores.create("a", store, [other]));
+      assert.equal(await vectorStores.getFile("a", store.id, other.id), undefined);
+    },
+  },
+  {
     name: "a vector store's counts, bytes and status follow from its files",
     async run({ vectorStores }) {
       const store = aVectorStore();
