@@ -3,6 +3,7 @@ import type { ChatTool } from "../../openai/mod.ts";
 import { newId } from "../api/id.ts";
 import type { ResponseObject } from "../api/objects.ts";
 import type { CreateRequest, FunctionTool, Tool } from "../api/request.ts";
+import { labelledName } from "./tool_names.ts";
 
 /** Fields of chat completions that are called the same in the Responses API. */
 const SAME_NAME = [
@@ -78,11 +79,12 @@ function toolChoice(
   if (!first || tool_choice === undefined || tool_choice === null) return undefined;
   if (typeof tool_choice === "string") return tool_choice;
   const kind = tool_choice.type.startsWith("web_search") ? "web_search" : tool_choice.type;
-  const name = HOSTED.includes(kind) ? kind : tool_choice["name"];
+  const own = HOSTED.includes(kind) ? kind : String(tool_choice["name"]);
+  const label = tool_choice["server_label"];
+  const names = typeof label === "string" ? [labelledName(label, own), own] : [own];
   // A tool that is not offered cannot be asked for: servers answer 400.
-  if (tools.some((tool) => tool.function.name === name)) {
-    return { type: "function", function: { name } };
-  }
+  const name = names.find((one) => tools.some((tool) => tool.function.name === one));
+  if (name !== undefined) return { type: "function", function: { name } };
   const mode = tool_choice["mode"];
   return mode === "required" || mode === "auto" ? mode : undefined;
 }

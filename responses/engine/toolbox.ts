@@ -18,9 +18,13 @@ export class Toolbox {
   /** Adds a tool that runs here. A name that is taken already keeps its first owner. */
   add(tool: ServerTool): void {
     const { name } = tool.definition.function;
-    const taken = this.#server.has(name) ||
+    if (!this.has(name)) this.#server.set(name, tool);
+  }
+
+  /** Whether a name is taken, by a tool that runs here or a function of the caller's. */
+  has(name: string): boolean {
+    return this.#server.has(name) ||
       this.#functions.some((known) => known.function.name === name);
-    if (!taken) this.#server.set(name, tool);
   }
 
   /** The tool of this name that runs here; undefined for the caller's own functions. */

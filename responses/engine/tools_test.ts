@@ -173,6 +173,45 @@ Deno.test("the tools of a registered MCP server are listed and called", async ()
   assert.deepEqual(next.output.map(({ type }) => type), ["message"], "the list is known already");
 });
 
+Deno.test("two MCP servers with a tool of one name can both be called", async () => {
+  await using left = startMcpServer();
+  await using right = startMcpServer();
+  await using test = await startTestEngine();
+  const labels = ["left one", "right"];
+  for (const [i, { url }] of [left, right].entries()) {
+    const known = { ...connector(url), connector_id: labels[i] ?? "" };
+    await test.store.connectors.put(TENANT, known);
+  }
+  const add = (name: string) => ({ name, arguments: { a: 1, b: 2 } });
+  test.model.queue({ calls: [add("left_one__add"), add("right__add")] }, { text: ["6"] });
+  const tools = labels.map((server_label) => ({ type: "mcp", server_label }));
+  const tool_choice = { type: "mcp", server_label: "right", name: "add" };
+  const made = await test.ask({ input: "1+2, twice?", tools, tool_choice });
+  const asked = test.model.asked[0]?.body;
+  const names = asked.tools.map((tool: { function: { name: string } }) => tool.function.name);
+  assert.deepEqual(names, ["left_one__add", "right__add"]);
+  assert.equal(asked.tool_choice.function.name, "right__add");
+  const calls = made.output.filter(({ type }) => type === "mcp_call");
+  assert.deepEqual(
+    calls.map(({ name, server_label, output }) => [name, server_label, output]),
+    labels.map((label) => ["add", label, "3"]),
+  );
+  assert.deepEqual([left.calls, right.calls], [1, 1]);
+});
+
+Deno.test("an MCP tool does not take the name of a caller's function", async () => {
+  await using server = startMcpServer();
+  await using test = await startTestEngine();
+  await test.store.connectors.put(TENANT, connector(server.url));
+  test.model.queue({ calls: [{ name: "sums__add", arguments: { a: 1, b: 2 } }] }, { text: ["3"] });
+  const tools = [
+    { type: "function", name: "add", parameters: { type: "object" } },
+    { type: "mcp", server_label: "sums" },
+  ];
+  const made = await test.ask({ input: "1+2?", tools });
+  assert.equal(made.output.find(({ type }) => type === "mcp_call")?.["output"], "3");
+});
+
 Deno.test("an MCP tool that needs it waits for the caller's agreement", async () => {
   await using server = startMcpServer();
   await using test = await startTestEngine();

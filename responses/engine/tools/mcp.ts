@@ -6,6 +6,7 @@ import { newId } from "../../api/id.ts";
 import type { Connector, Item } from "../../api/objects.ts";
 import type { McpTool } from "../../api/request.ts";
 import { callMessage, toolMessage } from "../messages.ts";
+import { labelledName } from "../tool_names.ts";
 import type { Toolbox } from "../toolbox.ts";
 import type { ResponseWriter } from "../writer.ts";
 import type { ConnectMcp, McpSession, McpToolInfo } from "../../mcp/session.ts";
@@ -64,6 +65,7 @@ export async function* mcpPrelude(
   },
   writer: ResponseWriter,
 ): AsyncGenerator<void, readonly ChatMessage[]> {
+  const offered: { readonly server: McpServer; readonly info: McpToolInfo }[] = [];
   for (const server of servers) {
     const known = history.findLast((item) =>
       item.type === "mcp_list_tools" && item["server_label"] === server.tool.server_label &&
@@ -73,8 +75,17 @@ export async function* mcpPrelude(
       ? yield* list(server, writer, signal)
       : (known["tools"] as ListedTool[]).map(fromListed);
     for (const info of tools) {
-      if (isAllowed(server.tool, info.name)) toolbox.add(mcpTool(server, info));
+      if (isAllowed(server.tool, info.name)) offered.push({ server, info });
     }
+  }
+  // Which of two it would be must not hang on their order, so neither has the plain name.
+  const owners = Map.groupBy(offered, ({ info }) => info.name);
+  for (const { server, info } of offered) {
+    const shared = owners.get(info.name)?.some((other) => other.server !== server) ?? false;
+    const name = shared || toolbox.has(info.name)
+      ? labelledName(server.tool.server_label, info.name)
+      : info.name;
+    toolbox.add(mcpTool(server, info, name));
   }
   const messages: ChatMessage[] = [];
   for (const item of input.filter(({ type }) => type === "mcp_approval_response")) {
@@ -130,10 +141,12 @@ async function* list(
   }
 }
 
-function mcpTool(server: McpServer, info: McpToolInfo): ServerTool {
+/** `offered` is its name to the model; server and caller know it by its own. */
+function mcpTool(server: McpServer, info: McpToolInfo, offered: string): ServerTool {
   const { tool, session } = server;
-  const needsApproval = approvalNeeded(tool, info.name);
-  const opened = { server_label: tool.server_label, approval_request_id: null };
+  const { name } = info;
+  const needsApproval = approvalNeeded(tool, name);
+  const opened = { name, server_label: tool.server_label, approval_request_id: null };
   return {
     kind: "mcp",
     needsApproval,
@@ -141,7 +154,7 @@ function mcpTool(server: McpServer, info: McpToolInfo): ServerTool {
     definition: {
       type: "function",
       function: {
-        name: info.name,
+        name: offered,
         ...(info.description === undefined ? {} : { description: info.description }),
         parameters: info.inputSchema,
       },
@@ -152,14 +165,14 @@ function mcpTool(server: McpServer, info: McpToolInfo): ServerTool {
         id: newId("mcpr"),
         type: "mcp_approval_request",
         server_label: tool.server_label,
-        name: call.name,
+        name,
         arguments: call.arguments,
       };
       const added = writer.add(request);
       writer.done(added);
       return added;
     },
-    run: (call, signal) => callServer(session, call, signal),
+    run: (call, signal) => callServer(session, { ...call, name }, signal),
     end,
   };
 }
