@@ -164,6 +164,14 @@ for (const kind of KINDS) {
     assert.match((await own.run(["--help"])).out, /llmgate <command>/);
   });
 
+  test("commands that keep no permission load the others before they give it up", async (own) => {
+    for (const words of [["help", "--man"], ["help", "dev"], ["completions", "bash"]]) {
+      const { code, out, err } = await own.run(words);
+      assert.deepEqual([code, err], [0, ""], words.join(" "));
+      assert.match(out, /dev/);
+    }
+  });
+
   if (kind.name === "compiled") {
     test("made twice from the same source, it is the same file", async (own) => {
       const again = await compile(join(own.folder, "again"), kind.flags);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Effort } from "./gateway_rows.ts";
 import { peakMiB } from "./machine.ts";
 import { median, type Row } from "./row.ts";
-import { programCommand, startDev } from "./stack.ts";
+import { namedPorts, programCommand, startDev } from "./stack.ts";
 
 /** Requests before the peak is read, so that it is not that of an idle program. */
 const REQUESTS = 200;
@@ -38,13 +38,16 @@ export async function binaryRows(effort: Effort): Promise<Row[]> {
 
 async function rowsOf({ name, command, bytes }: Kind, effort: Effort): Promise<Row[]> {
   const ready: number[] = [];
+  const freePorts: number[] = [];
   const peak: number[] = [];
   const help: number[] = [];
   // The first start unpacks and fills the caches of runtime and kernel; it is nobody's measure.
   await (await startDev(command))[Symbol.asyncDispose]();
   for (let run = 0; run < effort.runs; run++) {
+    freePorts.push(await startTime(command));
+    const flags = await namedPorts();
     const started = performance.now();
-    await using dev = await startDev(command);
+    await using dev = await startDev(command, flags);
     ready.push(performance.now() - started);
     for (let n = 0; n < REQUESTS; n++) {
       const response = await fetch(`${dev.ready.ingress}/v1/models`, {
@@ -64,10 +67,17 @@ async function rowsOf({ name, command, bytes }: Kind, effort: Effort): Promise<R
   });
   return [
     row("start to ready", "ms", ready),
+    row("start to ready, ports 0 (Envoy waits for the stubs')", "ms", freePorts),
     row("--help", "ms", help),
     row("peak memory after 200 requests", "MiB", peak),
     ...(bytes === undefined ? [] : [row("size", "MB", [bytes / 1e6])]),
   ];
+}
+
+async function startTime(command: readonly string[]): Promise<number> {
+  const started = performance.now();
+  await using _ = await startDev(command);
+  return performance.now() - started;
 }
 
 async function timeOf([program = "", ...args]: readonly string[]): Promise<number> {

@@ -5,6 +5,7 @@ import {
   type RunningEnvoy,
   startEnvoy,
 } from "../../envoy/mod.ts";
+import { listenLasting } from "../../service/mod.ts";
 import { HEAP_FLAG } from "../build/permissions.ts";
 import { stringify } from "yaml";
 
@@ -29,9 +30,30 @@ export interface Running<T = Ready> extends AsyncDisposable {
   readonly ready: T;
 }
 
+const PORT_FLAGS = [
+  "--port",
+  "--admin-port",
+  "--policy-port",
+  "--upstream-port",
+  "--control-port",
+];
+
 /** Ports that the system picks, for runs beside each other. */
-const FREE_PORTS = ["--port", "--admin-port", "--policy-port", "--upstream-port", "--control-port"]
-  .flatMap((flag) => [flag, "0"]);
+const FREE_PORTS = PORT_FLAGS.flatMap((flag) => [flag, "0"]);
+
+/** Flags that name a free port each, as a user's default ports are named. */
+export async function namedPorts(): Promise<string[]> {
+  const hostname = "127.0.0.1";
+  const held = await Promise.all(
+    PORT_FLAGS.map(() =>
+      listenLasting(hostname, (port) => Promise.resolve(Deno.listen({ hostname, port })))
+    ),
+  );
+  return held.flatMap((listener, index) => {
+    listener.close();
+    return [PORT_FLAGS[index] ?? "", String(listener.addr.port)];
+  });
+}
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 

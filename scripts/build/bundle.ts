@@ -17,8 +17,8 @@ export interface Bundle {
 }
 
 /**
- * Writes the program into `options.folder`: the entry, which says where its modules lie and what the build knows, a
- * module for each one that is loaded late, and what several of these share. So a command reads its own code only.
+ * Writes the program into `options.folder`: the entry, which says what the build knows, a module for each one that is
+ * loaded late, and what several of these share. So a command reads its own code only.
  *
  * @throws {Error} with the bundler's output when it fails, or when a part was left outside of the bundle
  */
@@ -44,9 +44,12 @@ export async function bundle(
   if (outside.length > 0) {
     throw new Error(`Cannot bundle main.ts: it still imports ${outside.join(", ")}`);
   }
-  const entry = join(folder, ENTRY);
-  await Deno.writeTextFile(entry, withInfo(await Deno.readTextFile(entry), info));
   const late = [...sources].map((path) => path.replace(/\.ts$/, ".js")).toSorted();
+  for (const file of [ENTRY, ...late]) {
+    const path = join(folder, file);
+    const own = file === ENTRY ? `globalThis.LLMGATE_BUILD = ${JSON.stringify(info)};\n` : "";
+    await Deno.writeTextFile(path, own + rootLine(file) + await Deno.readTextFile(path));
+  }
   return { folder, files, late };
 }
 
@@ -58,11 +61,10 @@ export async function outsideOf(files: readonly string[]): Promise<string[]> {
     .filter((name) => !/^(node:|file:|\.\.?\/)/.test(name));
 }
 
-/** The entry with what cli/version.ts and service/module.ts read. */
-export function withInfo(text: string, info: BuildInfo): string {
-  return `globalThis.LLMGATE_BUILD = ${JSON.stringify(info)};
-globalThis.LLMGATE_MODULES = new URL("./", import.meta.url).href;
-${text}`;
+/** Tells service/module.ts where the modules lie; in each that is loaded late, because a worker begins with one of them. */
+function rootLine(file: string): string {
+  const up = "../".repeat(file.split("/").length - 1) || "./";
+  return `globalThis.LLMGATE_MODULES = new URL("${up}", import.meta.url).href;\n`;
 }
 
 /** Every file below a folder, by its path within it with slashes, sorted. */
