@@ -2,6 +2,7 @@
 import { isCollection, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import { z } from "zod";
 import { messageOf, UsageError } from "../service/mod.ts";
+import { BRAVE_ENDPOINT } from "./engine/tools/web_providers.ts";
 
 const port = z.int().min(0).max(65_535);
 const url = z.url({ protocol: /^https?$/, error: "Expected an http:// or https:// URL" });
@@ -72,8 +73,16 @@ const schema = z.strictObject({
       .describe("How long the reading of one file may take"),
   }).prefault({}),
   web_search: z.strictObject({
-    searxng: url.describe("Base URL of a SearXNG server with its JSON format switched on"),
-  }).optional(),
+    searxng: url.optional()
+      .describe("Base URL of a SearXNG server with its JSON format switched on"),
+    brave: z.strictObject({
+      key_env: z.string().min(1).describe("Environment variable with the key"),
+      endpoint: url.default(BRAVE_ENDPOINT).describe("Address of its web search"),
+    }).optional().describe("Brave's Web Search API"),
+  }).refine(
+    ({ searxng, brave }) => (searxng === undefined) !== (brave === undefined),
+    "Expected one of searxng, brave",
+  ).optional(),
 });
 
 /** The gateway's settings, every default filled in. */

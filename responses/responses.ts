@@ -9,7 +9,8 @@ import type { Blobs } from "./blobs/blobs.ts";
 import { defaultConfig, type ResponsesConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { fileContents } from "./engine/file_contents.ts";
-import { searxng } from "./engine/tools/web_search.ts";
+import { brave, searxng } from "./engine/tools/web_providers.ts";
+import type { WebSearch } from "./engine/tools/web_search.ts";
 import { responsesProcessor } from "./extproc/processor.ts";
 import { httpApp } from "./http/app.ts";
 import { ResponsesMetrics } from "./metrics.ts";
@@ -93,7 +94,7 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
       log,
       onBegin: (ms) => metrics.began(ms),
       onEnd: (response) => metrics.ended(response),
-      ...(config.web_search === undefined ? {} : { webSearch: searxng(config.web_search.searxng) }),
+      ...webSearchOf(config, secrets),
     }),
   );
   const onFault = (error: unknown) => log(`A request could not be processed: ${messageOf(error)}`);
@@ -157,6 +158,15 @@ function backendOf({ engine }: ResponsesConfig, apiKey: string | undefined): Bac
     maxTokensField: engine.max_tokens_field,
     ...(apiKey === undefined ? {} : { apiKey }),
   });
+}
+
+function webSearchOf(
+  { web_search: wanted }: ResponsesConfig,
+  { webSearchKey: key = "" }: Secrets,
+): { webSearch?: WebSearch } {
+  if (wanted?.searxng !== undefined) return { webSearch: searxng(wanted.searxng) };
+  if (wanted?.brave === undefined) return {};
+  return { webSearch: brave({ key, endpoint: wanted.brave.endpoint }) };
 }
 
 function searchOf(

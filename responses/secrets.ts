@@ -9,16 +9,18 @@ export interface Secrets {
   /** URL of the PostgreSQL store, its password included. */
   readonly postgresUrl?: string;
   readonly s3?: S3Credentials;
+  /** The key of the search engine that `web_search` asks. */
+  readonly webSearchKey?: string;
 }
 
 /**
- * Reads from the environment what a configuration needs: the variables that `engine.api_key_env` and
- * `store.postgres_env` name, and for `files.s3` those of Amazon's own tools.
+ * Reads from the environment what a configuration needs: the variables that `engine.api_key_env`,
+ * `store.postgres_env` and `web_search.brave.key_env` name, and for `files.s3` those of Amazon's own tools.
  *
  * @throws {UsageError} when one of them is not set
  */
 export function secretsOf(
-  { engine, store, files }: ResponsesConfig,
+  { engine, store, files, web_search }: ResponsesConfig,
   env: (name: string) => string | undefined,
 ): Secrets {
   const needed = (name: string, key: string, what: string): string => {
@@ -35,6 +37,9 @@ export function secretsOf(
     }),
     ...(store.postgres_env && {
       postgresUrl: needed(store.postgres_env, "store.postgres_env", "the database's URL"),
+    }),
+    ...(web_search?.brave && {
+      webSearchKey: needed(web_search.brave.key_env, "web_search.brave.key_env", "Brave's key"),
     }),
     ...(files.s3 && {
       s3: {

@@ -1,4 +1,8 @@
-/** `web_search`: the model looks into the web, through whatever provider the gateway was given. */
+/**
+ * `web_search`: the model looks into the web, through whatever provider the gateway was given. A further one is a
+ * function in web_providers.ts that returns a {@linkcode WebSearch}, a section of the gateway's file that names it, and
+ * its key, if it has one, in `secrets.ts`.
+ */
 import type { WebSearchTool } from "../../api/request.ts";
 import { searchTool } from "./search_tool.ts";
 import type { ServerTool } from "./tool.ts";
@@ -12,7 +16,10 @@ export interface WebHit {
 
 /** What looks into the web. */
 export interface WebSearch {
-  /** `contextSize` and `userLocation` are the tool's own words, passed on as hints. */
+  /**
+   * Returns pages, the best first. `contextSize` and `userLocation` are the tool's own words, passed on as hints. What
+   * it throws is told to the model, so it holds no credential.
+   */
   search(
     query: string,
     hints: { readonly contextSize?: string; readonly userLocation?: unknown },
@@ -47,27 +54,4 @@ export function webSearchTool(
       };
     },
   });
-}
-
-/** How many pages the model is shown, by `search_context_size`. */
-const PAGES: Readonly<Record<string, number>> = { low: 3, medium: 6, high: 10 };
-
-/** Returns a provider that asks a SearXNG server (its JSON format must be switched on). */
-export function searxng(url: string): WebSearch {
-  const base = url.replace(/\/+$/, "");
-  return {
-    async search(query, { contextSize }, signal) {
-      const words = new URLSearchParams({ q: query, format: "json" });
-      const response = await fetch(`${base}/search?${words}`, { signal });
-      if (!response.ok) {
-        await response.body?.cancel();
-        throw new Error(`the search engine answered ${response.status}`);
-      }
-      const { results } = await response.json() as {
-        results?: { url: string; title?: string; content?: string }[];
-      };
-      return (results ?? []).slice(0, PAGES[contextSize ?? "medium"] ?? PAGES["medium"])
-        .map(({ url, title, content }) => ({ url, title: title ?? url, text: content ?? "" }));
-    },
-  };
 }
