@@ -33,6 +33,10 @@ const LACKING: readonly {
     ],
   },
   {
+    reason: "its node:net cannot share a port among listeners (no reusePort)",
+    tests: [/^threads share a port, /],
+  },
+  {
     reason: "its node:tls cannot listen on an address, nor ask clients for certificates",
     tests: [/^startGrpcServer\(\) serves TLS /, /^startGrpcServer\(\) and a client authority /],
   },

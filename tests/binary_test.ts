@@ -274,6 +274,26 @@ for (const kind of KINDS) {
     assert.deepEqual(await program.ended, { code: 130, stderr: "" });
   });
 
+  test("upstream answers from several threads, where the runtime can share a port", async (own) => {
+    const words = ["upstream", "--port", "0", "--threads", "2", "--json"];
+    const { deno } = JSON.parse((await own.run(["version", "--json"])).out);
+    if (deno.startsWith("2.6.")) {
+      const { code, err } = await own.run(words);
+      assert.equal(code, 3);
+      assert.match(err, /Cannot share 127\.0\.0\.1:\d+ among threads/);
+      return;
+    }
+    await using program = own.start(words);
+    const { upstream, threads } = JSON.parse(await program.line());
+    assert.equal(threads, 2);
+    const response = await fetch(`${upstream}/v1/models`);
+    assert.equal(response.status, 200);
+    await response.body?.cancel();
+    assert.equal(JSON.parse(await program.line()).status, 200);
+    program.kill("SIGINT");
+    assert.deepEqual(await program.ended, { code: 130, stderr: "" });
+  });
+
   test("responses runs alone: a PDF is stored, read, indexed and found on threads of its own", async (own) => {
     const config = join(own.folder, "extproc-config.yaml");
     await Deno.writeTextFile(

@@ -30,4 +30,9 @@ export {
   type UpstreamScript,
   type UpstreamStep,
 } from "./types.ts";
+export {
+  startUpstreamThreads,
+  type UpstreamThreads,
+  type UpstreamThreadsOptions,
+} from "./threads.ts";
 export { startUpstream, type Upstream, type UpstreamOptions } from "./upstream.ts";

@@ -82,17 +82,12 @@ class ScriptRun {
 
   #step(step: UpstreamStep): Promise<void> | undefined {
     const wire = this.#wire;
+    // First, because long streams are made of it.
+    if ("event" in step) return this.#event(step.event, step.cut);
     if ("headers" in step) return this.#headers(step.headers);
     if ("write" in step) return this.#bytes(encoder.encode(step.write), step.cut);
     if ("write_base64" in step) {
       return this.#bytes(new Uint8Array(Buffer.from(step.write_base64, "base64")), step.cut);
-    }
-    if ("event" in step) {
-      const event = this.#stamp
-        ? new StreamEvent(stamp() + eventOf(step.event).text)
-        : eventOf(step.event);
-      if (step.cut === undefined && this.#plain) return wire.writeEvent(event);
-      return this.#bytes(encoder.encode(event.text), step.cut);
     }
     if ("comment" in step) {
       return this.#bytes(encoder.encode(formatSseComment(step.comment)), step.cut);
@@ -120,6 +115,13 @@ class ScriptRun {
     }
     if ("repeat" in step) return this.steps(step.repeat.steps, step.repeat.times);
     return undefined; // flush: every write is flushed already
+  }
+
+  #event(script: ScriptEvent, cut: Cut | undefined): Promise<void> | undefined {
+    const known = eventOf(script);
+    const event = this.#stamp ? new StreamEvent(stamp() + known.text) : known;
+    if (cut === undefined && this.#plain) return this.#wire.writeEvent(event);
+    return this.#bytes(encoder.encode(event.text), cut);
   }
 
   async #headers(

@@ -32,22 +32,23 @@ export class DataServer {
   }
 
   /**
-   * Listens; resolves with the port.
+   * Listens; resolves with the port. With `shared`, other listeners that ask for the same may have it too, and the
+   * kernel spreads connections over them (Linux, SO_REUSEPORT).
    *
    * @throws {UnavailableError} when the port is taken, naming who has it
    */
-  async listen(host: string, port: number): Promise<number> {
+  async listen(host: string, port: number, shared = false): Promise<number> {
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accept(socket);
     });
     try {
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
-        server.listen({ host, port, backlog: BACKLOG }, () => resolve());
+        server.listen({ host, port, backlog: BACKLOG, reusePort: shared }, () => resolve());
       });
     } catch (error) {
       const what = "the mock upstream";
-      await assertPortFree({ host, port, what });
+      if (!shared) await assertPortFree({ host, port, what });
       throw new UnavailableError(`Cannot start ${what} on ${host}:${port}: ${messageOf(error)}`);
     }
     this.#server = server;

@@ -88,7 +88,7 @@ export interface UpstreamExchange {
   /** Body bytes handed to the connection, framing not counted. */
   bytesWritten: number;
   events: number;
-  /** When each event was written; the first `EVENT_TIMES` of them. */
+  /** When each event was written; the first of them, as many as the upstream keeps. */
   eventTimes: number[];
   /** Time spent waiting for the peer to take what was written. */
   writeStallMs: number;
@@ -97,6 +97,3 @@ export interface UpstreamExchange {
   /** Why a request was refused before it reached an endpoint, e.g. a malformed head. */
   problem?: string;
 }
-
-/** How many event times one exchange keeps: more than the longest case writes. */
-export const EVENT_TIMES = 20_000;

@@ -38,6 +38,10 @@ export interface UpstreamOptions {
   readonly replay?: ReplayOptions;
   /** Exchanges that the journal keeps. Default 4,096. */
   readonly journalLimit?: number;
+  /** Times of events that each of them keeps. Default 20,000: more than the longest case writes. */
+  readonly eventTimes?: number;
+  /** Lets others listen on the same port, who ask for it too; see `DataServer.listen`. Default false. */
+  readonly sharedPort?: boolean;
   /** Barriers shared with other upstreams, so that one release reaches whichever stands there. */
   readonly barriers?: Barriers;
   /** Called once for each exchange when it has ended, however it did. */
@@ -78,6 +82,7 @@ export interface Upstream extends AsyncDisposable {
 /** Bytes of a request body that are kept for an endpoint; longer ones get 413. */
 const BODY_LIMIT = 64 * 1024 * 1024;
 const JOURNAL_LIMIT = 4_096;
+const EVENT_TIMES = 20_000;
 /** Named scripts kept at once; the oldest goes when there are more. */
 const SCRIPT_LIMIT = 10_000;
 
@@ -140,6 +145,7 @@ class MockUpstream implements Upstream {
   readonly #wheel = new TimerWheel();
   readonly #server: DataServer;
   readonly #counters = new UpstreamCounters();
+  readonly #sharedPort: boolean;
   #port: number;
   #disposed = false;
 
@@ -147,6 +153,7 @@ class MockUpstream implements Upstream {
     this.#scenarios = parts.scenarios;
     this.host = options.host ?? "127.0.0.1";
     this.#port = options.port ?? 0;
+    this.#sharedPort = options.sharedPort ?? false;
     this.barriers = options.barriers ?? new Barriers();
     this.journal = new ExchangeJournal({ limit: options.journalLimit ?? JOURNAL_LIMIT });
     this.scripts = {
@@ -169,6 +176,7 @@ class MockUpstream implements Upstream {
     this.#server = new DataServer({
       journal: this.journal,
       bodyLimit: BODY_LIMIT,
+      eventTimes: options.eventTimes ?? EVENT_TIMES,
       open: (start, rawHead) => this.#open(start, rawHead),
       ended: (exchange) => {
         this.#counters.ended(exchange);
@@ -201,7 +209,7 @@ class MockUpstream implements Upstream {
   }
 
   async reopen(): Promise<void> {
-    const listen = (port: number) => this.#server.listen(this.host, port);
+    const listen = (port: number) => this.#server.listen(this.host, port, this.#sharedPort);
     this.#port = this.#port === 0
       ? await listenLasting(this.host, listen)
       : await listen(this.#port);

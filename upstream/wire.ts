@@ -3,7 +3,7 @@ import { createHash, type Hash } from "node:crypto";
 import type { Socket } from "node:net";
 import { type Journal, now, resetSocket } from "../service/mod.ts";
 import type { StreamEvent } from "./stream_event.ts";
-import { type AbortKind, EVENT_TIMES, type ExchangeEnd, type UpstreamExchange } from "./types.ts";
+import type { AbortKind, ExchangeEnd, UpstreamExchange } from "./types.ts";
 
 /** A header list as it goes out: order, case and duplicates are kept on HTTP/1.1. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -97,14 +97,16 @@ export abstract class Wire {
   readonly body: RequestBody;
   readonly #journal: Journal<UpstreamExchange>;
   readonly #ended: (exchange: UpstreamExchange) => void;
+  readonly #eventTimes: number;
   #controller: AbortController | undefined;
   #headSent = false;
   #answered = false;
 
   constructor(
     exchange: UpstreamExchange,
-    options: Pick<EngineHost, "journal" | "bodyLimit" | "ended">,
+    options: Pick<EngineHost, "journal" | "bodyLimit" | "eventTimes" | "ended">,
   ) {
+    this.#eventTimes = options.eventTimes;
     this.exchange = exchange;
     this.body = new RequestBody(exchange, options.bodyLimit);
     this.#journal = options.journal;
@@ -188,7 +190,7 @@ export abstract class Wire {
     if (exchange.end !== undefined) return undefined;
     exchange.bytesWritten += event.bytes;
     exchange.events++;
-    if (exchange.eventTimes.length < EVENT_TIMES) exchange.eventTimes.push(now());
+    if (exchange.eventTimes.length < this.#eventTimes) exchange.eventTimes.push(now());
     return this.#sent(this.sendEvent(event));
   }
 
@@ -255,9 +257,9 @@ export abstract class Wire {
   #countEvents(events: number): void {
     const { eventTimes } = this.exchange;
     this.exchange.events += events;
-    if (eventTimes.length >= EVENT_TIMES) return;
+    if (eventTimes.length >= this.#eventTimes) return;
     const time = now();
-    const room = Math.min(events, EVENT_TIMES - eventTimes.length);
+    const room = Math.min(events, this.#eventTimes - eventTimes.length);
     for (let i = 0; i < room; i++) eventTimes.push(time);
   }
 
@@ -279,6 +281,8 @@ export interface EngineHost {
   readonly journal: Journal<UpstreamExchange>;
   /** Bytes of a request body that are kept for the endpoints. */
   readonly bodyLimit: number;
+  /** Times of events that an exchange keeps. */
+  readonly eventTimes: number;
   /** Creates the journal entry of a request and appends it. */
   open(
     start: Pick<UpstreamExchange, "connection" | "protocol" | "method" | "target" | "headers">,

@@ -3,6 +3,7 @@ import {
   type Pace,
   parsePace,
   startUpstream,
+  startUpstreamThreads,
   type UpstreamExchange,
   type UpstreamOptions,
 } from "../../upstream/mod.ts";
@@ -13,6 +14,7 @@ import { DEFAULT_PORTS } from "../gateway_options.ts";
 import {
   directoryOption,
   flagOption,
+  integerOption,
   type Option,
   portOption,
   repeated,
@@ -89,6 +91,13 @@ export const command = defineCommand({
     strict: flagOption("--strict", {
       description: "with --replay: a request without a recording is an error",
     }),
+    threads: integerOption("--threads <COUNT>", {
+      description:
+        "answer from several threads on one port, for load (Linux): without journal, recording and control port",
+      default: 1,
+      min: 1,
+      max: 64,
+    }),
     controlPort: portOption("--control-port <PORT>", {
       description: "serve metrics, health, journal and mock control here; not served when left out",
     }),
@@ -107,24 +116,34 @@ export const command = defineCommand({
     },
     { command: "llmgate upstream --replay DIR --strict", explains: "say it again, offline" },
     { command: "llmgate upstream --pace 0 --model gpt-4o", explains: "fast, with one model" },
+    { command: "llmgate upstream --pace 0 --threads 4 -q", explains: "a source of load" },
   ],
   permissions: ["read", "net", "env", "sys"],
   extraPermissions: ({ record }) => record === undefined ? [] : ["write"],
   async run({ options, host, log, print, signal }) {
     const tape = tapeOf(options, host);
-    await using upstream = await startUpstream({
+    const settings = {
       host: options.host,
       port: options.port,
       log,
       ...(options.model.length === 0 ? {} : { models: options.model }),
-      ...tape,
       ...(options.quiet ? {} : {
         onEnd: (exchange: UpstreamExchange) =>
           print(options.json ? jsonLine(exchange) : exchangeLine(exchange)),
       }),
       ...(options.scenarios === undefined ? {} : { scenarios: options.scenarios }),
       ...(options.pace === undefined ? {} : { pace: options.pace }),
-    });
+    };
+    const { threads } = options;
+    if (threads > 1) {
+      assertNothingShared(options);
+      await using upstream = await startUpstreamThreads({ ...settings, threads });
+      const { url } = upstream;
+      print(options.json ? JSON.stringify({ upstream: url, threads }) : `upstream  ${url}`);
+      await Promise.race([aborted(signal), upstream.failed]);
+      return EXIT.ok;
+    }
+    await using upstream = await startUpstream({ ...settings, ...tape });
     await using stack = new AsyncDisposableStack();
     let control: string | undefined;
     if (options.controlPort !== undefined) {
@@ -148,6 +167,25 @@ export const command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** Threads have no memory in common, where one journal, script or recording could be. */
+function assertNothingShared(options: {
+  readonly record?: string | undefined;
+  readonly replay?: string | undefined;
+  readonly controlPort?: number | undefined;
+}): void {
+  const flags = {
+    "--record": options.record,
+    "--replay": options.replay,
+    "--control-port": options.controlPort,
+  };
+  for (const [flag, value] of Object.entries(flags)) {
+    if (value === undefined) continue;
+    throw new UsageError(
+      `Cannot use ${flag} with --threads: threads have no memory in common: leave one of both out`,
+    );
+  }
+}
 
 interface TapeOptions {
   readonly record?: string | undefined;

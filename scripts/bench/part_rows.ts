@@ -1,7 +1,7 @@
 import { ghz, h2load, type LoadResult, wrk } from "./load.ts";
 import type { Effort } from "./gateway_rows.ts";
 import { median, type Row } from "./row.ts";
-import { programCommand, startDev } from "./stack.ts";
+import { programCommand, startDev, startMock } from "./stack.ts";
 import { findTwins } from "./twins.ts";
 
 /** Concurrent Check calls on the one connection, as Envoy would have them in a burst. */
@@ -62,59 +62,67 @@ const TWIN = { n: EVENTS, delay: -1 };
 const CHUNK =
   '{"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini","choices":[{"index":0,"delta":{"role":"assistant","content":"tok100 "},"finish_reason":null}]}';
 
-/** JSON answers and events of the mock, beside the Go twin where it is present. */
+/** Twice as many threads as cores: while one waits for room in a socket, another one writes. */
+const THREADS = 2 * navigator.hardwareConcurrency;
+
+/** Connections of the rows with threads: the kernel spreads them by chance, so there are many for each thread. */
+const MANY = 32;
+
+/** JSON answers and events of the mock, on one thread and on several, beside the Go twin where it is present. */
 export async function upstreamRows(effort: Effort): Promise<Row[]> {
   await using dev = await startDev(programCommand());
-  await using twins = await findTwins();
-  const { seconds } = effort;
+  await using load = await startMock(programCommand(), ["--threads", String(THREADS)]);
+  await using twins = await findTwins({ only: ["go-mock"] });
+  const { runs, seconds } = effort;
   const json = (url: string) =>
-    wrk({ url: `${url}/v1/models`, connections: 32, seconds, headers: {} });
-  const jsonResults = await inTurn(effort.runs, {
-    own: () => json(dev.ready.upstream),
-    go: twins.goMock && (() => json(twins.goMock ?? "")),
-  });
+    wrk({ url: `${url}/v1/models`, connections: MANY, seconds, headers: {} });
+  const stream =
+    (connections: number, headers: Record<string, string>, more = {}) => (url: string) =>
+      wrk({
+        url: `${url}/v1/chat/completions`,
+        connections,
+        seconds,
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify({ ...CHAT, ...more }),
+      });
   const steps = [{ repeat: { times: EVENTS, steps: [{ event: { data: CHUNK } }] } }];
   const script = btoa(JSON.stringify({ steps })).replaceAll("+", "-").replaceAll("/", "_")
     .replace(/=+$/, "");
-  const stream = (url: string, headers: Record<string, string>, more: object = {}) =>
-    wrk({
-      url: `${url}/v1/chat/completions`,
-      connections: 8,
-      seconds,
-      headers: { "content-type": "application/json", ...headers },
-      body: JSON.stringify({ ...CHAT, ...more }),
-    });
-  const streamResults = await inTurn(effort.runs, {
-    own: () => stream(dev.ready.upstream, { "x-mock-script": script }),
-    go: twins.goMock && (() => stream(twins.goMock ?? "", {}, TWIN)),
-  });
+  const each = { "x-mock-script": script };
   // With the first and the last event, the finish reason and [DONE], it is as many.
-  const tokens = { "x-mock-tokens": String(EVENTS - 3), "x-mock-pace": "0" };
-  const burstResults = await inTurn(effort.runs, {
-    own: () => stream(dev.ready.upstream, tokens),
-    go: twins.goMock && (() => stream(twins.goMock ?? "", {}, TWIN)),
-  });
+  const burst = { "x-mock-tokens": String(EVENTS - 3), "x-mock-pace": "0" };
+  const measure = async (
+    name: string,
+    own: () => Promise<LoadResult>,
+    go: (url: string) => Promise<LoadResult>,
+    answers = 1,
+  ) => {
+    const { goMock } = twins;
+    const sides = await inTurn(runs, { own, go: goMock && (() => go(goMock)) });
+    return row(`mock upstream: ${name}`, "1/s", sides, "go", (one) => one.perSecond * answers);
+  };
+  const one = dev.ready.upstream;
+  const several = load.ready.upstream;
   return [
-    row(
-      "mock upstream: JSON/s at 32 connections",
-      "1/s",
-      jsonResults,
-      "go",
-      (result) => result.perSecond,
+    await measure("JSON/s at 32 connections", () => json(one), json),
+    await measure(`JSON/s, ${THREADS} threads`, () => json(several), json),
+    await measure(
+      "SSE events/s, no delay",
+      () => stream(8, burst)(one),
+      stream(8, {}, TWIN),
+      EVENTS,
     ),
-    row(
-      "mock upstream: SSE events/s, no delay",
-      "1/s",
-      burstResults,
-      "go",
-      (result) => result.perSecond * EVENTS,
+    await measure(
+      "SSE events/s, no delay, a write each",
+      () => stream(8, each)(one),
+      stream(8, {}, TWIN),
+      EVENTS,
     ),
-    row(
-      "mock upstream: SSE events/s, no delay, a write each",
-      "1/s",
-      streamResults,
-      "go",
-      (result) => result.perSecond * EVENTS,
+    await measure(
+      `SSE events/s, no delay, a write each, ${THREADS} threads`,
+      () => stream(MANY, each)(several),
+      stream(MANY, {}, TWIN),
+      EVENTS,
     ),
   ];
 }

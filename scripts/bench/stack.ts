@@ -72,9 +72,14 @@ export function startDev(
   return start<Ready>(command, ["dev", ...FREE_PORTS, ...flags]);
 }
 
-/** Starts the mock as a program of its own, as fast as it can be unless a request says otherwise. */
-export function startMock(command: readonly string[]): Promise<Running<UpstreamReady>> {
-  return start<UpstreamReady>(command, ["upstream", "--port", "0", "--pace", "0"]);
+/**
+ * Starts the mock as a program of its own, with further flags, as fast as it can be unless a request says otherwise.
+ */
+export function startMock(
+  command: readonly string[],
+  flags: readonly string[] = [],
+): Promise<Running<UpstreamReady>> {
+  return start<UpstreamReady>(command, ["upstream", "--port", "0", "--pace", "0", ...flags]);
 }
 
 async function start<T>(
