@@ -40,10 +40,15 @@ export function removeFilter(config: Config, name: string): void {
   filters.splice(filters.indexOf(filter(config, name)), 1);
 }
 
-/** Lua that lends the demo credential to whoever brings none. */
-export const LENT_KEY =
-  'function envoy_on_request(handle) local h = handle:headers(); if not h:get("x-api-key") and ' +
-  'not h:get("authorization") then h:add("x-api-key", "demo-key") end end';
+/** Lua that lends the demo credential to whoever brings none; only over one HTTP version when told so. */
+export function lentKey(protocol?: "HTTP/2"): Config {
+  const version = protocol ? `handle:streamInfo():protocol() == "${protocol}" and ` : "";
+  return lua(
+    "function envoy_on_request(handle) local h = handle:headers(); " +
+      `if ${version}not h:get("x-api-key") and not h:get("authorization") then ` +
+      'h:add("x-api-key", "demo-key") end end',
+  );
+}
 
 export function lua(code: string): Config {
   return {

@@ -2,7 +2,7 @@ import {
   addBefore,
   filter,
   hcm,
-  LENT_KEY,
+  lentKey,
   lua,
   removeFilter,
   routeOf,
@@ -45,9 +45,9 @@ export const POLICY_MUTANTS: readonly Mutant[] = [
   },
   {
     id: "key-for-anybody",
-    defect: "who brings no credential is lent one",
+    defect: "who brings no credential over HTTP/2 is lent one",
     kills: ["deny.no-credential"],
-    edit: (config) => addBefore(config, "ext_authz", lua(LENT_KEY)),
+    edit: (config) => addBefore(config, "ext_authz", lentKey("HTTP/2")),
   },
   {
     id: "any-key-will-do",

@@ -1,11 +1,4 @@
-import {
-  addBefore,
-  header,
-  headerMutation,
-  LENT_KEY,
-  lua,
-  removeFilter,
-} from "../config_places.ts";
+import { addBefore, header, headerMutation, lentKey, lua, removeFilter } from "../config_places.ts";
 import type { Mutant } from "../mutant.ts";
 import type { Json } from "./front.ts";
 
@@ -280,7 +273,7 @@ const MUTANTS: readonly Omit<Mutant, "profile">[] = [
     id: "responses-key-for-anybody",
     defect: "who brings no credential is lent one",
     kills: ["responses.denied"],
-    edit: (config) => addBefore(config, "ext_authz", lua(LENT_KEY)),
+    edit: (config) => addBefore(config, "ext_authz", lentKey()),
   },
   {
     id: "responses-one-tenant",
