@@ -7,13 +7,16 @@ export interface ThreadShare extends Disposable {
 }
 
 /** One thread serves all gateways of a process: a thread of its own for each costs 0.1 s of CPU time to start. */
-let shared:
-  | { readonly worker: Promise<RunningWorker<InstrumentMethods>>; shares: number }
-  | undefined;
+let shared: Thread | undefined;
+
+interface Thread {
+  readonly worker: Promise<RunningWorker<InstrumentMethods>>;
+  shares: number;
+}
 
 /** Returns a share in the thread, which is started for the first. */
 export async function shareThread(): Promise<ThreadShare> {
-  const thread = shared ??= { worker: start(), shares: 0 };
+  const thread: Thread = shared ??= { worker: start(() => thread.shares > 0), shares: 0 };
   thread.shares++;
   const release = () => {
     if (--thread.shares > 0) return;
@@ -36,8 +39,12 @@ export async function shareThread(): Promise<ThreadShare> {
   }
 }
 
-async function start(): Promise<RunningWorker<InstrumentMethods>> {
+/** Starts the thread. Should it fail while `isNeeded()`, that is a fault of the program, and no gateway's. */
+async function start(isNeeded: () => boolean): Promise<RunningWorker<InstrumentMethods>> {
   const worker = startWorker<InstrumentMethods>("instruments/worker.ts");
+  worker.call("untilEnd", undefined).catch((error) => {
+    if (isNeeded()) throw error;
+  });
   const before = now();
   const there = await worker.call("clock", undefined);
   const after = now();

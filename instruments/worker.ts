@@ -60,6 +60,7 @@ function policyOf(id: number): Policy {
 const methods = {
   clock: () => ({ now: now(), origin: performance.timeOrigin }),
   align: alignClock,
+  untilEnd: () => new Promise<never>(() => {}),
 
   async startPolicy({ options, lines }: { options: PolicyThreadOptions; lines: Lines }) {
     const commands = new SharedLog(lines.commands);
