@@ -1,11 +1,10 @@
 /** Envoy speaks h2c to the mock (check/h2c_upstream): streams, faults and witnesses as over HTTP/1.1. */
 import assert from "node:assert/strict";
-import { bundledConfig } from "../envoy/mod.ts";
 import type { Gateway } from "../gateway/mod.ts";
 import type { Upstream, UpstreamScript } from "../upstream/mod.ts";
-import { chat, startTestGateway } from "./stack.ts";
+import { chat, patient, startTestGateway } from "./stack.ts";
 
-const start = () => startTestGateway({ config: bundledConfig("check/h2c_upstream") });
+const start = async () => startTestGateway({ config: await patient("check/h2c_upstream") });
 
 function mockOf(gateway: Gateway): Upstream {
   assert.ok(gateway.upstream);

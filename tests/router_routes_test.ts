@@ -107,7 +107,8 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   });
 
   Deno.test(`a timeout is for the answer's begin, a total one cuts streams ${on}`, async () => {
-    const limit = "2s";
+    // Nobody is slow to begin here, however busy the machine is; whoever hangs is cut.
+    const limit = "4s";
     await using journey = await start([
       { name: "begin", model: "m", path_prefix: "/v1/", timeout: limit },
       { name: "total", model: "n", path_prefix: "/v1/", total_timeout: limit },

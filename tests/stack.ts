@@ -1,5 +1,5 @@
 /** What the journeys share: a real Envoy, and a gateway on free ports. */
-import { findEnvoy } from "../envoy/mod.ts";
+import { bundledConfig, type EnvoyConfigFile, findEnvoy, parseEnvoyConfig } from "../envoy/mod.ts";
 import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "../gateway/mod.ts";
 
 /** The version beside the default that every journey of the contract is run on, too. */
@@ -24,13 +24,34 @@ export function envoyPath(version?: string): Promise<string> {
   return path;
 }
 
-/** Starts a gateway on free ports, its files among the temporary ones. */
+const patience = new Map<string, Promise<EnvoyConfigFile>>();
+
+/**
+ * A bundled configuration with time to connect and to decide: client, policy, router and model server of a journey are
+ * one thread, which has much to do where bodies are large or the machine is busy, and 2 s are soon over then. The
+ * conformance suite and `tests/envoy/` run the bundled files as they are.
+ */
+export async function patient(profile: string): Promise<EnvoyConfigFile> {
+  let config = patience.get(profile);
+  if (config === undefined) {
+    const { text } = bundledConfig(profile);
+    const changed = text.replaceAll("connect_timeout: 1s", "connect_timeout: 30s")
+      .replaceAll(" timeout: 2s", " timeout: 60s")
+      .replaceAll("message_timeout: 2s", "message_timeout: 60s");
+    config = parseEnvoyConfig(changed, `patient/${profile}.yaml`);
+    patience.set(profile, config);
+  }
+  return structuredClone(await config);
+}
+
+/** Starts a gateway on free ports, its files among the temporary ones; without `config`, a {@linkcode patient} one. */
 export async function startTestGateway(
   options: Partial<GatewayOptions> & { envoyVersion?: string } = {},
 ): Promise<Gateway> {
   const { envoyVersion, ...rest } = options;
   return await startGateway({
     ports: FREE_PORTS,
+    config: await patient(options.profile ?? "base"),
     envoyPath: await envoyPath(envoyVersion),
     runParents: RUN_PARENTS,
     graceMs: 0,
