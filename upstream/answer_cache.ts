@@ -3,14 +3,12 @@ import type { StreamEvent } from "./stream_event.ts";
 
 /** Answers kept; load tests send few different requests. */
 const LIMIT = 256;
-/** Longest body kept. 256 of them are 4 MiB. */
+/** Longest body kept, in characters. 256 of them are 4 MiB. */
 const BODY_LIMIT = 16 * 1024;
 /** Longest stream kept, in characters: a thousand tokens and more. */
 const STREAM_LIMIT = 512 * 1024;
 /** Characters of all streams kept. */
 const STREAMS_LIMIT = 8 * 1024 * 1024;
-
-const encoder = new TextEncoder();
 
 interface Kept {
   readonly answer: Answer;
@@ -31,13 +29,13 @@ export class AnswerCache {
     const found = this.#answers.get(key);
     if (found) return found.answer;
     const made = make();
-    if (made.kind === "bytes") return made;
+    if (made.kind === "whole") return made;
     if (made.kind === "events") return streams ? this.#keepStream(key, made.events) : made;
     const { status, headers = [], paced } = made;
-    const bytes = encoder.encode(JSON.stringify(made.body));
+    const body = JSON.stringify(made.body);
     const contentType = "application/json";
-    const answer: Answer = { kind: "bytes", status, headers, contentType, bytes, paced };
-    if (bytes.length <= BODY_LIMIT) this.#keep(key, { answer, streamed: 0 });
+    const answer: Answer = { kind: "whole", status, headers, contentType, body, paced };
+    if (body.length <= BODY_LIMIT) this.#keep(key, { answer, streamed: 0 });
     return answer;
   }
 

@@ -58,7 +58,7 @@ Deno.test("AnswerCache keeps neither long bodies, nor streams unless it is asked
   const cache = new AnswerCache();
   const stream: Answer = { kind: "events", events: [] };
   assert.equal(cache.get("a", () => stream), stream);
-  assert.equal(cache.get("a", () => reply(1)).kind, "bytes");
+  assert.equal(cache.get("a", () => reply(1)).kind, "whole");
   let made = 0;
   const long = () => reply("x".repeat(20_000 + made++));
   cache.get("b", long);

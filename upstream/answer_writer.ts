@@ -8,7 +8,6 @@ import type { Wire } from "./wire.ts";
 /** Bytes after which a burst goes out, so that memory stays bounded. */
 const BURST_BYTES = 64 * 1024;
 
-const encoder = new TextEncoder();
 const JSON_HEADERS: [string, string] = ["content-type", "application/json"];
 const EVENT_STREAM_HEADERS: [string, string][] = [
   ["content-type", "text/event-stream; charset=utf-8"],
@@ -22,11 +21,11 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
     if (wait) await wait;
     if (wire.gone) return;
     if (answer.kind === "json") {
-      const body = encoder.encode(JSON.stringify(answer.body));
+      const body = JSON.stringify(answer.body);
       wire.whole(answer.status, [JSON_HEADERS, ...answer.headers ?? []], body);
     } else {
       const { status = 200, contentType, headers = [] } = answer;
-      wire.whole(status, [["content-type", contentType], ...headers], answer.bytes);
+      wire.whole(status, [["content-type", contentType], ...headers], answer.body);
     }
     return;
   }
@@ -70,6 +69,5 @@ async function writeBursts(
 
 /** Answers with an OpenAI-shaped error. */
 export function writeError(wire: Wire, status: number, init: OpenAiErrorInit): void {
-  const body = encoder.encode(JSON.stringify(errorBody(status, init)));
-  wire.whole(status, [JSON_HEADERS], body);
+  wire.whole(status, [JSON_HEADERS], JSON.stringify(errorBody(status, init)));
 }

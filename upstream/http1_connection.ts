@@ -65,9 +65,13 @@ export class Http1Connection implements Http1Link {
   }
 
   /** Sends text in one write, as `send` does bytes. */
-  sendText(text: string, encoding: "latin1" | "utf8"): Promise<void> | undefined {
+  sendText(
+    text: string,
+    encoding: "latin1" | "utf8",
+    done?: () => void,
+  ): Promise<void> | undefined {
     const socket = this.socket;
-    return socket.destroyed || socket.write(text, encoding) ? undefined : this.#drained();
+    return socket.destroyed || socket.write(text, encoding, done) ? undefined : this.#drained();
   }
 
   /** Reads the body at this many bytes per second from now on. */

@@ -5,7 +5,7 @@ import { now } from "../service/mod.ts";
 import type { RequestHead } from "./http1_head.ts";
 import type { StreamEvent } from "./stream_event.ts";
 import type { AbortKind } from "./types.ts";
-import { type EngineHost, type HeaderList, resetConnection, Wire } from "./wire.ts";
+import { type EngineHost, type HeaderList, resetConnection, type WholeBody, Wire } from "./wire.ts";
 
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
@@ -14,7 +14,11 @@ const encoder = new TextEncoder();
 export interface Http1Link {
   readonly socket: Socket;
   send(bytes: Uint8Array, done?: () => void): Promise<void> | undefined;
-  sendText(text: string, encoding: "latin1" | "utf8"): Promise<void> | undefined;
+  sendText(
+    text: string,
+    encoding: "latin1" | "utf8",
+    done?: () => void,
+  ): Promise<void> | undefined;
   slowRead(bytesPerSecond: number): void;
   finish(): void;
   onAnswered(keepAlive: boolean): void;
@@ -65,18 +69,28 @@ export class Http1Wire extends Wire {
   }
 
   protected override sendHead(status: number, headers: HeaderList) {
-    return this.#connection.send(latin1Bytes(this.#headText(status, headers)));
+    return this.#connection.sendText(this.#headText(status, headers), "latin1");
   }
 
-  protected override sendWhole(status: number, headers: HeaderList, body: Uint8Array): void {
+  protected override sendWhole(
+    status: number,
+    headers: HeaderList,
+    { body, bytes }: WholeBody,
+  ): void {
     const known = headers.some(([name]) => name.toLowerCase() === "content-length");
-    const head = latin1Bytes(this.#headText(
+    const head = this.#headText(
       status,
-      known ? headers : [...headers, ["content-length", String(body.length)]],
-    ));
+      known ? headers : [...headers, ["content-length", String(bytes)]],
+    );
     const done = () => this.close("completed");
-    const bare = this.#framing === "none";
-    this.#connection.send(bare ? head : concat(head, body), done);
+    if (this.#framing === "none") {
+      this.#connection.sendText(head, "latin1", done);
+    } else if (typeof body === "string" && bytes === body.length) {
+      // ASCII, and so one text with the head: no bytes have to be made here.
+      this.#connection.sendText(head + body, "latin1", done);
+    } else {
+      this.#connection.send(withHead(head, body), done);
+    }
     this.#connection.onAnswered(this.#keepAlive);
   }
 
@@ -109,7 +123,7 @@ export class Http1Wire extends Wire {
     const done = () => this.close("completed");
     if (this.#framing === "chunked") {
       const lines = trailers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-      this.#connection.send(latin1Bytes(`0\r\n${lines}\r\n`), done);
+      this.#connection.sendText(`0\r\n${lines}\r\n`, "latin1", done);
     } else {
       this.#connection.send(EMPTY, done);
     }
@@ -123,7 +137,7 @@ export class Http1Wire extends Wire {
       return;
     }
     const broken = this.#brokenBytes(kind);
-    if (broken) this.#connection.send(latin1Bytes(broken));
+    if (broken) this.#connection.sendText(broken, "latin1");
     this.#connection.finish();
   }
 
@@ -195,11 +209,10 @@ function chunk(bytes: Uint8Array): Uint8Array {
   return out;
 }
 
-/** One byte per character, as header values are sent. */
-function latin1Bytes(text: string): Uint8Array {
-  const out = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
-  return out;
+/** Head and body as one piece; the head is one byte per character, as header values are sent. */
+function withHead(head: string, body: Uint8Array | string): Uint8Array {
+  const rest = typeof body === "string" ? encoder.encode(body) : body;
+  return Buffer.concat([Buffer.from(head, "latin1"), rest]);
 }
 
 /** Joins two pieces of bytes. */

@@ -11,7 +11,14 @@ import {
 } from "../grpc/mod.ts";
 import type { StreamEvent } from "./stream_event.ts";
 import type { AbortKind } from "./types.ts";
-import { type EngineHost, type HeaderList, LINGER_MS, resetConnection, Wire } from "./wire.ts";
+import {
+  type EngineHost,
+  type HeaderList,
+  LINGER_MS,
+  resetConnection,
+  type WholeBody,
+  Wire,
+} from "./wire.ts";
 
 /** What a client with prior knowledge sends first (RFC 9113 section 3.4). */
 export const H2_PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -151,15 +158,21 @@ class Http2Wire extends Wire {
     return this.#flushed();
   }
 
-  protected override sendWhole(status: number, headers: HeaderList, body: Uint8Array): void {
+  protected override sendWhole(
+    status: number,
+    headers: HeaderList,
+    { body, bytes }: WholeBody,
+  ): void {
     const known = headers.some(([name]) => name.toLowerCase() === "content-length");
-    const length: HeaderList = known ? [] : [["content-length", String(body.length)]];
+    const length: HeaderList = known ? [] : [["content-length", String(bytes)]];
     this.#bodiless = this.exchange.method === "HEAD" || status === 204 || status === 304;
     this.#stream.sendHeaders(
       encodeHeaders(fieldsOf([...headers, ...length], status)),
       this.#bodiless,
     );
-    if (!this.#bodiless) this.#stream.sendData(body, true);
+    if (!this.#bodiless) {
+      this.#stream.sendData(typeof body === "string" ? Buffer.from(body) : body, true);
+    }
   }
 
   protected override sendBody(bytes: Uint8Array) {

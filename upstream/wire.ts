@@ -8,6 +8,15 @@ import type { AbortKind, ExchangeEnd, UpstreamExchange } from "./types.ts";
 /** A header list as it goes out: order, case and duplicates are kept on HTTP/1.1. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
+const EMPTY = new Uint8Array(0);
+const EMPTY_SHA256 = createHash("sha256").digest("hex");
+
+/** A whole body, and how long it is in bytes. */
+export interface WholeBody {
+  readonly body: Uint8Array | string;
+  readonly bytes: number;
+}
+
 /** The answer cannot go on: the peer left, or the exchange was aborted. */
 export class GoneError extends Error {
   override readonly name = "GoneError";
@@ -43,7 +52,7 @@ export class RequestBody {
   bytes(): Uint8Array | undefined {
     const chunks = this.#chunks;
     if (!chunks || this.#exchange.bodyEnd === undefined) return undefined;
-    if (chunks.length === 1) return chunks[0];
+    if (chunks.length < 2) return chunks[0] ?? EMPTY;
     const whole = new Uint8Array(this.#exchange.bodyBytes);
     let at = 0;
     for (const chunk of chunks) {
@@ -67,8 +76,7 @@ export class RequestBody {
   finish(): void {
     // An early answer may be over before the upload is.
     if (this.#exchange.bodyEnd !== undefined) return;
-    const hash = this.#hash ?? createHash("sha256");
-    this.#exchange.bodySha256 = hash.digest("hex");
+    this.#exchange.bodySha256 = this.#hash?.digest("hex") ?? EMPTY_SHA256;
     this.#exchange.bodyEnd = now();
     this.stop();
   }
@@ -166,13 +174,14 @@ export abstract class Wire {
     return this.gone ? undefined : this.sendHead(status, headers, options.trailers ?? false);
   }
 
-  /** Sends a whole answer in one write. */
-  whole(status: number, headers: HeaderList, body: Uint8Array): void {
+  /** Sends a whole answer in one write; text as UTF-8. */
+  whole(status: number, headers: HeaderList, body: Uint8Array | string): void {
     this.#startAnswer(status);
     this.#answered = true;
     if (this.gone) return;
-    this.exchange.bytesWritten += body.length;
-    this.sendWhole(status, headers, body);
+    const bytes = Buffer.byteLength(body);
+    this.exchange.bytesWritten += bytes;
+    this.sendWhole(status, headers, { body, bytes });
   }
 
   /** Sends body bytes in one write; `events` of them end in these bytes. */
@@ -240,7 +249,7 @@ export abstract class Wire {
     headers: HeaderList,
     trailers: boolean,
   ): Promise<void> | undefined;
-  protected abstract sendWhole(status: number, headers: HeaderList, body: Uint8Array): void;
+  protected abstract sendWhole(status: number, headers: HeaderList, whole: WholeBody): void;
   protected abstract sendBody(bytes: Uint8Array): Promise<void> | undefined;
   protected abstract sendEvent(event: StreamEvent): Promise<void> | undefined;
   protected abstract sendTexts(texts: readonly string[]): Promise<void> | undefined;

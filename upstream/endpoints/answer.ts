@@ -13,12 +13,13 @@ export type Answer =
     readonly paced: boolean;
   }
   | {
-    readonly kind: "bytes";
+    readonly kind: "whole";
     /** Default 200. */
     readonly status?: number;
     readonly headers?: readonly (readonly [string, string])[];
     readonly contentType: string;
-    readonly bytes: Uint8Array;
+    /** Text goes out as UTF-8. */
+    readonly body: Uint8Array | string;
     readonly paced: boolean;
   }
   | { readonly kind: "events"; readonly events: Iterable<StreamEvent> };

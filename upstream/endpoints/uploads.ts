@@ -28,7 +28,7 @@ export function transcribe(call: EndpointCall): Answer {
   const format = fieldOf(parts, "response_format") ?? "json";
   if (format === "text" || format === "srt" || format === "vtt") {
     const bytes = new TextEncoder().encode(captions(format, text));
-    return { kind: "bytes", contentType: "text/plain; charset=utf-8", bytes, paced: true };
+    return { kind: "whole", contentType: "text/plain; charset=utf-8", body: bytes, paced: true };
   }
   if (format === "verbose_json") {
     const segment = {
@@ -94,7 +94,7 @@ export function speech(call: EndpointCall): Answer {
   view.setUint16(34, 8, true);
   ascii(36, "data");
   view.setUint32(40, SAMPLES, true);
-  return { kind: "bytes", contentType: "audio/wav", bytes, paced: true };
+  return { kind: "whole", contentType: "audio/wav", body: bytes, paced: true };
 }
 
 /** `POST /v1/files`: the file object, with the SHA-256 of what arrived as an extra field. */
