@@ -125,7 +125,7 @@ export class Dispatcher {
     const pacer = new Pacer(
       override === undefined ? this.#parts.pace : { ...this.#parts.pace, ...parsePace(override) },
       {
-        random: new Random(mixSeed(sha256, "pace")),
+        random: () => new Random(mixSeed(sha256, "pace")),
         wheel: this.#parts.wheel,
         running: () => this.#parts.counters.running,
       },

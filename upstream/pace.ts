@@ -67,7 +67,7 @@ export function parsePace(text: string): Partial<Pace> {
 /** The waits of one answer: pace, jitter and load together. */
 export class Pacer {
   readonly #pace: Pace;
-  readonly #random: Random;
+  readonly #random: () => Random;
   readonly #wheel: TimerWheel;
   readonly #running: () => number;
   /** When the last wait was due: waits count from there, so that lateness does not add up. */
@@ -75,7 +75,8 @@ export class Pacer {
   readonly #clock: () => number;
 
   constructor(pace: Pace, options: {
-    random: Random;
+    /** Called for the first jitter. */
+    random: () => Random;
     wheel: TimerWheel;
     running: () => number;
     /** Milliseconds; `now()` of service/ without it. */
@@ -84,7 +85,8 @@ export class Pacer {
     this.#clock = options.clock ?? now;
     this.#due = this.#clock();
     this.#pace = pace;
-    this.#random = options.random;
+    let random: Random | undefined;
+    this.#random = () => random ??= options.random();
     this.#wheel = options.wheel;
     this.#running = options.running;
   }
@@ -113,7 +115,7 @@ export class Pacer {
     if (ms <= 0) return undefined;
     const { jitter, load, loadAt } = this.#pace;
     let wait = ms;
-    if (jitter > 0) wait *= Math.min(1.7, Math.max(0.3, 1 + jitter * this.#random.normal()));
+    if (jitter > 0) wait *= Math.min(1.7, Math.max(0.3, 1 + jitter * this.#random().normal()));
     if (load > 1) wait *= 1 + (load - 1) * Math.min(1, (this.#running() - 1) / loadAt);
     // After a stall nothing is caught up: the next token comes at once, the pace goes on from there.
     this.#due = Math.max(this.#due + wait, this.#clock());

@@ -19,7 +19,7 @@ class NotingWheel extends TimerWheel {
 function waits(pace: Parameters<typeof parsePace>[0], running = 1): number[] {
   const wheel = new NotingWheel();
   const pacer = new Pacer({ ...REALISTIC_PACE, ...parsePace(pace) }, {
-    random: new Random(SEED),
+    random: () => new Random(SEED),
     wheel,
     running: () => running,
     // It stands still: a busy machine's time is not what is tested.
@@ -56,7 +56,7 @@ Deno.test("Pacer slows down with load, up to its factor", () => {
 Deno.test("Pacer asks for no timer when nothing is to be waited for", () => {
   const wheel = new NotingWheel();
   const pacer = new Pacer({ ...REALISTIC_PACE, ...parsePace("0") }, {
-    random: new Random(SEED),
+    random: () => new Random(SEED),
     wheel,
     running: () => 1,
   });
