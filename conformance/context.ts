@@ -3,6 +3,7 @@ import type { Connection } from "./client/connection.ts";
 import { connectTo } from "./client/open_connection.ts";
 import type { Exchange, RequestSpec } from "./client/exchange.ts";
 import { requestIdOf, type Transcript } from "./client/transcript.ts";
+import type { Lateness } from "./lateness.ts";
 import type { HeaderList, Protocol, Target } from "./target.ts";
 import { NotJudged, TooBusy, Verdict } from "./verdict.ts";
 import { EnvoyView, PolicyView, UpstreamView } from "./views.ts";
@@ -36,6 +37,7 @@ export interface CaseRun {
   readonly connections: Connection[];
   /** Reasons why an invariant between the witnesses does not apply, by invariant. */
   readonly excused: Map<string, string>;
+  readonly lateness: Lateness;
   /** Nonces whose Check calls the case holds at a barrier. */
   readonly held: Set<string>;
   readonly onSettled: () => void;
@@ -70,6 +72,11 @@ export class CaseContext {
   /** Seeded random numbers in [0, 1): the same seed gives the same case. */
   get random(): () => number {
     return this.#run.random;
+  }
+
+  /** How late this thread was, and when. */
+  get lateness(): Lateness {
+    return this.#run.lateness;
   }
 
   /** Returns milliseconds stretched by `--time-scale`. */

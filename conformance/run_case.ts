@@ -4,6 +4,7 @@ import { type Case, groupOf } from "./case.ts";
 import { requestIdOf } from "./client/transcript.ts";
 import { CaseContext, type CaseRun } from "./context.ts";
 import { curlOf } from "./curl.ts";
+import type { Lateness } from "./lateness.ts";
 import type { ReportCase } from "./report.ts";
 import type { Axis } from "./schedule.ts";
 import type { EnvoyRecord, Target } from "./target.ts";
@@ -25,6 +26,15 @@ const ATTEMPTS = 3;
 /** The part of the gateway's patience with the policy engine that a case may use up by holding an answer. */
 const PATIENCE = 0.9;
 
+/** Statuses by which a gateway says that somebody did not answer in time (RFC 9110 sections 15.6.4 and 15.6.5). */
+const GIVEN_UP: readonly number[] = [503, 504];
+
+/**
+ * The part of the gateway's patience that this thread has to be late by. The gateway and the stub, which are not seen from
+ * here, take part in the same shortage.
+ */
+const NOTICEABLE = 0.25;
+
 /** What one run of a case needs to know. */
 export interface AxisOptions extends Axis {
   target: Target;
@@ -32,6 +42,7 @@ export interface AxisOptions extends Axis {
   seed: number;
   runId: string;
   signal: AbortSignal;
+  lateness: Lateness;
 }
 
 /** How one run of a case over one HTTP version ended. */
@@ -56,7 +67,9 @@ export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResu
   for (let attempt = 1;; attempt++) {
     const result = await runOnce(one, { ...options, attempt });
     const isBusy = result.status === "not-measured" && result.reason.startsWith(TOO_BUSY);
-    if (!isBusy || attempt === ATTEMPTS || options.signal.aborted) return result;
+    if (isBusy && attempt < ATTEMPTS && !options.signal.aborted) continue;
+    const reason = result.reason || (attempt > 1 ? `asked ${attempt} times on a busy machine` : "");
+    return { ...result, reason };
   }
 }
 
@@ -85,6 +98,7 @@ async function runOnce(
     connections: [],
     excused: new Map(),
     held: new Set(),
+    lateness: options.lateness,
     onSettled: options.onSettled,
   };
   const began = now();
@@ -112,13 +126,16 @@ async function runOnce(
   }
   for (const connection of run.connections) connection.close();
   const story = await hear(run);
-  const held = heldTooLong(story, run);
-  if (!status && held !== undefined) [status, reason] = ["not-measured", `${TOO_BUSY}: ${held}`];
   if (!status) judgeAgreement(story, verdict, run.excused);
   over.abort();
   forget(run);
 
   const failed = verdict.failed();
+  const tooLate = heldTooLong(story, run) ??
+    (failed.length > 0 ? answeredTooLate(story, run, began) : undefined);
+  if (!status && tooLate !== undefined) {
+    [status, reason] = ["not-measured", `${TOO_BUSY}: ${tooLate}`];
+  }
   if (!status) {
     if (verdict.checks.length === 0) {
       [status, reason] = ["not-measured", "Harness fault: no check made"];
@@ -228,6 +245,32 @@ function heldTooLong({ policy = [] }: Story, { held, target }: CaseRun): string 
     return `a Check call was held for ${
       Math.round(ms)
     } ms, and the gateway waits ${policyTimeoutMs} ms`;
+  }
+  return undefined;
+}
+
+/**
+ * Says when a failed case has a request that the gateway refused by itself, before any upstream saw it, while this process
+ * could not run: our own parts were late then, and rightly given up. `undefined`: they were not.
+ *
+ * A gateway that gives them up before its declared time is not excused by a delay that would not have used that up.
+ */
+function answeredTooLate(story: Story, run: CaseRun, began: number): string | undefined {
+  const { policy, upstream, client } = story;
+  if (!policy || !upstream) return undefined;
+  for (const transcript of client) {
+    const status = transcript.head?.status;
+    const id = requestIdOf(transcript);
+    if (status === undefined || !GIVEN_UP.includes(status)) continue;
+    if (upstream.some(({ requestId }) => requestId === id)) continue;
+    const check = policy.find(({ requestId }) => requestId === id);
+    const taken = check ? (check.answeredAt ?? check.cancelledAt ?? now()) - check.receivedAt : 0;
+    const missing = run.target.expect.policyTimeoutMs - taken;
+    const late = run.lateness.worstSince(began);
+    if (late < missing * NOTICEABLE) continue;
+    return `the gateway answered ${status} by itself, and the suite was late by ${
+      Math.round(late)
+    } ms`;
   }
   return undefined;
 }

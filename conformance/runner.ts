@@ -3,6 +3,7 @@ import { type Case } from "./case.ts";
 import { CASES } from "./cases/mod.ts";
 import { platform, secretsOf } from "./facts.ts";
 import { type KnownFailure, matchKnownFailures } from "./known_failures.ts";
+import { Lateness } from "./lateness.ts";
 import {
   CATALOGUE_REVISION,
   redact,
@@ -65,6 +66,7 @@ class Suite {
   readonly #results = new Map<string, ReportCase>();
   readonly #signal: AbortSignal;
   readonly #seed: number;
+  readonly #lateness: Lateness;
   /** Keeps the nonces of two runs against one long-lived stack apart. */
   readonly #runId = Math.floor(Math.random() * 36 ** 5).toString(36).padStart(5, "0");
 
@@ -74,9 +76,11 @@ class Suite {
     this.#selected = selectCases(options.cases ?? CASES, options);
     this.#signal = options.signal ?? new AbortController().signal;
     this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 31);
+    this.#lateness = new Lateness();
   }
 
   async run(): Promise<Report> {
+    using _ = this.#lateness;
     const startedAt = new Date().toISOString();
     const began = now();
     this.#options.onProgress?.({
@@ -146,6 +150,7 @@ class Suite {
           seed: this.#seed,
           runId: this.#runId,
           signal: this.#signal,
+          lateness: this.#lateness,
         }),
       finish: (one, results) => this.#finish(one, results),
     });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { UsageError } from "../service/mod.ts";
+import { now, UsageError } from "../service/mod.ts";
 import type { Case } from "./case.ts";
 import { CASES } from "./cases/mod.ts";
 import { exitCode, parseReport, type Report, reportJsonSchema } from "./report.ts";
@@ -11,7 +11,7 @@ import { REPORT_FORMATS } from "./render/formats.ts";
 import { renderTerminal } from "./render/terminal.ts";
 import { renderAnnotations } from "./render/annotations.ts";
 import { runSuite } from "./runner.ts";
-import { fakeTarget, policyRecord } from "./testing.ts";
+import { fakeTarget, policyRecord, upstreamRecord } from "./testing.ts";
 import { Awaited } from "./verdict.ts";
 
 function made(id: string, run: Case["run"], change: Partial<Case> = {}): Case {
@@ -101,6 +101,39 @@ Deno.test("runSuite() asks again where it was too late itself, and never passes 
     /^The machine was too busy to judge this: a Check call was held for 2000 ms/,
   );
   assert.equal(exitCode(report), 4, "a MUST was not judged");
+});
+
+Deno.test("runSuite() asks again what was refused while the suite could not run, unless it went upstream", async () => {
+  let asked = 0;
+  const server = http.createServer((_request, response) => {
+    asked++;
+    // A second in which nobody here could have answered the gateway.
+    const until = now() + 1_000;
+    while (now() < until);
+    response.writeHead(503, { "x-request-id": "id-1", "content-length": 0 }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const { target, upstream } = fakeTarget({ url: `http://127.0.0.1:${port}` });
+    const refused = made("t.refused", async (t) => {
+      t.equal("status", 200, (await t.ask()).head?.status);
+    }, { control: "both" });
+    const report = await runSuite(target, { cases: [refused] });
+    assert.deepEqual(statuses(report), { "t.refused": "not-measured" });
+    assert.match(report.cases[0]?.reason ?? "", /the gateway answered 503 by itself/);
+    assert.equal(asked, 3);
+    const forwards = made("t.forwards", async (t) => {
+      upstream.append(upstreamRecord({ nonce: t.nonce, requestId: "id-1" }));
+      t.equal("status", 200, (await t.ask()).head?.status);
+    }, { control: "both" });
+    assert.deepEqual(statuses(await runSuite(target, { cases: [forwards] })), {
+      "t.forwards": "fail",
+    });
+    assert.equal(asked, 4);
+  } finally {
+    server.close();
+  }
 });
 
 Deno.test("runSuite() takes a wait in vain for a finding, a bug of the suite for its own", async () => {

@@ -4,7 +4,7 @@ import { BOTH, type Case } from "../case.ts";
 import type { Exchange } from "../client/exchange.ts";
 import { bodyOf, requestIdOf, textOf, valueOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";
-import { Lateness } from "../lateness.ts";
+import { now } from "../../service/mod.ts";
 import type { UpstreamStep } from "../target.ts";
 import { chunkText, DONE, STREAM_HEAD } from "./shapes.ts";
 import { lockstep } from "./stream.ts";
@@ -81,10 +81,10 @@ export const STREAM_TIME_CASES: readonly Case[] = [
         steps.push({ event: { data: { n } } }, { sleep: gap });
       }
       t.upstream.script(...steps, { event: { data: "[DONE]" } }, { end: true });
-      using lateness = new Lateness();
+      const began = now();
       const exchange = await t.send(t.chat({ stream: true }));
       const transcript = await exchange.done();
-      const late = lateness.take();
+      const late = t.lateness.worstSince(began);
       const received = transcript.events.slice(0, events).map(({ at }) => at);
       const { eventTimes } = await t.upstream.request("end at the upstream", (r) => !!r.end);
       const sent = eventTimes.slice(0, events);
