@@ -14,6 +14,7 @@ import {
   TARGET_JOURNAL_LIMIT,
 } from "../targets/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
+import { settingsOf } from "./config_places.ts";
 import type { Mutant } from "./mutant.ts";
 import type { Defects } from "./proxy/defects.ts";
 import { startH2Front } from "./proxy/h2_front.ts";
@@ -85,10 +86,12 @@ export async function startRouterGateway(
 ): Promise<RunningTarget> {
   const { id: name, edit, defects } = mutant;
   const config = structuredClone(bundledConfig("router").bootstrap);
+  // The router decides on the thread of the suite: that it is busy must not look like a defect.
+  settingsOf(config, "ext_proc").message_timeout = "20s";
   edit?.(config);
   const shared = {
     ...options,
-    ...(edit && { config: await parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`) }),
+    config: await parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`),
     ...relayOf(mutant),
   };
   await using stack = new AsyncDisposableStack();
