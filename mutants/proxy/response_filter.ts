@@ -28,7 +28,7 @@ export function bodyFilter(defects: Defects, stream: boolean): BodyFilter {
   }
   if (defects.dropsComments) return eachChunk(edit((text) => text.replace(/^:.*\n\n?/gm, "")));
   if (defects.joinsDataLines) {
-    return eachChunk(edit((text) => text.replace(/\ndata: ?(?=[^\n]*\n\n)/g, " ")));
+    return eachChunk(edit((text) => text.replace(/(?<=[^\n])\ndata: ?(?=[^\n]*\n\n)/g, " ")));
   }
   if (defects.hidesErrorEvents) {
     return eachChunk(edit((text) => text.replace(/(event: error\n)?data: \{"error".*\n\n/g, "")));
@@ -64,8 +64,9 @@ export function bodyFilter(defects: Defects, stream: boolean): BodyFilter {
   return eachChunk((bytes) => bytes);
 }
 
+/** Edits text byte by byte, so that a character which is cut over chunks is none of its business. */
 function edit(change: (text: string) => string): (bytes: Uint8Array) => Uint8Array {
-  return (bytes) => ENCODER.encode(change(DECODER.decode(bytes)));
+  return (bytes) => Buffer.from(change(Buffer.from(bytes).toString("latin1")), "latin1");
 }
 
 function eachChunk(change: (bytes: Uint8Array) => Uint8Array): BodyFilter {
