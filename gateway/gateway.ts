@@ -160,7 +160,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   try {
     return await assemble(options, { directory, stack });
   } catch (error) {
-    directory.keep();
+    // Who interrupts a start has nothing to look into.
+    if (!options.signal?.aborted) directory.keep();
     throw error;
   }
 }

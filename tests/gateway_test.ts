@@ -100,6 +100,14 @@ Deno.test("a taken port is named before anything starts", async () => {
   );
 });
 
+Deno.test("a start that is interrupted leaves no run directory", async () => {
+  const parent = await Deno.makeTempDir();
+  const signal = AbortSignal.abort(new Error("interrupted"));
+  await assert.rejects(startTestGateway({ signal, runParents: [parent] }), /interrupted/);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(parent)), []);
+  await Deno.remove(parent);
+});
+
 Deno.test("a killed Envoy is reported with its last words", async () => {
   await using gateway = await startTestGateway();
   Deno.kill(gateway.envoy.pid, "SIGKILL");
