@@ -33,7 +33,8 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
   if (pacer.burst > 1) return await writeBursts(wire, answer.events, pacer.burst);
   const { waits } = pacer;
   const turn = new Turn();
-  for (const event of answer.events) {
+  const next = reader(answer.events);
+  for (let event = next(); event !== undefined; event = next()) {
     const pause = waits && event.wait ? pacer[event.wait](wire.signal) : undefined;
     const held = pause ?? turn.step();
     if (held) await held;
@@ -42,6 +43,19 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
     if (stalled) await stalled;
   }
   wire.end();
+}
+
+/** Gives one event after the other; those of a stream that is kept without an iterator's result for each. */
+function reader(events: Iterable<StreamEvent>): () => StreamEvent | undefined {
+  if (Array.isArray(events)) {
+    let at = 0;
+    return () => events[at++];
+  }
+  const iterator = events[Symbol.iterator]();
+  return () => {
+    const { done, value } = iterator.next();
+    return done ? undefined : value;
+  };
 }
 
 /** Writes events without a wait between them, several to a write. */

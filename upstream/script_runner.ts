@@ -61,8 +61,10 @@ class ScriptRun {
   }
 
   async steps(steps: readonly UpstreamStep[], times = 1): Promise<void> {
+    // By index, since a step that is repeated a thousand times is no reason for a thousand iterators.
     for (let i = 0; i < times; i++) {
-      for (const step of steps) {
+      for (let at = 0; at < steps.length; at++) {
+        const step = steps[at] as UpstreamStep;
         if (this.#wire.gone || this.#wire.answered) return;
         const pending = this.#step(step) ?? this.#turn.step();
         if (pending) await pending;

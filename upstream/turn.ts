@@ -16,6 +16,11 @@ export class Turn {
   /** Counts a step; a promise when others have to get their turn first. */
   step(): Promise<void> | undefined {
     if (++this.#steps % LOOK_EVERY !== 0 || now() - this.#since < TURN_MS) return undefined;
+    return this.#give();
+  }
+
+  // Apart from step(), which is called for every event: a function with a closure has its scope made at each call.
+  #give(): Promise<void> {
     return new Promise((resolve) => {
       setImmediate(() => {
         this.#since = now();

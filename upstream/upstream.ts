@@ -124,8 +124,12 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
 class ExchangeJournal extends Journal<UpstreamExchange> {
   #queued = false;
 
+  // Called for every event; a function with a closure has its scope made at each call.
   override notify(): void {
-    if (this.#queued) return;
+    if (!this.#queued) this.#queue();
+  }
+
+  #queue(): void {
     this.#queued = true;
     queueMicrotask(() => {
       this.#queued = false;
