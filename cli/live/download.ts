@@ -9,7 +9,7 @@ const LINE_STEP = 0.25;
 
 /**
  * Returns a reporter of downloads: a bar with bytes and rate that redraws itself on a terminal,
- * plain lines at every quarter elsewhere.
+ * plain lines at every quarter elsewhere. Its last line says whether everything has arrived.
  */
 export function downloadProgress(output: Output, log: (line: string) => void): OnProgress {
   let nextShare = 0;
@@ -17,13 +17,14 @@ export function downloadProgress(output: Output, log: (line: string) => void): O
     const share = totalBytes ? receivedBytes / totalBytes : 0;
     const total = totalBytes === undefined ? "" : ` of ${megabytes(totalBytes)}`;
     const text = `${megabytes(receivedBytes)}${total}, ${megabytes(bytesPerSecond)}/s`;
+    const isWhole = done && receivedBytes >= (totalBytes ?? 0);
     if (output.isTerminal) {
-      const filled = Math.round((done ? 1 : share) * BAR_COLUMNS);
+      const filled = Math.round((isWhole ? 1 : share) * BAR_COLUMNS);
       const bar = "#".repeat(filled).padEnd(BAR_COLUMNS, ".");
       output.write(`\r\x1b[K${source}  [${bar}] ${text}${done ? "\n" : ""}`);
     } else if (done || share >= nextShare) {
       nextShare = share + LINE_STEP;
-      log(`${source}: ${text}${done ? ", done" : ""}`);
+      log(`${source}: ${text}${done ? isWhole ? ", done" : ", broken off" : ""}`);
     }
   };
 }

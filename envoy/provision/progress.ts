@@ -8,6 +8,7 @@ export interface Progress {
   /** Absent where the source does not say. */
   readonly totalBytes?: number;
   readonly bytesPerSecond: number;
+  /** The last report: everything has arrived, or, short of `totalBytes`, the download broke off. */
   readonly done: boolean;
 }
 
@@ -38,7 +39,7 @@ export class ProgressMeter {
     this.#report(false);
   }
 
-  /** Says that everything has arrived. */
+  /** Says that no more will arrive. */
   finish(): void {
     this.#report(true);
   }

@@ -112,7 +112,10 @@ async function watchGrowth(growth: Growth): Promise<void> {
     if (bytes > 0) meter.update(bytes);
     await delay(POLL_MS, ended).catch(() => {});
   }
-  if (bytes > 0) meter.finish();
+  bytes = Math.max(bytes, await largestFile(request.scratch));
+  if (bytes === 0) return;
+  meter.update(bytes);
+  meter.finish();
 }
 
 /** The largest file below a folder: pip writes one file at a time and then copies it. */
