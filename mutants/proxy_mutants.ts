@@ -108,7 +108,7 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   mutant("forwards-before-asking", "sends the request on while it asks", {
     forwardsBeforeAsking: true,
   }, ["contract.check-before-upstream", "deny.upstream-untouched"]),
-  mutant("forwards-overtaken", "lets a request pass once a later one has been decided", {
+  mutant("forwards-overtaken", "lets a request pass once a later one has been answered", {
     forwardsOvertaken: true,
   }, ["contract.check-before-upstream"]),
   mutant("mirrors-denied", "sends the upstream what was denied with 403", {

@@ -33,7 +33,7 @@ export interface Defects {
   keepsTrusted?: true;
   policySpoofs?: true;
   skipsGet?: true;
-  /** Lets a request pass once a later one has been decided. */
+  /** Lets a request pass once a later one has been answered. */
   forwardsOvertaken?: true;
   /** Answers 500 to a denial without a status. */
   bareDenialIs500?: true;
@@ -96,7 +96,7 @@ export interface Defects {
   changesObject?: true;
   /** Lets a request pass unasked when a header is not UTF-8. */
   skipsOddBytes?: true;
-  /** Refuses a request that came four times in a row before. */
+  /** Refuses a request that came four times in a row before, when few others are there. */
   refusesRepeats?: true;
   /** Asks about GET by a method of the API that the v3 one replaced. */
   asksOldApi?: true;

@@ -25,15 +25,17 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const client = options.policy === undefined
     ? undefined
     : policyClient(options.policy, options.defects);
+  const sockets = new Set<net.Socket>();
   const place: ProxyPlace = {
     client,
     upstream: options.upstream,
     defects: options.defects ?? {},
     cache: new Map(),
     asking: new Set(),
+    arrivals: 0,
+    connections: () => sockets.size,
     last: { request: "", times: 0 },
   };
-  const sockets = new Set<net.Socket>();
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));

@@ -17,8 +17,12 @@ export interface ProxyPlace {
   upstream: { host: string; port: number };
   defects: Defects;
   cache: Map<string, Decision>;
-  /** What each request that is being decided does when a later one is decided, in their order. */
-  asking: Set<() => void>;
+  /** Requests that are being decided, in their order, and what sends each on before it is. */
+  asking: Set<{ arrival: number; pass: () => void }>;
+  /** Requests so far. */
+  arrivals: number;
+  /** Open connections of clients. */
+  connections: () => number;
   /** The last request, and how often it came in a row. */
   last: { request: string; times: number };
 }
@@ -26,8 +30,9 @@ export interface ProxyPlace {
 /** Bytes of a body that `deniesStreamsAsStream` looks at. */
 const SMALL_BODY = 4_096;
 
-/** How often the same request may come in a row, for `refusesRepeats`. */
+/** How often the same request may come in a row, for `refusesRepeats`, and while how few connections are open. */
 const REPEATS = 4;
+const QUIET = 8;
 
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "upgrade", "trailer"];
 const TRUSTED = ["x-tenant", "x-llm-decision-id", "x-llm-policy-version"];
@@ -37,6 +42,8 @@ interface Flow {
   head: RequestHead;
   body: Uint8Array[];
   ended: boolean;
+  /** Which request of the proxy it is. */
+  arrival: number;
   /** Set once the request is being sent on: body bytes go there. */
   onBody?: (bytes: Uint8Array) => void;
   onEnd?: () => void;
@@ -90,7 +97,8 @@ export class ProxyConnection {
   }
 
   #begin(head: RequestHead): void {
-    const flow: Flow = { head, body: [], ended: false, done: Promise.resolve() };
+    const arrival = ++this.#place.arrivals;
+    const flow: Flow = { head, body: [], ended: false, arrival, done: Promise.resolve() };
     this.#flow = flow;
     const before = this.#last;
     flow.done = before.then(() => this.#serve(flow)).catch(() => void this.#socket.destroy());
@@ -176,16 +184,15 @@ export class ProxyConnection {
     if (known) {
       return known.kind === "allow" ? { ...known, request: head.headers } : known;
     }
-    const overtaken = () => void this.#sendAhead(head);
-    if (defects.forwardsOvertaken) this.#place.asking.add(overtaken);
+    const waiting = { arrival: flow.arrival, pass: () => void this.#sendAhead(head) };
+    this.#place.asking.add(waiting);
     const decision = await askPolicy(client, head, {
       id,
       peer: { address: this.#socket.remoteAddress ?? "", port: this.#socket.remotePort ?? 0 },
       defects,
       signal: this.#gone.signal,
       ...(defects.sendsBodyToPolicy && { body: Buffer.concat(flow.body).toString() }),
-    });
-    if (defects.forwardsOvertaken) this.#decided(overtaken);
+    }).finally(() => this.#place.asking.delete(waiting));
     if (decision.kind !== "error") cache.set(key, decision);
     if (defects.policySpoofs && decision.kind === "allow") {
       decision.request.push(["x-tenant", "edge"]);
@@ -193,14 +200,14 @@ export class ProxyConnection {
     return decision;
   }
 
-  /** Lets every request pass that has waited longer than the one that is decided now. */
-  #decided(own: () => void): void {
-    for (const pass of this.#place.asking) {
-      if (pass === own) break;
-      this.#place.asking.delete(pass);
-      pass();
+  /** Sends on what still waits for its decision although it came before a request that is answered. */
+  #passOvertaken(answered: Flow): void {
+    const { asking } = this.#place;
+    for (const waiting of asking) {
+      if (waiting.arrival > answered.arrival) continue;
+      asking.delete(waiting);
+      waiting.pass();
     }
-    this.#place.asking.delete(own);
   }
 
   /** Returns how often the same request has come in a row, this time included. */
@@ -208,7 +215,8 @@ export class ProxyConnection {
     const { last } = this.#place;
     const own = ["x-api-key", "content-length"].map((name) => headerOf(headers, name));
     const request = [method, target, ...own].join(" ");
-    last.times = last.request === request ? last.times + 1 : 1;
+    const again = last.request === request && this.#place.connections() <= QUIET;
+    last.times = again ? last.times + 1 : 1;
     last.request = request;
     return last.times;
   }
@@ -321,6 +329,7 @@ export class ProxyConnection {
       }, 15_000)
       : undefined;
     const outcome = await promise;
+    if (defects.forwardsOvertaken) this.#passOvertaken(flow);
     clearTimeout(timers);
     this.#gone.signal.removeEventListener("abort", onGone);
     socket.destroy();
