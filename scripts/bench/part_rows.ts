@@ -98,6 +98,9 @@ export async function upstreamRows(effort: Effort): Promise<Row[]> {
     answers = 1,
   ) => {
     const { goMock } = twins;
+    // Not counted, on either side: each thread compiles what it runs in its first seconds.
+    await own();
+    if (goMock) await go(goMock);
     const sides = await inTurn(runs, { own, go: goMock && (() => go(goMock)) });
     return row(`mock upstream: ${name}`, "1/s", sides, "go", (one) => one.perSecond * answers);
   };
