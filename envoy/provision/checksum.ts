@@ -4,8 +4,10 @@ import { UnavailableError } from "../../service/mod.ts";
 /** SHA-256 of a file, hex. */
 export async function fileSha256(path: string): Promise<string> {
   const hash = createHash("sha256");
-  const file = await Deno.open(path);
-  for await (const chunk of file.readable) hash.update(chunk);
+  using file = await Deno.open(path);
+  // In large pieces: the file's own stream, in small ones, takes more than twice the CPU time.
+  const piece = new Uint8Array(1 << 20);
+  for (let count; (count = await file.read(piece)) !== null;) hash.update(piece.subarray(0, count));
   return hash.digest("hex");
 }
 
