@@ -1,12 +1,12 @@
 import { request as httpRequest } from "node:http";
-import { type Log, messageOf, startDeadline, UnavailableError } from "../service/mod.ts";
+import { type Log, messageOf, now, startDeadline, UnavailableError } from "../service/mod.ts";
 import type { RequestFeed } from "./requests.ts";
 
 /** How long policy may take to answer for the first time; Envoy itself allows 2 s per call. */
 const WARM_UP_MS = 5_000;
 
 /**
- * Sends one request without a credential through Envoy, so that its connection to policy stands
+ * Sends a request without a credential through Envoy, so that its connection to policy stands
  * before the first client comes. The request stays out of the request feed. A foreign engine that
  * cannot be reached is only reported: the gateway fails closed, and recovers when it comes up.
  *
@@ -17,7 +17,11 @@ export async function warmUp(
 ): Promise<void> {
   const id = crypto.randomUUID();
   options.feed.ignore(id);
-  if (await statusOf(`${options.url}/v1/models`, id) !== 503) return;
+  const over = now() + WARM_UP_MS;
+  do {
+    if (await statusOf(`${options.url}/v1/models`, id) !== 503) return;
+    // Our own stub is up: on a busy machine Envoy's patience of 2 s may end before its first answer.
+  } while (!options.foreignPolicy && now() < over);
   const text = "Policy does not answer Envoy: requests get 503 until it does";
   if (!options.foreignPolicy) throw new UnavailableError(text);
   options.log(text);
