@@ -23,10 +23,13 @@ export function startDeadline(ms: number, act: () => void): Disposable {
   const latest = performance.now() + ms * MOST;
   let left = ms;
   let timer: ReturnType<typeof setTimeout>;
+  let isOver = false;
   const next = () => {
     const piece = Math.min(left, PIECE_MS);
     const due = performance.now() + piece;
     timer = setTimeout(() => {
+      // Deno 2.6 runs a timer that was due before it was cleared.
+      if (isOver) return;
       const at = performance.now();
       if (at - due < LATE_MS) left -= piece;
       if (left <= 0 || at >= latest) act();
@@ -34,7 +37,12 @@ export function startDeadline(ms: number, act: () => void): Disposable {
     }, piece);
   };
   next();
-  return { [Symbol.dispose]: () => clearTimeout(timer) };
+  return {
+    [Symbol.dispose]() {
+      isOver = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 /**
