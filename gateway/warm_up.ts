@@ -15,10 +15,10 @@ const WARM_UP_MS = 5_000;
 export async function warmUp(
   options: { url: string; feed: RequestFeed; foreignPolicy: boolean; log: Log },
 ): Promise<void> {
-  const id = crypto.randomUUID();
-  options.feed.ignore(id);
   const over = now() + WARM_UP_MS;
   do {
+    const id = crypto.randomUUID();
+    options.feed.ignore(id);
     if (await statusOf(`${options.url}/v1/models`, id) !== 503) return;
     // Our own stub is up: on a busy machine Envoy's patience of 2 s may end before its first answer.
   } while (!options.foreignPolicy && now() < over);
