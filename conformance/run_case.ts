@@ -21,7 +21,7 @@ const CASE_MS = 30_000;
 const LOG_LAG_MS = 10_000;
 
 /** How often a case is asked that the machine was too busy for. */
-const ATTEMPTS = 3;
+const ATTEMPTS = 5;
 
 /** The part of the gateway's patience with the policy engine that a case may use up by holding an answer. */
 const PATIENCE = 0.9;
@@ -61,7 +61,7 @@ export interface AxisResult {
 
 /**
  * Runs a case over one HTTP version and hears all witnesses. Where the suite's own evidence says that it was too late
- * itself, the case is asked again, and not measured after the third time. Never rejects.
+ * itself, the case is asked again, and not measured after the fifth time. Never rejects.
  */
 export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResult> {
   for (let attempt = 1;; attempt++) {

@@ -95,7 +95,7 @@ Deno.test("runSuite() asks again where it was too late itself, and never passes 
     }, { control: "policy" });
   const report = await runSuite(target, { cases: [holds("t.once", 1), holds("t.always", 9)] });
   assert.deepEqual(statuses(report), { "t.once": "pass", "t.always": "not-measured" });
-  assert.equal(new Set(nonces).size, 2 + 3, "every attempt has a nonce of its own");
+  assert.equal(new Set(nonces).size, 2 + 5, "every attempt has a nonce of its own");
   assert.match(
     report.cases[1]?.reason ?? "",
     /^The machine was too busy to judge this: a Check call was held for 2000 ms/,
@@ -122,7 +122,7 @@ Deno.test("runSuite() asks again what was refused while the suite could not run,
     const report = await runSuite(target, { cases: [refused] });
     assert.deepEqual(statuses(report), { "t.refused": "not-measured" });
     assert.match(report.cases[0]?.reason ?? "", /the gateway answered 503 by itself/);
-    assert.equal(asked, 3);
+    assert.equal(asked, 5);
     const forwards = made("t.forwards", async (t) => {
       upstream.append(upstreamRecord({ nonce: t.nonce, requestId: "id-1" }));
       t.equal("status", 200, (await t.ask()).head?.status);
@@ -130,7 +130,7 @@ Deno.test("runSuite() asks again what was refused while the suite could not run,
     assert.deepEqual(statuses(await runSuite(target, { cases: [forwards] })), {
       "t.forwards": "fail",
     });
-    assert.equal(asked, 4);
+    assert.equal(asked, 6);
   } finally {
     server.close();
   }
