@@ -24,9 +24,6 @@ export interface Engine {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Serves on a free or a given port; resolves when it listens. */
-export type StartEngine = (options: EngineOptions) => Promise<Engine>;
-
 /** `host:port`, with brackets around an IPv6 address. */
 export function hostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

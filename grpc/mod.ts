@@ -29,7 +29,7 @@
  */
 export { startGrpcServer } from "./server.ts";
 export type { GrpcServer, GrpcServerOptions } from "./server.ts";
-export type { ServerTls, StartEngine } from "./engine.ts";
+export type { ServerTls } from "./engine.ts";
 export { isWireFault, WIRE_FAULTS } from "./service.ts";
 export type {
   BidiCall,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
 import { encodeCheckResponse } from "./check_response.ts";
 import { decodeCheckRequest } from "./check_request.ts";
 import { protoRoot } from "./schema.ts";
-import { fromJSON } from "./testing/grpc_js.ts";
 
 /** The stock way to serve these protos with grpc-js: what our own codecs must agree with. */
 const definitions = fromJSON(protoRoot().toJSON(), {
@@ -11,10 +11,10 @@ const definitions = fromJSON(protoRoot().toJSON(), {
   longs: String,
   enums: String,
 });
-const authorization = definitions["envoy.service.auth.v3.Authorization"];
+const authorization = definitions["envoy.service.auth.v3.Authorization"] as ServiceDefinition;
 
 Deno.test("decodeCheckRequest() reads what proto-loader writes", () => {
-  const bytes = authorization?.["Check"]?.requestSerialize({
+  const bytes = authorization.Check?.requestSerialize({
     attributes: {
       request: {
         http: {
@@ -48,7 +48,7 @@ Deno.test("proto-loader reads what encodeCheckResponse() writes", () => {
     denied: { status: 429, headers: [header], body: "slow down" },
     metadata: { rule: "quota" },
   });
-  const read = authorization?.["Check"]?.responseDeserialize(Buffer.from(bytes)) as {
+  const read = authorization.Check?.responseDeserialize(Buffer.from(bytes)) as {
     status: { code: number };
     denied_response: { status: { code: string }; headers: unknown[]; body: string };
     dynamic_metadata: { fields: { rule: { stringValue: string } } };

@@ -7,7 +7,6 @@ import {
   GrpcError,
   type GrpcServer,
   type ServerTls,
-  type StartEngine,
   startGrpcServer,
   type WireFault,
 } from "../grpc/mod.ts";
@@ -58,8 +57,8 @@ export interface PolicyOptions {
   /** Appends every Check, without its secrets, to this file as JSON lines. */
   readonly recordFile?: string;
   readonly tls?: ServerTls;
-  /** See `startGrpcServer`. */
-  readonly engine?: StartEngine;
+  /** See `startGrpcServer`; `native` unless told otherwise. */
+  readonly engine?: "native" | "grpc-js";
   /** Entries that the journal keeps; 10,000 unless told otherwise. */
   readonly journalLimit?: number;
   /** Stops the stub when aborted. */

@@ -264,6 +264,22 @@ for (const kind of KINDS) {
     assert.deepEqual(await program.ended, { code: 130, stderr: "" });
   });
 
+  test("policy runs on grpc-js, where the runtime's HTTP/2 carries it", async (own) => {
+    const words = ["policy", "--port", "0", "--grpc-server", "grpc-js", "--json"];
+    const { deno } = JSON.parse((await own.run(["version", "--json"])).out);
+    if (deno.startsWith("2.6.")) {
+      const { code, err } = await own.run(words);
+      assert.equal(code, 3);
+      assert.match(err, /Cannot serve gRPC with grpc-js on Deno 2\.6\./);
+      return;
+    }
+    await using program = own.start(words);
+    const { policy } = JSON.parse(await program.line());
+    assert.equal((await healthAndServices(policy)).health, "SERVING");
+    program.kill("SIGINT");
+    assert.deepEqual(await program.ended, { code: 130, stderr: "" });
+  });
+
   test("upstream runs alone and answers", async (own) => {
     await using program = own.start(["upstream", "--port", "0", "--json"]);
     const { upstream } = JSON.parse(await program.line());

@@ -11,7 +11,14 @@ import {
 import { loadModule, messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
-import { addressOption, fileOption, flagOption, portOption, textOption } from "../options.ts";
+import {
+  addressOption,
+  choiceOption,
+  fileOption,
+  flagOption,
+  portOption,
+  textOption,
+} from "../options.ts";
 import { readServerTls, SERVER_TLS_OPTIONS } from "../tls_files.ts";
 
 export const command = defineCommand({
@@ -31,6 +38,11 @@ export const command = defineCommand({
     }),
     rules: fileOption("--rules <FILE>", { description: "rules, reloaded on change" }),
     ...SERVER_TLS_OPTIONS,
+    grpcServer: choiceOption("--grpc-server <ENGINE>", {
+      choices: ["native", "grpc-js"],
+      description: "what carries gRPC: this program's own HTTP/2, or @grpc/grpc-js, without TLS",
+      default: "native",
+    }),
     upstreamKeyEnv: textOption("--upstream-key-env <NAME>", {
       description: "environment variable with the provider's key, set in place of the client's",
     }),
@@ -86,9 +98,13 @@ export const command = defineCommand({
     const providerKey = secret("--upstream-key-env", options.upstreamKeyEnv);
     const scriptSecret = secret("--script-secret-env", options.scriptSecretEnv);
     const tls = await readServerTls(options);
+    if (tls !== undefined && options.grpcServer === "grpc-js") {
+      throw new UsageError("Cannot serve TLS with --grpc-server grpc-js: leave one of them out");
+    }
     await using policy = await startPolicy({
       host: options.host,
       port: options.port,
+      engine: options.grpcServer,
       log,
       ...(options.rules === undefined ? {} : { rulesFile: options.rules }),
       ...(options.record === undefined ? {} : { recordFile: options.record }),

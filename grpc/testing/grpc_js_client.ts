@@ -1,8 +1,8 @@
 /** The reference client, @grpc/grpc-js, for the tests that hold our server against it. */
+import * as grpc from "@grpc/grpc-js";
 import type { CallOptions, ClientStream, GrpcClient } from "../client.ts";
+import { methodDefinition } from "../grpc_js_server.ts";
 import { GRPC_STATUS, GrpcError } from "../status.ts";
-import { grpc, type Metadata } from "./grpc_js.ts";
-import { methodDefinition } from "./grpc_js_server.ts";
 
 /** Milliseconds that a unary call may take when nobody says otherwise. */
 const DEADLINE_MS = 5000;
@@ -15,14 +15,6 @@ const CHANNEL_OPTIONS = {
   "grpc.use_local_subchannel_pool": 1,
 };
 
-// deno-lint-ignore no-explicit-any -- see grpc_js.ts
-type Client = any;
-
-interface ServiceError {
-  readonly code: number;
-  readonly details: string;
-}
-
 /** A client of the server at `address`, without TLS. */
 export function connectGrpcJs({ address }: { address: string }): GrpcClient {
   const client = new grpc.Client(address, grpc.credentials.createInsecure(), CHANNEL_OPTIONS);
@@ -34,7 +26,7 @@ export function connectGrpcJs({ address }: { address: string }): GrpcClient {
 }
 
 function unary(
-  client: Client,
+  client: grpc.Client,
   { path, message, call }: { path: string; message: Uint8Array; call: CallOptions },
 ): Promise<Uint8Array> {
   const { requestSerialize, responseDeserialize } = methodDefinition(path, false);
@@ -47,7 +39,7 @@ function unary(
       message,
       metadataOf(call),
       deadline,
-      (error: ServiceError | null, answer?: Uint8Array) => {
+      (error, answer) => {
         call.signal?.removeEventListener("abort", cancel);
         if (error !== null) reject(new GrpcError(error.code, error.details));
         else if (answer === undefined) {
@@ -61,7 +53,7 @@ function unary(
   });
 }
 
-function bidi(client: Client, path: string, call: CallOptions): ClientStream {
+function bidi(client: grpc.Client, path: string, call: CallOptions): ClientStream {
   const { requestSerialize, responseDeserialize } = methodDefinition(path, true);
   const deadline = call.deadlineMs === undefined ? {} : { deadline: Date.now() + call.deadlineMs };
   const stream = client.makeBidiStreamRequest(
@@ -85,18 +77,18 @@ function bidi(client: Client, path: string, call: CallOptions): ClientStream {
 }
 
 async function* readAll(
-  stream: AsyncIterable<Uint8Array>,
+  stream: grpc.ClientDuplexStream<Uint8Array, Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   try {
-    for await (const message of stream) yield message;
+    for await (const message of stream) yield message as Uint8Array;
   } catch (error) {
-    const { code, details } = error as ServiceError;
+    const { code, details } = error as grpc.ServiceError;
     throw code === undefined ? error : new GrpcError(code, details);
   }
 }
 
-function metadataOf(call: CallOptions): Metadata {
-  const metadata: Metadata = new grpc.Metadata();
+function metadataOf(call: CallOptions): grpc.Metadata {
+  const metadata = new grpc.Metadata();
   for (const [name, value] of Object.entries(call.metadata ?? {})) metadata.set(name, value);
   return metadata;
 }

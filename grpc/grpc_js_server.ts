@@ -1,40 +1,36 @@
 /** The reference engine: @grpc/grpc-js with an identity codec, so that handlers see bytes. */
+import * as grpc from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
-import type { Duplex } from "node:stream";
-import { type Engine, type EngineOptions, hostPort } from "../engine.ts";
+import { UnavailableError } from "../service/mod.ts";
+import { type Engine, type EngineOptions, hostPort } from "./engine.ts";
 import {
   type BidiCall,
   type BidiHandler,
   type Call,
   isWireFault,
   type UnaryHandler,
-} from "../service.ts";
-import { GRPC_STATUS, GrpcError, statusOf } from "../status.ts";
-import { grpc, type Metadata, type MethodDefinition } from "./grpc_js.ts";
+} from "./service.ts";
+import { GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
 
 /** As many as the other engine takes. */
 const MAX_CONCURRENT_STREAMS = 100_000;
 
-/** What grpc-js hands to a handler. */
-interface ServerCall extends EventEmitter {
-  readonly cancelled: boolean;
-  readonly metadata: Metadata;
-  getPath(): string;
-  getPeer(): string;
-}
+type UnaryCall = grpc.ServerUnaryCall<Uint8Array, Uint8Array>;
+type DuplexCall = grpc.ServerDuplexStream<Uint8Array, Uint8Array>;
 
-interface UnaryCall extends ServerCall {
-  readonly request: Uint8Array;
-}
-
-type DuplexCall = ServerCall & Omit<Duplex, "end"> & { end(trailers: Metadata): void };
-
-/** The engine for `startGrpcServer` that ours is held against. */
+/** Starts a grpc-js server; see `startGrpcServer`. Throws `UnavailableError` where node:http2 does not carry it. */
 export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
   if (options.tls !== undefined) {
     // Under Deno 2.9 its secure server answers some handshakes in plain text.
-    throw new TypeError("Cannot serve TLS with grpc-js");
+    throw new TypeError('Cannot serve TLS with engine "grpc-js": use engine "native"');
+  }
+  // Before 2.9 its sessions have no socket by the time that grpc-js asks for it: the first client ends the process.
+  const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
+  if (major === 2 && minor < 9) {
+    throw new UnavailableError(
+      `Cannot serve gRPC with grpc-js on Deno ${Deno.version.deno}, whose node:http2 does not carry it: use Deno 2.9, the self-extracting binary, or engine "native"`,
+    );
   }
   const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxReceiveBytes,
@@ -42,8 +38,8 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
     "grpc.max_concurrent_streams": MAX_CONCURRENT_STREAMS,
   });
   for (const service of options.services) {
-    const definition: Record<string, MethodDefinition> = {};
-    const handlers: Record<string, unknown> = {};
+    const definition: Record<string, grpc.MethodDefinition<Uint8Array, Uint8Array>> = {};
+    const handlers: grpc.UntypedServiceImplementation = {};
     for (const [name, method] of Object.entries(service.methods)) {
       const streams = "bidi" in method;
       definition[name] = methodDefinition(`/${service.name}/${name}`, streams);
@@ -55,7 +51,7 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
     server.bindAsync(
       hostPort(options.host, options.port),
       grpc.ServerCredentials.createInsecure(),
-      (error: Error | null, bound: number) => error === null ? resolve(bound) : reject(error),
+      (error, bound) => error === null ? resolve(bound) : reject(error),
     )
   );
   return {
@@ -77,7 +73,7 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
 export function methodDefinition(
   path: string,
   streams: boolean,
-): MethodDefinition {
+): grpc.MethodDefinition<Uint8Array, Uint8Array> {
   const toBuffer = (message: Uint8Array) =>
     Buffer.from(message.buffer, message.byteOffset, message.byteLength);
   const same = (bytes: Buffer): Uint8Array => bytes;
@@ -129,16 +125,13 @@ class GrpcJsCall implements Call {
   }
 
   /** `trailers` as grpc-js wants them. */
-  trailing(): Metadata {
+  trailing(): grpc.Metadata {
     return grpc.Metadata.fromHttp2Headers(this.trailers);
   }
 }
 
-function unary(handler: UnaryHandler) {
-  return async (
-    call: UnaryCall,
-    callback: (error: object | null, answer?: Uint8Array, trailers?: Metadata) => void,
-  ) => {
+function unary(handler: UnaryHandler): grpc.handleUnaryCall<Uint8Array, Uint8Array> {
+  return async (call, callback) => {
     const context = new GrpcJsCall(call);
     try {
       const answer = await handler(call.request, context);
@@ -177,8 +170,8 @@ class GrpcJsBidi extends GrpcJsCall implements BidiCall {
   }
 }
 
-function bidi(handler: BidiHandler) {
-  return async (call: DuplexCall) => {
+function bidi(handler: BidiHandler): grpc.handleBidiStreamingCall<Uint8Array, Uint8Array> {
+  return async (call) => {
     const context = new GrpcJsBidi(call);
     // A cancelled stream errors; its signal and iterator tell the handler, nobody else needs to know.
     call.on("error", () => {});
