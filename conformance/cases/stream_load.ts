@@ -2,6 +2,7 @@ import { delay } from "../../service/mod.ts";
 import { BOTH, type Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";
 import type { UpstreamStep } from "../target.ts";
+import { PAUSE_IS_LOSSLESS } from "../client/h1.ts";
 import { filler, STREAM_HEAD } from "./shapes.ts";
 import { lockstep } from "./stream.ts";
 
@@ -19,6 +20,9 @@ export const STREAM_LOAD_CASES: readonly Case[] = [
     exclusive: true,
     deadlineMs: 60_000,
     async run(t) {
+      if (t.protocol === "h1" && !PAUSE_IS_LOSSLESS) {
+        t.notMeasured(`Deno ${Deno.version.deno} loses bytes of a socket that was paused`);
+      }
       const block = `data: ${filler((64 << 10) - 8, t.random)}\n\n`;
       // Kernels keep some 30 MiB for each connection that is not read (net.ipv4.tcp_rmem of Linux 6.18): when they have
       // taken a round, another one follows, until nothing moves any more.

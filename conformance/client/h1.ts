@@ -107,6 +107,9 @@ export class H1Connection implements Connection {
   }
 }
 
+/** Whether this runtime's sockets keep all bytes over a pause: those of Deno 2.6 lose what was being read. */
+export const PAUSE_IS_LOSSLESS = !Deno.version.deno.startsWith("2.6.");
+
 class H1Driver implements ExchangeDriver {
   readonly #socket: net.Socket;
   readonly #plain: boolean;
