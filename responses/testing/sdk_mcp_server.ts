@@ -1,4 +1,5 @@
 /** The MCP servers of the protocol's own SDK (`tests/foreign/npm/mcp_server.ts`), in a process of their own. */
+import { npmProgram } from "../../service/testing/npm_program.ts";
 
 export interface SdkMcpServer extends AsyncDisposable {
   /** Base URL; each path is a kind of server. */
@@ -7,25 +8,9 @@ export interface SdkMcpServer extends AsyncDisposable {
   journal(beyond?: number): Promise<readonly string[]>;
 }
 
-const PROJECT = new URL("../../tests/foreign/npm/", import.meta.url);
-
 /** Starts it on a free port. The first start ever fetches the SDK. */
 export async function startSdkMcpServer(): Promise<SdkMcpServer> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "--no-prompt",
-      "--quiet",
-      "--frozen",
-      "--config=deno.json",
-      "mcp_server.ts",
-    ],
-    cwd: PROJECT,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
+  const child = npmProgram("mcp_server.ts", { stdin: "piped" }).spawn();
   const stderr = new Response(child.stderr).text();
   let line = "";
   const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
