@@ -1,8 +1,8 @@
 import { startListening } from "./listening.ts";
 
 /**
- * Small Go programs that do the same minimum, for figures beside ours. They live beside the
- * checkout, in `../shared/tools/peers`, and are no part of it: without them, or without Go, the
+ * Small Go programs that do the same minimum, for figures beside ours. They live outside of the
+ * checkout, in the folder that LLMGATE_PEERS names, and are no part of it: without them, or without Go, the
  * rows stand alone.
  */
 export interface Twins extends AsyncDisposable {
@@ -14,7 +14,7 @@ export interface Twins extends AsyncDisposable {
   readonly goMock: string | undefined;
 }
 
-const PEERS = new URL("../../../shared/tools/peers/", import.meta.url).pathname;
+const PEERS = Deno.env.get("LLMGATE_PEERS");
 
 /**
  * Builds and starts the twins that can be had (`only`: these of them); resolves when they listen.
@@ -31,7 +31,7 @@ export async function findTwins(options: { only?: readonly string[] } = {}): Pro
     return address;
   };
   const goAuthz = await start("go-authz");
-  const opaAuthz = await start("opa-authz", ["-policy", `${PEERS}opa-authz/policy.rego`]);
+  const opaAuthz = await start("opa-authz", ["-policy", `${PEERS}/opa-authz/policy.rego`]);
   const goMock = await start("go-mock");
   return {
     goAuthz,
@@ -52,8 +52,9 @@ export async function buildTwins(): Promise<void> {
   for (const name of ["go-authz", "opa-authz", "go-mock"]) await build(name, "/dev/null");
 }
 
-/** Can twins be built here? They need Go, and the peers beside the checkout. */
+/** Can twins be built here? They need Go, and LLMGATE_PEERS. */
 export async function canBuildTwins(): Promise<boolean> {
+  if (PEERS === undefined) return false;
   try {
     return (await new Deno.Command("go", { args: ["version"], stdout: "null" }).output()).success &&
       (await Deno.stat(PEERS)).isDirectory;
@@ -64,10 +65,11 @@ export async function canBuildTwins(): Promise<boolean> {
 }
 
 async function build(name: string, binary: string): Promise<boolean> {
+  if (PEERS === undefined) return false;
   try {
     const { success } = await new Deno.Command("go", {
       args: ["build", "-o", binary, "."],
-      cwd: `${PEERS}${name}`,
+      cwd: `${PEERS}/${name}`,
       stdout: "null",
       stderr: "null",
     }).output();
