@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { UsageError } from "../service/mod.ts";
 import parsedLines from "./configs/parsed.jsonl" with { type: "text" };
-import { isObject, type Json, type JsonObject } from "./tree.ts";
+import { isObject, type JsonObject } from "./tree.ts";
 import base from "./configs/base.yaml" with { type: "text" };
 import responses from "./configs/responses.yaml" with { type: "text" };
 import router from "./configs/router.yaml" with { type: "text" };
@@ -151,17 +151,10 @@ export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
  * @throws {UsageError} with line and column, when it is not one YAML mapping
  */
 export async function parseEnvoyConfig(text: string, name: string): Promise<EnvoyConfigFile> {
-  // Loaded here: the bundled configurations need no parser.
-  const { LineCounter, parseDocument } = await import("yaml");
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [problem] = document.errors;
-  if (problem !== undefined) {
-    const { line, col } = lines.linePos(problem.pos[0]);
-    throw new UsageError(`Cannot parse "${name}":${line}:${col}: ${problem.message}`);
-  }
-  // Aliases are spelled out, so that each place can be set by itself.
-  const bootstrap: Json = JSON.parse(JSON.stringify(document.toJS()));
+  // Loaded here: the bundled configurations need no parser. Never the package itself: a bundle has no named exports
+  // of a CommonJS package that is imported late.
+  const { parseYamlText } = await import("./yaml_text.ts");
+  const bootstrap = parseYamlText(text, name);
   if (!isObject(bootstrap)) {
     throw new UsageError(
       `Cannot use "${name}" as an Envoy configuration: it must be a mapping with "static_resources"`,

@@ -1,5 +1,5 @@
 /** Reads a rules file, and says where it is wrong: file, line, column, and what was expected. */
-import { isCollection, isPair, isScalar, LineCounter, parseDocument } from "yaml";
+import { isCollection, isPair, isScalar, LineCounter, parse, parseDocument } from "yaml";
 import type { Document, Node } from "yaml";
 import type { z } from "zod";
 import { UsageError } from "../service/mod.ts";
@@ -15,6 +15,11 @@ const SHOWN = 8;
  */
 export function parseRules(text: string, file: string): RulesFile {
   return parseYaml(text, { file, schema: rulesSchema, what: "rules" });
+}
+
+/** Parses YAML as it stands, without a schema. */
+export function parsePlain(text: string): unknown {
+  return parse(text);
 }
 
 /** Parses YAML (or JSON, which is YAML) against a schema. Throws `UsageError` with positions. */

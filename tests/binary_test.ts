@@ -10,7 +10,12 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OpenAI, type Wire } from "../openai/testing/sdk.ts";
-import { cachedEnvoyPath, currentPlatform, DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
+import {
+  bundledConfig,
+  cachedEnvoyPath,
+  currentPlatform,
+  DEFAULT_ENVOY_VERSION,
+} from "../envoy/mod.ts";
 import { connectGrpc, messageCodec } from "../grpc/mod.ts";
 import { findPostgres, startPostgres } from "../responses/testing/postgres_server.ts";
 import { FREE_PORT_FLAGS, type Program, startProgram, stillAccepts, untilGone } from "./program.ts";
@@ -246,6 +251,27 @@ for (const kind of KINDS) {
     assert.equal(http3?.status, "pass", http3?.reason);
     assert.ok(summary.passed > 0);
     assert.equal(summary.failed, 0);
+  });
+
+  test("an Envoy file of one's own is read: lint, envoy validate and check --envoy-config", async (own) => {
+    await own.fillCache();
+    const file = join(own.folder, "envoy.yaml");
+    await Deno.writeTextFile(file, bundledConfig("base").text);
+    const lint = await own.run(["lint", file]);
+    assert.deepEqual([lint.code, lint.err], [0, ""], lint.out);
+    assert.match(lint.out, /envoy\.yaml: 0 errors/);
+    const valid = await own.run(["envoy", "validate", file, "--offline"]);
+    assert.equal(valid.code, 0, `${valid.out}${valid.err}`);
+    const check = await own.run(
+      ["check", "--offline", "--envoy-config", file, "--case", "deny.no-credential"],
+    );
+    assert.equal(check.code, 0, `${check.out}${check.err}`);
+    const broken = join(own.folder, "broken.yaml");
+    await Deno.writeTextFile(broken, "static_resources: [\n");
+    const refused = await own.run(["lint", broken]);
+    assert.notEqual(refused.code, 0);
+    assert.match(`${refused.out}${refused.err}`, /broken\.yaml/);
+    assert.doesNotMatch(refused.err, /fault of llmgate/);
   });
 
   test("policy runs alone, and health and reflection answer", async (own) => {

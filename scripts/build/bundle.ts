@@ -1,4 +1,4 @@
-import { join, relative } from "node:path";
+import { join, posix, relative } from "node:path";
 import type { BuildInfo } from "../../cli/mod.ts";
 import { moduleGraph } from "./graph.ts";
 import { lateModules } from "./late_modules.ts";
@@ -44,6 +44,13 @@ export async function bundle(
   if (outside.length > 0) {
     throw new Error(`Cannot bundle main.ts: it still imports ${outside.join(", ")}`);
   }
+  const absent = await absentExports(folder, files);
+  if (absent.length > 0) {
+    throw new Error(
+      `Cannot bundle main.ts: what is loaded late has no such export: ${absent.join(", ")}. ` +
+        "A CommonJS package has only a default one in a bundle: import it in a module of our own, and load that late",
+    );
+  }
   const late = [...sources].map((path) => path.replace(/\.ts$/, ".js")).toSorted();
   for (const file of [ENTRY, ...late]) {
     const path = join(folder, file);
@@ -59,6 +66,35 @@ export async function outsideOf(files: readonly string[]): Promise<string[]> {
   const names = modules.flatMap(({ dependencies = [] }) => dependencies);
   return [...new Set(names.map(({ specifier }) => specifier))]
     .filter((name) => !/^(node:|file:|\.\.?\/)/.test(name));
+}
+
+/** `const { a, b: c } = await import("./x.js")`. */
+const LATE_IMPORT = /\{([^{}]*)\}\s*=\s*await import\("(\.{1,2}\/[^"]+)"\)/g;
+
+/**
+ * Names that a module takes from one it loads late, and that this one does not export: each would be undefined in a
+ * binary.
+ */
+export async function absentExports(folder: string, files: readonly string[]): Promise<string[]> {
+  const texts = new Map<string, string>();
+  for (const file of files) texts.set(file, await Deno.readTextFile(join(folder, file)));
+  return [...texts].flatMap(([file, text]) =>
+    [...text.matchAll(LATE_IMPORT)].flatMap(([, names = "", path = ""]) => {
+      const from = posix.join(posix.dirname(file), path);
+      const exported = exportsOf(texts.get(from) ?? "");
+      const taken = names.split(",").map((name) => name.trim().split(":")[0]?.trim() ?? "");
+      return taken.filter((name) => name !== "" && !exported.has(name))
+        .map((name) => `${name} of ${from} (in ${file})`);
+    })
+  );
+}
+
+/** What a module of the bundle exports; the bundler writes one list at the end, and `export default` by itself. */
+function exportsOf(text: string): Set<string> {
+  const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, names = ""]) =>
+    names.split(",").map((name) => name.trim().split(/\s+as\s+/).at(-1) ?? "")
+  );
+  return new Set([...listed, ...(/^export default /m.test(text) ? ["default"] : [])]);
 }
 
 /** Tells service/module.ts where the modules lie; in each that is loaded late, because a worker begins with one of them. */
