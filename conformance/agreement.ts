@@ -93,8 +93,8 @@ function allowedBefore({ policy, upstream }: Story): string[] | undefined {
   if (!policy || !upstream || upstream.length === 0) return undefined;
   return upstream.flatMap((entry) => {
     const allowed = checksFor(entry, policy).some((check) =>
-      check.decision === "allow" && check.answeredAt !== undefined &&
-      check.answeredAt <= entry.receivedAt
+      check.decision === "allow" && check.answeredOrder !== undefined &&
+      check.answeredOrder < entry.receivedOrder
     );
     return allowed ? [] : [`${entry.method} ${entry.target}: no earlier allow`];
   });

@@ -73,7 +73,7 @@ const LIES: Record<string, [lie: Partial<Story>, noticed: string]> = {
   ],
   "the policy journal has no such call": [{ policy: [] }, "agree.log-decision"],
   "the policy journal says that it answered later": [
-    { policy: [policyRecord({ answeredAt: 5 })] },
+    { policy: [policyRecord({ answeredOrder: 3 })] },
     "agree.allowed-before-upstream",
   ],
   "the policy journal tells of another request id": [
@@ -86,7 +86,7 @@ const LIES: Record<string, [lie: Partial<Story>, noticed: string]> = {
     "agree.one-request-id",
   ],
   "the upstream journal tells of a request too early": [
-    { upstream: [upstreamRecord({ receivedAt: 1 })] },
+    { upstream: [upstreamRecord({ receivedOrder: 0 })] },
     "agree.allowed-before-upstream",
   ],
   "the access log hides the request": [{ envoy: [] }, "agree.log-line"],

@@ -64,7 +64,10 @@ export type UpstreamStep =
   | { slow_read: number }
   | { repeat: { times: number; steps: UpstreamStep[] } };
 
-/** What the policy engine saw of one Check call. Times are `now()` of service/, milliseconds. */
+/**
+ * What the policy engine saw of one Check call. Times are `now()` of service/, milliseconds, for showing; `…Order` are
+ * numbers of one sequence that all witnesses share, and say what came before what.
+ */
 export interface PolicyRecord {
   nonce?: string | undefined;
   requestId?: string | undefined;
@@ -88,10 +91,11 @@ export interface PolicyRecord {
   status?: number | undefined;
   tenant?: string | undefined;
   answeredAt?: number | undefined;
+  answeredOrder?: number | undefined;
   cancelledAt?: number | undefined;
 }
 
-/** What the upstream saw of one request, and what it did. Times as in {@linkcode PolicyRecord}. */
+/** What the upstream saw of one request, and what it did. Times and order as in {@linkcode PolicyRecord}. */
 export interface UpstreamRecord {
   nonce?: string | undefined;
   requestId?: string | undefined;
@@ -106,6 +110,7 @@ export interface UpstreamRecord {
   bodySha256?: string | undefined;
   bodyEnd?: number | undefined;
   receivedAt: number;
+  receivedOrder: number;
   firstBodyByteAt?: number | undefined;
   status?: number | undefined;
   bytesWritten: number;

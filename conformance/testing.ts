@@ -70,6 +70,7 @@ export function policyRecord(change: Partial<PolicyRecord> = {}): PolicyRecord {
     source: "127.0.0.1",
     decision: "allow",
     answeredAt: 3,
+    answeredOrder: 1,
     ...change,
   };
 }
@@ -87,6 +88,7 @@ export function upstreamRecord(change: Partial<UpstreamRecord> = {}): UpstreamRe
     headers: [],
     bodyBytes: 2,
     receivedAt: 4,
+    receivedOrder: 2,
     status: 200,
     bytesWritten: 5,
     events: 0,

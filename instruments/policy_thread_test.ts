@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { checkClient, type JsonObject } from "../grpc/mod.ts";
-import { now, UnavailableError, UsageError } from "../service/mod.ts";
+import { nextOrder, now, UnavailableError, UsageError } from "../service/mod.ts";
 import { startPolicyThread } from "./policy_thread.ts";
 
 /** A Check as Envoy sends it, marked as the stub marks it for a nonce. */
@@ -18,7 +18,7 @@ Deno.test("startPolicyThread() answers by script and by rules, and its journal t
   using client = checkClient({ address: policy.address });
   const mark = policy.signNonce(NONCE);
   policy.scripts.set(NONCE, [{ deny: { status: 429, code: "planned" } }, { allow: {} }]);
-  const before = now();
+  const before = nextOrder();
   const marked = ask({ "x-harness-case": mark });
   assert.equal((await client.verdict(marked)).code, "planned");
   assert.equal((await client.verdict(marked)).decision, "allow");
@@ -33,9 +33,8 @@ Deno.test("startPolicyThread() answers by script and by rules, and its journal t
       [NONCE, "missing-key", "deny"],
     ],
   );
-  // One clock for both threads.
-  const times = checks.flatMap(({ receivedAt, answeredAt }) => [receivedAt, answeredAt ?? NaN]);
-  const inOrder = [before, ...times, now()];
+  // One sequence for both threads.
+  const inOrder = [before, ...checks.map(({ answeredOrder = NaN }) => answeredOrder), nextOrder()];
   assert.deepEqual(inOrder.toSorted((a, b) => a - b), inOrder);
 });
 

@@ -1,4 +1,4 @@
-import { now, type RunningWorker, startWorker } from "../service/mod.ts";
+import { type RunningWorker, startWorker } from "../service/mod.ts";
 import type { InstrumentMethods } from "./worker.ts";
 
 /** A share in the thread of the instruments; the thread ends with the last share. */
@@ -45,12 +45,6 @@ async function start(isNeeded: () => boolean): Promise<RunningWorker<InstrumentM
   worker.call("untilEnd", undefined).catch((error) => {
     if (isNeeded()) throw error;
   });
-  const before = now();
-  const there = await worker.call("clock", undefined);
-  const after = now();
-  // Both threads know when they began, by the system's clock; should that have been set meanwhile, the answer still lies
-  // between the two readings here.
-  const ahead = there.origin - performance.timeOrigin;
-  await worker.call("align", Math.min(Math.max(ahead, before - there.now), after - there.now));
+  await worker.shareClock();
   return worker;
 }

@@ -4,7 +4,7 @@
  */
 import type { PolicyAnswer, PolicyCheck, PolicyOptions } from "../policy/mod.ts";
 import { type Policy, startPolicy } from "../policy/mod.ts";
-import { alignClock, now, serveWorker, SharedLog } from "../service/mod.ts";
+import { serveWorker, SharedLog } from "../service/mod.ts";
 import type { ProcessorScript } from "../conformance/mod.ts";
 import { type ScriptedProcessor, startScriptedProcessor } from "./scripted_processor.ts";
 
@@ -58,8 +58,6 @@ function policyOf(id: number): Policy {
 }
 
 const methods = {
-  clock: () => ({ now: now(), origin: performance.timeOrigin }),
-  align: alignClock,
   untilEnd: () => new Promise<never>(() => {}),
 
   async startPolicy({ options, lines }: { options: PolicyThreadOptions; lines: Lines }) {

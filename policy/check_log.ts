@@ -35,6 +35,8 @@ export interface PolicyCheck {
   tenant?: string;
   decisionId?: string;
   answeredAt?: number;
+  /** `nextOrder()` of service/, taken before the answer left. */
+  answeredOrder?: number;
   /** When Envoy gave up waiting, or its client left. */
   cancelledAt?: number;
 }

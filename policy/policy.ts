@@ -17,6 +17,7 @@ import {
   listenLasting,
   type Log,
   messageOf,
+  nextOrder,
   NONCE_HEADER,
   now,
   openNonce,
@@ -281,6 +282,7 @@ class PolicyStub implements Policy {
   /** Closes an entry: journal, counters, listener. */
   #answered(entry: PolicyCheck, isNew: boolean): void {
     entry.answeredAt = now();
+    entry.answeredOrder = nextOrder();
     if (isNew) this.journal.append(entry);
     else this.journal.notify();
     const { decision = "error", rule = "", code = "" } = entry;

@@ -11,7 +11,7 @@
  * @module
  */
 export { Barriers } from "./barrier.ts";
-export { alignClock, now } from "./clock.ts";
+export { nextOrder, now } from "./clock.ts";
 export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { Journal } from "./journal.ts";

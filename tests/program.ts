@@ -11,20 +11,28 @@ export interface Program extends AsyncDisposable {
   /** Resolves with exit code and the whole of standard error. */
   readonly ended: Promise<{ code: number; stderr: string }>;
   kill(signal: Deno.Signal): void;
+  /** Sends a signal to all of its process group, as a terminal does on Ctrl-C. */
+  killGroup(signal: Deno.Signal): void;
 }
 
 /** How to run the program. */
 export interface ProgramOptions {
   readonly env?: Record<string, string>;
-  /** Runs it below a shell, as `npx` and `deno task` do. */
-  readonly launcher?: boolean;
+  /**
+   * Runs it below a shell, as `npx` and `deno task` do; with "passes signals on" below a program in a process group of
+   * its own, which passes on what it gets, as those do as well.
+   */
+  readonly launcher?: boolean | "passes signals on";
   readonly clearEnv?: boolean;
+  /** The module to run in place of `main.ts`. */
+  readonly main?: string;
   /** The program itself, in place of Deno and the source: a binary. */
   readonly command?: string;
   readonly cwd?: string;
 }
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
+const LAUNCHER = new URL("testdata/launcher.ts", import.meta.url).pathname;
 
 /** Every port free: what a test adds to `dev`. */
 export const FREE_PORT_FLAGS = [
@@ -39,10 +47,13 @@ export const FREE_PORT_FLAGS = [
 /** Starts `llmgate <words>` from source. */
 export function startProgram(words: readonly string[], options: ProgramOptions = {}): Program {
   const own = options.command === undefined
-    ? [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", MAIN, ...words]
+    ? [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", options.main ?? MAIN, ...words]
     : [options.command, ...words];
+  const isGroup = options.launcher === "passes signals on";
   // The second command keeps the shell from becoming the program.
-  const argv = options.launcher
+  const argv = isGroup
+    ? [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", LAUNCHER, ...own]
+    : options.launcher
     ? ["/bin/sh", "-c", `${own.map((word) => `'${word}'`).join(" ")}; exit $?`]
     : own;
   const [command = "", ...args] = argv;
@@ -54,6 +65,7 @@ export function startProgram(words: readonly string[], options: ProgramOptions =
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    detached: isGroup,
   }).spawn();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())
     .getReader();
@@ -69,9 +81,11 @@ export function startProgram(words: readonly string[], options: ProgramOptions =
       throw new Error(`The program ended with code ${code}: ${stderr}`);
     },
     kill: (signal) => child.kill(signal),
+    killGroup: (signal) => Deno.kill(-child.pid, signal),
     async [Symbol.asyncDispose]() {
       try {
-        child.kill("SIGKILL");
+        if (isGroup) Deno.kill(-child.pid, "SIGKILL");
+        else child.kill("SIGKILL");
       } catch {
         // It has ended.
       }

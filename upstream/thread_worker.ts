@@ -2,7 +2,7 @@
  * One thread of a mock upstream that has several: endpoints and scripts on a port that all of them share. Nobody can
  * ask for its journal, so it keeps none.
  */
-import { alignClock, serveWorker } from "../service/mod.ts";
+import { serveWorker } from "../service/mod.ts";
 import type { UpstreamExchange } from "./types.ts";
 import { startUpstream, type Upstream, type UpstreamOptions } from "./upstream.ts";
 
@@ -11,8 +11,6 @@ export interface ThreadSettings
   extends Pick<UpstreamOptions, "host" | "port" | "models" | "pace" | "scenarios"> {
   /** Whether exchanges are reported. */
   readonly exchanges: boolean;
-  /** `performance.timeOrigin` of the thread that gets the reports: their times are on its clock. */
-  readonly timeOrigin: number;
 }
 
 /** What happened in a thread since it was asked before. */
@@ -36,8 +34,7 @@ let wake = Promise.withResolvers<void>();
 
 const methods = {
   /** Listens. */
-  async start({ exchanges: reported, timeOrigin, ...settings }: ThreadSettings): Promise<void> {
-    alignClock(performance.timeOrigin - timeOrigin);
+  async start({ exchanges: reported, ...settings }: ThreadSettings): Promise<void> {
     upstream = await startUpstream({
       ...settings,
       sharedPort: true,

@@ -60,7 +60,6 @@ export async function startUpstreamThreads(
     host,
     port,
     exchanges: onEnd !== undefined,
-    timeOrigin: performance.timeOrigin,
     ...(models === undefined ? {} : { models }),
     ...(pace === undefined ? {} : { pace }),
     ...(scenarios === undefined ? {} : { scenarios }),
@@ -81,6 +80,7 @@ export async function startUpstreamThreads(
     worker.call("stop", undefined).then(tell, () => {});
   stack.defer(async () => void await Promise.all(workers.map(stop)));
   await Promise.all(workers.map(async (worker) => {
+    await worker.shareClock();
     await worker.call("start", settings).catch((error) => {
       throw startError(error, settings);
     });

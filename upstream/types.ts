@@ -81,6 +81,8 @@ export interface UpstreamExchange {
   bodyEnd?: number;
   /** All times: `now()` of service/, milliseconds. */
   receivedAt: number;
+  /** `nextOrder()` of service/, taken when the head had come. */
+  receivedOrder: number;
   firstBodyByteAt?: number;
   /** Which script answered: `header`, `nonce`, `body`, or a scenario's name. */
   script?: string;

@@ -1,3 +1,4 @@
+import { nextOrder, now } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { SharedLog } from "../shared_log.ts";
 import { giveAway, serveWorker } from "../worker.ts";
@@ -21,6 +22,7 @@ const methods = {
     while (messages.at(-1) !== until) messages.push(...log.read());
     return messages;
   },
+  stamp: () => ({ at: now(), order: nextOrder() }),
   never: () => new Promise<never>(() => {}),
   slip: () => {
     void Promise.reject(new Error("left alone"));
