@@ -2,6 +2,7 @@ import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
 import { type Command, EXIT, PERMISSION_CLASSES } from "./command.ts";
 import { commandHelp, groupHelp } from "./help_text.ts";
 import type { Host } from "./host.ts";
+import { Interruption, SIGNALS } from "./interruption.ts";
 import { loadCommand } from "./load.ts";
 import { parseCommandLine } from "./parse.ts";
 import { styleFor } from "./style.ts";
@@ -10,17 +11,6 @@ import { COMMANDS, type Entry } from "./table.ts";
 
 /** Where our own faults are reported. */
 const HINT = "This is a fault of llmgate itself: run again with LLMGATE_TRACE=1 for the stack";
-
-/** What ended a run before its end: a signal, or a reader that went away. */
-interface Interruption {
-  code: number | undefined;
-}
-
-/** POSIX: a program ended by a signal is reported as 128 plus the signal's number. */
-const SIGNALS: readonly [Deno.Signal, number][] = [["SIGINT", 130], ["SIGTERM", 143], [
-  "SIGHUP",
-  129,
-]];
 
 /**
  * Finds the command that a line names, loads it and runs it. Resolves with the exit code; never throws for anything a
@@ -96,13 +86,15 @@ export async function runCommand(
   ]);
   const first = new AbortController();
   const second = new AbortController();
-  const interruption: Interruption = { code: undefined };
+  const interruption = new Interruption();
   using listeners = new DisposableStack();
-  for (const [signal, code] of SIGNALS) {
+  for (const signal of SIGNALS) {
     listeners.use(host.onSignal(signal, () => {
-      if (interruption.code !== undefined) second.abort(new UnavailableError("Interrupted twice"));
-      interruption.code ??= code;
-      first.abort(new UnavailableError(`Interrupted by ${signal}`));
+      const arrival = interruption.arrive(signal, host.elapsed());
+      if (arrival === "first") first.abort(new UnavailableError(`Interrupted by ${signal}`));
+      if (arrival !== "second" || second.signal.aborted) return;
+      host.stderr.write("Interrupted again: nothing is waited for any longer\n");
+      second.abort(new UnavailableError("Interrupted twice"));
     }));
   }
   host.stdout.onClosed(() => first.abort(new UnavailableError("Nobody reads the output")));

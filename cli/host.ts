@@ -15,6 +15,8 @@ export interface Host {
   revoke(permissions: readonly PermissionName[]): Promise<void>;
   /** Wall clock, for what people read. */
   now(): Date;
+  /** Milliseconds of a clock that is never set. */
+  elapsed(): number;
   readonly runtime: Runtime;
 }
 
@@ -64,6 +66,7 @@ export function denoHost(): Host {
     onSignal,
     revoke,
     now: () => new Date(),
+    elapsed: () => performance.now(),
     runtime: {
       deno: Deno.version.deno,
       v8: Deno.version.v8,

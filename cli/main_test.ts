@@ -127,7 +127,7 @@ Deno.test("runCommand() returns 130, 143 and 129 after a signal, whatever the co
   }
 });
 
-Deno.test("runCommand() aborts `forced` at the second signal only", async () => {
+Deno.test("runCommand() aborts `forced` at the second key press, and not at copies of the first", async () => {
   const host = fakeHost();
   const started = Promise.withResolvers<void>();
   const states: boolean[][] = [];
@@ -147,7 +147,11 @@ Deno.test("runCommand() aborts `forced` at the second signal only", async () => 
   host.send("SIGINT");
   while (states.length === 0) await Promise.resolve();
   host.send("SIGINT");
+  assert.equal(host.err(), "");
+  host.pass(1_000);
+  host.send("SIGINT");
   assert.equal(await done, 130);
+  assert.match(host.err(), /Interrupted again/);
   assert.deepEqual(states, [[true, false], [true, true]]);
 });
 

@@ -6,6 +6,8 @@ export interface FakeHost extends Host {
   out(): string;
   err(): string;
   send(signal: Deno.Signal): void;
+  /** Lets time pass, milliseconds. */
+  pass(ms: number): void;
   /** The reader of standard output leaves, as `| head` does. */
   closeOutput(): void;
   readonly revoked: string[];
@@ -20,6 +22,7 @@ export function fakeHost(
   const closers: (() => void)[] = [];
   const revoked: string[] = [];
   let closed = false;
+  let elapsed = 0;
   const output = (name: "out" | "err") => ({
     write(line: string) {
       if (name === "err" || !closed) text[name] += line;
@@ -46,6 +49,7 @@ export function fakeHost(
     // The test's own process keeps its permissions.
     revoke: (permissions) => Promise.resolve(void revoked.push(...permissions)),
     now: () => new Date("2026-01-02T03:04:05Z"),
+    elapsed: () => elapsed,
     runtime: {
       deno: "2.9.6",
       v8: "14.0",
@@ -58,6 +62,7 @@ export function fakeHost(
     out: () => text.out,
     err: () => text.err,
     send: (signal) => handlers.get(signal)?.forEach((handler) => handler()),
+    pass: (ms) => void (elapsed += ms),
     closeOutput() {
       closed = true;
       for (const handler of closers) handler();
