@@ -10,9 +10,8 @@ const step = () => STEPS_MS[readings++ % STEPS_MS.length] ?? 0;
 const systemTime = Date.now;
 const RealDate = Date;
 globalThis.Date = class extends RealDate {
-  constructor(...given: []) {
-    if (given.length > 0) super(...given);
-    else super(Date.now());
+  constructor(...given: unknown[]) {
+    super(...(given.length > 0 ? given : [Date.now()]) as [number]);
   }
   static override now(): number {
     return systemTime() + step();
