@@ -12,6 +12,11 @@
  */
 export { Barriers } from "./barrier.ts";
 export { nextOrder, now } from "./clock.ts";
+export {
+  CREDENTIAL_HEADERS,
+  isCredentialHeader,
+  isCredentialParameter,
+} from "./credential_names.ts";
 export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { Journal } from "./journal.ts";

@@ -1,0 +1,56 @@
+/** Names under which credentials travel: one list for lint, journals, logs and every redaction. */
+
+/** Headers that hold a credential, and who reads them under this name. */
+export const CREDENTIAL_HEADERS: Readonly<Record<string, string>> = {
+  "authorization": "HTTP (RFC 9110), OpenAI and most model servers",
+  "proxy-authorization": "HTTP proxies (RFC 9110)",
+  "cookie": "browsers (RFC 6265)",
+  "set-cookie": "servers that open a session (RFC 6265)",
+  "x-api-key": "Anthropic, and many gateways",
+  "api-key": "Azure OpenAI",
+  "x-goog-api-key": "Google Gemini",
+  "ocp-apim-subscription-key": "Azure API Management",
+  "x-amz-security-token": "AWS signatures with temporary keys, Bedrock",
+  "x-amzn-oidc-data": "AWS load balancers",
+  "x-auth-token": "OpenStack, and many gateways",
+  "x-goog-iap-jwt-assertion": "Google Identity-Aware Proxy",
+  "cf-access-jwt-assertion": "Cloudflare Access",
+  "sec-websocket-protocol": "OpenAI's Realtime API, from browsers: openai-insecure-api-key.KEY",
+};
+
+/** Words that make any name one of a credential, wherever they stand in it. */
+const SECRET_WORDS = new Set([
+  ...["authorization", "apikey", "accesskey", "secretkey", "cookie", "secret", "password"],
+  ...["passwd", "passphrase", "credential", "credentials", "jwt", "accesstoken", "authtoken"],
+  ...["idtoken", "refreshtoken", "sessiontoken"],
+]);
+
+/** Words after which `key` is a credential, and no key of a cache or a route. */
+const KEY_OWNERS = new Set(["api", "access", "secret", "private", "subscription", "auth"]);
+
+/** Query parameters that hold a credential by themselves: short names, and those of signed URLs. */
+const CREDENTIAL_PARAMETERS = new Set(["key", "sig", "signature", "auth", "code", "sas"]);
+
+/**
+ * Tells whether a header's value is a credential, by its name in any case: one of {@linkcode CREDENTIAL_HEADERS}, or a
+ * name that says so (`x-acme-api-key`, `x-forwarded-access-token`, `vault_token`). Counters of model tokens
+ * (`x-ratelimit-remaining-tokens`) and the token in the middle of a name (`x-token-count`) are none.
+ */
+export function isCredentialHeader(name: string): boolean {
+  const lower = name.toLowerCase();
+  if (Object.hasOwn(CREDENTIAL_HEADERS, lower)) return true;
+  return saysCredential(lower.split(/[^a-z0-9]+/));
+}
+
+/** Tells whether a query parameter's value is a credential: `key` (Gemini), `api_key`, `access_token`, `sig` (Azure). */
+export function isCredentialParameter(name: string): boolean {
+  const lower = name.toLowerCase();
+  const words = name.replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/);
+  return CREDENTIAL_PARAMETERS.has(lower) || isCredentialHeader(lower) || saysCredential(words) ||
+    words.at(-1) === "signature";
+}
+
+function saysCredential(words: readonly string[]): boolean {
+  return words.some((word) => SECRET_WORDS.has(word)) || words.at(-1) === "token" ||
+    words.some((word, index) => word === "key" && KEY_OWNERS.has(words[index - 1] ?? ""));
+}
