@@ -9,8 +9,7 @@ import {
   startProcess,
   UnavailableError,
 } from "../service/mod.ts";
-import { AccessLogFollower } from "./access_log.ts";
-import type { AccessLogEntry } from "./access_log.ts";
+import { type AccessLogEntry, AccessLogFollower } from "./access_log.ts";
 import { AdminClient } from "./admin.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { lastLines } from "./log_tail.ts";

@@ -1,7 +1,7 @@
 /** Calls as a client, for probes and tests; messages are bytes. */
-import { type CallHead, ClientCall } from "./h2/client_call.ts";
-import type { H2Connection } from "./h2/connection.ts";
-import { dial, type GrpcClientOptions, type Target, targetOf } from "./h2/dial.ts";
+import { type CallHead, ClientCall } from "./client_call.ts";
+import type { H2Connection } from "../http2/mod.ts";
+import { dial, type GrpcClientOptions, type Target, targetOf } from "./dial.ts";
 import { GRPC_STATUS, GrpcError } from "./status.ts";
 
 /** What one call may say besides its message. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
-import { targetOf } from "./h2/dial.ts";
+import { targetOf } from "./dial.ts";
 import {
   connectGrpc,
   GRPC_STATUS,

@@ -1,4 +1,5 @@
 /** Length-prefixed messages of gRPC over HTTP/2: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+import type { H2Stream } from "../http2/mod.ts";
 import { GRPC_STATUS, GrpcError } from "./status.ts";
 
 /** Bytes before each message: one of flags, four of length. */
@@ -10,6 +11,19 @@ export function frame(message: Uint8Array): Uint8Array {
   new DataView(out.buffer).setUint32(1, message.length);
   out.set(message, PREFIX_BYTES);
   return out;
+}
+
+/** Prefix of the message that is being sent; its flag stays 0, for uncompressed. */
+const sending = new Uint8Array(PREFIX_BYTES);
+
+/** Sends a message with its prefix on a stream, as far as the windows allow. */
+export function sendMessage(stream: H2Stream, message: Uint8Array): void {
+  const { length } = message;
+  sending[1] = length >>> 24;
+  sending[2] = length >>> 16;
+  sending[3] = length >>> 8;
+  sending[4] = length;
+  stream.sendPrefixed(sending, message);
 }
 
 /** Cuts a byte stream into messages, whatever pieces it arrives in. */

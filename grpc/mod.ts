@@ -1,6 +1,6 @@
 /**
- * gRPC in plain functions: servers, health, reflection, clients, and the messages of the contracts
- * that Envoy speaks (ext_authz, ext_proc). The only room that imports @grpc/grpc-js.
+ * gRPC in plain functions: servers, health, reflection, clients, and codecs of the messages in
+ * `protos/`. The only room that imports @grpc/grpc-js.
  *
  * A handler takes bytes and gives bytes; {@linkcode messageCodec} turns them into plain objects.
  *
@@ -29,7 +29,7 @@
  */
 export { startGrpcServer } from "./server.ts";
 export type { GrpcServer, GrpcServerOptions } from "./server.ts";
-export type { ServerTls } from "./engine.ts";
+export type { ServerTls } from "./transport.ts";
 export { isWireFault, WIRE_FAULTS } from "./service.ts";
 export type {
   BidiCall,
@@ -44,30 +44,14 @@ export type {
 export type { ServingStatus } from "./health.ts";
 export { connectGrpc } from "./client.ts";
 export type { CallOptions, ClientStream, GrpcClient } from "./client.ts";
-export type { GrpcClientOptions } from "./h2/dial.ts";
-export { decodeCheckRequest } from "./check_request.ts";
-export type { CheckPeer, CheckRequest } from "./check_request.ts";
-export { APPEND_ACTIONS, encodeCheckResponse } from "./check_response.ts";
-export type {
-  AppendAction,
-  CheckResponse,
-  DeniedResponse,
-  HeaderOption,
-  OkResponse,
-} from "./check_response.ts";
-export { Reader as WireReader, Writer as WireWriter } from "./wire_format.ts";
+export type { GrpcClientOptions } from "./dial.ts";
+export { LEN, Reader as WireReader, VARINT, Writer as WireWriter } from "./wire_format.ts";
 export { readStruct, writeStruct } from "./wire_struct.ts";
-export { checkClient } from "./check_client.ts";
-export type { CheckClient, Verdict } from "./check_client.ts";
-export { H2Connection } from "./h2/connection.ts";
-export { FLAG, FRAME, H2_ERROR } from "./h2/frames.ts";
-export { encodeHeaders } from "./h2/hpack.ts";
-export type { H2Stream, StreamEvents } from "./h2/stream.ts";
-export { observeCall } from "./h2/observe.ts";
-export type { ObservedCall, ObservedFrame, ObserveOptions } from "./h2/observe.ts";
+export { observeCall } from "./observe.ts";
+export type { ObservedCall, ObservedFrame, ObserveOptions } from "./observe.ts";
 export { GRPC_STATUS, GrpcError, statusName } from "./status.ts";
 export { fileDescriptors } from "./descriptors.ts";
 export type { FileDescriptor } from "./descriptors.ts";
-export { messageCodec, PROTO_TEXTS } from "./schema.ts";
+export { messageCodec, PROTO_TEXTS, protoRoot } from "./schema.ts";
 export type { MessageCodec } from "./schema.ts";
 export type { JsonObject } from "./proto_json.ts";

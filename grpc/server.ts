@@ -2,9 +2,9 @@
 import { loadModule } from "../service/mod.ts";
 import { Health, type ServingStatus } from "./health.ts";
 import { reflectionServices } from "./reflection.ts";
-import { hostPort, type ServerTls } from "./engine.ts";
+import { hostPort, type ServerTls } from "./transport.ts";
 import type { GrpcService } from "./service.ts";
-import { startNative } from "./h2/server.ts";
+import { startNative } from "./http2_transport.ts";
 
 /** What {@linkcode startGrpcServer} takes. */
 export interface GrpcServerOptions {
@@ -57,7 +57,8 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   }
   // Loaded only where it serves: it is 50 ms of every start that does without.
   const start = options.engine === "grpc-js"
-    ? (await loadModule<typeof import("./grpc_js_server.ts")>("grpc/grpc_js_server.ts")).startGrpcJs
+    ? (await loadModule<typeof import("./grpc_js_transport.ts")>("grpc/grpc_js_transport.ts"))
+      .startGrpcJs
     : startNative;
   const engine = await start({
     host,

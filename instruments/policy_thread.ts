@@ -1,6 +1,5 @@
 /** The policy stub on a thread of its own, seen from here: the same door, and nothing that a busy thread here delays. */
-import type { Policy, PolicyCheck } from "../policy/mod.ts";
-import { checkAnswers } from "../policy/mod.ts";
+import { checkAnswers, type Policy, type PolicyCheck } from "../policy/mod.ts";
 import { Journal, type Log, SharedLog, signNonce, silent, withDeadline } from "../service/mod.ts";
 import { shareThread, type ThreadShare } from "./thread.ts";
 import type { PolicyCommand, PolicyEvent, PolicyThreadOptions } from "./worker.ts";

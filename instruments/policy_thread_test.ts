@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { checkClient, type JsonObject } from "../grpc/mod.ts";
+import { type JsonObject } from "../grpc/mod.ts";
+import { checkClient } from "../ext_authz/mod.ts";
 import { nextOrder, now, UnavailableError, UsageError } from "../service/mod.ts";
 import { startPolicyThread } from "./policy_thread.ts";
 

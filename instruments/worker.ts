@@ -2,8 +2,13 @@
  * The thread of the instruments: what a gateway asks with a deadline, and what must answer in time however busy the
  * thread of the suite is.
  */
-import type { PolicyAnswer, PolicyCheck, PolicyOptions } from "../policy/mod.ts";
-import { type Policy, startPolicy } from "../policy/mod.ts";
+import {
+  type Policy,
+  type PolicyAnswer,
+  type PolicyCheck,
+  type PolicyOptions,
+  startPolicy,
+} from "../policy/mod.ts";
 import { serveWorker, SharedLog } from "../service/mod.ts";
 import type { ProcessorScript } from "../conformance/mod.ts";
 import { type ScriptedProcessor, startScriptedProcessor } from "./scripted_processor.ts";

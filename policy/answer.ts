@@ -2,13 +2,13 @@
  * Turns an `allow` or a `deny` into a CheckResponse. Whatever does not depend on the request is
  * serialised once: a denial whole, an allowance but for its decision id, which is patched in.
  */
+import { GRPC_STATUS } from "../grpc/mod.ts";
 import {
   type AppendAction,
   type CheckResponse,
   encodeCheckResponse,
-  GRPC_STATUS,
   type HeaderOption,
-} from "../grpc/mod.ts";
+} from "../ext_authz/mod.ts";
 import type { Allow, Deny, HeaderLine, Headers } from "./rules_schema.ts";
 import { parseTemplate, type Template, type TemplateInput } from "./template.ts";
 

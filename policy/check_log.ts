@@ -1,5 +1,5 @@
 /** What the stub remembers of a Check. */
-import type { CheckRequest } from "../grpc/mod.ts";
+import type { CheckRequest } from "../ext_authz/mod.ts";
 import { NONCE_HEADER, nonceOf } from "../service/mod.ts";
 import type { RulesEngine } from "./engine.ts";
 import { redact } from "./redact.ts";

@@ -1,6 +1,6 @@
 /** Rules, compiled: a request goes in, a decision comes out. Pure but for its counter of decision ids. */
 import { randomBytes } from "node:crypto";
-import type { CheckRequest } from "../grpc/mod.ts";
+import type { CheckRequest } from "../ext_authz/mod.ts";
 import { type Answer, compileAllow, compileDeny } from "./answer.ts";
 import { type Identity, KeyRing } from "./keys.ts";
 import { compileMatch, type Matches, metadataAt } from "./matching.ts";

@@ -1,5 +1,5 @@
 /** Compiles the `match` of a rule into one function over a request. */
-import type { CheckRequest } from "../grpc/mod.ts";
+import type { CheckRequest } from "../ext_authz/mod.ts";
 import { inRange } from "./address.ts";
 import type { Identity } from "./keys.ts";
 import type { Match, TextMatcher } from "./rules_schema.ts";

@@ -1,8 +1,6 @@
 /** The policy stub: an ext_authz server with rules, and with a script for each test that wants one. */
 import {
   type Call,
-  type CheckRequest,
-  decodeCheckRequest,
   GRPC_STATUS,
   GrpcError,
   type GrpcServer,
@@ -10,6 +8,7 @@ import {
   startGrpcServer,
   type WireFault,
 } from "../grpc/mod.ts";
+import { type CheckRequest, decodeCheckRequest } from "../ext_authz/mod.ts";
 import {
   Barriers,
   delay,

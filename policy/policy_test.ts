@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { checkClient, connectGrpc, type JsonObject } from "../grpc/mod.ts";
+import { connectGrpc, type JsonObject } from "../grpc/mod.ts";
+import { checkClient } from "../ext_authz/mod.ts";
 import { signNonce } from "../service/mod.ts";
 import { type Policy, type PolicyAnswer, type PolicyOptions, startPolicy } from "./mod.ts";
 

@@ -1,5 +1,6 @@
 /** Asks whether a policy engine answers, ours or anybody's. */
-import { checkClient, type GrpcClientOptions, type Verdict } from "../grpc/mod.ts";
+import { type GrpcClientOptions } from "../grpc/mod.ts";
+import { checkClient, type Verdict } from "../ext_authz/mod.ts";
 import { messageOf, UnavailableError } from "../service/mod.ts";
 
 /** What {@linkcode probePolicy} takes. */

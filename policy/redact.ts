@@ -1,5 +1,5 @@
 /** Takes secrets out of what is kept: journals, logs and recordings see the result alone. */
-import type { CheckRequest } from "../grpc/mod.ts";
+import type { CheckRequest } from "../ext_authz/mod.ts";
 import type { RulesEngine } from "./engine.ts";
 import { SECRET_HEADERS } from "./template.ts";
 

@@ -1,13 +1,7 @@
 /** Replays recorded Checks against rules or against an engine, and says which decisions changed. */
 import { z } from "zod";
-import {
-  checkClient,
-  decodeCheckRequest,
-  type GrpcClientOptions,
-  type JsonObject,
-  messageCodec,
-  type Verdict,
-} from "../grpc/mod.ts";
+import { type GrpcClientOptions, type JsonObject, messageCodec } from "../grpc/mod.ts";
+import { checkClient, decodeCheckRequest, type Verdict } from "../ext_authz/mod.ts";
 import { messageOf, UsageError } from "../service/mod.ts";
 import { compileRules } from "./engine.ts";
 import type { RecordedCheck } from "./record.ts";

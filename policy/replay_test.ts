@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkClient } from "../grpc/mod.ts";
+import { checkClient } from "../ext_authz/mod.ts";
 import { DEFAULT_RULES, formatReplay, readRecording, replay, startPolicy } from "./mod.ts";
 
 const RULES = { rules: DEFAULT_RULES, rulesFile: "rules.yaml" };

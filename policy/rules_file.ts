@@ -1,6 +1,14 @@
 /** Reads a rules file, and says where it is wrong: file, line, column, and what was expected. */
-import { isCollection, isPair, isScalar, LineCounter, parse, parseDocument } from "yaml";
-import type { Document, Node } from "yaml";
+import {
+  type Document,
+  isCollection,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parse,
+  parseDocument,
+} from "yaml";
 import type { z } from "zod";
 import { UsageError } from "../service/mod.ts";
 import { type RulesFile, rulesSchema } from "./rules_schema.ts";

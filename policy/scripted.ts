@@ -1,12 +1,12 @@
 /** Makes the answer that a script asks for, and notes in the journal what it was. */
 import {
-  type CheckRequest,
   GrpcError,
   messageCodec,
   WIRE_FAULTS,
   type WireFault,
   type WireFaultName,
 } from "../grpc/mod.ts";
+import { type CheckRequest } from "../ext_authz/mod.ts";
 import { compileAllow, compileDeny } from "./answer.ts";
 import type { PolicyCheck } from "./check_log.ts";
 import { type RulesEngine, templateInput } from "./engine.ts";

@@ -1,7 +1,7 @@
 /** The gateway as a running service: one engine and one store behind two fronts. */
 import { Hono } from "hono";
 import { startGrpcServer } from "../grpc/mod.ts";
-import { EXTERNAL_PROCESSOR, processorService } from "../processor/mod.ts";
+import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
 import { assertPortFree, type Log, messageOf, silent, UnavailableError } from "../service/mod.ts";
 import type { RouteEnv } from "./api/resource.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";

@@ -1,5 +1,5 @@
 /** Between the phases of ext_proc and what the router decides on. */
-import type { Answer, PhaseMessage } from "../processor/mod.ts";
+import type { Answer, PhaseMessage } from "../ext_proc/mod.ts";
 import { operationOf } from "./answers/operation.ts";
 import type { Decision, Routed } from "./decision.ts";
 import { ENDPOINT_KEY } from "./discovery/assignment.ts";

@@ -1,6 +1,13 @@
 /** `routes.json`: which model is served on which paths. */
-import { isCollection, isPair, isScalar, LineCounter, parseDocument } from "yaml";
-import type { Document, Node } from "yaml";
+import {
+  type Document,
+  isCollection,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+} from "yaml";
 import type { z } from "zod";
 import { UsageError } from "../service/mod.ts";
 import { millisecondsOf, ROUTE_KEYS, type RouteEntry, ROUTES_SCHEMA } from "./route_schema.ts";

@@ -1,6 +1,6 @@
 /** The router as a running service: routes that reload, hosts with their outstanding requests. */
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
-import { type Processor, processorService } from "../processor/mod.ts";
+import { type Processor, processorService } from "../ext_proc/mod.ts";
 import {
   type Log,
   messageOf,

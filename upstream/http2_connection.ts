@@ -8,7 +8,7 @@ import {
   H2Connection,
   type H2Stream,
   type StreamEvents,
-} from "../grpc/mod.ts";
+} from "../http2/mod.ts";
 import type { StreamEvent } from "./stream_event.ts";
 import type { AbortKind } from "./types.ts";
 import {

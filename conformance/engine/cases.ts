@@ -1,4 +1,5 @@
-import { checkClient, connectGrpc, messageCodec } from "../../grpc/mod.ts";
+import { connectGrpc, messageCodec } from "../../grpc/mod.ts";
+import { checkClient } from "../../ext_authz/mod.ts";
 import type { Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";
 import type { HeaderList } from "../target.ts";

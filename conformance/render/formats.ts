@@ -1,5 +1,4 @@
-import { reportSchema } from "../report.ts";
-import type { Report } from "../report.ts";
+import { type Report, reportSchema } from "../report.ts";
 import { renderHtml } from "./html.ts";
 import { renderJunit } from "./junit.ts";
 import { renderMarkdown } from "./markdown.ts";

@@ -1,7 +1,7 @@
 /** The reference client, @grpc/grpc-js, for the tests that hold our server against it. */
 import * as grpc from "@grpc/grpc-js";
 import type { CallOptions, ClientStream, GrpcClient } from "../client.ts";
-import { methodDefinition } from "../grpc_js_server.ts";
+import { methodDefinition } from "../grpc_js_transport.ts";
 import { GRPC_STATUS, GrpcError } from "../status.ts";
 
 /** Milliseconds that a unary call may take when nobody says otherwise. */

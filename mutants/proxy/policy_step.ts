@@ -1,5 +1,5 @@
 import type { HeaderList } from "../../conformance/mod.ts";
-import { type CheckClient, checkClient } from "../../grpc/mod.ts";
+import { type CheckClient, checkClient } from "../../ext_authz/mod.ts";
 import type { Defects } from "./defects.ts";
 import type { RequestHead } from "./request_reader.ts";
 

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import net from "node:net";
 import { type HeaderList, ResponseReader } from "../../conformance/mod.ts";
-import type { CheckClient } from "../../grpc/mod.ts";
+import type { CheckClient } from "../../ext_authz/mod.ts";
 import { delay, resetSocket } from "../../service/mod.ts";
 import type { Defects } from "./defects.ts";
 import { askPolicy, type Decision } from "./policy_step.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { ApiError } from "../api/errors.ts";
 import type { Item, ResponseObject } from "../api/objects.ts";
-import { startTestEngine, TENANT, typesOf } from "../testing/engine.ts";
-import type { TestEngine } from "../testing/engine.ts";
+import { startTestEngine, TENANT, type TestEngine, typesOf } from "../testing/engine.ts";
 
 const TEXT_EVENTS = [
   "output_item.added",

@@ -1,5 +1,5 @@
 /** The gateway as an external processor: collects a request whole, then answers it in Envoy's place. */
-import type { Answer, PhaseMessage, Processor, ProcessorStream } from "../../processor/mod.ts";
+import type { Answer, PhaseMessage, Processor, ProcessorStream } from "../../ext_proc/mod.ts";
 import { DEFAULT_TENANT, type Tenant, TENANT_HEADER } from "../api/tenant.ts";
 import type { Engine } from "../engine/engine.ts";
 import { joined, MAX_BODY_BYTES } from "../api/body.ts";

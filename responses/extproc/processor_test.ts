@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Answer, HeaderList, PhaseMessage, Processor } from "../../processor/mod.ts";
+import type { Answer, HeaderList, PhaseMessage, Processor } from "../../ext_proc/mod.ts";
 import { MAX_BODY_BYTES } from "../api/body.ts";
 import type { Reply } from "../resources/create.ts";
 import { startTestEngine, type TestEngine } from "../testing/engine.ts";

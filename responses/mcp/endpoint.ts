@@ -1,8 +1,15 @@
 /** An MCP server's address: each message is one POST, answered with JSON or with an event stream. */
 import { type SseEvent, SseParser } from "../../openai/mod.ts";
 import { delay } from "../../service/mod.ts";
-import { CODE, type IncomingMessage, messagesOf, type Params, RpcError } from "./json_rpc.ts";
-import type { OutgoingMessage, Result } from "./json_rpc.ts";
+import {
+  CODE,
+  type IncomingMessage,
+  messagesOf,
+  type OutgoingMessage,
+  type Params,
+  type Result,
+  RpcError,
+} from "./json_rpc.ts";
 
 /** Longest answer taken, bytes: who registers a server is not who runs the gateway. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;

@@ -4,8 +4,7 @@
  * against it with random messages.
  */
 import { Buffer } from "node:buffer";
-import { messageCodec } from "./schema.ts";
-import { LEN, Reader, VARINT } from "./wire_format.ts";
+import { LEN, messageCodec, VARINT, WireReader as Reader } from "../grpc/mod.ts";
 
 /** One end of the connection that the request came on. */
 export interface CheckPeer {

@@ -5,7 +5,7 @@
  *
  * ```ts
  * import { startGrpcServer } from "../grpc/mod.ts";
- * import { processorService } from "../processor/mod.ts";
+ * import { processorService } from "./mod.ts";
  *
  * const service = processorService(() => ({
  *   answer: ({ phase }) =>

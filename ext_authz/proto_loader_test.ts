@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
 import { encodeCheckResponse } from "./check_response.ts";
 import { decodeCheckRequest } from "./check_request.ts";
-import { protoRoot } from "./schema.ts";
+import { protoRoot } from "../grpc/mod.ts";
 
 /** The stock way to serve these protos with grpc-js: what our own codecs must agree with. */
 const definitions = fromJSON(protoRoot().toJSON(), {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { frame } from "../frame.ts";
-import { type GrpcServer, startGrpcServer } from "../server.ts";
+import { frame } from "./frame.ts";
+import { type GrpcServer, startGrpcServer } from "./server.ts";
 import {
+  encodeHeaders,
   FLAG,
   FRAME,
   FrameReader,
@@ -10,8 +11,7 @@ import {
   PREFACE,
   STREAM_WINDOW,
   uint32,
-} from "./frames.ts";
-import { encodeHeaders } from "./hpack.ts";
+} from "../http2/mod.ts";
 
 /** Frames by hand, so that a test can say what no library would. */
 class RawClient implements Disposable {

@@ -1,5 +1,4 @@
 /** One HTTP/2 stream, as its server or its client sees it. */
-import { frame, PREFIX_BYTES } from "../frame.ts";
 import type { H2Connection } from "./connection.ts";
 import { FLAG, FRAME, STREAM_WINDOW } from "./frames.ts";
 import type { HeaderList } from "./hpack.ts";
@@ -67,16 +66,22 @@ export class H2Stream {
     this.pump();
   }
 
-  /** Sends a gRPC message with its prefix; most often in one frame, without a copy in between. */
-  sendMessage(message: Uint8Array): void {
+  /**
+   * Sends `data` behind the framing of the protocol above (`prefix`, which may be reused when this returns): most
+   * often in one frame, without a copy in between.
+   */
+  sendPrefixed(prefix: Uint8Array, data: Uint8Array): void {
     const { connection } = this;
-    const size = PREFIX_BYTES + message.length;
+    const size = prefix.length + data.length;
     const room = Math.min(connection.sendWindow, this.#window, connection.peerMaxFrame);
     if (this.#closed || this.#localEnded || this.#queue.length > 0 || size > room) {
-      this.sendData(frame(message), false);
+      const joined = new Uint8Array(size);
+      joined.set(prefix);
+      joined.set(data, prefix.length);
+      this.sendData(joined, false);
       return;
     }
-    connection.out.message(this.id, message);
+    connection.out.prefixed(this.id, prefix, data);
     connection.sendWindow -= size;
     this.#window -= size;
     connection.flushSoon();

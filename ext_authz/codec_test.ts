@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { messageCodec } from "../grpc/mod.ts";
 import {
   APPEND_ACTIONS,
   type AppendAction,
   type CheckResponse,
   decodeCheckRequest,
   encodeCheckResponse,
-  messageCodec,
 } from "./mod.ts";
 
 const REQUEST = messageCodec("envoy.service.auth.v3.CheckRequest");

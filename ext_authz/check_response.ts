@@ -1,6 +1,5 @@
 /** A CheckResponse, encoded by hand, so that a policy server starts without parsing any .proto text. */
-import { Writer } from "./wire_format.ts";
-import { writeStruct } from "./wire_struct.ts";
+import { WireWriter as Writer, writeStruct } from "../grpc/mod.ts";
 
 /** `HeaderAppendAction`: what happens when the header is already there. */
 export const APPEND_ACTIONS = {

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { observeCall, type ObservedCall, startGrpcServer, WIRE_FAULTS } from "../mod.ts";
-import type { WireFaultName } from "../mod.ts";
+import {
+  observeCall,
+  type ObservedCall,
+  startGrpcServer,
+  WIRE_FAULTS,
+  type WireFaultName,
+} from "./mod.ts";
 
 const MESSAGE = new TextEncoder().encode("a message of thirty-three bytes!!");
 

@@ -3,7 +3,7 @@ import * as grpc from "@grpc/grpc-js";
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
 import { UnavailableError } from "../service/mod.ts";
-import { type Engine, type EngineOptions, hostPort } from "./engine.ts";
+import { type Engine, type EngineOptions, hostPort } from "./transport.ts";
 import {
   type BidiCall,
   type BidiHandler,

@@ -1,10 +1,8 @@
 /** How each broken answer is put on the wire. */
-import { resetSocket } from "../../service/mod.ts";
-import { frame } from "../frame.ts";
-import type { WireFault, WireFaultName } from "../service.ts";
-import { FLAG, FRAME, H2_ERROR } from "./frames.ts";
-import { encodeHeaders } from "./hpack.ts";
-import type { H2Stream } from "./stream.ts";
+import { resetSocket } from "../service/mod.ts";
+import { frame } from "./frame.ts";
+import type { WireFault, WireFaultName } from "./service.ts";
+import { encodeHeaders, FLAG, FRAME, H2_ERROR, type H2Stream } from "../http2/mod.ts";
 
 const OK_HEADERS = encodeHeaders([[":status", "200"], ["content-type", "application/grpc"]]);
 const OK_TRAILERS = encodeHeaders([["grpc-status", "0"]]);

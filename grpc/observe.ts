@@ -1,16 +1,18 @@
 /** A client without mercy or help: it makes one call and reports every frame, and how the connection ended. */
-import { frame } from "../frame.ts";
+import { frame } from "./frame.ts";
 import {
+  encodeHeaders,
   FLAG,
   FRAME,
   type FrameHead,
   FrameReader,
   FrameWriter,
+  type HeaderList,
+  HpackDecoder,
   MAX_FRAME_BYTES,
   PREFACE,
   uint32,
-} from "./frames.ts";
-import { encodeHeaders, type HeaderList, HpackDecoder } from "./hpack.ts";
+} from "../http2/mod.ts";
 
 /** One frame as it came. */
 export interface ObservedFrame {

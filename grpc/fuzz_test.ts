@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import fc from "fast-check";
-import { frame } from "../frame.ts";
-import type { Method } from "../service.ts";
-import { StreamCall } from "./call.ts";
-import { H2Connection } from "./connection.ts";
-import { FRAME, FrameReader, FrameWriter, PREFACE } from "./frames.ts";
-import { encodeHeaders } from "./hpack.ts";
+import { frame } from "./frame.ts";
+import type { Method } from "./service.ts";
+import { StreamCall } from "./server_call.ts";
+import {
+  encodeHeaders,
+  FRAME,
+  FrameReader,
+  FrameWriter,
+  H2Connection,
+  PREFACE,
+} from "../http2/mod.ts";
 
 /** As much of a socket as a connection touches; keeps what was written. */
 class FakeSocket extends EventEmitter {

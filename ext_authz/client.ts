@@ -1,8 +1,12 @@
 /** A client of a policy engine, ours or anybody's. */
-import { type CallOptions, connectGrpc } from "./client.ts";
-import type { GrpcClientOptions } from "./h2/dial.ts";
-import { messageCodec, protoRoot } from "./schema.ts";
-import type { JsonObject } from "./proto_json.ts";
+import {
+  type CallOptions,
+  connectGrpc,
+  type GrpcClientOptions,
+  type JsonObject,
+  messageCodec,
+  protoRoot,
+} from "../grpc/mod.ts";
 
 /** What an engine's answer means to Envoy. */
 export interface Verdict {

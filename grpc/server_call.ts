@@ -1,10 +1,8 @@
 /** One HTTP/2 stream as a gRPC call: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-import { Deframer, encodeGrpcMessage, parseGrpcTimeout } from "../frame.ts";
-import { type BidiCall, isWireFault, type Method, type UnaryHandler } from "../service.ts";
-import { GRPC_STATUS, GrpcError, statusOf } from "../status.ts";
-import { STREAM_WINDOW } from "./frames.ts";
-import { encodeHeaders } from "./hpack.ts";
-import type { H2Stream, StreamEvents } from "./stream.ts";
+import { Deframer, encodeGrpcMessage, parseGrpcTimeout, sendMessage } from "./frame.ts";
+import { type BidiCall, isWireFault, type Method, type UnaryHandler } from "./service.ts";
+import { GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
+import { encodeHeaders, type H2Stream, STREAM_WINDOW, type StreamEvents } from "../http2/mod.ts";
 import { breakAnswer } from "./wire_fault.ts";
 
 const OK_HEADERS = encodeHeaders([[":status", "200"], ["content-type", "application/grpc"]]);
@@ -86,7 +84,7 @@ export class StreamCall implements BidiCall, StreamEvents {
   async write(message: Uint8Array): Promise<void> {
     if (this.#cancelled !== undefined) throw this.#cancelled;
     this.#sendHeaders();
-    this.#stream.sendMessage(message);
+    sendMessage(this.#stream, message);
     await this.#stream.drained();
     if (this.#cancelled !== undefined) throw this.#cancelled;
   }
@@ -200,7 +198,7 @@ export class StreamCall implements BidiCall, StreamEvents {
   #reply(message: Uint8Array): void {
     if (!this.#claim()) return;
     this.#sendHeaders();
-    this.#stream.sendMessage(message);
+    sendMessage(this.#stream, message);
     const own = Object.entries(this.trailers);
     const trailers = own.length === 0 ? OK_TRAILERS : encodeHeaders([...own, ["grpc-status", "0"]]);
     this.#stream.sendHeaders(trailers, true);

@@ -5,11 +5,11 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import { closeServer, UnavailableError } from "../../service/mod.ts";
-import type { Engine, EngineOptions } from "../engine.ts";
-import type { Method } from "../service.ts";
-import { StreamCall } from "./call.ts";
-import { H2Connection } from "./connection.ts";
+import { closeServer, UnavailableError } from "../service/mod.ts";
+import type { Engine, EngineOptions } from "./transport.ts";
+import type { Method } from "./service.ts";
+import { StreamCall } from "./server_call.ts";
+import { H2Connection } from "../http2/mod.ts";
 
 /** Starts the engine; see `startGrpcServer`. */
 export async function startNative(options: EngineOptions): Promise<Engine> {

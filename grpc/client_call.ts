@@ -1,10 +1,14 @@
 /** One call as its client sees it: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-import { decodeGrpcMessage, Deframer, frame } from "../frame.ts";
-import { GRPC_STATUS, GrpcError, statusOf } from "../status.ts";
-import type { H2Connection } from "./connection.ts";
-import { H2_ERROR } from "./frames.ts";
-import { encodeHeaders, type HeaderList } from "./hpack.ts";
-import type { H2Stream, StreamEvents } from "./stream.ts";
+import { decodeGrpcMessage, Deframer, frame, sendMessage } from "./frame.ts";
+import { GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
+import {
+  encodeHeaders,
+  H2_ERROR,
+  type H2Connection,
+  type H2Stream,
+  type HeaderList,
+  type StreamEvents,
+} from "../http2/mod.ts";
 
 /** What is called. */
 export interface CallHead {
@@ -62,7 +66,7 @@ export class ClientCall implements StreamEvents {
   }
 
   send(message: Uint8Array): void {
-    this.#stream.sendMessage(message);
+    sendMessage(this.#stream, message);
   }
 
   /** Half-closes; the last message may go along. */

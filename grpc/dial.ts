@@ -1,7 +1,7 @@
 /** Connects to a gRPC server: TCP or a Unix socket, plain or TLS. */
 import net from "node:net";
 import tls from "node:tls";
-import { type ClientSide, H2Connection } from "./connection.ts";
+import { type ClientSide, H2Connection } from "../http2/mod.ts";
 
 /** How to reach a server. */
 export interface GrpcClientOptions {

@@ -1,7 +1,5 @@
 /** HTTP/2 frames: https://www.rfc-editor.org/rfc/rfc9113 section 4.1 and 6 */
 
-import { PREFIX_BYTES } from "../frame.ts";
-
 /** What a client sends first (section 3.4). */
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -92,13 +90,11 @@ export class FrameWriter {
     this.raw(start === 0 && end === payload.length ? payload : payload.subarray(start, end));
   }
 
-  /** A DATA frame with one gRPC message: no flags, five bytes of prefix, the message. */
-  message(stream: number, message: Uint8Array): void {
-    this.#head({ length: PREFIX_BYTES + message.length, type: FRAME.DATA, flags: 0, stream });
-    this.#reserve(PREFIX_BYTES);
-    this.#bytes[this.#length++] = 0;
-    this.#uint32(message.length);
-    this.raw(message);
+  /** Writes one DATA frame, without flags, whose payload is `prefix` and then `data`. */
+  prefixed(stream: number, prefix: Uint8Array, data: Uint8Array): void {
+    this.#head({ length: prefix.length + data.length, type: FRAME.DATA, flags: 0, stream });
+    this.raw(prefix);
+    this.raw(data);
   }
 
   /** A frame with one 32-bit number: RST_STREAM, WINDOW_UPDATE. */
