@@ -162,7 +162,9 @@ function logLine(story: Story): string[] | undefined {
 function logStatus(story: Story): string[] | undefined {
   return logged(story)?.flatMap(([{ head }, lines]) =>
     lines.flatMap((line) =>
-      head?.status === line.status ? [] : [`client ${head?.status}, log ${line.status}`]
+      line.status === undefined || head?.status === line.status
+        ? []
+        : [`client ${head?.status}, log ${line.status}`]
     )
   );
 }
@@ -174,7 +176,9 @@ function logBytes(story: Story): string[] | undefined {
   if (!whole || whole.length === 0) return undefined;
   return whole.flatMap(([{ bodyBytes }, lines]) =>
     lines.flatMap((line) =>
-      line.bytesSent === bodyBytes ? [] : [`client ${bodyBytes}, log ${line.bytesSent}`]
+      line.bytesSent === undefined || line.bytesSent === bodyBytes
+        ? []
+        : [`client ${bodyBytes}, log ${line.bytesSent}`]
     )
   );
 }
@@ -190,6 +194,7 @@ function logDecision(story: Story): string[] | undefined {
     const decision = policy?.find((check) => check.requestId === id)?.decision;
     const proxied = upstream?.some((entry) => entry.requestId === id);
     return lines.flatMap(({ codeDetails }) => {
+      if (codeDetails === undefined) return [];
       // Details of a failed side call hold its own details in braces: only the start counts.
       const denied = codeDetails.startsWith("ext_authz_denied");
       const answered = codeDetails.startsWith("via_upstream");

@@ -160,7 +160,8 @@ export class CaseContext {
   async duration(transcript: Transcript): Promise<number> {
     const id = requestIdOf(transcript);
     if (this.target.envoy?.accessLog && id !== undefined) {
-      return (await this.envoy.line(id)).durationMs;
+      const { durationMs } = await this.envoy.line(id);
+      if (durationMs !== undefined) return durationMs;
     }
     return Math.round((transcript.end?.at ?? now()) - transcript.startedAt);
   }

@@ -3,8 +3,6 @@ import type { Credentials, Expectations, Target } from "./target.ts";
 
 /** What nothing is promised about: a part that stands alone. */
 const NO_EXPECTATIONS: Expectations = {
-  policyErrorStatus: 503,
-  policyTimeoutMs: 2_000,
   requestHeadersTimeoutMs: 0,
   connectTimeoutMs: 5_000,
   routes: ["/v1/chat/completions", "/v1/models"],

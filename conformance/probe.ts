@@ -1,6 +1,7 @@
 import { UnavailableError } from "../service/mod.ts";
 import { connectTo } from "./client/open_connection.ts";
 import type { RequestSpec } from "./client/exchange.ts";
+import { requestIdOf } from "./client/transcript.ts";
 import type { Control, Protocol, Target, Witness } from "./target.ts";
 
 /** What a first look at a foreign gateway found. */
@@ -10,6 +11,8 @@ export interface Probe {
   carry: "header" | "body";
   /** What the harness really owns, which may be less than was said. */
   control: Control;
+  /** Ids of the requests that were answered, as the client got them. */
+  requestIds: string[];
   /** What was found, one line each, for the user. */
   notes: string[];
 }
@@ -71,14 +74,14 @@ export async function probeTarget(target: Target): Promise<Probe> {
     : upstreamIsOurs
     ? "upstream"
     : "none";
-  return { protocols, carry, control, notes };
+  return { protocols, carry, control, notes, requestIds: plain.id === undefined ? [] : [plain.id] };
 }
 
 async function ask(
   target: Target,
   protocol: Protocol,
   carry: "header" | "body",
-): Promise<{ status: number | undefined; nonce: string }> {
+): Promise<{ status: number | undefined; id: string | undefined; nonce: string }> {
   const nonce = `probe-${protocol}-${carry}-${Math.floor(Math.random() * 36 ** 6).toString(36)}`;
   const signed = target.sign?.(nonce);
   const answers = target.features.includes("responses");
@@ -109,5 +112,5 @@ async function ask(
       }`,
     );
   }
-  return { status, nonce };
+  return { status, id: requestIdOf(exchange.transcript), nonce };
 }

@@ -26,6 +26,9 @@ const ATTEMPTS = 5;
 /** The part of the gateway's patience with the policy engine that a case may use up by holding an answer. */
 const PATIENCE = 0.9;
 
+/** The gateway's patience where none is declared, milliseconds: Envoy's default (ext_authz.proto, grpc_service). */
+const ASSUMED_PATIENCE_MS = 200;
+
 /** Statuses by which a gateway says that somebody did not answer in time (RFC 9110 sections 15.6.4 and 15.6.5). */
 const GIVEN_UP: readonly number[] = [503, 504];
 
@@ -203,7 +206,7 @@ export function assemble(
     ...(timed?.timeline && { timeline: { protocol: timed.protocol, ...timed.timeline } }),
     ...(unhappy && { reproduce: `${options.command} --case ${id} --seed ${options.seed}` }),
     ...(unhappy && worst?.curl && { curl: worst.curl }),
-    ...(issue && { known_issue: `Envoy ${issue.envoy}: ${issue.note}` }),
+    ...(issue && { known_issue: `Envoy ${options.envoyVersion}: ${issue.note}` }),
   };
 }
 
@@ -238,6 +241,7 @@ async function hear(run: CaseRun): Promise<Story> {
  */
 function heldTooLong({ policy = [] }: Story, { held, target }: CaseRun): string | undefined {
   const { policyTimeoutMs } = target.expect;
+  if (policyTimeoutMs === undefined) return undefined;
   for (const { nonce, receivedAt, answeredAt, cancelledAt } of policy) {
     if (nonce === undefined || !held.has(nonce)) continue;
     const ms = (answeredAt ?? cancelledAt ?? receivedAt) - receivedAt;
@@ -265,7 +269,7 @@ function answeredTooLate(story: Story, run: CaseRun, began: number): string | un
     if (upstream.some(({ requestId }) => requestId === id)) continue;
     const check = policy.find(({ requestId }) => requestId === id);
     const taken = check ? (check.answeredAt ?? check.cancelledAt ?? now()) - check.receivedAt : 0;
-    const missing = run.target.expect.policyTimeoutMs - taken;
+    const missing = (run.target.expect.policyTimeoutMs ?? ASSUMED_PATIENCE_MS) - taken;
     const late = run.lateness.worstSince(began);
     if (late < missing * NOTICEABLE) continue;
     return `the gateway answered ${status} by itself, and the suite was late by ${

@@ -121,15 +121,15 @@ export interface UpstreamRecord {
   endedAt?: number | undefined;
 }
 
-/** One line of the gateway's access log, with Envoy's names for the parts. */
+/** One line of the gateway's access log, with Envoy's names for the parts; undefined is what the log leaves out. */
 export interface EnvoyRecord {
   requestId: string;
-  status: number;
-  flags: string;
-  codeDetails: string;
-  bytesReceived: number;
-  bytesSent: number;
-  durationMs: number;
+  status: number | undefined;
+  flags: string | undefined;
+  codeDetails: string | undefined;
+  bytesReceived: number | undefined;
+  bytesSent: number | undefined;
+  durationMs: number | undefined;
   method: string;
   path: string;
   /** The whole line as logged. */
@@ -176,10 +176,10 @@ export interface EnvoyEvidence {
 
 /** What a target promises; a case judges against the promise, not against our own defaults. */
 export interface Expectations {
-  /** Status of a denial made because the policy engine failed: Envoy's `status_on_error`. */
-  policyErrorStatus: number;
-  /** How long the gateway waits for the policy engine, milliseconds. */
-  policyTimeoutMs: number;
+  /** Status of a denial made because the policy engine failed: Envoy's `status_on_error`; undefined: not declared. */
+  policyErrorStatus?: number | undefined;
+  /** How long the gateway waits for the policy engine, milliseconds; undefined: not declared. */
+  policyTimeoutMs?: number | undefined;
   /** How long a request head may take, milliseconds; 0: not limited. */
   requestHeadersTimeoutMs: number;
   /** How long a connection to an upstream may take, milliseconds. */
@@ -196,8 +196,8 @@ export interface Expectations {
   trustedHeaders: string[];
   /** Paths under /v1/ that the gateway answers itself; none when left out. */
   ownAnswers?: readonly string[];
-  /** True when a client's own `x-request-id` is kept. */
-  requestIdKept: boolean;
+  /** True when a client's own `x-request-id` is kept; undefined: not declared, but everywhere the same. */
+  requestIdKept?: boolean | undefined;
 }
 
 /** What an external processor does in one phase. */

@@ -10,15 +10,18 @@ export interface AccessLogEntry {
   readonly path: string;
   readonly host?: string | undefined;
   readonly protocol?: string | undefined;
-  /** 0 when no status was sent. */
-  readonly status: number;
+  /** 0 when no status was sent; undefined, as all that follows, when the log's format leaves it out. */
+  readonly status: number | undefined;
   /** Envoy's response flags, `-` without any. */
-  readonly flags: string;
+  readonly flags: string | undefined;
   /** Envoy's response code details: who answered, and why. */
-  readonly codeDetails: string;
+  readonly codeDetails: string | undefined;
   readonly closeDetails?: string | undefined;
-  /** `allow` or `deny` as policy was enforced, `error` when it gave no usable answer, `none` when it was not asked. */
-  readonly decision: "allow" | "deny" | "error" | "none";
+  /**
+   * `allow` or `deny` as policy was enforced, `error` when it gave no usable answer, `none` when it was not asked;
+   * `refused` when a log without code details leaves open which of `deny` and `error` it was.
+   */
+  readonly decision: "allow" | "deny" | "error" | "refused" | "none";
   readonly rule?: string | undefined;
   readonly tenant?: string | undefined;
   /** The denial's code: `x-llm-deny-code`, or the policy's metadata. */
@@ -28,9 +31,9 @@ export interface AccessLogEntry {
   /** Milliseconds that the policy took, where it sent metadata (Envoy measures only then). */
   readonly policyMs?: number | undefined;
   readonly contentType?: string | undefined;
-  readonly bytesReceived: number;
-  readonly bytesSent: number;
-  readonly durationMs: number;
+  readonly bytesReceived: number | undefined;
+  readonly bytesSent: number | undefined;
+  readonly durationMs: number | undefined;
   /** Milliseconds to the first byte that went to the client; absent when none did. */
   readonly firstByteMs?: number | undefined;
   readonly upstreamHost?: string | undefined;
@@ -54,7 +57,7 @@ export function parseAccessLogLine(line: string): AccessLogEntry | undefined {
   const given = (key: string) => fields[key] === "" ? undefined : fields[key] ?? undefined;
   const text = (key: string) => given(key) === undefined ? undefined : String(given(key));
   const number = (key: string) => given(key) === undefined ? undefined : Number(given(key));
-  const codeDetails = text("code_details") ?? "";
+  const codeDetails = text("code_details");
   return {
     startTime: text("time") ?? "",
     requestId: text("request_id") ?? text("reply_id") ?? "",
@@ -62,8 +65,8 @@ export function parseAccessLogLine(line: string): AccessLogEntry | undefined {
     path: text("path") ?? "",
     host: text("host"),
     protocol: text("protocol"),
-    status: number("status") ?? 0,
-    flags: text("flags") ?? "-",
+    status: number("status"),
+    flags: text("flags"),
     codeDetails,
     closeDetails: text("close_details"),
     decision: enforced(codeDetails, fields),
@@ -74,9 +77,9 @@ export function parseAccessLogLine(line: string): AccessLogEntry | undefined {
     policyVersion: text("policy_version"),
     policyMs: number("policy_ms"),
     contentType: text("content_type"),
-    bytesReceived: number("bytes_received") ?? 0,
-    bytesSent: number("bytes_sent") ?? 0,
-    durationMs: number("duration_ms") ?? 0,
+    bytesReceived: number("bytes_received"),
+    bytesSent: number("bytes_sent"),
+    durationMs: number("duration_ms"),
     firstByteMs: number("first_byte_ms"),
     upstreamHost: text("upstream_host"),
     upstreamAttempts: number("upstream_attempts") ?? 0,
@@ -87,10 +90,39 @@ export function parseAccessLogLine(line: string): AccessLogEntry | undefined {
   };
 }
 
+/** Names of others for fields: those of Envoy Gateway's and Istio's JSON logs. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  start_time: "time",
+  "x-request-id": "request_id",
+  "x-envoy-origin-path": "path",
+  ":authority": "host",
+  authority: "host",
+  response_code: "status",
+  response_code_details: "code_details",
+  response_flags: "flags",
+  connection_termination_details: "close_details",
+  duration: "duration_ms",
+  upstream_transport_failure_reason: "upstream_failure",
+  downstream_remote_address: "client",
+};
+
+/** Adds what stands under somebody else's names, where ours are not used. */
+function ownNames(fields: Record<string, unknown>): Record<string, unknown> {
+  const named = { ...fields };
+  for (const [other, own] of Object.entries(OTHER_NAMES)) {
+    if (fields[other] !== undefined) named[own] ??= fields[other];
+  }
+  if (named.upstream_attempts === undefined && named.upstream_host !== undefined) {
+    const host = named.upstream_host;
+    named.upstream_attempts = host === null || host === "" || host === "-" ? 0 : 1;
+  }
+  return named;
+}
+
 function jsonFields(line: string): Record<string, unknown> | undefined {
   try {
     const fields = JSON.parse(line);
-    return typeof fields === "object" && fields !== null ? fields : undefined;
+    return typeof fields === "object" && fields !== null ? ownNames(fields) : undefined;
   } catch {
     return undefined;
   }
@@ -124,8 +156,6 @@ function textFields(line: string): Record<string, unknown> | undefined {
     host: known(found.host),
     upstream_host: upstream,
     upstream_attempts: upstream === undefined ? 0 : 1,
-    // The text has no code details; the flag says as much about policy.
-    ...(found.flags?.split(",").includes("UAEX") ? { code_details: "ext_authz_denied" } : {}),
   };
 }
 
@@ -134,12 +164,15 @@ function textFields(line: string): Record<string, unknown> | undefined {
  * request that was forwarded was allowed, or had metadata or a decision id from policy.
  */
 function enforced(
-  codeDetails: string,
+  codeDetails: string | undefined,
   fields: Record<string, unknown>,
 ): AccessLogEntry["decision"] {
   if (codeDetails === "ext_authz_denied") return "deny";
   if (codeDetails === "ext_authz_error" || codeDetails === "ext_authz_invalid") return "error";
   const forwarded = Number(fields.upstream_attempts ?? 0) > 0;
+  // Envoy sets this flag for denials and for failures of the policy engine alike.
+  const isRefused = codeDetails === undefined && /\bUAEX\b/.test(String(fields.flags ?? ""));
+  if (isRefused && !forwarded) return "refused";
   return forwarded || fields.decision === "allow" || (fields.decision_id ?? undefined) !== undefined
     ? "allow"
     : "none";

@@ -59,6 +59,36 @@ Deno.test("parseAccessLogLine() leaves out what is no JSON object", () => {
   }
 });
 
+Deno.test("parseAccessLogLine() invents nothing that a format leaves out", () => {
+  const refused = parseAccessLogLine(
+    `[2026-11-21T08:54:06.076Z] "POST /v1/models HTTP/1.1" 403 UAEX 2 0 3 - "-" "curl" "id-1" "h" "-"`,
+  );
+  assert.equal(refused?.decision, "refused", "a denial and a failed policy engine share the flag");
+  assert.equal(refused?.codeDetails, undefined);
+  const short = parseAccessLogLine(`{"request_id":"id-1","status":200}`);
+  assert.deepEqual(
+    [short?.bytesSent, short?.durationMs, short?.flags, short?.codeDetails],
+    [undefined, undefined, undefined, undefined],
+  );
+});
+
+Deno.test("parseAccessLogLine() knows the names of Envoy Gateway's and Istio's JSON logs", () => {
+  const entry = parseAccessLogLine(JSON.stringify({
+    start_time: "2026-11-21T08:54:06.076Z",
+    "x-request-id": "id-1",
+    response_code: 503,
+    response_code_details: "ext_authz_error",
+    response_flags: "UAEX",
+    duration: 12,
+    bytes_sent: 0,
+    upstream_host: null,
+  }));
+  assert.deepEqual(
+    [entry?.requestId, entry?.status, entry?.decision, entry?.durationMs, entry?.upstreamAttempts],
+    ["id-1", 503, "error", 12, 0],
+  );
+});
+
 Deno.test("AccessLogFollower reads lines in order, however they are cut", async () => {
   const folder = await Deno.makeTempDir();
   const path = join(folder, "access.log");

@@ -11,8 +11,11 @@ export interface RequestRecord {
   readonly method: string;
   readonly path: string;
   readonly status: number;
-  /** `error`: policy gave no usable answer; `open`: a path without policy; `none`: never asked. */
-  readonly decision: "allow" | "deny" | "error" | "open" | "none";
+  /**
+   * `error`: policy gave no usable answer; `refused`: it denied or gave none, the log does not say which; `open`: a path
+   * without policy; `none`: never asked.
+   */
+  readonly decision: "allow" | "deny" | "error" | "refused" | "open" | "none";
   /** Why: the rule that matched, the deny code, or Envoy's code detail. */
   readonly reason: string;
   readonly tenant: string | null;
@@ -41,6 +44,7 @@ export function joinRequest(entry: AccessLogEntry, beside: Beside): RequestRecor
     allow: beside.policy?.rule ?? entry.rule,
     deny: beside.policy?.code ?? entry.denyCode ?? entry.rule,
     error: undefined,
+    refused: beside.policy?.code,
     none: undefined,
   };
   const events = beside.upstream?.events ?? 0;
@@ -49,16 +53,16 @@ export function joinRequest(entry: AccessLogEntry, beside: Beside): RequestRecor
     request_id: entry.requestId,
     method: entry.method,
     path: entry.path,
-    status: entry.status,
+    status: entry.status ?? 0,
     decision: open ? "open" : entry.decision,
-    reason: reasons[entry.decision] ?? entry.codeDetails,
+    reason: reasons[entry.decision] ?? entry.codeDetails ?? "",
     // A denial has an empty one in its metadata: there is no tenant to name.
     tenant: entry.tenant || beside.policy?.tenant || null,
     first_byte_ms: entry.firstByteMs ?? null,
-    total_ms: entry.durationMs,
-    bytes: entry.bytesSent,
+    total_ms: entry.durationMs ?? 0,
+    bytes: entry.bytesSent ?? 0,
     events: events > 0 ? events : null,
-    flags: entry.flags,
+    flags: entry.flags ?? "-",
   };
 }
 

@@ -31,7 +31,7 @@ export const POLICY_MUTANTS: readonly Mutant[] = [
   {
     id: "error-is-403",
     defect: "a failed policy engine looks like a denial: 403",
-    kills: ["fc.policy-down", "fc.policy-grpc-error"],
+    kills: ["fc.error-status"],
     edit: (config) => {
       delete settingsOf(config, "ext_authz").status_on_error;
       delete hcm(config).local_reply_config.mappers[0].status_code;

@@ -49,7 +49,7 @@ const LOGIC_FEATURES: Partial<Record<RoutingLogic, string>> = {
 };
 
 /** Cases that the seed's routes leave nothing to ask of; `router.*` asks the same of their models. */
-const FOREIGN_EXEMPT: Readonly<Record<string, string>> = {
+const ROUTER_FOREIGN_EXEMPT: Readonly<Record<string, string>> = {
   ...ROUTER_EXEMPT,
   "allow.body-identical": "Its model has no route: router.body-identical judges the same",
   "pass.multipart": "Its path has no route",
@@ -64,7 +64,11 @@ const COMMON_ADDITIONS = [
   "traceparent",
   "tracestate",
   "via",
+  // Envoy's documented additions (HTTP header manipulation); use_remote_address adds the client's address.
+  "x-envoy-attempt-count",
   "x-envoy-expected-rq-timeout-ms",
+  "x-envoy-external-address",
+  "x-envoy-internal",
   "x-forwarded-for",
   "x-forwarded-host",
   "x-forwarded-port",
@@ -76,7 +80,10 @@ const COMMON_ADDITIONS = [
 /** What may be expected of a gateway of which nothing is known. */
 export const FOREIGN_EXPECTATIONS: Expectations = {
   ...BASE_EXPECTATIONS,
+  policyErrorStatus: undefined,
+  policyTimeoutMs: undefined,
   requestHeadersTimeoutMs: 0,
+  requestIdKept: undefined,
   requestHeadersAdded: [...BASE_EXPECTATIONS.requestHeadersAdded, ...COMMON_ADDITIONS],
   responseHeadersAdded: [
     ...BASE_EXPECTATIONS.responseHeadersAdded,
@@ -86,6 +93,12 @@ export const FOREIGN_EXPECTATIONS: Expectations = {
     "vary",
     "x-envoy-upstream-service-time",
   ],
+};
+
+/** Cases about unknown paths, for a gateway that forwards every path: what it does not know, the upstream may. */
+export const ROUTES_ALL_EXEMPT: Readonly<Record<string, string>> = {
+  "route.unknown-404": "Every path is routed, so that none is unknown",
+  "route.unknown-shape": "Every path is routed, so that none is unknown",
 };
 
 /**
@@ -195,7 +208,7 @@ function describeRouter(
   return {
     features: ["router", ...(feature === undefined ? [] : [feature])],
     expect: { ...FOREIGN_EXPECTATIONS, routes: [CHAT.path], ownAnswers: ["/v1/models"] },
-    exempt: FOREIGN_EXEMPT,
+    exempt: ROUTER_FOREIGN_EXEMPT,
     model: CHAT.model,
     ...(upstream && "backends" in upstream && { router: routerFeature(upstream.backends) }),
   };

@@ -9,13 +9,19 @@
  *
  * @module
  */
-export { FOREIGN_EXPECTATIONS, type ForeignOptions, foreignTarget } from "./foreign.ts";
+export {
+  FOREIGN_EXPECTATIONS,
+  type ForeignOptions,
+  foreignTarget,
+  ROUTES_ALL_EXEMPT,
+} from "./foreign.ts";
 export {
   BASE_EXPECTATIONS,
   ownTarget,
   type OwnTargetOptions,
   TARGET_JOURNAL_LIMIT,
 } from "./own_target.ts";
+export { type Promises, promisesOf } from "./promises.ts";
 export { type ResponsesTargetOptions, startResponsesTarget } from "./responses_target.ts";
 export {
   FALLBACK,

@@ -15,13 +15,15 @@ import {
 import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
 import { FREE_PORTS, type ProfileName, startGateway } from "../../gateway/mod.ts";
 import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
-import { UsageError } from "../../service/mod.ts";
+import { UnavailableError, UsageError } from "../../service/mod.ts";
 import {
   checkVariants,
   FOREIGN_EXPECTATIONS,
   foreignTarget,
   ownTarget,
+  promisesOf,
   routerVariants,
+  ROUTES_ALL_EXEMPT,
   startResponsesTarget,
   startRouterTarget,
   TARGET_JOURNAL_LIMIT,
@@ -247,16 +249,18 @@ async function ownConfig(
   );
   const own = ownTarget(gateway, { scriptSecret, name: `Envoy configuration ${file.name}` });
   const { policy, envoy, ...rest } = own;
+  const { routesAll, ...promises } = promisesOf(await gateway.envoy.admin.configDump(), names);
   const asked = names.policyCluster !== undefined && policy !== undefined;
   const target: Target = {
     ...rest,
     ...(asked && { policy }),
     credentials: credentialsOf(options) ?? own.credentials,
-    expect: FOREIGN_EXPECTATIONS,
+    expect: { ...FOREIGN_EXPECTATIONS, ...promises },
+    ...(routesAll && { exempt: ROUTES_ALL_EXEMPT }),
   };
-  const { protocols, control, notes } = await probeTarget(target);
+  const { protocols, control, notes, requestIds } = await probeTarget(target);
   for (const note of notes) context.log(`Probe: ${note}`);
-  const logged = (envoy?.accessLog?.entries().length ?? 0) > 0;
+  const logged = await isLogged(envoy?.accessLog, requestIds);
   return {
     target: {
       ...target,
@@ -272,6 +276,21 @@ async function ownConfig(
       await gateway[Symbol.asyncDispose]();
     },
   };
+}
+
+/** How long a line may take to be written: Envoy flushes its files every 10 s unless told otherwise, our launch every 50 ms. */
+const LINE_MS = 2_000;
+
+/** Whether the access log has lines that can be joined: they name the ids of requests. */
+async function isLogged(log: EnvoyEvidence["accessLog"], ids: readonly string[]): Promise<boolean> {
+  if (log === undefined || ids.length === 0) return false;
+  try {
+    await log.waitFor(({ requestId }) => ids.includes(requestId), { deadlineMs: LINE_MS });
+    return true;
+  } catch (error) {
+    if (error instanceof UnavailableError) return false;
+    throw error;
+  }
 }
 
 /** Envoy's evidence without its access log. */

@@ -174,7 +174,7 @@ export const CANCEL_CASES: readonly Case[] = [
       const head = await exchange.head();
       await exchange.event(0);
       exchange.abort();
-      const { flags } = await t.envoy.line(valueOf(head.headers, "x-request-id") ?? "");
+      const { flags = "" } = await t.envoy.line(valueOf(head.headers, "x-request-id") ?? "");
       t.that("flags", /\bDC\b/.test(flags), "DC", flags);
     },
   },

@@ -28,8 +28,10 @@ async function timerOf(t: CaseContext, exchange: Exchange): Promise<string> {
   const id = requestIdOf(exchange.transcript);
   if (!t.target.envoy?.accessLog || id === undefined) return "not known: no access log";
   const { codeDetails, flags } = await t.envoy.line(id);
-  const name = Object.keys(TIMERS).find((key) => codeDetails.includes(key));
-  return name ? `${name}: ${TIMERS[name]}` : `${codeDetails}, flags ${flags}`;
+  const name = Object.keys(TIMERS).find((key) => codeDetails?.includes(key));
+  return name
+    ? `${name}: ${TIMERS[name]}`
+    : `${codeDetails ?? "not logged"}, flags ${flags ?? "not logged"}`;
 }
 
 /** Waits for the end of a stream that must survive a silence, and names what ended it early. */
