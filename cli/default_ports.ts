@@ -8,4 +8,5 @@ export const DEFAULT_PORTS = {
   router: 50051,
   responses: 8081,
   extproc: 10000,
+  limits: 9004,
 } as const;

@@ -59,6 +59,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/responses.ts",
   },
   {
+    name: "limits",
+    group: "Run",
+    summary: "run the limits service alone (Envoy's rate-limit service over gRPC)",
+    module: "cli/commands/limits.ts",
+  },
+  {
     name: "init",
     group: "Run",
     summary: "write rules of your own to start from",

@@ -16,6 +16,8 @@ import extProc from "./protos/ext_proc.proto" with { type: "text" };
 import extProcMode from "./protos/ext_proc_mode.proto" with { type: "text" };
 import googleRpc from "./protos/google_rpc.proto" with { type: "text" };
 import health from "./protos/health.proto" with { type: "text" };
+import rateLimit from "./protos/ratelimit.proto" with { type: "text" };
+import rateLimitDescriptor from "./protos/ratelimit_descriptor.proto" with { type: "text" };
 import reflectionV1 from "./protos/reflection_v1.proto" with { type: "text" };
 import reflectionV1Alpha from "./protos/reflection_v1alpha.proto" with { type: "text" };
 import { fromJson, type JsonObject, toJson } from "./proto_json.ts";
@@ -34,6 +36,8 @@ export const PROTO_TEXTS: Readonly<Record<string, string>> = {
   "access_log.proto": accessLog,
   "access_log_service.proto": accessLogService,
   "health.proto": health,
+  "ratelimit_descriptor.proto": rateLimitDescriptor,
+  "ratelimit.proto": rateLimit,
   "reflection_v1.proto": reflectionV1,
   "reflection_v1alpha.proto": reflectionV1Alpha,
 };

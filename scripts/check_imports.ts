@@ -36,6 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   lint: ["envoy"],
   envoy: [],
   policy: [],
+  limits: [],
   upstream: [],
   conformance: [],
   ...GROUND,

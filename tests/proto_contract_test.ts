@@ -28,6 +28,8 @@ const OFFICIAL: Record<string, string[]> = {
   "endpoint_discovery.proto": ["envoy/service/endpoint/v3/eds.proto"],
   "access_log.proto": ["envoy/data/accesslog/v3/accesslog.proto"],
   "access_log_service.proto": ["envoy/service/accesslog/v3/als.proto"],
+  "ratelimit_descriptor.proto": ["envoy/extensions/common/ratelimit/v3/ratelimit.proto"],
+  "ratelimit.proto": ["envoy/service/ratelimit/v3/rls.proto"],
   "health.proto": ["src/proto/grpc/health/v1/health.proto"],
 };
 

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { type AnswerFacts, chargeOf, priceOf } from "./charge.ts";
+
+const PRICES = { small: { input: 0.15, output: 0.6 }, default: { input: 10, output: 30 } };
+
+const ANSWER: AnswerFacts = {
+  status: 200,
+  method: "POST",
+  contentType: "application/json",
+  requestBytes: 40,
+  responseBytes: 400,
+  usage: { input: 10, output: 20, total: 30 },
+  model: "small",
+};
+
+Deno.test("usage is charged as it stands, at the price of the model that answered", () => {
+  assert.deepEqual(chargeOf(ANSWER, PRICES), { tokens: 30, cost: 13_500, source: "usage" });
+});
+
+Deno.test("an answer without usage is charged by its bytes and the request's", () => {
+  const { usage: _, ...silent } = ANSWER;
+  assert.deepEqual(chargeOf(silent, PRICES).tokens, 110);
+  assert.deepEqual(chargeOf({ ...silent, contentType: "text/event-stream" }, PRICES).tokens, 110);
+  assert.deepEqual(chargeOf({ ...silent, contentType: "audio/mpeg" }, PRICES).tokens, 10);
+  // The client left before any answer: the model may have read the prompt.
+  const left = { ...silent, status: 0, contentType: "-", responseBytes: 0 };
+  assert.deepEqual(chargeOf(left, PRICES), { tokens: 10, cost: 1_500, source: "estimate" });
+});
+
+Deno.test("a model without a price has the default's, and a dated name that of the undated", () => {
+  assert.equal(chargeOf({ ...ANSWER, model: "unheard-of" }, PRICES).cost, 700_000);
+  const { model: _, ...nameless } = ANSWER;
+  assert.equal(chargeOf(nameless, PRICES).cost, 700_000);
+  for (const dated of ["small-2026-12-01", "small-20261201"]) {
+    assert.equal(priceOf(dated, PRICES), PRICES.small);
+  }
+  assert.equal(priceOf("constructor", PRICES), PRICES.default);
+});
+
+Deno.test("errors, and requests that generate nothing, are free", () => {
+  for (const status of [400, 401, 429, 500, 503]) {
+    assert.equal(chargeOf({ ...ANSWER, status }, PRICES).tokens, 0, String(status));
+  }
+  assert.equal(chargeOf({ ...ANSWER, method: "GET" }, PRICES).tokens, 0);
+});

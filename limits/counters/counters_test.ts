@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { redisMissing, startRedis } from "../testing/redis_server.ts";
+import { MemoryCounters } from "./memory.ts";
+import { connectRedisCounters } from "./redis.ts";
+import { command, type Reply, ReplyReader } from "./resp.ts";
+import { SqliteCounters } from "./sqlite.ts";
+import type { CounterStore } from "./store.ts";
+
+const SOON = Date.now() + 3_600_000;
+const take = (counter: string, amount: number, max: number) => ({
+  ...{ counter, amount, max, expiresAt: SOON },
+});
+
+/** What every place of counters must do. */
+async function behaves(counters: CounterStore): Promise<void> {
+  assert.deepEqual(await counters.take([take("a", 1, 2), take("b", 0, 5)]), {
+    granted: true,
+    used: [1, 0],
+  });
+  await counters.add([{ counter: "b", amount: 7, expiresAt: SOON }]);
+  // What one refuses, none counts.
+  assert.deepEqual(await counters.take([take("a", 1, 2), take("b", 0, 5)]), {
+    granted: false,
+    used: [1, 7],
+  });
+  assert.deepEqual(await counters.take([take("a", 1, 2)]), { granted: true, used: [2] });
+  assert.deepEqual(await counters.take([take("a", 1, 2)]), { granted: false, used: [2] });
+  assert.deepEqual(await counters.take([]), { granted: true, used: [] });
+}
+
+Deno.test("counters in memory take all or nothing", async () => {
+  await using counters = new MemoryCounters();
+  await behaves(counters);
+});
+
+Deno.test("counters in a file take all or nothing", async () => {
+  const folder = await Deno.makeTempDir();
+  {
+    await using counters = new SqliteCounters(`${folder}/counters.sqlite`);
+    await behaves(counters);
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+const missing = await redisMissing();
+
+Deno.test({
+  name: `Redis: counters take all or nothing, and two services share them${
+    missing === "" ? "" : ` (skipped: ${missing})`
+  }`,
+  ignore: missing !== "",
+  async fn() {
+    await using server = await startRedis();
+    await using one = await connectRedisCounters(server.url);
+    await behaves(one);
+    await using other = await connectRedisCounters(`${server.url}/0`);
+    assert.deepEqual(await other.take([take("a", 0, 3)]), { granted: true, used: [2] });
+    const together = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => (index % 2 ? one : other).take([take("c", 1, 7)])),
+    );
+    assert.equal(together.filter(({ granted }) => granted).length, 7);
+  },
+});
+
+Deno.test("replies are read from any pieces", () => {
+  const bytes = new TextEncoder().encode("+OK\r\n:12\r\n$-1\r\n*2\r\n$4\r\nä\r\n\r\n-ERR no\r\n");
+  const expected: Reply[] = ["OK", 12, null, ["ä\r\n", new Error("ERR no")]];
+  for (const size of [1, 2, 7, bytes.length]) {
+    const reader = new ReplyReader();
+    const replies: Reply[] = [];
+    for (let at = 0; at < bytes.length; at += size) {
+      replies.push(...reader.push(bytes.slice(at, at + size)));
+    }
+    assert.deepEqual(replies, expected, String(size));
+  }
+  assert.throws(
+    () => new ReplyReader().push(new TextEncoder().encode("!x\r\n")),
+    /begins with "!"/,
+  );
+  assert.equal(new TextDecoder().decode(command(["GET", "ä"])), "*2\r\n$3\r\nGET\r\n$2\r\nä\r\n");
+});

@@ -1,0 +1,70 @@
+/** Counters that survive a restart, in an SQLite file. */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { messageOf, UnavailableError } from "../../service/mod.ts";
+import { MemoryCounters } from "./memory.ts";
+import type { Take } from "./store.ts";
+
+/**
+ * Counters in memory, each addition also written to a file before it is answered. Without an fsync
+ * per write (`synchronous = NORMAL` in WAL mode), so that no stream waits for a disk: what was
+ * answered survives the end of the process however it comes, and a power failure may cost the last
+ * moments, never the file.
+ */
+export class SqliteCounters extends MemoryCounters {
+  override readonly place: string;
+  readonly #database: DatabaseSync;
+  readonly #write: StatementSync;
+  readonly #forget: StatementSync;
+
+  /**
+   * Opens or creates the file, for this process alone.
+   *
+   * @throws {UnavailableError} when it cannot be had, or another process has it
+   */
+  constructor(path: string, now: () => number = Date.now) {
+    super(now);
+    this.place = path;
+    try {
+      this.#database = new DatabaseSync(path);
+      this.#database.exec(
+        `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+         CREATE TABLE IF NOT EXISTS counters (
+           name TEXT PRIMARY KEY, used INTEGER NOT NULL, expires_at INTEGER NOT NULL
+         ) WITHOUT ROWID;`,
+      );
+      this.#forget = this.#database.prepare("DELETE FROM counters WHERE expires_at <= ?");
+      this.#forget.run(now());
+      const rows = this.#database.prepare("SELECT name, used, expires_at FROM counters").all();
+      for (const { name, used, expires_at } of rows) {
+        this.counters.set(String(name), { used: Number(used), expiresAt: Number(expires_at) });
+      }
+    } catch (error) {
+      throw new UnavailableError(
+        `Cannot keep the counters in "${path}": ${
+          messageOf(error)
+        }: the file must be writable, and no other process may use it`,
+      );
+    }
+    this.#write = this.#database.prepare(
+      `INSERT INTO counters (name, used, expires_at) VALUES (?, ?, ?)
+       ON CONFLICT (name) DO UPDATE SET used = excluded.used`,
+    );
+  }
+
+  protected override keep(adds: readonly Omit<Take, "max">[]): void {
+    this.#database.exec("BEGIN");
+    for (const { counter, expiresAt } of adds) {
+      this.#write.run(counter, this.counters.get(counter)?.used ?? 0, expiresAt);
+    }
+    this.#database.exec("COMMIT");
+  }
+
+  protected override forget(now: number): void {
+    this.#forget.run(now);
+  }
+
+  override [Symbol.asyncDispose](): Promise<void> {
+    this.#database.close();
+    return Promise.resolve();
+  }
+}
