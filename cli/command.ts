@@ -30,7 +30,7 @@
  * signal main returns 130, 143 or 129, whatever `run` returns.
  */
 import type { Host } from "./host.ts";
-import type { AnyOption, Option } from "./options.ts";
+import type { OptionRecord, OptionValues } from "../options/mod.ts";
 import type { Style } from "./style.ts";
 
 /** Exit codes (see the table in README.md); signals are 128 plus their number. */
@@ -80,10 +80,6 @@ export const PERMISSION_CLASSES: readonly PermissionClass[] = [
   "sys",
 ];
 
-type OptionRecord = Record<string, AnyOption>;
-type OptionValues<O extends OptionRecord> = {
-  readonly [K in keyof O]: O[K] extends Option<infer T> ? T : never;
-};
 type ArgumentValue<A extends Argument> = A extends { variadic: true } ? readonly string[]
   : A extends { required: true } ? string
   : string | undefined;

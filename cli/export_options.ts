@@ -14,7 +14,7 @@ import {
   flagOption,
   textOption,
   urlOption,
-} from "./options.ts";
+} from "../options/mod.ts";
 import { ROUTER_OPTIONS } from "./router_options.ts";
 import { VERSION } from "./version.ts";
 

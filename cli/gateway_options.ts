@@ -7,10 +7,9 @@ import type {
   ProfileName,
 } from "../gateway/mod.ts";
 import type { RoutingLogic, ServiceDiscovery } from "../router/mod.ts";
-import { loadModule, messageOf, UsageError } from "../service/mod.ts";
+import { defined, loadModule, messageOf, UsageError } from "../service/mod.ts";
 import type { Context } from "./command.ts";
 import { DEFAULT_PORTS } from "./default_ports.ts";
-import { defined } from "./defined.ts";
 import type { Host } from "./host.ts";
 import { answeringOf } from "./responses_options.ts";
 import { backendRoots, routingOf, staticHostsOf } from "./router_options.ts";
@@ -25,7 +24,7 @@ import {
   portOption,
   textOption,
   urlOption,
-} from "./options.ts";
+} from "../options/mod.ts";
 
 export { DEFAULT_PORTS };
 

@@ -1,5 +1,5 @@
 import type { Argument, Command } from "./command.ts";
-import type { AnyOption } from "./options.ts";
+import type { AnyOption } from "../options/mod.ts";
 import { COMMANDS, type Entry, GROUPS } from "./table.ts";
 import type { Style } from "./style.ts";
 
@@ -46,8 +46,11 @@ export function commandHelp(command: Command, style: Style, columns: number): st
   ];
   const args = (command.arguments ?? []).map((a): [string, string] => [a.name, a.description]);
   if (args.length > 0) parts.push(section("Arguments", args, style, width));
-  const options = shownOptions(command).map((o): [string, string] => [o.flags, optionText(o)]);
-  parts.push(section("Options", [...options, ["-h, --help", "show this"]], style, width));
+  for (const [title, options] of sectionsOf(command)) {
+    const rows = options.map((o): [string, string] => [o.flags, optionText(o)]);
+    if (title === OPTIONS) rows.push(["-h, --help", "show this"]);
+    parts.push(section(title, rows, style, width));
+  }
   if (command.examples.length > 0) {
     const lines = command.examples.map((e) =>
       `  ${style.good(e.command)}\n      ${style.dim(e.explains)}`
@@ -55,6 +58,19 @@ export function commandHelp(command: Command, style: Style, columns: number): st
     parts.push(`${style.bold("Examples:")}\n${lines.join("\n")}`);
   }
   return `${parts.join("\n\n")}\n`;
+}
+
+/** Heading of the options that belong to no section of their own. */
+const OPTIONS = "Options";
+
+/** The options by the heading under which they stand, the common ones first. */
+function sectionsOf(command: Command): Map<string, AnyOption[]> {
+  const sections = new Map<string, AnyOption[]>([[OPTIONS, []]]);
+  for (const option of shownOptions(command)) {
+    const title = option.section ?? OPTIONS;
+    sections.set(title, [...sections.get(title) ?? [], option]);
+  }
+  return sections;
 }
 
 /** `llmgate lint [options] <target>` */
@@ -68,13 +84,14 @@ export function shownOptions(command: Command): AnyOption[] {
   return Object.values(command.options).filter((option) => !option.hidden);
 }
 
-/** Description with default and environment variable. */
+/** Description with the values of a choice, default and environment variable. */
 export function optionText(option: AnyOption): string {
   const notes = [
+    ...(Array.isArray(option.completes) ? [option.completes.join(", ")] : []),
     ...(option.defaultText === undefined ? [] : [`default: ${option.defaultText}`]),
     ...(option.env === undefined ? [] : [`environment: ${option.env}`]),
   ];
-  return notes.length === 0 ? option.description : `${option.description} (${notes.join(", ")})`;
+  return notes.length === 0 ? option.description : `${option.description} (${notes.join("; ")})`;
 }
 
 function argumentText({ name, required, variadic }: Argument): string {

@@ -4,7 +4,7 @@ import { aborted, type Command, defineCommand } from "./command.ts";
 import { reportError, runCommand } from "./dispatch.ts";
 import { loadCommand, loadCommands } from "./load.ts";
 import { main } from "./main.ts";
-import { addressOption, flagOption, portOption } from "./options.ts";
+import { addressOption, flagOption, portOption } from "../options/mod.ts";
 import { COMMANDS } from "./table.ts";
 import { fakeHost } from "./testing.ts";
 

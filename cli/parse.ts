@@ -2,7 +2,7 @@ import { Command as Parser, CommanderError, Option as Flag } from "commander";
 import { UsageError } from "../service/mod.ts";
 import type { Command } from "./command.ts";
 import type { Host } from "./host.ts";
-import type { AnyOption } from "./options.ts";
+import type { AnyOption } from "../options/mod.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** A command line, read: the values under the names that the command gave its options and arguments. */

@@ -1,10 +1,9 @@
 /** The flags of the Responses gateway, and what they describe. */
 import type { GatewayOptions, GatewayPorts } from "../gateway/mod.ts";
-import { loadModule, UsageError } from "../service/mod.ts";
-import { defined } from "./defined.ts";
+import { defined, loadModule, UsageError } from "../service/mod.ts";
 import type { StartOptions } from "./gateway_options.ts";
 import type { Host } from "./host.ts";
-import { fileOption, urlOption } from "./options.ts";
+import { fileOption, urlOption } from "../options/mod.ts";
 
 /** The Responses gateway: its file, and the model server that it asks. */
 export const RESPONSES_OPTIONS = {

@@ -7,9 +7,8 @@ import type {
   RoutingLogic,
   ServiceDiscovery,
 } from "../router/mod.ts";
-import { loadModule, UsageError } from "../service/mod.ts";
+import { defined, loadModule, UsageError } from "../service/mod.ts";
 import { DEFAULT_PORTS } from "./default_ports.ts";
-import { defined } from "./defined.ts";
 import type { StartOptions } from "./gateway_options.ts";
 import type { Host } from "./host.ts";
 import {
@@ -19,7 +18,7 @@ import {
   portOption,
   textOption,
   urlOption,
-} from "./options.ts";
+} from "../options/mod.ts";
 
 /** The router's own lists, so that a gateway without one need not load it; a test holds them equal. */
 export const DISCOVERY_CHOICES = ["static", "k8s"] as const satisfies readonly ServiceDiscovery[];

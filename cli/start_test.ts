@@ -70,6 +70,7 @@ Deno.test("until Envoy's process runs, dev loads what finds, configures and star
     "deno.json",
     "envoy",
     "openai",
+    "options",
     "service",
   ]);
   assert.deepEqual(rooms(await loadedBy("gateway/mod.ts", "later")), [

@@ -1,7 +1,7 @@
 /** The mock backends of a router as one upstream: whichever of them is chosen plays the same part. */
 import { Barriers, loadModule, type Log } from "../service/mod.ts";
 import type { ControlledUpstream, Upstream, UpstreamExchange } from "../upstream/mod.ts";
-import { startTogether } from "./together.ts";
+import { startTogether } from "./start_together.ts";
 
 /** What the backends of a pool share. */
 export interface BackendPoolOptions {

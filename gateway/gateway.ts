@@ -19,7 +19,7 @@ import { type ProfileName, profileOf } from "./profile.ts";
 import { RequestFeed, type RequestRecord } from "./requests.ts";
 import type { Routing, RoutingOptions } from "./routing.ts";
 import { makeRunDirectory, type RunDirectory } from "./run_directory.ts";
-import { startTogether } from "./together.ts";
+import { startTogether } from "./start_together.ts";
 import { parseUpstreamUrl } from "./upstream_url.ts";
 import { warmUp } from "./warm_up.ts";
 

@@ -16,7 +16,7 @@ import { POLICY_MUTANTS } from "./policy_mutants.ts";
 import { PROXY_MUTANTS } from "./proxy_mutants.ts";
 import { RESPONSES_MUTANTS } from "./responses/mutants.ts";
 import { ROUTER_MUTANTS } from "./router/mutants.ts";
-import { Slots } from "./slots.ts";
+import { Semaphore } from "./semaphore.ts";
 import {
   type RunningTarget,
   startEnvoyGateway,
@@ -123,8 +123,8 @@ export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix>
   const proof = PROOFS[options.profile ?? "base"];
   const mutants = options.mutants ?? proof.mutants;
   const width = options.width ?? DEFAULT_WIDTH;
-  const busy = new Slots(width);
-  const up = new Slots(width * UP_PER_BUSY);
+  const busy = new Semaphore(width);
+  const up = new Semaphore(width * UP_PER_BUSY);
   let done = 0;
   const results = await Promise.all(mutants.map(async (mutant) => {
     await up.take();

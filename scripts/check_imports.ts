@@ -6,7 +6,7 @@
 import { dirname, join, normalize, relative } from "node:path";
 
 /** Rooms that any room above may import: protocols by name, and lifecycles. */
-const LEAVES = ["openai", "ext_authz", "ext_proc", "grpc", "http1", "http2", "service"];
+const LEAVES = ["openai", "ext_authz", "ext_proc", "grpc", "http1", "http2", "options", "service"];
 
 /** Which of the ground-floor rooms stand on which. */
 const GROUND: Readonly<Record<string, readonly string[]>> = {
@@ -16,6 +16,7 @@ const GROUND: Readonly<Record<string, readonly string[]>> = {
   http2: ["service"],
   http1: ["service"],
   openai: ["service"],
+  options: ["service"],
   service: [],
 };
 

@@ -23,7 +23,7 @@ Deno.test("breachOf() refuses a side door, a sideways import and an upward one",
 
 Deno.test("breachOf() opens a room's testing folder to tests, and to nobody else", () => {
   const statement = `import { x } from "../responses/testing/postgres_server.ts";`;
-  assert.equal(breach("tests/stack.ts", statement), undefined);
+  assert.equal(breach("tests/testing/stack.ts", statement), undefined);
   assert.equal(breach("gateway/a_test.ts", statement), undefined);
   assert.match(breach("gateway/a.ts", statement) ?? "", /side door/);
 });

@@ -12,13 +12,13 @@ import { closingLine, countsOf, skippedOf, slowest, testsOf } from "./test_repor
  * run prints as slowest says how.
  */
 const LONGEST = [
-  "mutants",
-  "binary",
-  "conformance",
-  "foreign_gateway",
-  "foreign_policy",
+  "base/mutants",
+  "binary/binary",
+  "base/conformance",
+  "foreign/gateway",
+  "foreign/policy",
   "export/export",
-  "conformance_router",
+  "router/conformance",
 ].map((name) => `tests/${name}_test.ts`);
 
 /** How many files and tests are printed as the slowest. */

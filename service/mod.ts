@@ -18,6 +18,7 @@ export {
   isCredentialParameter,
 } from "./credential_names.ts";
 export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.ts";
+export { defined } from "./defined.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { Journal } from "./journal.ts";
 export { watchLaunchers } from "./launcher.ts";

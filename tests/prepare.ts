@@ -7,7 +7,7 @@
 import { buildTwins, canBuildTwins } from "../scripts/bench/twins.ts";
 import { findPostgres } from "../responses/testing/postgres_server.ts";
 import { PYTHON_ENVIRONMENTS, pythonOf } from "./clients/python_venv.ts";
-import { envoyPath, OLDER_ENVOY } from "./stack.ts";
+import { envoyPath, OLDER_ENVOY } from "./testing/stack.ts";
 
 const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   "Envoy": () => envoyPath(),

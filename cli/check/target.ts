@@ -38,7 +38,7 @@ import {
   repeated,
   textOption,
   urlOption,
-} from "../options.ts";
+} from "../../options/mod.ts";
 
 /** What `check` is pointed at. */
 export const TARGET_OPTIONS = {

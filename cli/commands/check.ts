@@ -34,7 +34,7 @@ import {
   positiveOption,
   repeated,
   textOption,
-} from "../options.ts";
+} from "../../options/mod.ts";
 import { assertReportFormats, writeReports } from "../reports.ts";
 
 /** `--self-test` alone runs what each mutant is made for; `--self-test=full` every case on every mutant. */

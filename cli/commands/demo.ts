@@ -2,7 +2,7 @@ import { request } from "node:http";
 import { defineCommand, EXIT } from "../command.ts";
 import { runDemos } from "../demos.ts";
 import { DEFAULT_PORTS, ENVOY_OPTIONS, startFromOptions } from "../gateway_options.ts";
-import { flagOption, portOption } from "../options.ts";
+import { flagOption, portOption } from "../../options/mod.ts";
 import { FREE_PORTS } from "../../gateway/mod.ts";
 
 /** How long a stack that is up may take to say so. */

@@ -12,7 +12,7 @@ import { RESPONSES_OPTIONS } from "../responses_options.ts";
 import { ROUTER_OPTIONS, ROUTER_PORT_OPTION } from "../router_options.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
-import { flagOption } from "../options.ts";
+import { flagOption } from "../../options/mod.ts";
 import { watchLaunchers } from "../../service/mod.ts";
 import type { Gateway } from "../../gateway/mod.ts";
 

@@ -1,6 +1,6 @@
 import { diffReports, renderDiff } from "../../conformance/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { flagOption } from "../options.ts";
+import { flagOption } from "../../options/mod.ts";
 import { readReport } from "../reports.ts";
 
 export const command = defineCommand({

@@ -6,7 +6,7 @@ import { machineChecks } from "../doctor/machine.ts";
 import { portChecks, type WantedPort } from "../doctor/ports.ts";
 import { machineProbe } from "../doctor/probe.ts";
 import { ENVOY_OPTIONS, PORT_OPTIONS } from "../gateway_options.ts";
-import { flagOption } from "../options.ts";
+import { flagOption } from "../../options/mod.ts";
 import type { Style } from "../style.ts";
 
 /** No check takes longer; they run side by side, so the doctor does not either. */

@@ -9,7 +9,7 @@ import { gatewayOverlay } from "../../gateway/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { PART_OPTIONS, placementOf, PORT_OPTIONS, PROFILE_OPTION } from "../gateway_options.ts";
 import { ROUTER_OPTIONS, ROUTER_PORT_OPTION } from "../router_options.ts";
-import { fileOption, flagOption } from "../options.ts";
+import { fileOption, flagOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
   name: "envoy config",

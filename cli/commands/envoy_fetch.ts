@@ -1,6 +1,6 @@
 import { defineCommand, EXIT } from "../command.ts";
 import { ENVOY_OPTIONS, envoyFromOptions } from "../gateway_options.ts";
-import { flagOption } from "../options.ts";
+import { flagOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
   name: "envoy fetch",

@@ -9,7 +9,7 @@ import {
 } from "../export_options.ts";
 import { writeFolder } from "../folder.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
-import { portOption } from "../options.ts";
+import { portOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
   name: "export compose",

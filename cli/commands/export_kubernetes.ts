@@ -10,7 +10,7 @@ import {
   OUT_OPTION,
 } from "../export_options.ts";
 import { writeFolder } from "../folder.ts";
-import { integerOption, textOption } from "../options.ts";
+import { integerOption, textOption } from "../../options/mod.ts";
 import { SHARED_STORAGE_OPTIONS, sharedStorageOf } from "../shared_storage_options.ts";
 
 /** Names of namespaces: DNS labels (RFC 1123). */

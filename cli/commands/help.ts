@@ -2,7 +2,7 @@ import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { commandHelp, overview } from "../help_text.ts";
 import { loadCommand, loadCommands } from "../load.ts";
-import { flagOption } from "../options.ts";
+import { flagOption } from "../../options/mod.ts";
 import { didYouMean } from "../suggest.ts";
 import { COMMANDS } from "../table.ts";
 import { TOPICS } from "../topics.ts";

@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import { DEFAULT_RULES } from "../../policy/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { writeFolder } from "../folder.ts";
-import { flagOption } from "../options.ts";
+import { flagOption } from "../../options/mod.ts";
 
 /** What a folder starts with: file name and text. */
 const FILES: readonly { name: string; text: () => string }[] = [

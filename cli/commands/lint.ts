@@ -14,7 +14,7 @@ import {
 } from "../../lint/mod.ts";
 import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { fileOption, flagOption, repeated, textOption } from "../options.ts";
+import { fileOption, flagOption, repeated, textOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
   name: "lint",

@@ -18,7 +18,7 @@ import {
   flagOption,
   portOption,
   textOption,
-} from "../options.ts";
+} from "../../options/mod.ts";
 import { readServerTls, SERVER_TLS_OPTIONS } from "../tls_files.ts";
 
 export const command = defineCommand({

@@ -1,6 +1,6 @@
 import { exitCode, renderTerminal } from "../../conformance/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { fileOption, repeated } from "../options.ts";
+import { fileOption, repeated } from "../../options/mod.ts";
 import { assertReportFormats, readReport, REPORT_ENDINGS, writeReports } from "../reports.ts";
 
 export const command = defineCommand({

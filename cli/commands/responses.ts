@@ -2,7 +2,7 @@ import { dataHome } from "../../envoy/mod.ts";
 import type { ResponsesLine } from "../../responses/mod.ts";
 import { loadModule } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
-import { choiceOption, directoryOption, flagOption } from "../options.ts";
+import { choiceOption, directoryOption, flagOption } from "../../options/mod.ts";
 import { RESPONSES_OPTIONS } from "../responses_options.ts";
 
 export const command = defineCommand({

@@ -2,7 +2,13 @@ import { discoverHosts, startRouter } from "../../router/mod.ts";
 import { loadModule, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
-import { choiceOption, flagOption, integerOption, portOption, textOption } from "../options.ts";
+import {
+  choiceOption,
+  flagOption,
+  integerOption,
+  portOption,
+  textOption,
+} from "../../options/mod.ts";
 import {
   backendRoots,
   healthOf,

@@ -3,7 +3,7 @@ import { delay, messageOf, now, UnavailableError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { routerTable } from "../live/router_table.ts";
-import { flagOption, positiveOption, urlOption } from "../options.ts";
+import { flagOption, positiveOption, urlOption } from "../../options/mod.ts";
 
 /** Home, and clear to the end of the screen (ECMA-48, sections 8.3.21 and 8.3.39). */
 const CLEAR = "\x1b[H\x1b[J";

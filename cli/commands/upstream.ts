@@ -19,7 +19,7 @@ import {
   portOption,
   repeated,
   textOption,
-} from "../options.ts";
+} from "../../options/mod.ts";
 
 const paceOption: Option<Partial<Pace> | undefined> = {
   ...textOption("--pace <PACE>", {

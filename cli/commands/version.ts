@@ -1,6 +1,6 @@
 import { loadModule } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { flagOption } from "../options.ts";
+import { flagOption } from "../../options/mod.ts";
 import { versionFacts } from "../version.ts";
 
 export const command = defineCommand({

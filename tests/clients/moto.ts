@@ -1,4 +1,4 @@
-import { TextLineStream } from "../text_line_stream.ts";
+import { TextLineStream } from "../testing/text_line_stream.ts";
 import { pythonOf } from "./python_venv.ts";
 
 /** A running moto server: S3 as Amazon's SDK for Python tests against it. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { OpenAI } from "../../openai/testing/sdk.ts";
-import { startTestGateway } from "../stack.ts";
+import { startTestGateway } from "../testing/stack.ts";
 
 const MESSAGES = [{ role: "user" as const, content: "Hi from JavaScript" }];
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startUpstream, type Upstream } from "../../upstream/mod.ts";
-import { startTestGateway } from "../stack.ts";
+import { startTestGateway } from "../testing/stack.ts";
 import { pythonOf, run } from "./python_venv.ts";
 
 Deno.test("the official Python client and LangChain read everything the mock says", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startTestGateway } from "../stack.ts";
+import { startTestGateway } from "../testing/stack.ts";
 import { pythonOf, run } from "./python_venv.ts";
 
 Deno.test("the official Python client makes, streams and chains responses through Envoy", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startTestGateway } from "../stack.ts";
+import { startTestGateway } from "../testing/stack.ts";
 import { pythonOf, run } from "./python_venv.ts";
 
 const file = (path: string) => new URL(path, import.meta.url).pathname;

@@ -14,8 +14,8 @@ import { DEFAULT_RULES } from "../../policy/mod.ts";
 import { parseConfig, secretsOf } from "../../responses/mod.ts";
 import { DEFAULT_ROUTES } from "../../router/mod.ts";
 import { pythonOf } from "../clients/python_venv.ts";
-import { startProgram } from "../program.ts";
-import { envoyPath, OLDER_ENVOY } from "../stack.ts";
+import { startProgram } from "../testing/program.ts";
+import { envoyPath, OLDER_ENVOY } from "../testing/stack.ts";
 
 /** The oldest Kubernetes that the manifests are for, and a new one. */
 const KUBERNETES = ["1.30", "1.37"];
