@@ -65,6 +65,18 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/limits.ts",
   },
   {
+    name: "token",
+    group: "Run",
+    summary: "print a token of the development issuer (JWT)",
+    module: "cli/commands/token.ts",
+  },
+  {
+    name: "certs",
+    group: "Run",
+    summary: "make a development CA and certificates for TLS and mTLS",
+    module: "cli/commands/certs.ts",
+  },
+  {
     name: "init",
     group: "Run",
     summary: "write rules of your own to start from",

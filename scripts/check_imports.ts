@@ -37,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   lint: ["envoy"],
   envoy: [],
   policy: [],
+  certs: [],
   limits: [],
   upstream: [],
   conformance: [],

@@ -1,0 +1,43 @@
+/** Secrets as Envoy reads them from files (SDS), with PEM inline: certificate and key change in one rename. */
+import type { KeyPair } from "./certificate.ts";
+
+const SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
+/** A certificate and its key, under the name that Envoy's configuration asks for. */
+export function certificateSecret(name: string, { certificate, key }: KeyPair): string {
+  return `${head(name)}    tls_certificate:
+      certificate_chain:
+        inline_string: |
+${indented(certificate)}
+      private_key:
+        inline_string: |
+${indented(key)}
+`;
+}
+
+/** Roots that a peer's certificate must chain to, and how a URI in it must begin. */
+export function rootsSecret(name: string, { roots, uriPrefix }: {
+  readonly roots: string;
+  readonly uriPrefix: string;
+}): string {
+  return `${head(name)}    validation_context:
+      trusted_ca:
+        inline_string: |
+${indented(roots)}
+      match_typed_subject_alt_names:
+        - san_type: URI
+          matcher: { prefix: "${uriPrefix}" }
+`;
+}
+
+function head(name: string): string {
+  return `# Written by \`llmgate certs\`. Replace it by a rename: Envoy watches this folder for that.
+resources:
+  - "@type": ${SECRET}
+    name: ${name}
+`;
+}
+
+function indented(pem: string): string {
+  return pem.trim().split("\n").map((line) => `          ${line}`).join("\n");
+}

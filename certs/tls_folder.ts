@@ -1,0 +1,174 @@
+/** A folder with a development CA and what it signed, and with the files that Envoy watches. */
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { messageOf, UsageError } from "../service/mod.ts";
+import {
+  type AlternativeName,
+  type CertificateOptions,
+  issueCertificate,
+  type KeyPair,
+} from "./certificate.ts";
+import { certificateSecret, rootsSecret } from "./sds.ts";
+
+/** The trust domain of all names here; `.test` is nobody's (RFC 6761). */
+export const TRUST_DOMAIN = "spiffe://llmgate.test/";
+
+/** Where a folder's files are. */
+export interface TlsFolder {
+  readonly folder: string;
+  /** PEM of the CA, for clients and upstreams that shall trust it. */
+  readonly ca: string;
+  /** What was made now; empty when all was there. */
+  readonly made: readonly string[];
+}
+
+/** Options of {@linkcode prepareTlsFolder}. */
+export interface TlsFolderOptions {
+  /** Names beside localhost under which the server is reached. */
+  readonly hosts?: readonly string[];
+  /** Tenants that get a client certificate; `a` and `b` when left out. */
+  readonly tenants?: readonly string[];
+  /** Issues all leaves anew, by the same CA. */
+  readonly renew?: boolean;
+}
+
+interface Leaf {
+  readonly name: string;
+  readonly use: CertificateOptions["use"];
+  readonly names: readonly AlternativeName[];
+}
+
+const CA = "ca";
+const CA_NAME = "llmgate development CA";
+const CA_YEARS = 10;
+const DAY_MS = 86_400_000;
+const LEAF_DAYS = 365;
+/** A leaf that ends this soon is issued anew. */
+const RENEW_DAYS = 30;
+/** Clocks differ: what was issued now is good for peers that are late. */
+const EARLY_MS = 3_600_000;
+
+const LOCAL: readonly AlternativeName[] = [{ dns: "localhost" }, { ip: "127.0.0.1" }, {
+  ip: "::1",
+}];
+
+/**
+ * Makes what is missing in a folder, the folder too: a CA, certificates for the server, for clients
+ * (`client-a`, `client-admin` …), for the gateway as a client of its upstream, and for an upstream;
+ * and `server.sds.yaml`, `clients.sds.yaml` and `upstream.sds.yaml`, which Envoy watches. Keys are
+ * readable by their owner alone. A CA that is there is used; leaves near their end are issued anew.
+ *
+ * @throws {UsageError} when the folder cannot be written, or its CA not be used
+ */
+export async function prepareTlsFolder(
+  folder: string,
+  options: TlsFolderOptions = {},
+): Promise<TlsFolder> {
+  const { hosts = [], tenants = ["a", "b"], renew = false } = options;
+  const made: string[] = [];
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    let ca = await readPair(folder, CA);
+    if (ca === undefined) {
+      const now = Date.now();
+      ca = await issueCertificate({
+        commonName: CA_NAME,
+        use: "ca",
+        notBefore: new Date(now - EARLY_MS),
+        notAfter: new Date(now + CA_YEARS * 365 * DAY_MS),
+      });
+      await writePair(folder, CA, ca);
+      made.push(CA);
+    }
+    for (const leaf of leavesOf(hosts, tenants)) {
+      const known = await readPair(folder, leaf.name);
+      if (!renew && known !== undefined && isGood(known, ca)) continue;
+      await writePair(folder, leaf.name, await issueLeaf(leaf, ca));
+      made.push(leaf.name);
+    }
+    await writeSecrets(folder, ca);
+    return { folder, ca: ca.certificate, made };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(
+      `Cannot keep certificates in "${folder}": ${
+        messageOf(error)
+      }: name a folder that can be written, or remove its ${CA}.pem and ${CA}.key.pem`,
+    );
+  }
+}
+
+function leavesOf(hosts: readonly string[], tenants: readonly string[]): Leaf[] {
+  const named = hosts.map((host): AlternativeName =>
+    /^\d+\.\d+\.\d+\.\d+$/.test(host) ? { ip: host } : { dns: host }
+  );
+  const client = (name: string, path: string): Leaf => ({
+    name,
+    use: "client",
+    names: [{ uri: TRUST_DOMAIN + path }],
+  });
+  return [
+    { name: "server", use: "server", names: [...LOCAL, ...named] },
+    ...tenants.map((tenant) => client(`client-${tenant}`, `tenant/${tenant}`)),
+    client("client-admin", "admin"),
+    client("gateway", "gateway"),
+    { name: "upstream", use: "server", names: LOCAL },
+  ];
+}
+
+function issueLeaf({ name, use, names }: Leaf, ca: KeyPair): Promise<KeyPair> {
+  const now = Date.now();
+  return issueCertificate({
+    commonName: name,
+    use,
+    names,
+    notBefore: new Date(now - EARLY_MS),
+    notAfter: new Date(now + LEAF_DAYS * DAY_MS),
+    issuer: { commonName: CA_NAME, keyPair: ca },
+  });
+}
+
+function isGood({ certificate }: KeyPair, ca: KeyPair): boolean {
+  const leaf = new X509Certificate(certificate);
+  return Date.parse(leaf.validTo) > Date.now() + RENEW_DAYS * DAY_MS &&
+    leaf.verify(new X509Certificate(ca.certificate).publicKey);
+}
+
+async function writeSecrets(folder: string, ca: KeyPair): Promise<void> {
+  const pair = async (name: string) => await readPair(folder, name) ?? ca;
+  const secrets = {
+    "server.sds.yaml": certificateSecret("server", await pair("server")),
+    "clients.sds.yaml": rootsSecret("clients", { roots: ca.certificate, uriPrefix: TRUST_DOMAIN }),
+    "upstream.sds.yaml": certificateSecret("upstream", await pair("gateway")),
+  };
+  for (const [name, text] of Object.entries(secrets)) {
+    if (await readText(join(folder, name)) !== text) await replace(join(folder, name), text);
+  }
+}
+
+async function readPair(folder: string, name: string): Promise<KeyPair | undefined> {
+  const certificate = await readText(join(folder, `${name}.pem`));
+  const key = await readText(join(folder, `${name}.key.pem`));
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
+}
+
+async function writePair(folder: string, name: string, pair: KeyPair): Promise<void> {
+  await replace(join(folder, `${name}.key.pem`), pair.key);
+  await replace(join(folder, `${name}.pem`), pair.certificate);
+}
+
+/** Writes a file that only its owner can read, and puts it in place in one step. */
+async function replace(path: string, text: string): Promise<void> {
+  const part = `${path}.part`;
+  await Deno.writeTextFile(part, text, { mode: 0o600 });
+  await Deno.rename(part, path);
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
