@@ -1,3 +1,4 @@
+import { guarded } from "../local_http/mod.ts";
 import type { Policy } from "../policy/mod.ts";
 import type { Responses } from "../responses/mod.ts";
 import type { Router } from "../router/mod.ts";
@@ -27,15 +28,17 @@ export interface ControlOptions {
 
 /**
  * Starts the control listener. It stands apart from the data ports, so that nothing a client can
- * reach through the gateway steers the mock or reads a journal. Resolves when it listens.
+ * reach through the gateway steers the mock or reads a journal, and behind the guard, so that no web page does. Resolves
+ * when it listens.
  */
 export async function startControl(options: ControlOptions): Promise<ControlServer> {
   const { controlApp } = await loadModule<typeof import("./control_app.ts")>(
     "gateway/control_app.ts",
   );
+  const app = controlApp(options);
   const server = Deno.serve(
     { hostname: options.host, port: options.port, onListen: () => {} },
-    controlApp(options).fetch,
+    guarded((request) => app.fetch(request), { host: options.host }),
   );
   const { port } = server.addr;
   return {

@@ -6,10 +6,11 @@ import { PARTS } from "./settings.ts";
  * keeps things, if that is not its data folder.
  */
 export function responsesFile(modelEndpoint: string, storage: object = {}): string {
-  const { http, grpc } = PARTS.responses;
+  const { name, http, grpc } = PARTS.responses;
   return stringify({
     extproc: { host: "0.0.0.0", port: grpc },
-    http: { host: "0.0.0.0", port: http },
+    // Envoy asks by the Service's name.
+    http: { host: "0.0.0.0", port: http, allowed_hosts: [name] },
     engine: { model_endpoint: modelEndpoint },
     ...storage,
   });

@@ -21,6 +21,13 @@ const schema = z.strictObject({
   http: z.strictObject({
     host: z.string().min(1).default("127.0.0.1").describe("Interface of the HTTP server"),
     port: port.default(8081).describe("Port of the HTTP server; 0 picks a free one"),
+    allowed_hosts: z.array(
+      z.string().regex(/^[A-Za-z0-9._-]+$/, "Expected a host name without port"),
+    )
+      .default([])
+      .describe(
+        "Names that it may be asked by, beside loopback and the interface: a Service's, say",
+      ),
     default_tenant: z.string().min(1).default("default")
       .describe("Tenant of requests that carry no x-tenant"),
   }).prefault({}),

@@ -2,8 +2,10 @@
 import { Hono } from "hono";
 import { startGrpcServer } from "../grpc/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
+import { guarded, OWN_HEADER } from "../local_http/mod.ts";
 import { assertPortFree, type Log, messageOf, silent, UnavailableError } from "../service/mod.ts";
 import type { RouteEnv } from "./api/resource.ts";
+import { TENANT_HEADER } from "./api/tenant.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
 import type { Blobs } from "./blobs/blobs.ts";
 import { defaultConfig, type ResponsesConfig } from "./config.ts";
@@ -186,7 +188,7 @@ function searchOf(
 }
 
 async function listen(
-  { http: { host, port } }: ResponsesConfig,
+  { http: { host, port, allowed_hosts: names } }: ResponsesConfig,
   app: Hono<RouteEnv>,
   stack: AsyncDisposableStack,
 ): Promise<Responses["http"]> {
@@ -195,7 +197,13 @@ async function listen(
   const stop = new AbortController();
   const server = Deno.serve(
     { hostname: host, port, signal: stop.signal, onListen: () => {} },
-    app.fetch,
+    // A page that Envoy lets through comes with the tenant that policy gave it; one that asks here itself cannot say it.
+    guarded((request) => app.fetch(request), {
+      host,
+      names,
+      pages: "preflighted",
+      ownHeaders: [OWN_HEADER, TENANT_HEADER],
+    }),
   );
   // Streams that still run would hold a graceful shutdown for as long as they like.
   stack.defer(async () => {

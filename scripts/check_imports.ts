@@ -5,9 +5,6 @@
  */
 import { dirname, join, normalize, relative } from "node:path";
 
-/** Rooms that any room above may import: protocols by name, and lifecycles. */
-const LEAVES = ["openai", "ext_authz", "ext_proc", "grpc", "http1", "http2", "options", "service"];
-
 /** Which of the ground-floor rooms stand on which. */
 const GROUND: Readonly<Record<string, readonly string[]>> = {
   ext_authz: ["grpc", "service"],
@@ -15,10 +12,14 @@ const GROUND: Readonly<Record<string, readonly string[]>> = {
   grpc: ["http2", "service"],
   http2: ["service"],
   http1: ["service"],
+  local_http: ["openai", "service"],
   openai: ["service"],
   options: ["service"],
   service: [],
 };
+
+/** Rooms that any room above may import: protocols by name, and lifecycles. */
+const LEAVES = Object.keys(GROUND);
 
 /** Room → rooms it may import beside the leaves. A room that is not named here is a breach. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {

@@ -1,3 +1,4 @@
+import { type Refusal, refusalOf, type Surface } from "../local_http/mod.ts";
 import { textOf } from "../openai/mod.ts";
 import { type Barriers, type Log, messageOf, UsageError } from "../service/mod.ts";
 import { AnswerCache } from "./answer_cache.ts";
@@ -24,6 +25,8 @@ export interface DispatcherParts {
   readonly scripts: ReadonlyMap<string, UpstreamScript>;
   readonly scenarios: ScenarioFolder | undefined;
   readonly tape: Tape | undefined;
+  /** How the data port may be asked. */
+  readonly surface: Pick<Surface, "host" | "names">;
   readonly models: readonly string[] | undefined;
   readonly pace: Pace;
   readonly barriers: Barriers;
@@ -47,12 +50,28 @@ export class Dispatcher {
   /** Answers one request; never rejects. */
   async serve(wire: Wire): Promise<void> {
     try {
+      const refusal = this.#refusal(wire);
+      if (refusal !== undefined) return writeError(wire, refusal.status, refusal);
       await this.#answer(wire);
     } catch (error) {
       this.#fail(wire, error);
     } finally {
       wire.body.release();
     }
+  }
+
+  /** The guard's word: only what was recorded is worth a page's while, so only a tape minds the name. */
+  #refusal(wire: Wire): Refusal | undefined {
+    const { method } = wire.exchange;
+    const host = wire.header("host") ?? wire.header(":authority");
+    return refusalOf(
+      {
+        method,
+        authorities: host === undefined ? [] : [host],
+        header: (name) => wire.header(name),
+      },
+      { ...this.#parts.surface, pages: "preflighted", anyName: this.#parts.tape === undefined },
+    );
   }
 
   /** A script chosen by the head runs at once; otherwise the whole body decides. */

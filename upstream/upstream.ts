@@ -171,6 +171,7 @@ class MockUpstream implements Upstream {
       scripts: this.#scripts,
       scenarios: parts.scenarios,
       tape: parts.tape,
+      surface: { host: this.host },
       models: options.models,
       pace: options.pace === "none" ? NO_PACE : { ...REALISTIC_PACE, ...options.pace },
       barriers: this.barriers,
