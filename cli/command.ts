@@ -40,6 +40,8 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, unavailable: 3, internal: 4 } 
 export interface Context<Options, Arguments> {
   readonly options: Options;
   readonly args: Arguments;
+  /** The words after the command's name, as they were typed. */
+  readonly words: readonly string[];
   readonly host: Host;
   /** A line on standard error, for people; never part of a machine-readable output. */
   readonly log: (line: string) => void;

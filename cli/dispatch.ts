@@ -102,6 +102,7 @@ export async function runCommand(
     const code = await command.run({
       options,
       args,
+      words,
       host,
       log: (line: string) => host.stderr.write(`${line}\n`),
       print: (line: string) => host.stdout.write(`${line}\n`),

@@ -1,16 +1,26 @@
 import { parseReport, type Report, REPORT_FORMATS } from "../conformance/mod.ts";
-import { messageOf, UsageError } from "../service/mod.ts";
+import { type Log, messageOf, silent, UsageError } from "../service/mod.ts";
 
 /** The endings that a report's file may have; each is a format. */
 export const REPORT_ENDINGS = Object.keys(REPORT_FORMATS);
 
 /**
- * Makes sure that every report can be rendered, before the suite runs.
+ * Makes sure that every report can be rendered and written, before the suite runs. A file that is not there yet is made
+ * and taken away again.
  *
- * @throws {UsageError} that lists the endings, for another one
+ * @throws {UsageError} that lists the endings, for another one, or says why the file cannot be written
  */
-export function assertReportFormats(paths: readonly string[]): void {
-  for (const path of paths) rendererOf(path);
+export async function assertReportsWritable(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    rendererOf(path);
+    try {
+      const isNew = await Deno.stat(path).then(() => false, () => true);
+      (await Deno.open(path, { append: true, create: true })).close();
+      if (isNew) await Deno.remove(path);
+    } catch (error) {
+      throw new UsageError(`Cannot write the report "${path}": ${messageOf(error)}`);
+    }
+  }
 }
 
 /**
@@ -21,11 +31,13 @@ export function assertReportFormats(paths: readonly string[]): void {
 export async function writeReports(
   report: Report | readonly Report[],
   paths: readonly string[],
+  log: Log = silent,
 ): Promise<void> {
   const reports = "schema" in report ? [report] : report;
   for (const path of paths) {
     try {
       await Deno.writeTextFile(path, rendererOf(path)(reports));
+      log(`wrote ${path}`);
     } catch (error) {
       if (error instanceof UsageError) throw error;
       throw new UsageError(`Cannot write the report "${path}": ${messageOf(error)}`);

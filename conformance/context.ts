@@ -5,7 +5,7 @@ import type { Exchange, RequestSpec } from "./client/exchange.ts";
 import { requestIdOf, type Transcript } from "./client/transcript.ts";
 import type { Lateness } from "./lateness.ts";
 import type { HeaderList, Protocol, Target } from "./target.ts";
-import { NotJudged, TooBusy, Verdict } from "./verdict.ts";
+import { NotJudged, TooBusy, Undeclared, Verdict } from "./verdict.ts";
 import { EnvoyView, PolicyView, UpstreamView } from "./views.ts";
 
 /** What a chat request of a case may differ in. */
@@ -143,7 +143,11 @@ export class CaseContext {
   /** Sends a request, on a new connection unless one is given. */
   async send(spec: RequestSpec, connection?: Connection): Promise<Exchange> {
     const { budget } = this.target;
-    if (budget && budget.left-- <= 0) throw new NotJudged("skip", "The request budget is spent");
+    if (budget && budget.left-- <= 0) {
+      // The server itself is what was to be judged; what goes through a gateway to it is an extra.
+      const isServer = this.target.features.includes("model_server");
+      throw new NotJudged(isServer ? "not-measured" : "skip", "--max-requests is spent");
+    }
     const on = connection ?? await this.connect();
     return this.watch(on.request(spec));
   }
@@ -204,6 +208,11 @@ export class CaseContext {
     throw new NotJudged("not-measured", reason);
   }
 
+  /** Ends the case: it needs to be told what `reason` names, by a flag. */
+  undeclared(reason: string): never {
+    throw new Undeclared(reason);
+  }
+
   /** Ends the case: the target does not have the feature. */
   unsupported(reason: string): never {
     throw new NotJudged("unsupported", reason);
@@ -217,7 +226,7 @@ export class CaseContext {
     if (as === "nobody") return [];
     if (as === "allow") return this.target.credentials.allow;
     const { deny } = this.target.credentials;
-    if (!deny) throw new NotJudged("not-measured", "No refused credential is known: --deny-header");
+    if (!deny) throw new Undeclared("No refused credential is known: --deny-header");
     return deny;
   }
 

@@ -18,6 +18,7 @@ export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
 export { CASES, RESPONSES_CASES, ROUTER_CASES } from "./cases/mod.ts";
 export { type Probe, probeTarget } from "./probe.ts";
 export { ENGINE_CASES } from "./engine/cases.ts";
+export { probeEngine } from "./engine/client.ts";
 export { MODEL_SERVER_CASES } from "./model_server/cases.ts";
 export { modelServerTarget, policyEngineTarget } from "./parts.ts";
 export { SSE_VECTORS, type SseVector, writesOf } from "./vectors/mod.ts";

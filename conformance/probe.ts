@@ -77,6 +77,11 @@ export async function probeTarget(target: Target): Promise<Probe> {
   return { protocols, carry, control, notes, requestIds: plain.id === undefined ? [] : [plain.id] };
 }
 
+/** Sends one allowed request over HTTP/1.1, as a client would. Rejects when nothing answers. */
+export function askOnce(target: Target): Promise<{ status: number | undefined }> {
+  return ask(target, "h1", target.carry ?? "header");
+}
+
 async function ask(
   target: Target,
   protocol: Protocol,

@@ -49,7 +49,12 @@ const reportCase = z.object({
   control: z.enum(["none", "upstream", "policy", "both"]).describe("Least control needed"),
   witnesses: z.array(z.string()).describe("Who was heard"),
   axes: z.array(axis).describe("One entry per HTTP version and repetition"),
-  trace: z.array(traceLine).optional().describe("What each witness saw; only when it did not pass"),
+  trace: z.array(traceLine).optional().describe(
+    "What each witness saw; shortened for a case that passed",
+  ),
+  beyond_control: z.boolean().optional().describe(
+    "Not judged by choice: the run's control, or a flag that was not given, leaves it out",
+  ),
   timeline: timeline.optional(),
   reproduce: z.string().optional().describe("A command that runs this case alone"),
   curl: z.string().optional(),
@@ -70,7 +75,11 @@ const summary = z.object({
 /** The canonical form of a run; every other format is a function of it. */
 export const reportSchema = z.object({
   schema: z.literal(REPORT_SCHEMA),
-  tool: z.object({ name: z.string(), version: z.string() }),
+  tool: z.object({
+    name: z.string(),
+    version: z.string(),
+    commit: z.string().optional().describe("The tool's own commit, where it is known"),
+  }),
   catalogue: z.string(),
   started_at: z.string().describe("ISO 8601, UTC"),
   duration_ms: z.number(),
@@ -90,7 +99,11 @@ export const reportSchema = z.object({
     repeat: z.number().int(),
     jobs: z.number().int(),
   }),
-  reproduce: z.string(),
+  reproduce: z.string().describe("The command line that repeats the run, credentials named only"),
+  interrupted: z.object({ reason: z.string(), after_ms: z.number() }).optional().describe(
+    "Set when the run was ended before its end: what did not run is not measured",
+  ),
+  conclusion: z.string().optional().describe("What the run shows, in a sentence"),
   summary,
   problems: z.array(z.string()).describe("Stale known failures, faults of the harness itself"),
   harness_faults: z.number().int(),
@@ -146,7 +159,8 @@ export function summarize(cases: readonly { status: ReportCase["status"] }[]): S
 
 /**
  * Returns the exit code of a run: 0 ok; 1 a MUST failed or a known failure is stale (with `strict`
- * a warning too); 2 no MUST case that was asked for could be measured; 4 the harness is at fault.
+ * a warning too); 2 no MUST case that was asked for could be measured; 4 a MUST that should have been measured was not,
+ * or the harness is at fault.
  */
 export function exitCode(report: Report, options: { strict?: boolean } = {}): 0 | 1 | 2 | 4 {
   const failed = report.cases.some(({ status, known_failure }) =>
@@ -156,6 +170,10 @@ export function exitCode(report: Report, options: { strict?: boolean } = {}): 0 
   const stale = report.problems.some((problem) => problem.startsWith("Known failure"));
   if (failed || stale) return 1;
   if (report.harness_faults > 0) return 4;
+  const missing = report.cases.some((one) =>
+    one.level === "must" && one.status === "not-measured" && one.beyond_control !== true
+  );
+  if (missing || report.interrupted !== undefined) return 4;
   const measured = (status: string) => status === "pass" || status === "fail" || status === "warn";
   const musts = report.cases.filter(({ level }) => level === "must");
   const judged = musts.length > 0 ? musts : report.cases;

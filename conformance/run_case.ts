@@ -5,11 +5,21 @@ import { requestIdOf } from "./client/transcript.ts";
 import { CaseContext, type CaseRun } from "./context.ts";
 import { curlOf } from "./curl.ts";
 import type { Lateness } from "./lateness.ts";
+import type { Passage } from "./passage.ts";
 import type { ReportCase } from "./report.ts";
 import type { Axis } from "./schedule.ts";
 import type { EnvoyRecord, Target } from "./target.ts";
-import { type Timeline, timelineOf, type TraceLine, traceOf } from "./trace.ts";
-import { Awaited, type Check, NotJudged, type Status, TOO_BUSY, Verdict } from "./verdict.ts";
+import { shorten, type Timeline, timelineOf, type TraceLine, traceOf } from "./trace.ts";
+import {
+  Awaited,
+  type Check,
+  INTERRUPTED,
+  NotJudged,
+  type Status,
+  TOO_BUSY,
+  Undeclared,
+  Verdict,
+} from "./verdict.ts";
 
 /**
  * How long a case may take when it says nothing else, milliseconds before the time scale: what it
@@ -25,6 +35,9 @@ const ATTEMPTS = 5;
 
 /** The part of the gateway's patience with the policy engine that a case may use up by holding an answer. */
 const PATIENCE = 0.9;
+
+/** Lines that are kept of the trace of a case that passed. */
+const PASSED_LINES = 24;
 
 /** The gateway's patience where none is declared, milliseconds: Envoy's default (ext_authz.proto, grpc_service). */
 const ASSUMED_PATIENCE_MS = 200;
@@ -46,6 +59,7 @@ export interface AxisOptions extends Axis {
   runId: string;
   signal: AbortSignal;
   lateness: Lateness;
+  passage: Passage;
 }
 
 /** How one run of a case over one HTTP version ended. */
@@ -53,6 +67,8 @@ export interface AxisResult {
   protocol: Axis["protocol"];
   status: Status;
   reason: string;
+  /** It needs to be told something that was not declared. */
+  undeclared?: true;
   duration: number;
   nonce: string;
   checks: Check[];
@@ -67,6 +83,7 @@ export interface AxisResult {
  * itself, the case is asked again, and not measured after the fifth time. Never rejects.
  */
 export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResult> {
+  if (options.signal.aborted) return notRun(one, options);
   for (let attempt = 1;; attempt++) {
     const result = await runOnce(one, { ...options, attempt });
     const isBusy = result.status === "not-measured" && result.reason.startsWith(TOO_BUSY);
@@ -74,6 +91,20 @@ export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResu
     const reason = result.reason || (attempt > 1 ? `asked ${attempt} times on a busy machine` : "");
     return { ...result, reason };
   }
+}
+
+/** What is said of a case that a signal left no time for. */
+function notRun(one: Case, options: AxisOptions): AxisResult {
+  return {
+    protocol: options.protocol,
+    status: "not-measured",
+    reason: INTERRUPTED,
+    duration: 0,
+    nonce: nonceFor(one, { ...options, attempt: 1 }),
+    checks: [],
+    witnesses: [],
+    trace: [],
+  };
 }
 
 async function runOnce(
@@ -107,16 +138,18 @@ async function runOnce(
   const began = now();
   let status: Status | undefined;
   let reason = "";
+  let undeclared = false;
   try {
     await untilAborted(one.run(new CaseContext(run, nonce)), run.signal);
   } catch (error) {
-    if (error instanceof NotJudged) ({ status, message: reason } = error);
-    else if (error instanceof Awaited) {
+    if (error instanceof NotJudged) {
+      ({ status, message: reason } = error);
+      undeclared = error instanceof Undeclared;
+    } else if (error instanceof Awaited) {
       verdict.that("awaited", false, error.expected, error.observed);
     } else if (error instanceof UnavailableError) {
       verdict.that("reachable", false, "the target answers", error.message);
-    } else if (options.signal.aborted) [status, reason] = ["not-measured", "Interrupted"];
-    else if (run.signal.aborted) {
+    } else if (run.signal.aborted) {
       const states = run.exchanges.map((exchange) => exchange.describe()).join("; ");
       verdict.that("in time", false, `the case ends within ${budget} ms`, states || "no response");
     } else {
@@ -128,7 +161,7 @@ async function runOnce(
     }
   }
   for (const connection of run.connections) connection.close();
-  const story = await hear(run);
+  const story = await hear(run, options.signal);
   if (!status) judgeAgreement(story, verdict, run.excused);
   over.abort();
   forget(run);
@@ -139,11 +172,22 @@ async function runOnce(
   if (!status && tooLate !== undefined) {
     [status, reason] = ["not-measured", `${TOO_BUSY}: ${tooLate}`];
   }
+  // What was cut off is no observation about the target; what was seen to hold before is one.
+  const isWhole = failed.length === 0 && verdict.checks.length > 0 && (status ?? "pass") === "pass";
+  if (options.signal.aborted && !isWhole) [status, reason] = ["not-measured", INTERRUPTED];
   if (!status) {
     if (verdict.checks.length === 0) {
       [status, reason] = ["not-measured", "Harness fault: no check made"];
     } else if (failed.length === 0) status = "pass";
     else status = one.level === "must" ? "fail" : "warn";
+  }
+  // Refusals prove something only where something passes.
+  const refusals = story.client.length > 0 && story.client.every(({ head }) => !isSuccess(head));
+  const blocked = status === "pass" && refusals ? await options.passage.blocked() : undefined;
+  if (blocked !== undefined) {
+    status = "not-measured";
+    reason =
+      `Nothing passes at all, so that a refusal proves nothing: an allowed request gets ${blocked}`;
   }
   const timeline = timelineOf(story);
   const curl = curlOf(run.exchanges[0]?.transcript, target);
@@ -151,6 +195,7 @@ async function runOnce(
     protocol,
     status,
     reason: reason || failed.map(({ name }) => name).join(", "),
+    ...(undeclared && { undeclared }),
     duration: now() - began,
     nonce,
     checks: verdict.checks,
@@ -161,13 +206,17 @@ async function runOnce(
   };
 }
 
+function isSuccess(head: { readonly status: number } | undefined): boolean {
+  return head !== undefined && head.status < 400;
+}
+
 /** Statuses from worst to best: a case is as good as its worst run. */
 const WORST: readonly Status[] = ["fail", "warn", "not-measured", "unsupported", "skip", "pass"];
 
 /** Makes one entry of the report out of all runs of a case, or out of the reason not to run it. */
 export function assemble(
   one: Case,
-  outcome: AxisResult[] | Pick<ReportCase, "status" | "reason">,
+  outcome: AxisResult[] | Pick<ReportCase, "status" | "reason" | "beyond_control">,
   options: { command: string; seed: number; envoyVersion: string | undefined },
 ): ReportCase {
   const { id, level, source, requirement, control } = one;
@@ -184,6 +233,7 @@ export function assemble(
   const timed = outcome.find(({ timeline }) => timeline);
   const issue = one.knownIssues?.find(({ envoy }) => options.envoyVersion?.startsWith(envoy));
   const unhappy = status === "fail" || status === "warn" || status === "not-measured";
+  const undeclared = outcome.some((run) => run.undeclared);
   return {
     ...base,
     status,
@@ -202,7 +252,8 @@ export function assemble(
       duration_ms: Math.round(duration),
       nonce,
     })),
-    ...(unhappy && worst && { trace: worst.trace }),
+    ...(undeclared && { beyond_control: true }),
+    ...traced(outcome, worst),
     ...(timed?.timeline && { timeline: { protocol: timed.protocol, ...timed.timeline } }),
     ...(unhappy && { reproduce: `${options.command} --case ${id} --seed ${options.seed}` }),
     ...(unhappy && worst?.curl && { curl: worst.curl }),
@@ -210,8 +261,18 @@ export function assemble(
   };
 }
 
+/** The trace of the run that decided, of every run that was made: a pass is shown as well as a failure. */
+function traced(
+  outcome: readonly AxisResult[],
+  worst: AxisResult | undefined,
+): Pick<ReportCase, "trace"> {
+  const { status, trace = [] } = worst ?? outcome[0] ?? {};
+  if (trace.length === 0) return {};
+  return { trace: status === "pass" ? shorten(trace, PASSED_LINES) : trace };
+}
+
 /** Collects what every witness has about this run's nonces. */
-async function hear(run: CaseRun): Promise<Story> {
+async function hear(run: CaseRun, signal: AbortSignal): Promise<Story> {
   const { target, nonces } = run;
   const mine = new Set(nonces);
   const client = run.exchanges.map(({ transcript }) => transcript);
@@ -222,7 +283,7 @@ async function hear(run: CaseRun): Promise<Story> {
   if (target.envoy?.accessLog && !run.excused.has("agree.log-line")) {
     const log = target.envoy.accessLog;
     const ids = [...new Set(client.flatMap((transcript) => requestIdOf(transcript) ?? []))];
-    const wait = { deadlineMs: LOG_LAG_MS * run.timeScale };
+    const wait = { deadlineMs: LOG_LAG_MS * run.timeScale, signal };
     await Promise.allSettled(
       ids.map((id) => log.waitFor(({ requestId }) => requestId === id, wait)),
     );

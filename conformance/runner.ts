@@ -3,7 +3,9 @@ import { type Case } from "./case.ts";
 import { CASES } from "./cases/mod.ts";
 import { platform, secretsOf } from "./facts.ts";
 import { type KnownFailure, matchKnownFailures } from "./known_failures.ts";
+import { concludes, sayInterrupted } from "./conclusion.ts";
 import { Lateness } from "./lateness.ts";
+import { Passage } from "./passage.ts";
 import {
   CATALOGUE_REVISION,
   redact,
@@ -16,12 +18,14 @@ import { assemble, type AxisResult, runAxis } from "./run_case.ts";
 import { type Job, schedule } from "./schedule.ts";
 import { selectCases, type Selection, verdictBeforeRun } from "./select.ts";
 import type { Target } from "./target.ts";
-import { TOO_BUSY } from "./verdict.ts";
+import { INTERRUPTED, TOO_BUSY } from "./verdict.ts";
 
 /** What happens during a run, for a terminal. */
 export type Progress =
   | { kind: "start"; target: Target; cases: number }
   | { kind: "case"; result: ReportCase; done: number; total: number }
+  /** Every few seconds while only cases are left that wait; `ids` are those. */
+  | { kind: "waiting"; ids: string[] }
   | { kind: "end"; report: Report };
 
 /** How to run the suite. */
@@ -41,11 +45,21 @@ export interface RunOptions extends Selection {
   onProgress?: (event: Progress) => void;
   /** Version of the tool, for the report. */
   version?: string;
+  /** Commit of the tool, for the report. */
+  commit?: string;
   /** Command line that repeats the run; default `llmgate check`. */
   command?: string;
+  /** The same without what selects cases: it repeats one of them. Default: `command`. */
+  caseCommand?: string;
 }
 
 const DEFAULT_JOBS = 8;
+
+/** How often a run that only waits says for what, milliseconds. */
+const WAITING_MS = 5_000;
+
+/** The variant that is what a run was asked for, and no addition to it: it comes before what uses up its budget. */
+const FIRST_VARIANTS: readonly string[] = ["model_server", "policy_engine"];
 
 /**
  * Runs the selected cases against a target and returns the report. Resolves when all are judged;
@@ -89,10 +103,17 @@ class Suite {
       cases: this.#selected.length,
     });
     const { own, variants } = this.#split();
+    for (const feature of FIRST_VARIANTS) {
+      await this.#runVariant(feature, variants.get(feature) ?? []);
+      variants.delete(feature);
+    }
     const { active, waiting } = this.#start(own, this.#target);
     await active;
     for (const [feature, cases] of variants) await this.#runVariant(feature, cases);
-    await waiting;
+    const tell = () => this.#options.onProgress?.({ kind: "waiting", ids: this.#unfinished() });
+    const telling = setInterval(tell, WAITING_MS);
+    if (this.#unfinished().length > 0) tell();
+    await waiting.finally(() => clearInterval(telling));
     const report = this.#report(startedAt, now() - began);
     this.#options.onProgress?.({ kind: "end", report });
     return report;
@@ -114,7 +135,11 @@ class Suite {
 
   async #runVariant(feature: string, cases: readonly Case[]): Promise<void> {
     const start = this.#target.variants?.[feature];
-    if (!start) return;
+    if (!start || cases.length === 0) return;
+    if (this.#signal.aborted) {
+      for (const one of cases) this.#finish(one, { status: "not-measured", reason: INTERRUPTED });
+      return;
+    }
     let variant: Target & AsyncDisposable;
     try {
       variant = await start();
@@ -129,8 +154,14 @@ class Suite {
     await Promise.all([active, waiting]);
   }
 
+  /** Ids of the cases that are selected and not judged yet. */
+  #unfinished(): string[] {
+    return this.#selected.flatMap(({ id }) => this.#results.has(id) ? [] : [id]);
+  }
+
   #start(cases: readonly Case[], target: Target) {
     const jobs: Job[] = [];
+    const passage = new Passage(target);
     for (const one of cases) {
       const before = verdictBeforeRun(one, target, this.#options);
       if (before) this.#finish(one, before);
@@ -151,14 +182,18 @@ class Suite {
           runId: this.#runId,
           signal: this.#signal,
           lateness: this.#lateness,
+          passage,
         }),
       finish: (one, results) => this.#finish(one, results),
     });
   }
 
-  #finish(one: Case, outcome: AxisResult[] | Pick<ReportCase, "status" | "reason">): void {
+  #finish(
+    one: Case,
+    outcome: AxisResult[] | Pick<ReportCase, "status" | "reason" | "beyond_control">,
+  ): void {
     const judged = assemble(one, outcome, {
-      command: this.#command(),
+      command: this.#options.caseCommand ?? this.#command(),
       seed: this.#seed,
       envoyVersion: this.#target.envoy?.version,
     });
@@ -185,9 +220,16 @@ class Suite {
     const faults = judged.filter(({ level, reason }) =>
       reason.startsWith("Harness fault") || (level === "must" && reason.startsWith(TOO_BUSY))
     );
+    const interrupted = this.#signal.aborted
+      ? { reason: messageOf(this.#signal.reason), after_ms: Math.round(duration) }
+      : undefined;
     const header: Omit<Report, "cases"> = {
       schema: REPORT_SCHEMA,
-      tool: { name: "llmgate", version: this.#options.version ?? "0.0.0" },
+      tool: {
+        name: "llmgate",
+        version: this.#options.version ?? "0.0.0",
+        ...(this.#options.commit !== undefined && { commit: this.#options.commit }),
+      },
       catalogue: CATALOGUE_REVISION,
       started_at: startedAt,
       duration_ms: Math.round(duration),
@@ -208,8 +250,14 @@ class Suite {
         jobs: this.#options.jobs ?? DEFAULT_JOBS,
       },
       reproduce: `${this.#command()} --seed ${this.#seed}`,
+      ...(interrupted && { interrupted }),
+      conclusion: concludes(known.cases, interrupted),
       summary: summarize(known.cases),
-      problems: [...known.problems, ...faults.map(({ id, reason }) => `${id}: ${reason}`)],
+      problems: [
+        ...(interrupted ? [sayInterrupted(interrupted, known.cases)] : []),
+        ...known.problems,
+        ...faults.map(({ id, reason }) => `${id}: ${reason}`),
+      ],
       harness_faults: faults.length,
     };
     return { ...redact(header, secretsOf(target)), cases: known.cases };

@@ -1,7 +1,7 @@
 import { UsageError } from "../service/mod.ts";
 import type { Case, Level } from "./case.ts";
 import type { Control, Target } from "./target.ts";
-import type { Status } from "./verdict.ts";
+import type { ReportCase } from "./report.ts";
 
 /** Which cases to run. */
 export interface Selection {
@@ -44,7 +44,7 @@ export function verdictBeforeRun(
   one: Case,
   target: Target,
   selection: Selection = {},
-): { status: Status; reason: string } | undefined {
+): Pick<ReportCase, "status" | "reason" | "beyond_control"> | undefined {
   if (selection.skip?.some((glob) => toRegExp(glob).test(one.id))) {
     return { status: "skip", reason: "Left out by --skip" };
   }
@@ -57,10 +57,12 @@ export function verdictBeforeRun(
     return {
       status: "not-measured",
       reason: `Needs --control ${one.control}: current control is ${target.control}`,
+      beyond_control: true,
     };
   }
   if (one.admin && !target.envoy) {
-    return { status: "not-measured", reason: "Needs Envoy's admin interface and access log" };
+    const reason = "Needs Envoy's admin interface and access log";
+    return { status: "not-measured", reason, beyond_control: true };
   }
   if (one.slow && !selection.slow) {
     return { status: "skip", reason: "Takes minutes: run with --slow" };

@@ -165,6 +165,8 @@ export interface UpstreamControl {
 /** What only the gateway itself can tell; read from Envoy, never from our own rooms. */
 export interface EnvoyEvidence {
   readonly version: string;
+  /** Path of the program that runs. */
+  readonly executable?: string;
   readonly accessLog?: Witness<EnvoyRecord>;
   /** Returns counters and gauges whose name matches the regular expression. */
   stats(filter?: string): Promise<Record<string, number>>;

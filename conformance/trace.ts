@@ -92,13 +92,14 @@ function sayEnd(end: End): string {
   return end.kind === "aborted" ? `leaves${detail}` : `sees the end: ${end.kind}${detail}`;
 }
 
-function shorten(lines: TraceLine[]): TraceLine[] {
-  if (lines.length <= MAX_LINES) return lines;
-  const half = MAX_LINES / 2;
+/** Keeps the beginning and the end of a trace, `most` lines in all. */
+export function shorten(lines: TraceLine[], most = MAX_LINES): TraceLine[] {
+  if (lines.length <= most) return lines;
+  const half = most / 2;
   const left: TraceLine = {
     t: lines[half]?.t ?? 0,
     witness: "client",
-    text: `… ${lines.length - MAX_LINES} lines left out …`,
+    text: `… ${lines.length - most} lines left out …`,
   };
   return [...lines.slice(0, half), left, ...lines.slice(-half)];
 }

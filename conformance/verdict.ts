@@ -19,6 +19,16 @@ export class NotJudged extends Error {
   }
 }
 
+/** Thrown by a case that needs to be told something which the caller has not declared, such as a refused credential. */
+export class Undeclared extends NotJudged {
+  constructor(reason: string) {
+    super("not-measured", reason);
+  }
+}
+
+/** The reason of a case that a signal kept from being judged. */
+export const INTERRUPTED = "interrupted";
+
 /** How the reason begins when the suite itself was late: the case is asked again, and then not measured. */
 export const TOO_BUSY = "The machine was too busy to judge this";
 

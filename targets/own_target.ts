@@ -100,6 +100,7 @@ export function ownTarget(gateway: Gateway, options: OwnTargetOptions): Target &
 function evidence(envoy: RunningEnvoy, accessLog: Journal<EnvoyRecord>): EnvoyEvidence {
   return {
     version: envoy.version,
+    executable: envoy.path,
     accessLog,
     stats: async (filter) => Object.fromEntries(await envoy.admin.stats(filter)),
     logs: async () =>

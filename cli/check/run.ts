@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   type KnownFailure,
   parseKnownFailures,
@@ -8,7 +9,8 @@ import {
 } from "../../conformance/mod.ts";
 import { messageOf, UsageError } from "../../service/mod.ts";
 import type { Context } from "../command.ts";
-import { VERSION } from "../version.ts";
+import { VERSION, versionFacts } from "../version.ts";
+import { repetitionOf } from "./repeat.ts";
 import { type CheckTargetOptions, startCheckTarget } from "./target.ts";
 
 /** The flags of one run: what is judged, by which cases, and how. */
@@ -34,10 +36,15 @@ export async function checkOnce(
   options: CheckOptions,
   context: Context<unknown, unknown>,
   onProgress: (event: Progress) => void = () => {},
+  /** Called with the report while what was judged still runs. */
+  whileUp: (report: Report) => Promise<void> = () => Promise.resolve(),
 ): Promise<Report> {
   const knownFailures = await readKnownFailures(options.knownFailures);
+  const { commit } = await versionFacts(context.host.runtime, "");
   await using checked = await startCheckTarget(options, context);
-  return await runSuite(checked.target, {
+  const executable = checked.target.envoy?.executable;
+  const sha256 = executable === undefined ? undefined : sha256Of(executable);
+  const report = await runSuite(checked.target, {
     case: options.case,
     skip: options.skip,
     level: options.level,
@@ -50,9 +57,26 @@ export async function checkOnce(
     knownFailures,
     signal: context.signal,
     version: VERSION,
-    command: `llmgate check${options.profile === "base" ? "" : ` --profile ${options.profile}`}`,
+    ...(commit !== null && { commit }),
+    ...repetitionOf(context.words),
     onProgress,
   });
+  const envoy_sha256 = await sha256;
+  if (envoy_sha256 !== undefined) report.target.facts.envoy_sha256 = envoy_sha256;
+  await whileUp(report);
+  return report;
+}
+
+/** SHA-256 of a program, in hex: what was judged is named beyond its version. `undefined` where it cannot be read. */
+async function sha256Of(path: string): Promise<string | undefined> {
+  try {
+    const hash = createHash("sha256");
+    using file = await Deno.open(path);
+    for await (const chunk of file.readable) hash.update(chunk);
+    return hash.digest("hex");
+  } catch {
+    return undefined;
+  }
 }
 
 async function readKnownFailures(path: string | undefined): Promise<readonly KnownFailure[]> {

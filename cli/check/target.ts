@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import {
   type Case,
   CASES,
@@ -7,6 +8,7 @@ import {
   MODEL_SERVER_CASES,
   modelServerTarget,
   policyEngineTarget,
+  probeEngine,
   probeTarget,
   RESPONSES_CASES,
   ROUTER_CASES,
@@ -103,6 +105,12 @@ export interface CheckTarget extends AsyncDisposable {
   readonly cases: readonly Case[];
 }
 
+/** What our own policy stub allows and refuses. */
+const DEMO_CREDENTIALS: Credentials = {
+  allow: [["x-api-key", "demo-key"]],
+  deny: [["x-api-key", "wrong-key"]],
+};
+
 /** The cases of each gateway; a Responses gateway serves none of the paths of the base groups. */
 const PROFILE_CASES: Readonly<Record<ProfileName, readonly Case[]>> = {
   base: CASES,
@@ -128,15 +136,29 @@ export function casesOf(
  * @throws {UsageError} for flags that do not go together
  * @throws {UnavailableError} when something cannot be reached or started
  */
-export function startCheckTarget(
+export async function startCheckTarget(
   options: CheckTargetOptions,
   context: Context<unknown, unknown>,
 ): Promise<CheckTarget> {
-  if (options.gateway !== undefined) return foreignGateway(options.gateway, options, context);
-  if (options.envoyConfig !== undefined) return ownConfig(options.envoyConfig, options, context);
-  if (options.profile === "router") return ownRouter(options, context);
-  if (options.profile === "responses") return ownResponses(options, context);
-  return ownStack(options, context);
+  await probeParts(options, context);
+  if (options.gateway !== undefined) return await foreignGateway(options.gateway, options, context);
+  if (options.envoyConfig !== undefined) {
+    return await ownConfig(options.envoyConfig, options, context);
+  }
+  if (options.profile === "router") return await ownRouter(options, context);
+  if (options.profile === "responses") return await ownResponses(options, context);
+  return await ownStack(options, context);
+}
+
+/** Asks the parts that are not ours, before anything is fetched or started for them. */
+async function probeParts(
+  options: CheckTargetOptions,
+  { log }: Pick<Context<unknown, unknown>, "log">,
+): Promise<void> {
+  if (options.policy === undefined || options.gateway !== undefined) return;
+  const given = credentialsOf(options);
+  await probeEngine(options.policy, given ?? DEMO_CREDENTIALS, { isDefault: given === undefined });
+  log(`Probe: the policy engine ${options.policy} allows the credential`);
 }
 
 /** The Responses profile; its model is the mock upstream unless a model server is given. */
@@ -247,7 +269,10 @@ async function ownConfig(
       names,
     }),
   );
-  const own = ownTarget(gateway, { scriptSecret, name: `Envoy configuration ${file.name}` });
+  const own = ownTarget(gateway, {
+    scriptSecret,
+    name: `Envoy configuration ${basename(file.name)}`,
+  });
   const { policy, envoy, ...rest } = own;
   const { routesAll, ...promises } = promisesOf(await gateway.envoy.admin.configDump(), names);
   const asked = names.policyCluster !== undefined && policy !== undefined;

@@ -11,7 +11,7 @@ import {
 import type { ProfileName } from "../../gateway/mod.ts";
 import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { UsageError } from "../../service/mod.ts";
-import { type Context, defineCommand, EXIT } from "../command.ts";
+import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
 import { checkOnce, type CheckOptions } from "../check/run.ts";
 import { casesOf, TARGET_OPTIONS } from "../check/target.ts";
 import { renderVersions, runVersions, versionsExitCode, versionsJson } from "../check/versions.ts";
@@ -35,7 +35,7 @@ import {
   repeated,
   textOption,
 } from "../../options/mod.ts";
-import { assertReportFormats, writeReports } from "../reports.ts";
+import { assertReportsWritable, writeReports } from "../reports.ts";
 
 /** `--self-test` alone runs what each mutant is made for; `--self-test=full` every case on every mutant. */
 const selfTestOption: Option<"expected" | "full" | undefined> = {
@@ -106,6 +106,9 @@ export const command = defineCommand({
       default: 1,
     }),
     json: flagOption("--json", { description: "print the report as JSON instead of text" }),
+    keep: flagOption("--keep", {
+      description: "leave everything up after the run, for the curl lines; Ctrl-C ends it",
+    }),
     selfTest: selfTestOption,
     watch: flagOption("--watch", {
       description: "run again when --rules, --envoy-config or --scenarios change",
@@ -146,7 +149,7 @@ export const command = defineCommand({
   ],
   permissions: ["read", "write", "net", "env", "run", "sys"],
   async run(context) {
-    const { options, host, print } = context;
+    const { options, host, print, log, signal } = context;
     const selection: Selection = {
       case: options.case,
       skip: options.skip,
@@ -159,23 +162,32 @@ export const command = defineCommand({
       }
       return EXIT.ok;
     }
-    assertReportFormats(options.report);
+    await assertReportsWritable(options.report);
     const [envoyVersion, ...others] = options.envoyVersion;
     const one = { ...options, envoyVersion };
     if (others.length > 0 && (options.watch || options.selfTest !== undefined)) {
       throw new UsageError("Cannot use several Envoy versions with --watch or --self-test");
     }
+    if (options.keep && (others.length > 0 || options.watch || options.selfTest !== undefined)) {
+      throw new UsageError(
+        "Cannot keep the gateway up with several Envoy versions, --watch or --self-test",
+      );
+    }
     if (options.selfTest !== undefined) return await selfTest(context, one);
     if (options.watch) return await watch(context, one);
     if (others.length > 0) return await onVersions(context, options);
-    const report = await checkOnce(one, context, progressOf(context));
-    await writeReports(report, options.report);
-    if (options.json) print(JSON.stringify(report));
-    else print(renderTerminal(report, colour(context)).trimEnd());
-    // GitHub shows these lines beside the change; it sets the variable in every step.
-    if (host.env("GITHUB_ACTIONS") === "true" && !options.json) {
-      for (const line of renderAnnotations(report)) print(line);
-    }
+    const report = await checkOnce(one, context, progressOf(context), async (report) => {
+      await writeReports(report, options.report, log);
+      if (options.json) print(JSON.stringify(report));
+      else print(renderTerminal(report, colour(context)).trimEnd());
+      // GitHub shows these lines beside the change; it sets the variable in every step.
+      if (host.env("GITHUB_ACTIONS") === "true" && !options.json) {
+        for (const line of renderAnnotations(report)) print(line);
+      }
+      if (!options.keep || signal.aborted) return;
+      log(`The gateway stays up at ${report.target.url}: Ctrl-C ends it`);
+      await aborted(signal);
+    });
     return exitCode(report, { strict: options.strict });
   },
 });
@@ -198,7 +210,7 @@ async function onVersions(
     context.log(`Envoy ${envoyVersion}`);
     return checkOnce({ ...options, envoyVersion }, context, progressOf(context));
   });
-  await writeReports(runs.reports, options.report);
+  await writeReports(runs.reports, options.report, context.log);
   if (options.json) context.print(versionsJson(runs));
   else context.print(renderVersions(runs, colour(context)).trimEnd());
   return versionsExitCode(runs, options);
@@ -218,7 +230,7 @@ async function watch(
     run: (signal) => checkOnce(options, { ...context, signal }),
     async onReport(report, before) {
       code = exitCode(report, options);
-      await writeReports(report, options.report);
+      await writeReports(report, options.report, log);
       if (options.json) {
         const changed = before === undefined ? [] : diffReports(before, report);
         print(JSON.stringify({ changed, report }));

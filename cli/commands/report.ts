@@ -1,7 +1,7 @@
 import { exitCode, renderTerminal } from "../../conformance/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { fileOption, repeated } from "../../options/mod.ts";
-import { assertReportFormats, readReport, REPORT_ENDINGS, writeReports } from "../reports.ts";
+import { assertReportsWritable, readReport, REPORT_ENDINGS, writeReports } from "../reports.ts";
 
 export const command = defineCommand({
   name: "report",
@@ -29,7 +29,7 @@ export const command = defineCommand({
   permissions: ["read"],
   extraPermissions: ({ report }) => report.length === 0 ? [] : ["write"],
   async run({ options, args, host }) {
-    assertReportFormats(options.report);
+    await assertReportsWritable(options.report);
     const reports = await Promise.all(args.files.map(readReport));
     await writeReports(reports, options.report);
     if (options.report.length === 0) {

@@ -11,7 +11,7 @@ const EPI = "Envoy ext_proc integration test";
 
 /** Says what the processor does with this case's request. */
 function processor(t: CaseContext, script: ProcessorScript): void {
-  const control = t.target.processor ?? t.notMeasured("The external processor is not ours");
+  const control = t.target.processor ?? t.undeclared("The external processor is not ours");
   control.scripts.set(t.nonce, script);
 }
 

@@ -162,7 +162,7 @@ export const FAIL_CLOSED_CASES: readonly Case[] = [
     async run(t) {
       const limit = t.target.expect.policyTimeoutMs;
       if (limit === undefined) {
-        return t.notMeasured(
+        return t.undeclared(
           "The gateway's time limit for policy is not known: --policy-timeout tells it",
         );
       }

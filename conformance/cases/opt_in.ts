@@ -17,7 +17,7 @@ interface TokenOptions {
 }
 
 function featureOf(t: CaseContext): JwtFeature {
-  return t.target.jwt ?? t.notMeasured("The target does not say how its tokens are signed");
+  return t.target.jwt ?? t.undeclared("The target does not say how its tokens are signed");
 }
 
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
@@ -136,7 +136,7 @@ export const JWT_CASES: readonly Case[] = [
 
 /** Sends requests with one key until the bucket is empty; returns the statuses. */
 async function exhaust(t: CaseContext, key: string): Promise<(number | undefined)[]> {
-  const limit = t.target.rateLimit ?? t.notMeasured("The target does not say what it limits");
+  const limit = t.target.rateLimit ?? t.undeclared("The target does not say what it limits");
   const statuses: (number | undefined)[] = [];
   for (let i = 0; i <= limit.burst; i++) {
     const { head } = await t.fork(`${key}-${i}`).ask({
@@ -203,7 +203,7 @@ export const RATE_LIMIT_CASES: readonly Case[] = [
     requirement: "A stream is one request, however many events it has",
     source: "Envoy local rate limit: a token per request",
     async run(t) {
-      const limit = t.target.rateLimit ?? t.notMeasured("The target does not say what it limits");
+      const limit = t.target.rateLimit ?? t.undeclared("The target does not say what it limits");
       const headers: HeaderList = [[limit.header, t.nonce]];
       t.upstream.script(...lockstep(6));
       const exchange = await t.send(t.chat({ stream: true, headers }));

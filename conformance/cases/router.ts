@@ -14,7 +14,7 @@ export const SEVERAL = 6;
 
 /** What the target says of its router; without it, nothing here can be judged. */
 export function routerOf(t: CaseContext): RouterFeature {
-  return t.target.router ?? t.notMeasured("The router's backends are not ours");
+  return t.target.router ?? t.undeclared("The router's backends are not ours");
 }
 
 /** The backends that got a request of this case. */
@@ -81,7 +81,7 @@ export const ROUTER_CASES: readonly Case[] = [
       const { chat, completion, backends } = routerOf(t);
       const serves = ({ models }: RoutedBackend, model: string) => models?.includes(model) ?? true;
       if (backends.every((one) => serves(one, chat.model) && serves(one, completion.model))) {
-        t.notMeasured("Every backend serves every model");
+        t.unsupported("Every backend serves every model");
       }
       for (const { model, path } of [chat, completion]) {
         const part = t.fork(path === chat.path ? "chat" : "completion");

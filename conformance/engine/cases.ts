@@ -1,22 +1,9 @@
 import { connectGrpc, messageCodec } from "../../grpc/mod.ts";
-import { checkClient } from "../../ext_authz/mod.ts";
 import type { Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";
 import type { HeaderList } from "../target.ts";
 import { messageOf, now } from "../../service/mod.ts";
-
-/** A CheckResponse as proto3 JSON; only what the cases look at. */
-interface Answer {
-  status?: { code?: number };
-  denied_response?: { status?: { code?: number | string }; body?: string; headers?: Option[] };
-  ok_response?: { headers?: Option[]; response_headers_to_add?: Option[] };
-}
-
-interface Option {
-  header?: { key?: string; value?: string };
-  append?: boolean;
-  append_action?: string;
-}
+import { type Answer, checkRequest, type EngineClient, engineClient, isAllowed } from "./client.ts";
 
 /** Envoy's default deadline of a Check call, milliseconds (GrpcService of ext_authz). */
 const DEFAULT_DEADLINE_MS = 200;
@@ -34,42 +21,11 @@ function golden(t: CaseContext, options: Golden = {}): Record<string, unknown> {
   const { as = "allow", method = "POST", path = "/v1/chat/completions" } = options;
   const { allow, deny } = t.target.credentials;
   const credential = as === "allow" ? allow : as === "nobody" ? [] : deny;
-  if (!credential) t.notMeasured("No refused credential is known: --deny-header");
-  const headers: Record<string, string> = {
-    ":method": method,
-    ":path": path,
-    ":authority": "llm.example.com",
-    ":scheme": "http",
-    "content-type": "application/json",
-    "user-agent": "case/1",
-    "x-request-id": t.nonce,
-    "x-forwarded-proto": "http",
-  };
-  for (const [name, value] of [...credential, ...(options.headers ?? [])]) {
-    headers[name.toLowerCase()] = value;
-  }
-  const peer = (address: string, port: number) => ({
-    address: { socket_address: { address, port_value: port } },
+  if (!credential) t.undeclared("No refused credential is known: --deny-header");
+  return checkRequest([["x-request-id", t.nonce], ...credential, ...(options.headers ?? [])], {
+    method,
+    path,
   });
-  return {
-    attributes: {
-      source: peer("192.0.2.10", 50_000),
-      destination: peer("192.0.2.1", 8080),
-      request: {
-        time: new Date(0).toISOString(),
-        http: {
-          id: "1",
-          method,
-          headers,
-          path,
-          host: "llm.example.com",
-          scheme: "http",
-          size: "83",
-          protocol: "HTTP/1.1",
-        },
-      },
-    },
-  };
 }
 
 function addressOf(t: CaseContext): string {
@@ -78,12 +34,12 @@ function addressOf(t: CaseContext): string {
 
 /** Asks the engine once, on a connection of its own unless a client is given. */
 async function ask(t: CaseContext, options: Golden = {}): Promise<Answer> {
-  using client = checkClient({ address: addressOf(t) });
+  using client = clientOf(t);
   return await client.check(golden(t, options), { deadlineMs: t.ms(5_000), signal: t.signal });
 }
 
-function isAllowed(answer: Answer): boolean {
-  return (answer.status?.code ?? 0) === 0;
+function clientOf(t: CaseContext): EngineClient {
+  return engineClient(addressOf(t));
 }
 
 /** An engine case: over gRPC, that is HTTP/2. */
@@ -199,7 +155,7 @@ export const ENGINE_CASES: readonly Case[] = [
     requirement: "99 of 100 answers come within Envoy's default deadline of 200 ms",
     source: "Envoy ext_authz: grpc_service.timeout, 200 ms by default",
     async run(t) {
-      using client = checkClient({ address: addressOf(t) });
+      using client = clientOf(t);
       const request = golden(t);
       await client.check(request, { deadlineMs: t.ms(5_000) });
       const times: number[] = [];
@@ -222,7 +178,7 @@ export const ENGINE_CASES: readonly Case[] = [
     requirement: "200 calls at once are all answered, each with its own decision",
     source: "Envoy sends Check calls side by side on one connection",
     async run(t) {
-      using client = checkClient({ address: addressOf(t) });
+      using client = clientOf(t);
       const answers = await Promise.all(Array.from({ length: 200 }, async (_, n) => {
         const as = n % 2 === 0 ? "allow" as const : "nobody" as const;
         const answer: Answer = await client.check(golden(t, { as }), { deadlineMs: t.ms(10_000) });
@@ -262,7 +218,7 @@ export const ENGINE_CASES: readonly Case[] = [
       "A header that is not UTF-8 is never allowed without a credential, and breaks nothing",
     source: "GHSA-9g5w-hqr3-w2ph; protobuf: strings are UTF-8",
     async run(t) {
-      using client = checkClient({ address: addressOf(t) });
+      using client = clientOf(t);
       const codec = messageCodec("envoy.service.auth.v3.CheckRequest");
       const reply = messageCodec("envoy.service.auth.v3.CheckResponse");
       const bytes = codec.encode(golden(t, { as: "nobody", headers: [["x-odd", "QQQQ"]] }));
@@ -284,12 +240,14 @@ export const ENGINE_CASES: readonly Case[] = [
     requirement: "An empty CheckRequest is not allowed",
     source: "Project: default deny",
     async run(t) {
-      using client = checkClient({ address: addressOf(t) });
+      using client = clientOf(t);
       const outcome = await client.check({}, { deadlineMs: t.ms(5_000) }).then(
         (answer) => isAllowed(answer) ? "allow" : "deny",
         () => "error",
       );
       t.that("outcome", outcome !== "allow", "deny or an error", outcome);
+      // Nobody there is no error of the engine's.
+      t.that("the next call", isAllowed(await ask(t)), "allow", "see decision");
     },
   }),
   engineCase({
@@ -298,7 +256,7 @@ export const ENGINE_CASES: readonly Case[] = [
     requirement: "Fields that the engine does not know are skipped: a newer Envoy may send them",
     source: "Protocol Buffers: unknown fields",
     async run(t) {
-      using client = checkClient({ address: addressOf(t) });
+      using client = clientOf(t);
       const codec = messageCodec("envoy.service.auth.v3.CheckRequest");
       const reply = messageCodec("envoy.service.auth.v3.CheckResponse");
       const known = codec.encode(golden(t));
@@ -316,7 +274,7 @@ export const ENGINE_CASES: readonly Case[] = [
     requirement: "A call that is cancelled leaves the connection and the next call alone",
     source: "Envoy cancels the Check call when the client leaves",
     async run(t) {
-      using client = checkClient({ address: addressOf(t) });
+      using client = clientOf(t);
       await client.check(golden(t), { deadlineMs: t.ms(5_000) });
       for (let i = 0; i < 20; i++) {
         const leave = new AbortController();
@@ -350,8 +308,8 @@ export const ENGINE_CASES: readonly Case[] = [
       // HealthCheckResponse{status: SERVING} is the bytes 08 01.
       const outcome = await client.unary("/grpc.health.v1.Health/Check", new Uint8Array(), {
         deadlineMs: t.ms(5_000),
-      }).then((bytes) => [...bytes].join(" "), messageOf);
-      t.equal("answer", "8 1", outcome);
+      }).then((bytes) => [...bytes].join(" ") === "8 1" ? "SERVING" : "another status", messageOf);
+      t.equal("answer", "SERVING", outcome);
     },
   }),
 ];

@@ -19,6 +19,17 @@ function chunksOf({ events }: Transcript): any[] {
   return events.filter(({ data }) => data !== "[DONE]").map(({ data }) => JSON.parse(data));
 }
 
+/** Azure's chunk about the prompt, before any of the answer: no choices, and ids left empty. */
+// deno-lint-ignore no-explicit-any -- the shape is what the cases check
+function isPromptFilter(chunk: any): boolean {
+  return chunk?.prompt_filter_results !== undefined && (chunk.choices?.length ?? 0) === 0;
+}
+
+/** The chunks of the answer itself. */
+function answerOf(transcript: Transcript): ReturnType<typeof chunksOf> {
+  return chunksOf(transcript).filter((chunk) => !isPromptFilter(chunk));
+}
+
 function modelCase(one: Omit<Case, "control" | "feature">): Case {
   return { ...one, control: "none", feature: "model_server" };
 }
@@ -34,7 +45,7 @@ export const MODEL_SERVER_CASES: readonly Case[] = [
     requirement: "Each event is a chat.completion.chunk with one id for the whole stream",
     source: OAI,
     async run(t) {
-      const chunks = chunksOf(await t.ask({ stream: true }));
+      const chunks = answerOf(await t.ask({ stream: true }));
       t.that("chunks", chunks.length > 0, "at least one", chunks.length);
       t.equal("object", ["chat.completion.chunk"], [
         ...new Set(chunks.map(({ object }) => object)),
@@ -43,12 +54,24 @@ export const MODEL_SERVER_CASES: readonly Case[] = [
     },
   }),
   modelCase({
+    id: "model.no-prompt-filter-chunk",
+    level: "may",
+    requirement:
+      "No chunk about the prompt comes before the answer, as Azure's prompt_filter_results does",
+    source:
+      "Azure OpenAI: content filtering, prompt_filter_results; its first chunk has no choices",
+    async run(t) {
+      const before = chunksOf(await t.ask({ stream: true })).filter(isPromptFilter);
+      t.equal("Azure prompt_filter_results chunks", 0, before.length);
+    },
+  }),
+  modelCase({
     id: "model.role-first",
     level: "should",
     requirement: "The first chunk's delta has the role",
     source: OAI,
     async run(t) {
-      const [first] = chunksOf(await t.ask({ stream: true }));
+      const [first] = answerOf(await t.ask({ stream: true }));
       t.equal("role", "assistant", first?.choices?.[0]?.delta?.role);
     },
   }),

@@ -32,7 +32,7 @@ ${style}</style>
 <body>
 <header>
 <h1>Conformance report</h1>
-<nav aria-label="Sections"><a href="#matrix">Cases</a> <a href="#findings">Findings</a> <a href="#streams">Streams</a></nav>
+<nav aria-label="Sections"><a href="#matrix">Cases</a> <a href="#findings">Findings</a> <a href="#proofs">What passed</a> <a href="#streams">Streams</a></nav>
 </header>
 <main>
 ${reports.map(header).join("\n")}
@@ -54,6 +54,9 @@ ${matrix(ids, reports)}
 </div>
 <h2 id="findings">Findings</h2>
 ${findings(reports) || '<p class="note">Everything that was measured passed.</p>'}
+<h2 id="proofs">What passed</h2>
+<p class="note">Each with its requirement, its source, what was checked, and what the witnesses saw.</p>
+${proofs(reports) || '<p class="note">Nothing passed.</p>'}
 <h2 id="streams">Streams</h2>
 <p class="note">Upper row: when the upstream sent each event. Lower row: when the client had it.</p>
 ${streams(reports) || '<p class="note">No stream was measured.</p>'}
@@ -78,7 +81,16 @@ function header(report: Report): string {
   const facts: [string, string][] = [
     ["target", `${target.name}, ${target.url}`],
     ["control", target.control],
-    ["tool", `${tool.name} ${tool.version}, catalogue ${report.catalogue}`],
+    ...(report.conclusion === undefined
+      ? []
+      : [["conclusion", report.conclusion] as [string, string]]),
+    [
+      "tool",
+      `${tool.name} ${tool.version}${
+        tool.commit === undefined ? "" : `, commit ${tool.commit}`
+      }, ` +
+      `catalogue ${report.catalogue}`,
+    ],
     ...(target.envoy_version ? [["Envoy", target.envoy_version] as [string, string]] : []),
     ...Object.entries(target.facts),
     ["platform", `${platform.os} ${platform.arch}, ${platform.runtime}`],
@@ -133,7 +145,7 @@ function matrix(ids: readonly string[], reports: readonly Report[]): string {
 
 function link(one: ReportCase, index: number): string {
   const text = `${one.status}${one.known_failure ? " (known)" : ""}`;
-  return isBad(one) ? `<a href="#${anchor(one, index)}">${text}</a>` : text;
+  return isBad(one) || isProof(one) ? `<a href="#${anchor(one, index)}">${text}</a>` : text;
 }
 
 function findings(reports: readonly Report[]): string {
@@ -147,16 +159,20 @@ function findings(reports: readonly Report[]): string {
 function finding(
   one: ReportCase,
   report: Report,
-  { index, open }: { index: number; open: boolean },
+  { index, open, checks: shown = one.checks.filter(({ ok }) => !ok) }: {
+    index: number;
+    open: boolean;
+    checks?: ReportCase["checks"];
+  },
 ): string {
-  const checks = one.checks.filter(({ ok }) => !ok).map(({ name, expected, observed }) =>
+  const checks = shown.map(({ name, expected, observed }) =>
     `<tr><td>${escape(name)}</td><td><code>${show(expected)}</code></td>` +
     `<td><code>${show(observed)}</code></td></tr>`
   );
   const commands = [one.reproduce, one.curl].filter((line) => line !== undefined);
   return `<details class="finding" id="${anchor(one, index)}"${open ? " open" : ""} data-case="${
     escape(one.id)
-  }" data-bad="1">
+  }" data-bad="${isBad(one) ? 1 : 0}">
 <summary><span class="${one.status}">${one.status}</span> <code>${
     escape(one.id)
   }</code> (${one.level}) on ${escape(report.target.name)}</summary>
@@ -178,6 +194,15 @@ ${traceTable(one)}
 ${commands.length > 0 ? `<pre>${escape(commands.join("\n"))}</pre>` : ""}
 </div>
 </details>`;
+}
+
+/** What proves the cases that passed, closed until somebody asks. */
+function proofs(reports: readonly Report[]): string {
+  return reports.flatMap((report, index) =>
+    report.cases.filter(isProof).map((one) =>
+      finding(one, report, { index, open: false, checks: one.checks })
+    )
+  ).join("\n");
 }
 
 /** What the witnesses saw, side by side: a line per moment, a column per witness. */
@@ -215,6 +240,10 @@ function streams(reports: readonly Report[]): string {
 function isBad(one: ReportCase): boolean {
   return one.status === "fail" || one.status === "warn" ||
     (one.status === "not-measured" && one.checks.length > 0);
+}
+
+function isProof(one: ReportCase): boolean {
+  return one.status === "pass" && one.checks.length > 0;
 }
 
 function anchor(one: ReportCase, index: number): string {

@@ -9,6 +9,9 @@ const MARK: Record<ReportCase["status"], string> = {
   "not-measured": "❔",
 };
 
+/** Checks that are shown of a case that passed. */
+const SHOWN = 4;
+
 /** Returns Markdown for a job summary: counts, what did not pass with its checks, then all cases. */
 export function renderMarkdown(reports: readonly Report[]): string {
   const parts = [
@@ -30,7 +33,10 @@ export function renderMarkdown(reports: readonly Report[]): string {
 function oneReport(report: Report, named: boolean): string[] {
   const { target, run, platform } = report;
   const facts = [
-    `llmgate ${report.tool.version}, catalogue ${report.catalogue}`,
+    ...(report.conclusion === undefined ? [] : [`**${report.conclusion}**`]),
+    `llmgate ${report.tool.version}${
+      report.tool.commit === undefined ? "" : `, commit ${report.tool.commit}`
+    }, catalogue ${report.catalogue}`,
     `${target.url}, control ${target.control}`,
     ...(target.envoy_version ? [`Envoy ${target.envoy_version}`] : []),
     `${platform.os} ${platform.arch}, ${platform.runtime}`,
@@ -44,6 +50,7 @@ function oneReport(report: Report, named: boolean): string[] {
   ];
   for (const [name, value] of Object.entries(target.facts)) lines.push(`- ${name}: \`${value}\``);
   for (const problem of report.problems) lines.push("", `> **problem:** ${problem}`);
+  const passed = report.cases.filter(({ status }) => status === "pass");
   const bad = report.cases.filter(({ status }) => status === "fail" || status === "warn");
   for (const one of bad) lines.push(...finding(one));
   lines.push(
@@ -60,8 +67,29 @@ function oneReport(report: Report, named: boolean): string[] {
     "",
     "</details>",
     "",
+    "<details><summary>What passed, and what was seen</summary>",
+    "",
+    "| case | requirement | source | witnesses | seen |",
+    "| --- | --- | --- | --- | --- |",
+    ...passed.map((one) =>
+      `| \`${one.id}\` | ${cell(one.requirement)} | ${cell(one.source)} | ${
+        one.witnesses.join(", ")
+      } | ${seen(one)} |`
+    ),
+    "",
+    "</details>",
+    "",
   );
   return lines;
+}
+
+/** The first checks of a case that passed, as name and observation; the JSON form has them all. */
+function seen(one: ReportCase): string {
+  const own = one.checks.filter(({ name }) => !name.includes("agree."));
+  const named = own.slice(0, SHOWN).map(({ name, observed }) => `${cell(name)}: ${code(observed)}`);
+  const more = own.length > SHOWN ? `; ${own.length - SHOWN} more` : "";
+  const agreed = one.checks.length - own.length;
+  return `${named.join("; ")}${more}${agreed > 0 ? `; ${agreed} agreements of the witnesses` : ""}`;
 }
 
 function finding(one: ReportCase): string[] {

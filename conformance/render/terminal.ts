@@ -6,7 +6,7 @@ const MARK: Record<ReportCase["status"], string> = {
   warn: "warn",
   skip: "skip",
   unsupported: "n/a",
-  "not-measured": "????",
+  "not-measured": "open",
 };
 
 /** ANSI colour of a status. */
@@ -51,18 +51,27 @@ export function renderTerminal(
     }
     lines.push("", ...explain(one, { colour: false, trace: true, ...options }));
   }
-  const { summary } = report;
+  const { summary, interrupted } = report;
   for (const problem of report.problems) lines.push("", `problem: ${problem}`);
   lines.push(
     "",
     `${summary.cases} cases: ${summary.passed} passed, ${summary.failed} failed, ` +
       `${summary.warned} warned, ${summary.skipped} skipped, ${summary.unsupported} unsupported, ` +
-      `${summary.not_measured} not measured, in ${(report.duration_ms / 1000).toFixed(1)} s`,
+      `${summary.not_measured} not measured, in ${(report.duration_ms / 1000).toFixed(1)} s` +
+      (interrupted ? `, then ${interrupted.reason.replace(/^I/, "i")}` : ""),
+    ...(report.conclusion === undefined ? [] : [report.conclusion]),
     `target ${report.target.name} (${report.target.url}), control ${report.target.control}` +
       (report.target.envoy_version ? `, Envoy ${report.target.envoy_version}` : ""),
     `repeat with: ${report.reproduce}`,
+    ...namesOf(report, options.colour ?? false),
   );
   return lines.join("\n") + "\n";
+}
+
+/** The cases to look at, once more and last: what stood above may have scrolled away. */
+function namesOf({ cases }: Report, colour: boolean): string[] {
+  const failed = cases.filter((one) => one.status === "fail" && one.known_failure === undefined);
+  return failed.map((one) => `${paint("failed", "fail", colour)} ${one.id}: ${one.reason}`);
 }
 
 /** Returns everything about a case that did not pass. */
