@@ -1,5 +1,5 @@
 import { messageOf, now, UnavailableError, UsageError } from "../service/mod.ts";
-import { SCRIPT_SCHEMA } from "./script_schema.ts";
+import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import type { UpstreamExchange } from "./types.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -96,7 +96,7 @@ async function putScript({ upstream, request, parts }: Call): Promise<Response> 
   const known = upstream.scripts.get(id) !== undefined;
   const schema = SCRIPT_SCHEMA;
   // Loaded here: most runs read no YAML.
-  const { readData } = await import("./data_file.ts");
+  const { readData } = await import("./scripts/data_file.ts");
   upstream.scripts.set(id, readData(await request.text(), { file: `script "${id}"`, schema }));
   return json(known ? 200 : 201, { id });
 }

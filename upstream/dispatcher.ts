@@ -1,18 +1,18 @@
 import { type Refusal, refusalOf, type Surface } from "../local_http/mod.ts";
 import { textOf } from "../openai/mod.ts";
 import { type Barriers, type Log, messageOf, UsageError } from "../service/mod.ts";
-import { AnswerCache } from "./answer_cache.ts";
-import { writeAnswer, writeError } from "./answer_writer.ts";
-import { answerRequest } from "./endpoints/routes.ts";
+import { AnswerCache } from "./load/answer_cache.ts";
+import { writeAnswer, writeError } from "./answers/answer_writer.ts";
+import { answerRequest } from "./answers/routes.ts";
 import type { UpstreamCounters } from "./metrics.ts";
-import { type Pace, Pacer, parsePace } from "./pace.ts";
-import { Random } from "./random.ts";
-import type { MatchInput, ScenarioFolder } from "./scenarios.ts";
-import { runScript } from "./script_runner.ts";
-import { checkScript, scriptOfHeader } from "./script_schema.ts";
-import type { TimerWheel } from "./timer_wheel.ts";
+import { type Pace, Pacer, parsePace } from "./answers/pace.ts";
+import { Random } from "./answers/random.ts";
+import type { MatchInput, ScenarioFolder } from "./scripts/scenarios.ts";
+import { runScript } from "./scripts/runner.ts";
+import { checkScript, scriptOfHeader } from "./scripts/schema.ts";
+import type { TimerWheel } from "./scripts/timer_wheel.ts";
 import type { UpstreamScript } from "./types.ts";
-import type { Wire } from "./wire.ts";
+import type { Wire } from "./wire/wire.ts";
 
 /** Something that may answer in place of the endpoints: a recorder or a replayer. */
 export interface Tape {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { readData } from "./data_file.ts";
+import { readData } from "./scripts/data_file.ts";
 import { startUpstream, STEP_NAMES, type UpstreamScript } from "./mod.ts";
-import { SCRIPT_SCHEMA } from "./script_schema.ts";
+import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import { chunksOf, RawClient, request } from "./testing/raw_client.ts";
-import { readScenarios } from "./scenarios.ts";
-import { ROUTES } from "./endpoints/routes.ts";
+import { readScenarios } from "./scripts/scenarios.ts";
+import { ROUTES } from "./answers/routes.ts";
 
 const FILE = new URL("../docs/upstream.md", import.meta.url);
 const PAGE = await Deno.readTextFile(FILE);

@@ -16,11 +16,11 @@ export {
   type ControlledUpstream,
   exchangeLine,
 } from "./control.ts";
-export { type RecordOptions } from "./recorder.ts";
-export { type ReplayOptions } from "./replayer.ts";
-export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./pace.ts";
-export { readScenarios, type Scenario, type ScenarioMatch } from "./scenarios.ts";
-export { checkScript, STEP_NAMES } from "./script_schema.ts";
+export { type RecordOptions } from "./tape/recorder.ts";
+export { type ReplayOptions } from "./tape/replayer.ts";
+export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./answers/pace.ts";
+export { readScenarios, type Scenario, type ScenarioMatch } from "./scripts/scenarios.ts";
+export { checkScript, STEP_NAMES } from "./scripts/schema.ts";
 export {
   type AbortKind,
   type Cut,
@@ -34,5 +34,5 @@ export {
   startUpstreamThreads,
   type UpstreamThreads,
   type UpstreamThreadsOptions,
-} from "./threads.ts";
+} from "./load/threads.ts";
 export { startUpstream, type Upstream, type UpstreamOptions } from "./upstream.ts";

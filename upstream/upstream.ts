@@ -12,13 +12,13 @@ import {
 import { AttemptCounter } from "./attempts.ts";
 import { Dispatcher, type Tape } from "./dispatcher.ts";
 import { UpstreamCounters, upstreamMetrics } from "./metrics.ts";
-import { NO_PACE, type Pace, REALISTIC_PACE } from "./pace.ts";
-import { openRecorder, type RecordOptions } from "./recorder.ts";
-import { Replayer, type ReplayOptions } from "./replayer.ts";
-import { ScenarioFolder } from "./scenarios.ts";
-import { checkScript } from "./script_schema.ts";
-import { DataServer } from "./server.ts";
-import { TimerWheel } from "./timer_wheel.ts";
+import { NO_PACE, type Pace, REALISTIC_PACE } from "./answers/pace.ts";
+import { openRecorder, type RecordOptions } from "./tape/recorder.ts";
+import { Replayer, type ReplayOptions } from "./tape/replayer.ts";
+import { ScenarioFolder } from "./scripts/scenarios.ts";
+import { checkScript } from "./scripts/schema.ts";
+import { DataServer } from "./wire/server.ts";
+import { TimerWheel } from "./scripts/timer_wheel.ts";
 import type { UpstreamExchange, UpstreamScript } from "./types.ts";
 
 /** What `startUpstream` may be told. */
@@ -41,7 +41,7 @@ export interface UpstreamOptions {
   readonly journalLimit?: number;
   /** Times of events that each of them keeps. Default 20,000: more than the longest case writes. */
   readonly eventTimes?: number;
-  /** Lets others listen on the same port, who ask for it too; see `DataServer.listen`. Default false. */
+  /** Allows other listeners on this port (`SO_REUSEPORT`), provided they set it as well. Default false. */
   readonly sharedPort?: boolean;
   /** Barriers shared with other upstreams, so that one release reaches whichever stands there. */
   readonly barriers?: Barriers;

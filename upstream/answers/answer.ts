@@ -1,0 +1,90 @@
+import { errorBody, type OpenAiErrorInit } from "../../openai/mod.ts";
+import type { Random } from "./random.ts";
+import type { StreamEvent } from "../load/stream_event.ts";
+
+/** What an endpoint says; who writes it paces it. */
+export type Answer =
+  | {
+    readonly kind: "json";
+    readonly status: number;
+    readonly body: unknown;
+    readonly headers?: readonly (readonly [string, string])[];
+    /** Whether a model "thought" about it, so that it waits for the first token. */
+    readonly paced: boolean;
+  }
+  | {
+    readonly kind: "whole";
+    /** Default 200. */
+    readonly status?: number;
+    readonly headers?: readonly (readonly [string, string])[];
+    readonly contentType: string;
+    /** Text goes out as UTF-8. */
+    readonly body: Uint8Array | string;
+    readonly paced: boolean;
+  }
+  | { readonly kind: "events"; readonly events: Iterable<StreamEvent> };
+
+/** What an endpoint gets. It is pure: the same call gives the same answer. */
+export interface EndpointCall {
+  /** Parsed JSON body; `undefined` for requests without one. */
+  readonly body: unknown;
+  readonly bytes: Uint8Array;
+  readonly path: string;
+  readonly contentType: string;
+  /** Seeded by path and body. */
+  readonly random: Random;
+  /** Model ids that exist; `undefined` when every name does. */
+  readonly models: readonly string[] | undefined;
+  /** Answer length in tokens, when the request forces one. */
+  readonly tokens: number | undefined;
+}
+
+/** Returns an error answer. */
+export function refuse(status: number, init: OpenAiErrorInit): Answer {
+  return { kind: "json", status, body: errorBody(status, init), paced: false };
+}
+
+/** Returns a JSON answer that took a model's time. */
+export function reply(body: unknown): Answer {
+  return { kind: "json", status: 200, body, paced: true };
+}
+
+/** A request that an endpoint cannot serve. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+  readonly status: number;
+  readonly param: string | null;
+  readonly code: string | null;
+
+  constructor(
+    message: string,
+    options: { status?: number; param?: string | null; code?: string | null } = {},
+  ) {
+    super(message);
+    this.status = options.status ?? 400;
+    this.param = options.param ?? null;
+    this.code = options.code ?? null;
+  }
+}
+
+/** Seconds since the epoch that "created" fields count from, so that no clock is read. */
+const EPOCH = 1_700_000_000;
+const YEAR = 31_536_000;
+
+/** Returns a creation time that follows from the request. */
+export function createdOf(random: Random): number {
+  return EPOCH + random.below(YEAR);
+}
+
+/**
+ * Checks that a model exists, when models are restricted.
+ *
+ * @throws {RequestError} 404 `model_not_found`, as OpenAI answers
+ */
+export function checkModel(model: string, models: readonly string[] | undefined): void {
+  if (!models || models.includes(model)) return;
+  throw new RequestError(
+    `The model \`${model}\` does not exist or you do not have access to it.`,
+    { status: 404, param: "model", code: "model_not_found" },
+  );
+}

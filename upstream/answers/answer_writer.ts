@@ -1,0 +1,87 @@
+import { errorBody, type OpenAiErrorInit } from "../../openai/mod.ts";
+import type { Answer } from "./answer.ts";
+import type { Pacer } from "./pace.ts";
+import type { StreamEvent } from "../load/stream_event.ts";
+import { FairYield } from "../load/fair_yield.ts";
+import type { Wire } from "../wire/wire.ts";
+
+/** Bytes after which a burst goes out, so that memory stays bounded. */
+const BURST_BYTES = 64 * 1024;
+
+const JSON_HEADERS: [string, string] = ["content-type", "application/json"];
+const EVENT_STREAM_HEADERS: [string, string][] = [
+  ["content-type", "text/event-stream; charset=utf-8"],
+  ["cache-control", "no-cache"],
+];
+
+/** Writes an endpoint's answer at the given pace: one write per event, or per burst where nothing is waited for. */
+export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Promise<void> {
+  if (answer.kind !== "events") {
+    const wait = answer.paced ? pacer.first(wire.signal) : undefined;
+    if (wait) await wait;
+    if (wire.gone) return;
+    if (answer.kind === "json") {
+      const body = JSON.stringify(answer.body);
+      wire.whole(answer.status, [JSON_HEADERS, ...answer.headers ?? []], body);
+    } else {
+      const { status = 200, contentType, headers = [] } = answer;
+      wire.whole(status, [["content-type", contentType], ...headers], answer.body);
+    }
+    return;
+  }
+  await wire.head(200, EVENT_STREAM_HEADERS);
+  if (pacer.burst > 1) return await writeBursts(wire, answer.events, pacer.burst);
+  const { waits } = pacer;
+  const fair = new FairYield();
+  const next = reader(answer.events);
+  for (let event = next(); event !== undefined; event = next()) {
+    const pause = waits && event.wait ? pacer[event.wait](wire.signal) : undefined;
+    const held = pause ?? fair.step();
+    if (held) await held;
+    if (wire.gone) return;
+    const stalled = wire.writeEvent(event);
+    if (stalled) await stalled;
+  }
+  wire.end();
+}
+
+/** Gives one event after the other; those of a stream that is kept without an iterator's result for each. */
+function reader(events: Iterable<StreamEvent>): () => StreamEvent | undefined {
+  if (Array.isArray(events)) {
+    let at = 0;
+    return () => events[at++];
+  }
+  const iterator = events[Symbol.iterator]();
+  return () => {
+    const { done, value } = iterator.next();
+    return done ? undefined : value;
+  };
+}
+
+/** Writes events without a wait between them, several to a write. */
+async function writeBursts(
+  wire: Wire,
+  events: Iterable<StreamEvent>,
+  burst: number,
+): Promise<void> {
+  let texts: string[] = [];
+  let length = 0;
+  for (const { text } of events) {
+    texts.push(text);
+    length += text.length;
+    if (texts.length < burst && length < BURST_BYTES) continue;
+    const stalled = wire.writeEvents(texts);
+    if (stalled) await stalled;
+    else await new Promise<void>((resolve) => setImmediate(resolve));
+    if (wire.gone) return;
+    texts = [];
+    length = 0;
+  }
+  await wire.writeEvents(texts);
+  wire.end();
+}
+
+/** Answers with an OpenAI-shaped error. */
+export function writeError(wire: Wire, status: number, init: OpenAiErrorInit): void {
+  wire.whole(status, [JSON_HEADERS], JSON.stringify(errorBody(status, init)));
+}
