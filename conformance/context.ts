@@ -3,9 +3,9 @@ import type { Connection } from "./client/connection.ts";
 import { connectTo } from "./client/open_connection.ts";
 import type { Exchange, RequestSpec } from "./client/exchange.ts";
 import { requestIdOf, type Transcript } from "./client/transcript.ts";
-import type { Lateness } from "./lateness.ts";
+import type { Lateness } from "./run/lateness.ts";
 import type { HeaderList, Protocol, Target } from "./target.ts";
-import { NotJudged, TooBusy, Undeclared, Verdict } from "./verdict.ts";
+import { NotJudged, TooBusy, Undeclared, Verdict } from "./verdict/verdict.ts";
 import { EnvoyView, PolicyView, UpstreamView } from "./views.ts";
 
 /** What a chat request of a case may differ in. */

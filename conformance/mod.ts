@@ -9,6 +9,8 @@
  * ```
  *
  * The room knows no other room but the leaves: what it needs of the thing it judges is `Target`.
+ * `cases/` holds the requirements, `run/` chooses and runs them, `client/` speaks the protocols,
+ * `verdict/` joins what the witnesses saw, `report/` writes it down.
  *
  * @module
  */
@@ -16,19 +18,19 @@ export { encodeHeaders, HpackDecoder } from "./client/hpack.ts";
 export { MalformedResponse, ResponseReader, type ResponseSink } from "./client/response_reader.ts";
 export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
 export { CASES, RESPONSES_CASES, ROUTER_CASES } from "./cases/mod.ts";
-export { type Probe, probeTarget } from "./probe.ts";
-export { ENGINE_CASES } from "./engine/cases.ts";
-export { probeEngine } from "./engine/client.ts";
+export { type Probe, probeTarget } from "./run/probe.ts";
+export { ENGINE_CASES } from "./policy_engine/cases.ts";
+export { probeEngine } from "./policy_engine/client.ts";
 export { MODEL_SERVER_CASES } from "./model_server/cases.ts";
-export { modelServerTarget, policyEngineTarget } from "./parts.ts";
+export { modelServerTarget, policyEngineTarget } from "./standalone.ts";
 export { SSE_VECTORS, type SseVector, writesOf } from "./vectors/mod.ts";
-export { type KnownFailure, parseKnownFailures } from "./known_failures.ts";
-export { type Disagreement, disagreements, renderDisagreements } from "./compare.ts";
-export { type Difference, differenceLine, diffReports, renderDiff } from "./diff.ts";
-export { renderAnnotations } from "./render/annotations.ts";
-export { type Renderer, REPORT_FORMATS } from "./render/formats.ts";
-export { progressLine } from "./render/progress.ts";
-export { renderTerminal } from "./render/terminal.ts";
+export { type KnownFailure, parseKnownFailures } from "./run/known_failures.ts";
+export { type Disagreement, disagreements, renderDisagreements } from "./report/compare.ts";
+export { type Difference, differenceLine, diffReports, renderDiff } from "./report/diff.ts";
+export { renderAnnotations } from "./report/render/annotations.ts";
+export { type Renderer, REPORT_FORMATS } from "./report/render/formats.ts";
+export { progressLine } from "./report/render/progress.ts";
+export { renderTerminal } from "./report/render/terminal.ts";
 export {
   CATALOGUE_REVISION,
   exitCode,
@@ -39,9 +41,9 @@ export {
   reportJsonSchema,
   reportSchema,
   type Summary,
-} from "./report.ts";
-export { type Progress, type RunOptions, runSuite } from "./runner.ts";
-export { listCases, type Selection } from "./select.ts";
+} from "./report/report.ts";
+export { type Progress, type RunOptions, runSuite } from "./run/runner.ts";
+export { listCases, type Selection } from "./run/select.ts";
 export type {
   BarrierControl,
   Control,
@@ -69,4 +71,4 @@ export type {
   WaitOptions,
   Witness,
 } from "./target.ts";
-export type { Check, Status } from "./verdict.ts";
+export type { Check, Status } from "./verdict/verdict.ts";

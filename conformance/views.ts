@@ -11,7 +11,7 @@ import type {
   WaitOptions,
   Witness,
 } from "./target.ts";
-import { Awaited, NotJudged } from "./verdict.ts";
+import { Awaited, NotJudged } from "./verdict/verdict.ts";
 
 /** The upstream as one case sees it: only its own nonce. */
 export class UpstreamView {

@@ -2,7 +2,7 @@ import { BOTH, type Case } from "../case.ts";
 import { jsonOf, valuesOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";
 import { delay, startDeadline } from "../../service/mod.ts";
-import { Awaited } from "../verdict.ts";
+import { Awaited } from "../verdict/verdict.ts";
 
 const AZF = "Envoy ext_authz.proto: failure_mode_allow is false";
 

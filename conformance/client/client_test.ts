@@ -4,7 +4,7 @@ import http2 from "node:http2";
 import net, { type AddressInfo } from "node:net";
 import { closeServer } from "../../service/mod.ts";
 import type { Protocol } from "../target.ts";
-import { Awaited } from "../verdict.ts";
+import { Awaited } from "../verdict/verdict.ts";
 import { openConnection } from "./open_connection.ts";
 import type { RequestSpec } from "./exchange.ts";
 import { textOf, valueOf } from "./transcript.ts";

@@ -1,7 +1,7 @@
 import { SseParser } from "../../openai/mod.ts";
 import { now, startDeadline } from "../../service/mod.ts";
 import type { HeaderList, Protocol, WaitOptions } from "../target.ts";
-import { Awaited } from "../verdict.ts";
+import { Awaited } from "../verdict/verdict.ts";
 import type { ResponseSink } from "./response_reader.ts";
 import type { End, Framing, Head, ReceivedEvent, Transcript } from "./transcript.ts";
 

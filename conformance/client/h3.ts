@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import net from "node:net";
 import { messageOf, now, UnavailableError, withDeadline } from "../../service/mod.ts";
 import type { HeaderList, WaitOptions } from "../target.ts";
-import { NotJudged } from "../verdict.ts";
+import { NotJudged } from "../verdict/verdict.ts";
 import { type Address, addressOf, CONNECT_MS } from "./address.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { modelServerTarget } from "../parts.ts";
-import { runSuite } from "../runner.ts";
-import { exitCode, type Report } from "../report.ts";
+import { modelServerTarget } from "../standalone.ts";
+import { runSuite } from "../run/runner.ts";
+import { exitCode, type Report } from "../report/report.ts";
 import { MODEL_SERVER_CASES } from "./cases.ts";
 
 type Chunk = Record<string, unknown>;

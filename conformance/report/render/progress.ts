@@ -1,4 +1,4 @@
-import type { Progress } from "../runner.ts";
+import type { Progress } from "../../run/runner.ts";
 import { caseLine } from "./terminal.ts";
 
 /** Cases that are named of those that are waited for. */

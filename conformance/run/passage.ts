@@ -1,7 +1,7 @@
 /** Whether anything passes a gateway at all: a refusal proves nothing where everything is refused. */
-import { messageOf } from "../service/mod.ts";
+import { messageOf } from "../../service/mod.ts";
 import { askOnce } from "./probe.ts";
-import type { Target } from "./target.ts";
+import type { Target } from "../target.ts";
 
 /** Asks a target with the allowed credential, once for all cases that need to know. */
 export class Passage {

@@ -1,5 +1,5 @@
-import type { Transcript } from "./client/transcript.ts";
-import type { Target } from "./target.ts";
+import type { Transcript } from "../client/transcript.ts";
+import type { Target } from "../target.ts";
 
 /** Headers that curl sends itself or that only a script can use. */
 const LEFT_OUT = new Set(["content-length", "transfer-encoding", "host", "x-harness-case"]);

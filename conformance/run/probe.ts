@@ -1,8 +1,8 @@
-import { UnavailableError } from "../service/mod.ts";
-import { connectTo } from "./client/open_connection.ts";
-import type { RequestSpec } from "./client/exchange.ts";
-import { requestIdOf } from "./client/transcript.ts";
-import type { Control, Protocol, Target, Witness } from "./target.ts";
+import { UnavailableError } from "../../service/mod.ts";
+import { connectTo } from "../client/open_connection.ts";
+import type { RequestSpec } from "../client/exchange.ts";
+import { requestIdOf } from "../client/transcript.ts";
+import type { Control, Protocol, Target, Witness } from "../target.ts";
 
 /** What a first look at a foreign gateway found. */
 export interface Probe {

@@ -1,5 +1,5 @@
-import type { Case } from "./case.ts";
-import type { Protocol } from "./target.ts";
+import type { Case } from "../case.ts";
+import type { Protocol } from "../target.ts";
 
 /** One run of a case: an HTTP version, a repetition, and a way to say that it is settled. */
 export interface Axis {

@@ -1,4 +1,4 @@
-import { now } from "../service/mod.ts";
+import { now } from "../../service/mod.ts";
 
 /** How often it looks, and from when on lateness is worth remembering, milliseconds. */
 const EVERY_MS = 10;

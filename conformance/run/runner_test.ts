@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { now, UsageError } from "../service/mod.ts";
-import type { Case } from "./case.ts";
-import { CASES } from "./cases/mod.ts";
-import { exitCode, parseReport, type Report, reportJsonSchema } from "./report.ts";
-import { diffReports } from "./diff.ts";
+import { now, UsageError } from "../../service/mod.ts";
+import type { Case } from "../case.ts";
+import { CASES } from "../cases/mod.ts";
+import { exitCode, parseReport, type Report, reportJsonSchema } from "../report/report.ts";
+import { diffReports } from "../report/diff.ts";
 import { parseKnownFailures } from "./known_failures.ts";
-import { REPORT_FORMATS } from "./render/formats.ts";
-import { renderTerminal } from "./render/terminal.ts";
-import { renderAnnotations } from "./render/annotations.ts";
+import { REPORT_FORMATS } from "../report/render/formats.ts";
+import { renderTerminal } from "../report/render/terminal.ts";
+import { renderAnnotations } from "../report/render/annotations.ts";
 import { runSuite } from "./runner.ts";
-import { fakeTarget, policyRecord, upstreamRecord } from "./testing.ts";
-import { Awaited } from "./verdict.ts";
+import { fakeTarget, policyRecord, upstreamRecord } from "../testing/fake_target.ts";
+import { Awaited } from "../verdict/verdict.ts";
 
 function made(id: string, run: Case["run"], change: Partial<Case> = {}): Case {
   return { id, level: "must", control: "none", requirement: "r", source: "s", run, ...change };
@@ -308,7 +308,7 @@ Deno.test("diffReports() tells what got worse", async () => {
 });
 
 Deno.test("the published JSON Schema is the one of this version", async () => {
-  const file = new URL("./report.schema.json", import.meta.url);
+  const file = new URL("../report/report.schema.json", import.meta.url);
   assert.deepEqual(JSON.parse(await Deno.readTextFile(file)), reportJsonSchema());
 });
 

@@ -1,5 +1,5 @@
-import { Barriers, Journal } from "../service/mod.ts";
-import type { EnvoyRecord, Expectations, PolicyRecord, Target, UpstreamRecord } from "./target.ts";
+import { Barriers, Journal } from "../../service/mod.ts";
+import type { EnvoyRecord, Expectations, PolicyRecord, Target, UpstreamRecord } from "../target.ts";
 
 /** What a plain target promises; tests change what they are about. */
 export const EXPECTATIONS: Expectations = {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { disagreements, renderDisagreements } from "./compare.ts";
 import type { Report } from "./report.ts";
-import { runSuite } from "./runner.ts";
-import { fakeTarget } from "./testing.ts";
+import { runSuite } from "../run/runner.ts";
+import { fakeTarget } from "../testing/fake_target.ts";
 
 /** A run in which `t.a` holds and `t.b` says what it is told to. */
 function run(second: boolean): Promise<Report> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { judgeAgreement, type Story } from "./agreement.ts";
-import type { Transcript } from "./client/transcript.ts";
-import { envoyRecord, policyRecord, upstreamRecord } from "./testing.ts";
+import type { Transcript } from "../client/transcript.ts";
+import { envoyRecord, policyRecord, upstreamRecord } from "../testing/fake_target.ts";
 import { Verdict } from "./verdict.ts";
 
 function transcript(change: Partial<Transcript> = {}): Transcript {

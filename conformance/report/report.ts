@@ -179,23 +179,3 @@ export function exitCode(report: Report, options: { strict?: boolean } = {}): 0 
   const judged = musts.length > 0 ? musts : report.cases;
   return judged.some(({ status }) => measured(status)) ? 0 : 2;
 }
-
-/** Replaces every secret in every string of a value: credentials never reach a report. */
-export function redact<T>(value: T, secrets: readonly string[]): T {
-  const words = secrets.filter((secret) => secret.length >= 4).toSorted((a, b) =>
-    b.length - a.length
-  );
-  const walk = (part: unknown): unknown => {
-    if (typeof part === "string") {
-      return words.reduce((text, word) => text.replaceAll(word, "[redacted]"), part);
-    }
-    if (Array.isArray(part)) return part.map(walk);
-    if (part !== null && typeof part === "object") {
-      return Object.fromEntries(
-        Object.entries(part).map(([key, inner]) => [walk(key), walk(inner)]),
-      );
-    }
-    return part;
-  };
-  return walk(value) as T;
-}

@@ -1,24 +1,24 @@
-import { messageOf, now, UnavailableError } from "../service/mod.ts";
-import { type Case } from "./case.ts";
-import { CASES } from "./cases/mod.ts";
-import { platform, secretsOf } from "./facts.ts";
+import { messageOf, now, UnavailableError } from "../../service/mod.ts";
+import { type Case } from "../case.ts";
+import { CASES } from "../cases/mod.ts";
+import { platform } from "../report/platform.ts";
+import { redact, secretsOf } from "../report/redact.ts";
 import { type KnownFailure, matchKnownFailures } from "./known_failures.ts";
-import { concludes, sayInterrupted } from "./conclusion.ts";
+import { concludes, sayInterrupted } from "../report/conclusion.ts";
 import { Lateness } from "./lateness.ts";
 import { Passage } from "./passage.ts";
 import {
   CATALOGUE_REVISION,
-  redact,
   type Report,
   REPORT_SCHEMA,
   type ReportCase,
   summarize,
-} from "./report.ts";
+} from "../report/report.ts";
 import { assemble, type AxisResult, runAxis } from "./run_case.ts";
 import { type Job, schedule } from "./schedule.ts";
 import { selectCases, type Selection, verdictBeforeRun } from "./select.ts";
-import type { Target } from "./target.ts";
-import { INTERRUPTED, TOO_BUSY } from "./verdict.ts";
+import type { Target } from "../target.ts";
+import { INTERRUPTED, TOO_BUSY } from "../verdict/verdict.ts";
 
 /** What happens during a run, for a terminal. */
 export type Progress =

@@ -1,15 +1,15 @@
-import { messageOf, now, startDeadline, UnavailableError } from "../service/mod.ts";
-import { judgeAgreement, type Story, witnessesOf } from "./agreement.ts";
-import { type Case, groupOf } from "./case.ts";
-import { requestIdOf } from "./client/transcript.ts";
-import { CaseContext, type CaseRun } from "./context.ts";
-import { curlOf } from "./curl.ts";
+import { messageOf, now, startDeadline, UnavailableError } from "../../service/mod.ts";
+import { judgeAgreement, type Story, witnessesOf } from "../verdict/agreement.ts";
+import { type Case, groupOf } from "../case.ts";
+import { requestIdOf } from "../client/transcript.ts";
+import { CaseContext, type CaseRun } from "../context.ts";
+import { curlOf } from "../report/curl.ts";
 import type { Lateness } from "./lateness.ts";
 import type { Passage } from "./passage.ts";
-import type { ReportCase } from "./report.ts";
+import type { ReportCase } from "../report/report.ts";
 import type { Axis } from "./schedule.ts";
-import type { EnvoyRecord, Target } from "./target.ts";
-import { shorten, type Timeline, timelineOf, type TraceLine, traceOf } from "./trace.ts";
+import type { EnvoyRecord, Target } from "../target.ts";
+import { shorten, type Timeline, timelineOf, type TraceLine, traceOf } from "../report/trace.ts";
 import {
   Awaited,
   type Check,
@@ -19,7 +19,7 @@ import {
   TOO_BUSY,
   Undeclared,
   Verdict,
-} from "./verdict.ts";
+} from "../verdict/verdict.ts";
 
 /**
  * How long a case may take when it says nothing else, milliseconds before the time scale: what it

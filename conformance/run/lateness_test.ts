@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { now } from "../service/mod.ts";
+import { now } from "../../service/mod.ts";
 import { Lateness } from "./lateness.ts";
 
 Deno.test("Lateness tells how long the thread could not run, and when", () => {

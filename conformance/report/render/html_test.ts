@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { Case } from "../case.ts";
+import type { Case } from "../../case.ts";
 import type { Report } from "../report.ts";
-import { runSuite } from "../runner.ts";
-import { fakeTarget } from "../testing.ts";
-import { Awaited } from "../verdict.ts";
+import { runSuite } from "../../run/runner.ts";
+import { fakeTarget } from "../../testing/fake_target.ts";
+import { Awaited } from "../../verdict/verdict.ts";
 import { renderHtml } from "./html.ts";
 
 const EVIL = `<img src=x onerror="alert(1)"> & 'so on' </script>`;

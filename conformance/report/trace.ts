@@ -1,5 +1,5 @@
-import type { Story } from "./agreement.ts";
-import type { End } from "./client/transcript.ts";
+import type { Story } from "../verdict/agreement.ts";
+import type { End } from "../client/transcript.ts";
 
 /** One line of the timed trace of a case: who saw what, when. */
 export interface TraceLine {

@@ -1,6 +1,6 @@
 /** What a run shows, in sentences for whoever reads only those. */
 import type { Report, ReportCase } from "./report.ts";
-import { INTERRUPTED } from "./verdict.ts";
+import { INTERRUPTED } from "../verdict/verdict.ts";
 
 /** Says that a run was ended before its end, and what that leaves open. */
 export function sayInterrupted(

@@ -3,7 +3,7 @@ import { checkClient } from "../../ext_authz/mod.ts";
 import { type CallOptions, GrpcError, type JsonObject } from "../../grpc/mod.ts";
 import { messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
 import type { Credentials, HeaderList } from "../target.ts";
-import { Awaited } from "../verdict.ts";
+import { Awaited } from "../verdict/verdict.ts";
 
 /** A CheckResponse as proto3 JSON; only what the cases look at. */
 export interface Answer {

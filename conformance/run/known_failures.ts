@@ -1,5 +1,5 @@
-import { UsageError } from "../service/mod.ts";
-import type { ReportCase } from "./report.ts";
+import { UsageError } from "../../service/mod.ts";
+import type { ReportCase } from "../report/report.ts";
 import { toRegExp } from "./select.ts";
 
 /** A case that is known not to pass on this target, and why. */

@@ -1,7 +1,7 @@
-import { UsageError } from "../service/mod.ts";
-import type { Case, Level } from "./case.ts";
-import type { Control, Target } from "./target.ts";
-import type { ReportCase } from "./report.ts";
+import { UsageError } from "../../service/mod.ts";
+import type { Case, Level } from "../case.ts";
+import type { Control, Target } from "../target.ts";
+import type { ReportCase } from "../report/report.ts";
 
 /** Which cases to run. */
 export interface Selection {
