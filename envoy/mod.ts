@@ -21,7 +21,7 @@
  */
 export { type AccessLogEntry, AccessLogFollower, parseAccessLogLine } from "./access_log.ts";
 export { AdminClient } from "./admin.ts";
-export { type AdoptedConfig, adoptEnvoyConfig } from "./adopt.ts";
+export { type AdoptedConfig, adoptEnvoyConfig } from "./adopt_foreign_config.ts";
 export { CHECK_JWT, CHECK_JWT_KEY, checkTlsCertificate } from "./check_keys.ts";
 export {
   bundledConfig,
@@ -90,5 +90,5 @@ export {
   setAt,
   valueAt,
 } from "./tree.ts";
-export { systemRoots } from "./trust.ts";
+export { systemRoots } from "./system_roots.ts";
 export { validateConfig, type Validation } from "./validate.ts";

@@ -1,3 +1,4 @@
+/** Runs one Envoy: from its launched configuration to live and listening, and to its drained end. */
 import { join } from "node:path";
 import {
   type ChildProcess,
@@ -114,9 +115,30 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   if (options.onRequest !== undefined) {
     rescue.use(new AccessLogFollower(files.accessLog, options.onRequest));
   }
-  const version = info.version.split("/")[1] ?? info.version;
-  const facts = { launched, listeners, version, readyMs };
-  return new Envoy(options, files, { process, admin, facts, held: rescue.move() });
+  const shutdown = new Shutdown(process, admin, rescue.move());
+  return {
+    pid: process.pid,
+    version: info.version.split("/")[1] ?? info.version,
+    path: options.path,
+    launched,
+    configName: options.config.name,
+    configSha256: launched.configSha256,
+    launchedSha256: launched.launchedSha256,
+    admin,
+    listeners,
+    readyMs,
+    runDir: options.runDir,
+    launchedPath: files.config,
+    accessLogPath: accessLogPathOf(launched) ?? files.accessLog,
+    logPath: files.log,
+    exited: process.exited,
+    lastLog: (lines = 8) => lastLines(files.log, lines),
+    saveEvidence: () => saveEvidence(admin, options.runDir),
+    stop: ({ graceMs = options.graceMs ?? GRACE_MS, signal } = {}) => shutdown.run(graceMs, signal),
+    [Symbol.asyncDispose]: async () => {
+      await shutdown.run(options.graceMs ?? GRACE_MS);
+    },
+  };
 }
 
 interface RunFiles {
@@ -202,76 +224,34 @@ export function describeExit({ code, signal }: ExitStatus): string {
   return signal === null ? `exit code ${code}` : `signal ${signal}`;
 }
 
-interface Parts {
-  readonly process: ChildProcess;
-  readonly admin: AdminClient;
-  readonly facts: Pick<RunningEnvoy, "launched" | "version" | "readyMs" | "listeners">;
-  readonly held: AsyncDisposableStack;
+async function saveEvidence(admin: AdminClient, runDir: string): Promise<void> {
+  const [stats, dump] = await Promise.all([admin.statsText(), admin.configDump()]);
+  await Promise.all([
+    Deno.writeTextFile(join(runDir, "stats.txt"), stats),
+    Deno.writeTextFile(join(runDir, "config_dump.json"), JSON.stringify(dump, null, 1)),
+  ]);
 }
 
-class Envoy implements RunningEnvoy {
-  readonly pid: number;
-  readonly version: string;
-  readonly path: string;
-  readonly launched: LaunchedConfig;
-  readonly configName: string;
-  readonly configSha256: string;
-  readonly launchedSha256: string;
-  readonly admin: AdminClient;
-  readonly listeners: ReadonlyMap<string, HostPort>;
-  readonly readyMs: number;
-  readonly runDir: string;
-  readonly launchedPath: string;
-  readonly accessLogPath: string;
-  readonly logPath: string;
-  readonly exited: Promise<ExitStatus>;
-  readonly #graceMs: number;
+/** The end of an Envoy: drain, SIGTERM, then what is held for it. Runs once, however often it is asked for. */
+class Shutdown {
   readonly #process: ChildProcess;
+  readonly #admin: AdminClient;
   readonly #held: AsyncDisposableStack;
   #ended = false;
-  #stopping: Promise<ExitStatus> | undefined;
+  #running: Promise<ExitStatus> | undefined;
 
-  constructor(options: EnvoyOptions, files: RunFiles, { process, admin, facts, held }: Parts) {
-    this.pid = process.pid;
-    this.version = facts.version;
-    this.path = options.path;
-    this.launched = facts.launched;
-    this.configName = options.config.name;
-    this.configSha256 = facts.launched.configSha256;
-    this.launchedSha256 = facts.launched.launchedSha256;
-    this.admin = admin;
-    this.listeners = facts.listeners;
-    this.readyMs = facts.readyMs;
-    this.runDir = options.runDir;
-    this.launchedPath = files.config;
-    this.accessLogPath = accessLogPathOf(facts.launched) ?? files.accessLog;
-    this.logPath = files.log;
-    this.exited = process.exited;
-    this.#graceMs = options.graceMs ?? GRACE_MS;
+  constructor(process: ChildProcess, admin: AdminClient, held: AsyncDisposableStack) {
     this.#process = process;
+    this.#admin = admin;
     this.#held = held;
     process.exited.then(() => this.#ended = true);
   }
 
-  lastLog(lines = 8): Promise<string> {
-    return lastLines(this.logPath, lines);
+  run(graceMs: number, signal?: AbortSignal): Promise<ExitStatus> {
+    return this.#running ??= this.#run(graceMs, signal);
   }
 
-  async saveEvidence(): Promise<void> {
-    const [stats, dump] = await Promise.all([this.admin.statsText(), this.admin.configDump()]);
-    await Deno.writeTextFile(join(this.runDir, "stats.txt"), stats);
-    await Deno.writeTextFile(join(this.runDir, "config_dump.json"), JSON.stringify(dump, null, 1));
-  }
-
-  stop(options: { graceMs?: number; signal?: AbortSignal } = {}): Promise<ExitStatus> {
-    return this.#stopping ??= this.#stop(options.graceMs ?? this.#graceMs, options.signal);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-  }
-
-  async #stop(graceMs: number, signal?: AbortSignal): Promise<ExitStatus> {
+  async #run(graceMs: number, signal?: AbortSignal): Promise<ExitStatus> {
     await this.#drain(graceMs, signal);
     const status = await this.#process.stop(KILL_MS);
     await this.#held.disposeAsync();
@@ -283,7 +263,7 @@ class Envoy implements RunningEnvoy {
     const end = now() + graceMs;
     try {
       if (await this.#active() === 0) return;
-      await this.admin.drainListeners();
+      await this.#admin.drainListeners();
       while (!this.#ended && !signal?.aborted && now() < end && await this.#active() > 0) {
         await delay(DRAIN_POLL_MS, signal).catch(() => {});
       }
@@ -293,7 +273,7 @@ class Envoy implements RunningEnvoy {
   }
 
   async #active(): Promise<number> {
-    return this.#ended ? 0 : await this.admin.activeRequests();
+    return this.#ended ? 0 : await this.#admin.activeRequests();
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../service/mod.ts";
-import { adoptEnvoyConfig } from "./adopt.ts";
+import { adoptEnvoyConfig } from "./adopt_foreign_config.ts";
 import { bundledConfig, parseEnvoyConfig } from "./config_file.ts";
 import { launchConfig } from "./overlay.ts";
 import { type Json, setAt, valueAt } from "./tree.ts";

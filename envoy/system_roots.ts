@@ -1,3 +1,4 @@
+/** Finds the machine's own trusted roots, which Envoy has to be given by path. */
 import { UnavailableError } from "../service/mod.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** Makes somebody else's configuration launchable between our policy and our upstream. */
 import { UsageError } from "../service/mod.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { type Ingress, lintModel, type Placed } from "./model.ts";
