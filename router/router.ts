@@ -1,10 +1,9 @@
 /** The router as a running service: routes that reload, hosts with their outstanding requests. */
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
-import { type Processor, processorService } from "../ext_proc/mod.ts";
+import { processorService } from "../ext_proc/mod.ts";
 import {
   type Log,
   messageOf,
-  now,
   silent,
   UnavailableError,
   UsageError,
@@ -12,18 +11,20 @@ import {
 } from "../service/mod.ts";
 import { accessLogService } from "./access_log.ts";
 import { finishedRequest } from "./answers/finished_request.ts";
-import { decide, type Decision, tooLarge } from "./decision.ts";
+import type { Deciders } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
 import { announceHosts } from "./discovery/announced_hosts.ts";
 import { ENDPOINT_KEY } from "./discovery/assignment.ts";
 import { EndpointFile } from "./discovery/endpoint_file.ts";
 import { EndpointService } from "./discovery/endpoint_service.ts";
 import { HostList, type HostSource, hostSource } from "./discovery/host_source.ts";
-import { answerOf, bodyOf, GO_ON, type Head, headOf, LB_NAMESPACE, NO_HEAD } from "./exchange.ts";
+import { LB_NAMESPACE } from "./exchange.ts";
 import type { HostState } from "./health/health_board.ts";
 import { type HealthCheckOptions, HealthMonitor } from "./health/monitor.ts";
 import type { BackendHost } from "./hosts.ts";
 import { RouterMetrics } from "./metrics.ts";
+import { OutstandingRequests } from "./outstanding_requests.ts";
+import { type DecisionLine, type RequestContext, requestProcessor } from "./request_processor.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
 import { type RoutingLogic, type Strategy, strategyOf } from "./strategies/strategies.ts";
 
@@ -70,18 +71,6 @@ export interface RouterOptions {
   readonly onDecision?: (line: DecisionLine) => void;
 }
 
-/** One decision, for people and logs. */
-export interface DecisionLine {
-  readonly requestId: string;
-  readonly path: string;
-  /** Empty where the request was refused. */
-  readonly route: string;
-  readonly model: string;
-  readonly endpoint: string;
-  /** Error code of a refusal; empty otherwise. */
-  readonly code: string;
-}
-
 /** A running router. */
 export interface Router extends AsyncDisposable {
   readonly host: string;
@@ -126,11 +115,10 @@ class ModelRouter implements Router {
   readonly #health: HealthMonitor;
   readonly #strategy: Strategy;
   readonly #metrics = new RouterMetrics();
-  readonly #outstanding = new Map<string, number>();
+  readonly #outstanding = new OutstandingRequests(this.#metrics);
   readonly #stack = new AsyncDisposableStack();
   readonly #log: Log;
   #hosts: HostSource = new HostList();
-  #known: ReadonlySet<string> = new Set();
   #routes: RouteTable = parseRoutes(DEFAULT_ROUTES.text, DEFAULT_ROUTES.file);
 
   constructor(options: RouterOptions) {
@@ -185,12 +173,21 @@ class ModelRouter implements Router {
 
   async #listen(): Promise<GrpcServer> {
     const { host, port } = this;
+    const context: RequestContext = {
+      headers: this.#options,
+      deciders: () => this.#deciders(),
+      outstanding: this.#outstanding,
+      health: this.#health,
+      metrics: this.#metrics,
+      log: this.#log,
+      onDecision: this.#options.onDecision,
+    };
     try {
       return await startGrpcServer({
         host,
         port,
         services: [
-          processorService(() => this.#processor()),
+          processorService(() => requestProcessor(context)),
           this.#endpoints.service,
           accessLogService((entry) => {
             this.#health.logged(entry);
@@ -219,7 +216,7 @@ class ModelRouter implements Router {
   }
 
   outstanding(endpoint: string): number {
-    return this.#outstanding.get(endpoint) ?? 0;
+    return this.#outstanding.of(endpoint);
   }
 
   state(endpoint: string): HostState {
@@ -234,7 +231,9 @@ class ModelRouter implements Router {
 
   metrics(): Promise<string> {
     // Time alone brings a host back, so that its state is looked at when somebody asks.
-    for (const endpoint of this.#known) this.#metrics.stood(endpoint, this.state(endpoint));
+    for (const { endpoint } of this.#hosts.hosts) {
+      this.#metrics.stood(endpoint, this.state(endpoint));
+    }
     this.#metrics.vllm.show(
       new Map(this.#hosts.hosts.map(({ endpoint, tls }) => [
         `${tls ? "https" : "http"}://${endpoint}`,
@@ -263,48 +262,8 @@ class ModelRouter implements Router {
     }
   }
 
-  /** The processor of one request; its stream lives until the answer's last byte (see router.yaml). */
-  #processor(): Processor {
-    let head = NO_HEAD;
-    let endpoint: string | undefined;
-    let model = "";
+  #deciders(): Deciders {
     return {
-      answer: (message) => {
-        if (message.phase === "request_headers") {
-          head = headOf(message, this.#options);
-          if (!message.endOfStream) {
-            // Said beforehand, it is refused before it is read.
-            const long = tooLarge(head.contentLength);
-            return long === undefined ? GO_ON : answerOf(this.#note(head, long), head);
-          }
-        }
-        const body = bodyOf(message);
-        if (body === undefined || endpoint !== undefined) return GO_ON;
-        const decision = this.#decide(head, body);
-        if (decision.kind === "route") {
-          endpoint = decision.host.endpoint;
-          this.#count(endpoint, this.outstanding(endpoint) + 1);
-          this.#health.sent(endpoint);
-          model = decision.route.model;
-          this.#metrics.answers.started(model, endpoint);
-        }
-        return answerOf(decision, head);
-      },
-      end: (how, error) => {
-        if (endpoint !== undefined) {
-          this.#metrics.answers.ended(model, endpoint);
-          this.#count(endpoint, this.outstanding(endpoint) - 1);
-        }
-        if (how !== "failed") return;
-        this.#metrics.failed();
-        this.#log(`A request could not be processed: ${messageOf(error)}`);
-      },
-    };
-  }
-
-  #decide(head: Head, body: Uint8Array): Decision {
-    const started = now();
-    const decision = decide({ ...head, body }, {
       table: this.#routes,
       hosts: this.#hosts.hosts,
       strategy: this.#strategy,
@@ -312,43 +271,12 @@ class ModelRouter implements Router {
       outstanding: (endpoint) => this.outstanding(endpoint),
       engine: (endpoint) => this.#health.engine(endpoint),
       healthy: (hosts) => this.#health.admit(hosts),
-    });
-    this.#metrics.decided(now() - started);
-    return this.#note(head, decision);
+    };
   }
 
-  /** Counts a decision and tells whoever listens. */
-  #note(head: Head, decision: Decision): Decision {
-    const line = { requestId: head.requestId, path: head.path.split("?", 1)[0] ?? "" };
-    if (decision.kind === "route") {
-      const { route: { name: route, model }, host: { endpoint }, fallback } = decision;
-      this.#metrics.routed({ route, model, host: endpoint }, fallback);
-      this.#options.onDecision?.({ ...line, route, model, endpoint, code: "" });
-    } else if (decision.kind === "refuse") {
-      const { code } = decision;
-      this.#metrics.refused(code);
-      this.#options.onDecision?.({ ...line, route: "", model: "", endpoint: "", code });
-    }
-    return decision;
-  }
-
-  /** A host that nobody asked yet is counted, too: the metrics show it. */
   #follow(hosts: readonly BackendHost[]): void {
     this.#health.follow(hosts);
-    this.#known = new Set(hosts.map(({ endpoint }) => endpoint));
-    for (const endpoint of this.#known) this.#count(endpoint, this.outstanding(endpoint));
-    for (const [endpoint, count] of this.#outstanding) this.#count(endpoint, count);
-  }
-
-  /** A host that went is forgotten with its last request. */
-  #count(endpoint: string, count: number): void {
-    if (count > 0 || this.#known.has(endpoint)) {
-      this.#outstanding.set(endpoint, count);
-      this.#metrics.outstanding(endpoint, count);
-    } else {
-      this.#outstanding.delete(endpoint);
-      this.#metrics.gone(endpoint);
-    }
+    this.#outstanding.follow(hosts);
   }
 }
 
