@@ -15,19 +15,20 @@ ${indented(key)}
 `;
 }
 
-/** Roots that a peer's certificate must chain to, and how a URI in it must begin. */
-export function rootsSecret(name: string, { roots, uriPrefix }: {
+/** How a URI in a certificate must read. */
+export type UriMatch = { readonly prefix: string } | { readonly exact: string };
+
+/** Roots that a peer's certificate must chain to, and the URIs of which it must have one. */
+export function rootsSecret(name: string, { roots, uris }: {
   readonly roots: string;
-  readonly uriPrefix: string;
+  readonly uris: readonly UriMatch[];
 }): string {
   return `${head(name)}    validation_context:
       trusted_ca:
         inline_string: |
 ${indented(roots)}
       match_typed_subject_alt_names:
-        - san_type: URI
-          matcher: { prefix: "${uriPrefix}" }
-`;
+${uris.map(uriMatcher).join("")}`;
 }
 
 function head(name: string): string {
@@ -36,6 +37,10 @@ resources:
   - "@type": ${SECRET}
     name: ${name}
 `;
+}
+
+function uriMatcher(uri: UriMatch): string {
+  return `        - san_type: URI\n          matcher: ${JSON.stringify(uri)}\n`;
 }
 
 function indented(pem: string): string {

@@ -13,6 +13,12 @@ import { certificateSecret, rootsSecret } from "./sds.ts";
 /** The trust domain of all names here; `.test` is nobody's (RFC 6761). */
 export const TRUST_DOMAIN = "spiffe://llmgate.test/";
 
+/** Whose certificates are taken from clients: tenants' and admins', no other of the same CA. */
+const CLIENT_NAMES = [
+  { prefix: `${TRUST_DOMAIN}tenant/` },
+  { exact: `${TRUST_DOMAIN}admin` },
+] as const;
+
 /** Where a folder's files are. */
 export interface TlsFolder {
   readonly folder: string;
@@ -138,7 +144,7 @@ async function writeSecrets(folder: string, ca: KeyPair): Promise<void> {
   const pair = async (name: string) => await readPair(folder, name) ?? ca;
   const secrets = {
     "server.sds.yaml": certificateSecret("server", await pair("server")),
-    "clients.sds.yaml": rootsSecret("clients", { roots: ca.certificate, uriPrefix: TRUST_DOMAIN }),
+    "clients.sds.yaml": rootsSecret("clients", { roots: ca.certificate, uris: CLIENT_NAMES }),
     "upstream.sds.yaml": certificateSecret("upstream", await pair("gateway")),
   };
   for (const [name, text] of Object.entries(secrets)) {

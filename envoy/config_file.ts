@@ -3,6 +3,7 @@ import { UsageError } from "../service/mod.ts";
 import parsedLines from "./configs/parsed.jsonl" with { type: "text" };
 import { isObject, type JsonObject } from "./tree.ts";
 import base from "./configs/base.yaml" with { type: "text" };
+import edge from "./configs/edge.yaml" with { type: "text" };
 import responses from "./configs/responses.yaml" with { type: "text" };
 import router from "./configs/router.yaml" with { type: "text" };
 import body from "./configs/check/body.yaml" with { type: "text" };
@@ -32,6 +33,7 @@ export interface EnvoyConfigFile {
 /** The configurations that come with the program, by name. Each is a file of `envoy/configs/`. */
 const BUNDLED: Readonly<Record<string, string>> = {
   base,
+  edge,
   responses,
   router,
   "check/body": body,

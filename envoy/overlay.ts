@@ -57,6 +57,10 @@ export interface EnvoyOverlay {
   readonly accessLogPath?: string;
   /** Files that discovery reads, by the cluster's name. */
   readonly discoveryPaths?: Readonly<Record<string, string>>;
+  /** Folder of the certificates that Envoy watches; the files keep their names. */
+  readonly certificateFolder?: string;
+  /** What a token must say: who issued it, and for whom. */
+  readonly tokens?: { readonly issuer: string; readonly audience: string };
 }
 
 /** A configuration as it is launched. */
@@ -91,6 +95,16 @@ const CLUSTER = "static_resources/clusters/*";
 const ENDPOINT = `${CLUSTER}/load_assignment/endpoints/*/lb_endpoints/*`;
 const TLS =
   `${CLUSTER}/transport_socket_matches/*/transport_socket/typed_config/common_tls_context`;
+const TLS_CONTEXTS = [
+  `${LISTENER}/filter_chains/*/transport_socket/typed_config/common_tls_context`,
+  `${LISTENER}/filter_chains/*/transport_socket/typed_config/downstream_tls_context/common_tls_context`,
+  TLS,
+] as const;
+const SECRETS = [
+  "tls_certificate_sds_secret_configs/*/sds_config/path_config_source",
+  "validation_context_sds_secret_config/sds_config/path_config_source",
+] as const;
+const TOKENS = `${MANAGER}/http_filters/*/typed_config/providers/*`;
 const TRANSPORT = "metadata/filter_metadata/envoy.transport_socket_match";
 const FOLLOWS = "metadata/filter_metadata/llmgate.overlay/follows";
 const LOOPBACK = "127.0.0.1";
@@ -116,6 +130,14 @@ export const OVERLAY_TABLE: readonly OverlayRow[] = [
     what: "discovery file",
     path: `${CLUSTER}/eds_cluster_config/eds_config/path_config_source/path`,
   },
+  ...TLS_CONTEXTS.flatMap((context) =>
+    SECRETS.flatMap((secret) => [
+      { what: "certificate file", path: `${context}/${secret}/path` },
+      { what: "certificate folder", path: `${context}/${secret}/watched_directory/path` },
+    ])
+  ),
+  { what: "issuer of tokens", path: `${TOKENS}/issuer` },
+  { what: "audience of tokens", path: `${TOKENS}/audiences` },
 ];
 
 /**
@@ -156,6 +178,15 @@ export function launchConfig(file: EnvoyConfigFile, overlay: EnvoyOverlay): Laun
   for (const [name, path] of Object.entries(overlay.discoveryPaths ?? {})) {
     const cluster = named(bootstrap, { file, kind: "clusters", name });
     setAt(cluster, "eds_cluster_config/eds_config/path_config_source/path", path);
+  }
+  if (overlay.certificateFolder !== undefined) {
+    setCertificateFolder(bootstrap, overlay.certificateFolder);
+  }
+  if (overlay.tokens !== undefined) {
+    for (const provider of objectsAt(bootstrap, TOKENS)) {
+      provider.issuer = overlay.tokens.issuer;
+      provider.audiences = [overlay.tokens.audience];
+    }
   }
   if (overlay.accessLogPath !== undefined) setAccessLog(bootstrap, overlay.accessLogPath);
   return {
@@ -262,6 +293,16 @@ function setPathPrefix(bootstrap: JsonObject, cluster: string, prefix: string): 
       continue;
     }
     setAt(route, "route/prefix_rewrite", `${prefix}${path}`);
+  }
+}
+
+function setCertificateFolder(bootstrap: JsonObject, folder: string): void {
+  const places = TLS_CONTEXTS.flatMap((context) =>
+    SECRETS.flatMap((secret) => objectsAt(bootstrap, `${context}/${secret}`))
+  );
+  for (const place of places) {
+    setAt(place, "path", `${folder}/${String(place.path).split("/").at(-1)}`);
+    setAt(place, "watched_directory/path", folder);
   }
 }
 

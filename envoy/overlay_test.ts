@@ -23,6 +23,12 @@ const EVERYTHING: EnvoyOverlay = {
   accessLogPath: "/run/access.log",
 };
 
+/** What the edge profile has beside it. */
+const EDGE: EnvoyOverlay = {
+  certificateFolder: "/run/tls",
+  tokens: { issuer: "https://issuer.test", audience: "gateway" },
+};
+
 /** Ways to swap the parts; none may change either hash. */
 const SWAPS: Record<string, EnvoyOverlay> = {
   "nothing set": {},
@@ -69,11 +75,22 @@ Deno.test("launchConfig() changes nothing that the overlay table does not list",
 });
 
 Deno.test("launchConfig() with everything set reaches every row but those of other profiles", () => {
-  const { changes } = launchConfig(bundledConfig("base"), EVERYTHING);
+  const { changes } = launchConfig(bundledConfig("edge"), { ...EVERYTHING, ...EDGE });
   const reached = new Set(changes.map(({ what }) => what));
   const unreached = OVERLAY_TABLE.map(({ what }) => what).filter((what) => !reached.has(what));
-  // The admin's address is loopback in the file already; base has no discovery.
+  // The admin's address is loopback in the file already; edge has no discovery of endpoints.
   assert.deepEqual(unreached, ["admin address", "discovery file"]);
+});
+
+Deno.test("launchConfig() puts each watched certificate into the folder, under its own name", () => {
+  const file = bundledConfig("edge");
+  const { bootstrap, launchedSha256 } = launchConfig(file, EDGE);
+  assert.equal(launchedSha256, launchConfig(file, {}).launchedSha256);
+  const text = JSON.stringify(bootstrap);
+  for (const name of ["server", "clients", "upstream"]) {
+    assert.ok(text.includes(`"/run/tls/${name}.sds.yaml"`), name);
+  }
+  assert.ok(!text.includes('"tls/') && !text.includes('"path":"tls"'));
 });
 
 Deno.test("the launched hash changes with any value outside the overlay table", () => {

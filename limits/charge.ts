@@ -10,7 +10,8 @@ export interface AnswerFacts {
   /** 0 when the client left before there was any. */
   readonly status: number;
   readonly method: string;
-  readonly contentType: string;
+  /** Without the query. */
+  readonly path: string;
   readonly requestBytes: number;
   readonly responseBytes: number;
   /** As the answer itself says; undefined when it does not. */
@@ -34,12 +35,15 @@ export interface Charge {
  */
 export const BYTES_PER_TOKEN = 4;
 
-/** What cannot be tokens of a language model by its size: speech, images, files. */
-const TEXT = /^(text\/|application\/([\w.-]+\+)?json)/;
+/** Requests whose size says nothing about tokens: files, recordings, pictures. */
+const UPLOADS = /^\/v1\/(files|uploads|audio\/(transcriptions|translations)|images)(\/|$)/;
+/** Answers of which the same is true. */
+const DOWNLOADS = /^\/v1\/(audio\/speech|images)(\/|$)/;
 
 /**
  * Returns what an answer is charged. Errors (4xx, 5xx) and requests other than POST are free. Without
- * usage, the request's bytes and those of a textual answer are counted, by {@linkcode BYTES_PER_TOKEN}.
+ * usage, the bytes of request and answer are counted, by {@linkcode BYTES_PER_TOKEN}, but for those of
+ * files, recordings and pictures.
  */
 export function chargeOf(facts: AnswerFacts, prices: LimitsFile["prices"]): Charge {
   const { status, method, usage } = facts;
@@ -54,9 +58,9 @@ export function chargeOf(facts: AnswerFacts, prices: LimitsFile["prices"]): Char
 }
 
 function estimate(facts: AnswerFacts): { input: number; output: number; total: number } {
-  const { requestBytes, responseBytes, contentType } = facts;
-  const input = Math.ceil(requestBytes / BYTES_PER_TOKEN);
-  const output = TEXT.test(contentType) ? Math.ceil(responseBytes / BYTES_PER_TOKEN) : 0;
+  const { requestBytes, responseBytes, path } = facts;
+  const input = UPLOADS.test(path) ? 0 : Math.ceil(requestBytes / BYTES_PER_TOKEN);
+  const output = DOWNLOADS.test(path) ? 0 : Math.ceil(responseBytes / BYTES_PER_TOKEN);
   return { input, output, total: input + output };
 }
 

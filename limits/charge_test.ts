@@ -6,7 +6,7 @@ const PRICES = { small: { input: 0.15, output: 0.6 }, default: { input: 10, outp
 const ANSWER: AnswerFacts = {
   status: 200,
   method: "POST",
-  contentType: "application/json",
+  path: "/v1/chat/completions",
   requestBytes: 40,
   responseBytes: 400,
   usage: { input: 10, output: 20, total: 30 },
@@ -20,10 +20,11 @@ Deno.test("usage is charged as it stands, at the price of the model that answere
 Deno.test("an answer without usage is charged by its bytes and the request's", () => {
   const { usage: _, ...silent } = ANSWER;
   assert.deepEqual(chargeOf(silent, PRICES).tokens, 110);
-  assert.deepEqual(chargeOf({ ...silent, contentType: "text/event-stream" }, PRICES).tokens, 110);
-  assert.deepEqual(chargeOf({ ...silent, contentType: "audio/mpeg" }, PRICES).tokens, 10);
+  assert.deepEqual(chargeOf({ ...silent, path: "/v1/audio/speech" }, PRICES).tokens, 10);
+  assert.deepEqual(chargeOf({ ...silent, path: "/v1/audio/transcriptions" }, PRICES).tokens, 100);
+  assert.deepEqual(chargeOf({ ...silent, path: "/v1/filesystem" }, PRICES).tokens, 110);
   // The client left before any answer: the model may have read the prompt.
-  const left = { ...silent, status: 0, contentType: "-", responseBytes: 0 };
+  const left = { ...silent, status: 0, responseBytes: 0 };
   assert.deepEqual(chargeOf(left, PRICES), { tokens: 10, cost: 1_500, source: "estimate" });
 });
 

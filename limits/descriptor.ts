@@ -21,7 +21,7 @@ export const MARK = "llm";
 const FACTS = [
   "status",
   "method",
-  "content_type",
+  "path",
   "request_bytes",
   "response_bytes",
   "input_tokens",
@@ -62,7 +62,7 @@ export function meaningOf({ entries = [], hits_addend }: Descriptor, hitsAddend:
   const facts: AnswerFacts = {
     status: numberOf(fact.status),
     method: fact.method,
-    contentType: fact.content_type,
+    path: fact.path,
     requestBytes: numberOf(fact.request_bytes),
     responseBytes: numberOf(fact.response_bytes),
     ...(total > 0 && { usage: { input, output, total } }),

@@ -25,7 +25,7 @@ async function ask(limiter: Limiter, names: Record<string, string>, now = NOON) 
 /** Charges 30 tokens as Envoy does when an answer has ended. */
 async function charge(limiter: Limiter, names: Record<string, string>, now = NOON) {
   const facts = {
-    ...{ status: "200", method: "POST", content_type: "application/json" },
+    ...{ status: "200", method: "POST", path: "/v1/chat/completions" },
     ...{ input_tokens: "10", output_tokens: "20", total_tokens: "30", answer_model: "gpt-4o" },
   };
   const descriptor = { entries: entries({ llm: "charge", ...names, ...facts }), hits_addend: 0 };

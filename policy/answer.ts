@@ -78,6 +78,7 @@ export function compileAllow(allow: Allow, provider?: Provider): Answer {
       rule: input.rule,
       tenant: input.tenant || ANONYMOUS,
       version: input.version,
+      ...(input.key === "" ? {} : { key: input.key }),
     },
   });
   const constant = [...own, ...response].every(({ value }) => value.constant !== undefined) &&

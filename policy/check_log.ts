@@ -26,6 +26,8 @@ export interface PolicyCheck {
   metadata?: Readonly<Record<string, unknown>>;
   /** Address of the client, as Envoy sees it. */
   readonly source: string;
+  /** Name in the client's certificate, where it showed one. */
+  principal?: string;
   readonly grpcPath: string;
   decision?: "allow" | "deny" | "error";
   /** The rule, or `script`. */
@@ -71,6 +73,8 @@ export function entryOf(
     break;
   }
   if (requestId !== undefined) entry.requestId = requestId;
+  const { principal } = request.source;
+  if (principal !== "") entry.principal = principal;
   return entry;
 }
 

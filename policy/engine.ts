@@ -148,6 +148,10 @@ class Input implements TemplateInput {
     return this.#request.source.address;
   }
 
+  get principal(): string {
+    return this.#request.source.principal;
+  }
+
   header(name: string): string | undefined {
     return this.#request.headers[name];
   }

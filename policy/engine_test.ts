@@ -13,6 +13,7 @@ interface Asked {
   host?: string;
   headers?: Record<string, string>;
   source?: string;
+  principal?: string;
   context?: Record<string, string>;
   metadata?: JsonObject;
 }
@@ -30,7 +31,10 @@ ${rules}`,
     asked;
   const decision = engine.decide(decodeCheckRequest(REQUEST.encode({
     attributes: {
-      source: { address: { socket_address: { address: source } } },
+      source: {
+        address: { socket_address: { address: source } },
+        principal: asked.principal ?? "",
+      },
       request: { http: { method, path, host, headers } },
       context_extensions: asked.context ?? {},
       metadata_context: { filter_metadata: asked.metadata ?? {} },
@@ -88,6 +92,16 @@ Deno.test.each<{ match: string; yes: Asked[]; no: Asked[] }>([
     match: "{ source: [192.0.2.0/24, '::1'] }",
     yes: [{ source: "192.0.2.99" }, { source: "::1" }],
     no: [{ source: "192.0.3.1" }],
+  },
+  {
+    match: '{ principal: { prefix: "spiffe://test/" } }',
+    yes: [{ principal: "spiffe://test/a" }],
+    no: [{ principal: "spiffe://other/a" }, {}],
+  },
+  {
+    match: "{ principal: { present: false } }",
+    yes: [{}],
+    no: [{ principal: "spiffe://test/a" }],
   },
   {
     match: "{ credential: known }",
@@ -181,6 +195,7 @@ Deno.test("compileRules() puts every mutation of an allow on the wire, each with
       rule: "all",
       tenant: "acme",
       version: "v7",
+      key: "k",
     },
   });
 });

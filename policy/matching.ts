@@ -12,7 +12,8 @@ type Text = (value: string | undefined) => boolean;
 /** Compiles a match; an empty one always holds. */
 export function compileMatch(match: Match): Matches {
   const tests: Matches[] = [];
-  const { method, path, host, headers, source, credential, metadata, context_extensions } = match;
+  const { method, path, host, headers, source, principal, credential } = match;
+  const { metadata, context_extensions } = match;
   if (method !== undefined) tests.push((request) => method.includes(request.method));
   if (path !== undefined) {
     const text = compileText(path);
@@ -29,6 +30,10 @@ export function compileMatch(match: Match): Matches {
   if (source !== undefined) {
     const ranges = source.map(inRange);
     tests.push(({ source: { address } }) => ranges.some((within) => within(address)));
+  }
+  if (principal !== undefined) {
+    const text = compileText(principal);
+    tests.push((request) => text(request.source.principal || undefined));
   }
   if (credential !== undefined) tests.push(compileCredential(credential));
   for (const [name, matchers] of Object.entries(context_extensions ?? {})) {

@@ -71,6 +71,7 @@ const match = z.strictObject({
   host: matchers.optional(),
   headers: z.record(headerName, matchers).optional(),
   source: oneOrMore(cidr).optional(),
+  principal: matchers.optional(),
   credential: credential.optional(),
   metadata: z.record(z.string(), z.record(z.string(), matchers)).optional(),
   context_extensions: z.record(z.string(), matchers).optional(),

@@ -6,6 +6,8 @@ export interface TemplateInput {
   readonly path: string;
   readonly host: string;
   readonly source: string;
+  /** Name in the client's certificate; empty when it showed none. */
+  readonly principal: string;
   readonly key: string;
   readonly tenant: string;
   readonly version: string;
@@ -21,6 +23,7 @@ const PLAIN = [
   "path",
   "host",
   "source",
+  "principal",
   "key",
   "tenant",
   "version",

@@ -16,7 +16,7 @@ const CELLS = PAGE.split("\n").flatMap((line) => /^\| ([^|]*?) *\|/.exec(line)?.
 Deno.test("docs/envoy.md lists every field that is set at launch, and no other", () => {
   const start = CELLS.indexOf("field");
   const fields = CELLS.slice(start + 1).filter((cell) => !/^-+$/.test(cell));
-  assert.deepEqual(fields, OVERLAY_TABLE.map(({ what }) => what));
+  assert.deepEqual(fields, [...new Set(OVERLAY_TABLE.map(({ what }) => what))]);
 });
 
 Deno.test("docs/envoy.md names the versions that there are", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { prepareTlsFolder } from "../../certs/mod.ts";
 import { validateConfig } from "../../envoy/mod.ts";
 import { envoyPath } from "./stack.ts";
 
@@ -17,8 +18,14 @@ async function configFiles(folder: URL): Promise<string[]> {
   return files.sort();
 }
 
+/** Needs certificates beside it, and a filter that the older version lacks and 1.40 calls unfinished. */
+const EDGE = fileURLToPath(new URL("edge.yaml", CONFIGS));
+const UNFINISHED = /ai_protocol_manager.* marked as work-in-progress/;
+/** Whoever validates dials nobody: the issuer of tokens neither. */
+const NOT_DIALLED = /url=http:\/\/issuer\/|uri = http:\/\/issuer\//;
+
 Deno.test("every configuration is valid as it stands, without a warning, on both versions", async () => {
-  const files = await configFiles(CONFIGS);
+  const files = (await configFiles(CONFIGS)).filter((file) => file !== EDGE);
   assert.ok(files.length > 0);
   for (const version of VERSIONS) {
     const envoy = await envoyPath(version);
@@ -27,6 +34,22 @@ Deno.test("every configuration is valid as it stands, without a warning, on both
       assert.deepEqual(validation, { ok: true, messages: [] }, `${file} on ${version}`);
     }
   }
+});
+
+Deno.test("edge.yaml is valid on 1.40, which warns of its unfinished filter, and on no older version", async () => {
+  const folder = await Deno.makeTempDir();
+  await prepareTlsFolder(`${folder}/tls`);
+  const file = join(folder, "edge.yaml");
+  const text = await Deno.readTextFile(EDGE);
+  await Deno.writeTextFile(file, text.replaceAll("path: tls", `path: ${folder}/tls`));
+  const { ok, messages } = await validateConfig(await envoyPath("1.40.0"), file);
+  assert.ok(ok, messages.join("\n"));
+  for (const message of messages) {
+    assert.ok([UNFINISHED, NOT_DIALLED].some((known) => known.test(message)), message);
+  }
+  const older = await validateConfig(await envoyPath("1.39.3"), file);
+  assert.equal(older.ok, false);
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("validateConfig() passes on what Envoy says", async () => {
