@@ -175,6 +175,15 @@ export const PROXY_MUTANTS: readonly Mutant[] = [
   ]),
   mutant("policy-spoofs", "adds a tenant of its own", { policySpoofs: true }, ["sec.tenant-spoof"]),
   mutant("skips-get", "does not ask about GET", { skipsGet: true }, ["deny.every-route"]),
+  mutant("skips-reading", "asks about GET and POST alone", { skipsReading: true }, [
+    "deny.every-call",
+  ]),
+  mutant("skips-odd-paths", "does not ask about a path that it has to put right", {
+    skipsOddPaths: true,
+  }, ["deny.every-path-form"]),
+  mutant("trusts-connection", "does not ask again on a connection that was allowed once", {
+    trustsConnection: true,
+  }, ["deny.reused-connection"]),
   mutant("other-request-id", "gives the upstream another request id", { otherRequestId: true }, [
     "obs.request-id",
   ]),

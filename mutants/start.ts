@@ -158,7 +158,10 @@ function relayOf({ relay }: Pick<Mutant, "relay">): { routing?: RoutingOptions }
 export async function startSmallGateway(
   name: string,
   defects: Defects = {},
-  { h2 = defects.downgradesBlindly ?? defects.resetEndsConnection ?? false }: { h2?: boolean } = {},
+  { h2 = defects.downgradesBlindly ?? defects.resetEndsConnection ?? false, redialMs = 0 }: {
+    h2?: boolean;
+    redialMs?: number;
+  } = {},
 ): Promise<RunningTarget> {
   const secret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
@@ -170,7 +173,7 @@ export async function startSmallGateway(
   );
   const { host, port } = upstream;
   const proxy = stack.use(
-    await startProxy({ policy: policy.address, upstream: { host, port }, defects }),
+    await startProxy({ policy: policy.address, upstream: { host, port }, defects, redialMs }),
   );
   const blind = defects.downgradesBlindly ?? false;
   const fragile = defects.resetEndsConnection ?? false;

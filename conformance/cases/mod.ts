@@ -9,6 +9,7 @@ import { ALLOW_CASES } from "./allow.ts";
 import { CANCEL_CASES } from "./cancel.ts";
 import { CONTRACT_CASES } from "./contract.ts";
 import { DENY_CASES } from "./deny.ts";
+import { EVERY_WAY_CASES } from "./every_way.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
 import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
 import { HTTP_CASES } from "./http.ts";
@@ -39,6 +40,7 @@ export const CASES: readonly Case[] = [
   ...CONTRACT_CASES,
   ...ALLOW_CASES,
   ...DENY_CASES,
+  ...EVERY_WAY_CASES,
   ...MUTATION_CASES,
   ...FAIL_CLOSED_CASES,
   ...STREAM_CASES,

@@ -29,10 +29,10 @@ async function sendRaw(
   const part = t.fork(name);
   part.upstream.script(...jsonAnswer("{}"));
   const connection = await part.connect("h1");
-  if (!(connection instanceof H1Connection)) t.notMeasured("Needs HTTP/1.1");
+  if (!(connection instanceof H1Connection)) t.unsupported("Needs HTTP/1.1");
   const hidden = `GET ${HIDDEN} HTTP/1.1\r\n${headLines(part)}\r\n`;
   const [exchange, second] = connection.raw(bytes(headLines(part)) + hidden, ["POST", "GET"]);
-  if (!exchange || !second) t.notMeasured("Needs HTTP/1.1");
+  if (!exchange || !second) t.unsupported("Needs HTTP/1.1");
   const end = await exchange.ended();
   // The hidden request is answered too, or its connection closed; some gateways leave it open.
   await second.ended({ deadlineMs: t.ms(2_000) }).catch(() => {});
@@ -40,7 +40,22 @@ async function sendRaw(
   const refused = status === undefined
     ? end.kind !== "complete"
     : (status >= 400 && status < 500) || status === 501;
-  return { refused, outcome: status ?? end.kind, seen: part.upstream.requests() };
+  return { refused, outcome: status ?? end.kind, seen: await wholeRequests(part) };
+}
+
+/**
+ * What the upstream could take for whole requests. One that the gateway began to forward, and broke off when it found out,
+ * is none.
+ */
+async function wholeRequests(t: CaseContext): Promise<UpstreamRecord[]> {
+  const isOver = ({ bodyEnd, end }: UpstreamRecord) => bodyEnd !== undefined || end !== undefined;
+  for (const { receivedOrder } of t.upstream.requests()) {
+    await t.upstream.request(
+      "end of what was begun",
+      (one) => one.receivedOrder === receivedOrder && isOver(one),
+    );
+  }
+  return t.upstream.requests().filter(({ bodyEnd }) => bodyEnd !== undefined);
 }
 
 /** What is ambiguous must be refused by the gateway, or be one request; nothing hides in it. */

@@ -1,7 +1,11 @@
 /** Whether anything passes a gateway at all: a refusal proves nothing where everything is refused. */
-import { messageOf } from "../../service/mod.ts";
+import { delay, messageOf, startDeadline } from "../../service/mod.ts";
 import { askOnce } from "./probe.ts";
 import type { Target } from "../target.ts";
+
+/** How long a gateway may take to find a policy engine again that was away, and how often it is asked, milliseconds. */
+const PATIENCE_MS = 15_000;
+const AGAIN_MS = 250;
 
 /** Asks a target with the allowed credential, once for all cases that need to know. */
 export class Passage {
@@ -18,6 +22,17 @@ export class Passage {
     // What is blocked now may pass later: the next case asks again.
     if (blocked !== undefined) this.#asked = undefined;
     return blocked;
+  }
+
+  /** Resolves once an allowed request passes, or after 15 s: gRPC clients wait seconds before they dial again. */
+  async untilOpen(signal: AbortSignal): Promise<void> {
+    if (this.#target.policy === undefined) return;
+    let isOver = false;
+    using _ = startDeadline(PATIENCE_MS, () => isOver = true);
+    this.#asked = undefined;
+    while (!isOver && !signal.aborted && await this.blocked() !== undefined) {
+      await delay(AGAIN_MS, signal).catch(() => {});
+    }
   }
 
   async #ask(): Promise<string | undefined> {

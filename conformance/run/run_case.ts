@@ -84,6 +84,8 @@ export interface AxisResult {
  */
 export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResult> {
   if (options.signal.aborted) return notRun(one, options);
+  // The case before may have taken the policy engine down, and the gateway may dial it again slowly.
+  if (one.exclusive) await options.passage.untilOpen(options.signal);
   for (let attempt = 1;; attempt++) {
     const result = await runOnce(one, { ...options, attempt });
     const isBusy = result.status === "not-measured" && result.reason.startsWith(TOO_BUSY);

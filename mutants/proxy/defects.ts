@@ -33,6 +33,12 @@ export interface Defects {
   keepsTrusted?: true;
   policySpoofs?: true;
   skipsGet?: true;
+  /** Asks about POST alone. */
+  skipsReading?: true;
+  /** Does not ask about a path that is not in its plain form. */
+  skipsOddPaths?: true;
+  /** Does not ask again on a connection on which something was allowed. */
+  trustsConnection?: true;
   /** Lets a request pass once a later one has been answered. */
   forwardsOvertaken?: true;
   /** Answers 500 to a denial without a status. */

@@ -1,5 +1,7 @@
 import type { HeaderList } from "../../conformance/mod.ts";
 import { type CheckClient, checkClient } from "../../ext_authz/mod.ts";
+import { GrpcError } from "../../grpc/mod.ts";
+import { now } from "../../service/mod.ts";
 import type { Defects } from "./defects.ts";
 import type { RequestHead } from "./request_reader.ts";
 
@@ -28,8 +30,12 @@ const PROTECTED = new Set(["host", "content-length", "transfer-encoding", "conne
 const OLD_METHOD = "/envoy.service.auth.v2.Authorization/Check";
 
 /** Makes the client of the policy engine at `host:port`. */
-export function policyClient(address: string, defects: Defects = {}): CheckClient {
-  const client = checkClient({ address });
+export function policyClient(
+  address: string,
+  defects: Defects = {},
+  { redialMs = 0 }: { redialMs?: number } = {},
+): CheckClient {
+  const client = redialMs > 0 ? slowToRedial(address, redialMs) : checkClient({ address });
   if (!defects.asksOldApi) return client;
   const old = checkClient({ address }, OLD_METHOD);
   return {
@@ -41,6 +47,29 @@ export function policyClient(address: string, defects: Defects = {}): CheckClien
       client[Symbol.dispose]();
       old[Symbol.dispose]();
     },
+  };
+}
+
+/**
+ * A client that backs off as gRPC's do: when nobody could be dialled nothing is dialled for a while, and calls fail at
+ * once (gRPC connection backoff; a channel in TRANSIENT_FAILURE).
+ */
+function slowToRedial(address: string, ms: number): CheckClient {
+  const client = checkClient({ address });
+  let until = 0;
+  const guarded = <T>(call: () => Promise<T>): Promise<T> => {
+    if (now() < until) return Promise.reject(new Error("in back-off"));
+    return call().catch((error) => {
+      const isDown = error instanceof GrpcError && error.details.startsWith("Cannot connect");
+      if (isDown) until = now() + ms;
+      throw error;
+    });
+  };
+  return {
+    check: (request, options) => guarded(() => client.check(request, options)),
+    verdict: (request, options) => guarded(() => client.verdict(request, options)),
+    checkBytes: (bytes, options) => guarded(() => client.checkBytes(bytes, options)),
+    [Symbol.dispose]: () => client[Symbol.dispose](),
   };
 }
 

@@ -15,6 +15,8 @@ export interface ProxyOptions {
   policy?: string;
   upstream: { host: string; port: number };
   defects?: Defects;
+  /** How long it dials nobody after the policy engine failed, milliseconds; by default it dials again at once. */
+  redialMs?: number;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ProxyOptions {
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const client = options.policy === undefined
     ? undefined
-    : policyClient(options.policy, options.defects);
+    : policyClient(options.policy, options.defects, options);
   const sockets = new Set<net.Socket>();
   const place: ProxyPlace = {
     client,

@@ -56,6 +56,8 @@ export class ProxyConnection {
   readonly #place: ProxyPlace;
   readonly #gone = new AbortController();
   #flow: Flow | undefined;
+  /** Something was allowed on this connection; only a defect looks at it. */
+  #trusted = false;
   #last: Promise<void> = Promise.resolve();
 
   constructor(socket: net.Socket, place: ProxyPlace) {
@@ -172,8 +174,12 @@ export class ProxyConnection {
 
   async #decide(head: RequestHead, id: string, flow: Flow): Promise<Decision> {
     const { client, cache, defects } = this.#place;
+    const isSkipped = (defects.skipsGet && head.method === "GET") ||
+      (defects.skipsReading && !["GET", "POST"].includes(head.method)) ||
+      (defects.skipsOddPaths && flow.head.target !== head.target) ||
+      (defects.trustsConnection && this.#trusted);
     const odd = head.headers.some(([, value]) => /[^\x20-\x7e\t]/.test(value));
-    if (!client || (defects.skipsGet && head.method === "GET") || (defects.skipsOddBytes && odd)) {
+    if (!client || isSkipped || (defects.skipsOddBytes && odd)) {
       return { kind: "allow", request: head.headers, path: head.target, response: [] };
     }
     if (defects.waitsForBodyBeforeAsking && !flow.ended) {
@@ -194,6 +200,7 @@ export class ProxyConnection {
       ...(defects.sendsBodyToPolicy && { body: Buffer.concat(flow.body).toString() }),
     }).finally(() => this.#place.asking.delete(waiting));
     if (decision.kind !== "error") cache.set(key, decision);
+    if (decision.kind === "allow") this.#trusted = true;
     if (defects.policySpoofs && decision.kind === "allow") {
       decision.request.push(["x-tenant", "edge"]);
     }

@@ -54,8 +54,8 @@ for (const version of [undefined, OLDER_ENVOY]) {
   });
 }
 
-Deno.test("a small gateway that is not Envoy passes the portable part", async () => {
-  await using target = await startSmallGateway("small gateway");
+Deno.test("a small gateway that is not Envoy, and dials a lost engine slowly, passes the portable part", async () => {
+  await using target = await startSmallGateway("small gateway", {}, { redialMs: 4_000 });
   const report = await runSuite(target);
   assert.deepEqual(
     report.cases.filter(({ status }) => status === "fail").map(({ id, reason }) =>
