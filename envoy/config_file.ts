@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { UsageError } from "../service/mod.ts";
+import { loadModule, UsageError } from "../service/mod.ts";
 import parsedLines from "./configs/parsed.jsonl" with { type: "text" };
 import { isObject, type JsonObject } from "./tree.ts";
 import base from "./configs/base.yaml" with { type: "text" };
@@ -153,9 +153,8 @@ export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
  * @throws {UsageError} with line and column, when it is not one YAML mapping
  */
 export async function parseEnvoyConfig(text: string, name: string): Promise<EnvoyConfigFile> {
-  // Loaded here: the bundled configurations need no parser. Never the package itself: a bundle has no named exports
-  // of a CommonJS package that is imported late.
-  const { parseYamlText } = await import("./yaml_text.ts");
+  // Loaded here: the bundled configurations need no parser.
+  const { parseYamlText } = await loadModule<typeof import("./yaml_text.ts")>("envoy/yaml_text.ts");
   const bootstrap = parseYamlText(text, name);
   if (!isObject(bootstrap)) {
     throw new UsageError(

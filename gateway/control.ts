@@ -1,4 +1,3 @@
-import { guarded } from "../local_http/mod.ts";
 import type { Policy } from "../policy/mod.ts";
 import type { Responses } from "../responses/mod.ts";
 import type { Router } from "../router/mod.ts";
@@ -32,13 +31,12 @@ export interface ControlOptions {
  * when it listens.
  */
 export async function startControl(options: ControlOptions): Promise<ControlServer> {
-  const { controlApp } = await loadModule<typeof import("./control_app.ts")>(
+  const { guardedControlApp } = await loadModule<typeof import("./control_app.ts")>(
     "gateway/control_app.ts",
   );
-  const app = controlApp(options);
   const server = Deno.serve(
     { hostname: options.host, port: options.port, onListen: () => {} },
-    guarded((request) => app.fetch(request), { host: options.host }),
+    guardedControlApp(options),
   );
   const { port } = server.addr;
   return {

@@ -1,10 +1,19 @@
 import { Hono } from "hono";
+import { guarded } from "../local_http/mod.ts";
 import { CONTROL_PREFIX as POLICY_PREFIX, policyControlHandler } from "../policy/mod.ts";
 import { CONTROL_PREFIX, controlHandler, exchangeLine } from "../upstream/mod.ts";
 import type { ControlOptions } from "./control.ts";
 
 /** Content type of the Prometheus text format, version 0.0.4. */
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
+
+/** The control listener as it is reached from outside: through the guard against foreign pages and names. */
+export function guardedControlApp(
+  options: ControlOptions,
+): (request: Request) => Promise<Response> {
+  const app = controlApp(options);
+  return guarded((request) => app.fetch(request), { host: options.host });
+}
 
 /** The control listener's routes. */
 export function controlApp(

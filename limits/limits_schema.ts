@@ -1,5 +1,6 @@
 /** What a limits file may say, as zod schemas: the types follow from them. docs/limits.md explains each word. */
 import { z } from "zod";
+import type { DataFileKind } from "../data_files/mod.ts";
 import { UNITS } from "./window.ts";
 
 /** US dollars per million tokens. */
@@ -71,6 +72,14 @@ export const limitsSchema = z.strictObject({
     message: "Expected prices with a default: a model without a price must not be free",
   });
 });
+
+/** The limits of the rate-limit service. */
+export const LIMITS_FILE: DataFileKind<typeof limitsSchema> = {
+  what: "limits",
+  name: "limits.yaml",
+  docs: "docs/limits.md",
+  schema: limitsSchema,
+};
 
 /** A limits file as read. */
 export type LimitsFile = z.output<typeof limitsSchema>;

@@ -16,6 +16,7 @@
  */
 export type { Charge } from "./charge.ts";
 export { BYTES_PER_TOKEN } from "./charge.ts";
+export { LIMITS_FILE } from "./limits_schema.ts";
 export {
   type Limits,
   type LimitsDecision,

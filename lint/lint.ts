@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { readDocument } from "../data_files/mod.ts";
 import { messageOf, UsageError } from "../service/mod.ts";
 import { isObject, type Json, lintModel, type ModelRoute, normalForm } from "../envoy/mod.ts";
 import { EDGE_RULES } from "./edge_rules.ts";
@@ -94,17 +94,8 @@ interface Parsed {
 }
 
 function parseYaml(text: string, name: string): Parsed {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [problem] = document.errors;
-  if (problem !== undefined) {
-    const { line, col } = lines.linePos(problem.pos[0]);
-    throw new UsageError(`Cannot parse "${name}":${line}:${col}: ${problem.message}`);
-  }
-  return {
-    value: document.toJS() as Json,
-    lineOf: (path) => lines.linePos(offsetOf(document.contents, path)).line,
-  };
+  const { value, placeOf } = readDocument(text, { what: "Envoy configuration", file: name });
+  return { value: value as Json, lineOf: (path) => placeOf(path.split("/")).line };
 }
 
 /** A dump can have megabytes, which the YAML parser would chew on for seconds. */
@@ -137,24 +128,4 @@ function spelledPath(path: string, spelled: ReadonlyMap<string, string>): string
     if (original !== undefined) return [original, ...steps.slice(count)].join("/");
   }
   return path;
-}
-
-/** Offset of a path's key in the text, or of the deepest one above it that is there. */
-function offsetOf(contents: unknown, path: string): number {
-  let at = contents as Node | null;
-  let offset = at?.range?.[0] ?? 0;
-  for (const step of path.split("/")) {
-    if (isMap(at)) {
-      const pair = at.items.find(({ key }) => isScalar(key) && String(key.value) === step);
-      if (pair === undefined) break;
-      offset = (pair.key as Node).range?.[0] ?? offset;
-      at = pair.value as Node | null;
-    } else if (isSeq(at)) {
-      const item = at.items[Number(step)] as Node | undefined;
-      if (item === undefined) break;
-      offset = item.range?.[0] ?? offset;
-      at = item;
-    } else break;
-  }
-  return offset;
 }

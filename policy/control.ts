@@ -1,7 +1,12 @@
 /** The stub's control plane, for the harness's control listener to mount: never on the gRPC port. */
-import { messageOf, NONCE_HEADER, UnavailableError, UsageError } from "../service/mod.ts";
+import {
+  loadModule,
+  messageOf,
+  NONCE_HEADER,
+  UnavailableError,
+  UsageError,
+} from "../service/mod.ts";
 import type { Policy } from "./policy.ts";
-import { scriptSchema } from "./script.ts";
 
 /** Where the control plane lives. */
 export const CONTROL_PREFIX = "/__policy/";
@@ -73,8 +78,11 @@ async function putScript({ policy, request, parts }: Call): Promise<Response> {
   }
   const text = await request.text();
   // Loaded here: most runs read no YAML.
-  const { parseYaml } = await import("./rules_file.ts");
-  const answers = parseYaml(text, { file: "script", schema: scriptSchema, what: "script" });
+  const [{ parseData }, { SCRIPT_FILE }] = await Promise.all([
+    loadModule<typeof import("../data_files/mod.ts")>("data_files/mod.ts"),
+    import("./rules_file.ts"),
+  ]);
+  const answers = parseData(SCRIPT_FILE, text, "script");
   policy.scripts.set(nonce, answers);
   return Response.json({ header: { [NONCE_HEADER]: header }, answers: answers.length });
 }

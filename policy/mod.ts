@@ -32,4 +32,5 @@ export { formatReplay, readRecording, replay } from "./replay.ts";
 export type { Change, RecordingLine, ReplayReport, ReplayTarget } from "./replay.ts";
 export type { RecordedCheck } from "./record.ts";
 export { parseDefaultRules, readRules } from "./read_rules.ts";
+export { RULES_FILE } from "./rules_schema.ts";
 export { CONTROL_PREFIX, policyControlHandler } from "./control.ts";

@@ -20,7 +20,10 @@ export async function readRules(text: string, file: string): Promise<RulesFile> 
 /** What `rules.parsed.json` must hold: the default rules as they are now. */
 export async function parseDefaultRules(): Promise<string> {
   const { parsePlain } = await import("./rules_file.ts");
-  const now = { sha256: sha256(DEFAULT_RULES), rules: parsePlain(DEFAULT_RULES) };
+  const now = {
+    sha256: sha256(DEFAULT_RULES),
+    rules: parsePlain(DEFAULT_RULES, "policy/rules.yaml"),
+  };
   return `${JSON.stringify(now, null, 2)}\n`;
 }
 

@@ -1,5 +1,6 @@
 /** What a rules file may say, as zod schemas: the types follow from them. `rules.yaml` explains each word. */
 import { z } from "zod";
+import type { DataFileKind } from "../data_files/mod.ts";
 import { inRange } from "./address.ts";
 import { variablesOf } from "./template.ts";
 
@@ -179,6 +180,14 @@ function unique(names: string[], path: string[], context: z.RefinementCtx): void
     });
   });
 }
+
+/** The rules of the policy stub. */
+export const RULES_FILE: DataFileKind<typeof rulesSchema> = {
+  what: "rules",
+  name: "rules.yaml",
+  docs: "docs/policy.md",
+  schema: rulesSchema,
+};
 
 /** A rules file as read. */
 export type RulesFile = z.output<typeof rulesSchema>;

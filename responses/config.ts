@@ -1,7 +1,6 @@
 /** The gateway's file, `extproc-config.yaml`: what it listens on, which model it asks, where it keeps things. */
-import { isCollection, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import { z } from "zod";
-import { messageOf, UsageError } from "../service/mod.ts";
+import { type DataFileKind, parseData, readData } from "../data_files/mod.ts";
 import { BRAVE_ENDPOINT } from "./engine/tools/web_providers.ts";
 
 const port = z.int().min(0).max(65_535);
@@ -100,81 +99,31 @@ export function defaultConfig(): ResponsesConfig {
   return schema.parse({});
 }
 
+/** The file of the Responses gateway. */
+export const RESPONSES_FILE: DataFileKind<typeof schema> = {
+  what: "configuration",
+  name: "extproc-config.yaml",
+  docs: "docs/responses.md",
+  schema,
+  // An empty file has nothing to say; a section without a value neither.
+  prepare: (written) => withoutEmpty(written ?? {}),
+};
+
 /**
  * Reads a file's text.
  *
  * @throws {UsageError} with file, line, column and what was expected, one line per finding
  */
 export function parseConfig(text: string, file: string): ResponsesConfig {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return `${file}:${line}:${col}`;
-  };
-  const broken = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
-  if (broken.length > 0) throw refusal(broken);
-  // An empty file has nothing to say; a section without a value neither.
-  const read = schema.safeParse(withoutEmpty(document.toJS() ?? {}));
-  if (read.success) return read.data;
-  throw refusal(read.error.issues.flatMap((issue) =>
-    findingsOf(issue).map(({ path, message }) => {
-      const place = path.length === 0 ? "" : `${path.join(".")}: `;
-      return `${at(offsetOf(document.contents, path))}: ${place}${message}`;
-    })
-  ));
+  return parseData(RESPONSES_FILE, text, file);
 }
 
 /** Reads a file. Throws as {@linkcode parseConfig}, and for one that cannot be read. */
 export async function readConfig(file: string): Promise<ResponsesConfig> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(file);
-  } catch (error) {
-    throw new UsageError(`Cannot read the configuration "${file}": ${messageOf(error)}`);
-  }
-  return parseConfig(text, file);
+  return await readData(RESPONSES_FILE, file);
 }
 
 function withoutEmpty(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== null));
-}
-
-interface Finding {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
-
-function findingsOf(issue: z.core.$ZodIssue): Finding[] {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      message: "Expected no such key here: docs/responses.md lists them",
-    }));
-  }
-  return [{
-    path: issue.path,
-    message: issue.message.replace(/^Invalid input: expected/, "Expected"),
-  }];
-}
-
-function refusal(findings: readonly string[]): UsageError {
-  return new UsageError(`Cannot read the configuration:\n  ${findings.join("\n  ")}`);
-}
-
-/** Where in the text the value at `path` stands; its nearest parent when there is none. */
-function offsetOf(root: unknown, path: readonly PropertyKey[]): number {
-  let node = root;
-  let offset = (node as Node | null)?.range?.[0] ?? 0;
-  for (const step of path) {
-    if (!isCollection(node)) break;
-    const pair = node.items.find((item) =>
-      isPair(item) && isScalar(item.key) && String(item.key.value) === String(step)
-    );
-    const place = isPair(pair) ? pair.key as Node : node.get(step, true) as Node | undefined;
-    offset = place?.range?.[0] ?? offset;
-    node = node.get(step, true);
-  }
-  return offset;
 }

@@ -15,7 +15,13 @@
 export { type Blobs } from "./blobs/blobs.ts";
 export { openDisk } from "./blobs/disk.ts";
 export { openS3, type S3Options } from "./blobs/s3.ts";
-export { defaultConfig, parseConfig, readConfig, type ResponsesConfig } from "./config.ts";
+export {
+  defaultConfig,
+  parseConfig,
+  readConfig,
+  RESPONSES_FILE,
+  type ResponsesConfig,
+} from "./config.ts";
 export { type Secrets, secretsOf } from "./secrets.ts";
 export { httpApp, type HttpOptions } from "./http/app.ts";
 export {

@@ -32,7 +32,7 @@ export {
 export type { HealthCheckOptions } from "./health/monitor.ts";
 export { type BackendHost, endpointOf, parseHosts } from "./hosts.ts";
 export { DEFAULT_ROUTES } from "./default_routes.ts";
-export { parseRoutes, type Route, RouteTable } from "./route_table.ts";
+export { parseRoutes, type Route, ROUTES_FILE, RouteTable } from "./route_table.ts";
 export { type Router, type RouterOptions, startRouter } from "./router.ts";
 export {
   type EngineLoad,

@@ -79,9 +79,6 @@ const route = z.strictObject({
 /** The whole file: the seed of it is `name`, `model`, `path_prefix`; all else may be left out. */
 export const ROUTES_SCHEMA = z.array(route).min(1);
 
-/** Keys of a route, for an error about one that is none. */
-export const ROUTE_KEYS: readonly string[] = Object.keys(route.shape);
-
 /** One route as it stands in the file. */
 export type RouteEntry = z.infer<typeof route>;
 
@@ -89,9 +86,4 @@ export type RouteEntry = z.infer<typeof route>;
 export function millisecondsOf(text: string): number {
   const [, count, unit] = DURATION.exec(text) ?? [];
   return Number(count) * (UNITS[unit ?? ""] ?? NaN);
-}
-
-/** The published JSON Schema of `routes.json` (draft 2020-12), for editors and other programs. */
-export function routesJsonSchema(): Record<string, unknown> {
-  return { title: "llmgate routes.json", ...z.toJSONSchema(ROUTES_SCHEMA, { io: "input" }) };
 }

@@ -1,16 +1,6 @@
 /** `routes.json`: which model is served on which paths. */
-import {
-  type Document,
-  isCollection,
-  isPair,
-  isScalar,
-  LineCounter,
-  type Node,
-  parseDocument,
-} from "yaml";
-import type { z } from "zod";
-import { UsageError } from "../service/mod.ts";
-import { millisecondsOf, ROUTE_KEYS, type RouteEntry, ROUTES_SCHEMA } from "./route_schema.ts";
+import { type DataFileKind, type Finding, parseData } from "../data_files/mod.ts";
+import { millisecondsOf, type RouteEntry, ROUTES_SCHEMA } from "./route_schema.ts";
 
 /** Where requests of a route go: a model, and the hosts that may take it. */
 export interface Target {
@@ -42,8 +32,14 @@ export interface Route {
   readonly tenants: ReadonlySet<string> | undefined;
 }
 
-/** The longest list of findings that an error shows. */
-const SHOWN = 8;
+/** The routes of the model router. */
+export const ROUTES_FILE: DataFileKind<typeof ROUTES_SCHEMA> = {
+  what: "routes",
+  name: "routes.json",
+  docs: "docs/router.md",
+  schema: ROUTES_SCHEMA,
+  check: repeated,
+};
 
 /**
  * Reads `routes.json`.
@@ -51,23 +47,7 @@ const SHOWN = 8;
  * @throws {UsageError} with file, line, column and what was expected, one line per finding
  */
 export function parseRoutes(text: string, file: string): RouteTable {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return `${file}:${line}:${col}`;
-  };
-  const broken = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
-  if (broken.length > 0) throw refusal(broken);
-  const result = ROUTES_SCHEMA.safeParse(document.toJS());
-  const findings = result.success ? repeated(result.data) : result.error.issues.flatMap(findingsOf);
-  if (findings.length > 0) {
-    throw refusal(findings.map(({ path, message }) => {
-      const place = path.length === 0 ? "" : `${path.join(".")}: `;
-      return `${at(offsetOf(document, path))}: ${place}${message}`;
-    }));
-  }
-  return new RouteTable((result.data ?? []).map(routeOf));
+  return new RouteTable(parseData(ROUTES_FILE, text, file).map(routeOf));
 }
 
 /** The routes in force. */
@@ -140,11 +120,6 @@ function covers(prefix: string, path: string): boolean {
   return prefix.endsWith("/") || path.length === prefix.length || path[prefix.length] === "/";
 }
 
-interface Finding {
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-}
-
 /** Names are what logs and metrics say, so each is one route; so is each model with a prefix. */
 function repeated(routes: readonly RouteEntry[]): Finding[] {
   const names = new Set<string>();
@@ -171,39 +146,4 @@ function repeated(routes: readonly RouteEntry[]): Finding[] {
     });
     return found;
   });
-}
-
-function findingsOf(issue: z.core.$ZodIssue): Finding[] {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      message: issue.path.length === 1
-        ? `Expected no such key here: a route has ${ROUTE_KEYS.join(", ")}`
-        : "Expected no such key here",
-    }));
-  }
-  const message = issue.message.replace(/^Invalid input: expected/, "Expected");
-  return [{ path: issue.path, message }];
-}
-
-function refusal(findings: string[]): UsageError {
-  const shown = findings.slice(0, SHOWN);
-  if (findings.length > SHOWN) shown.push(`and ${findings.length - SHOWN} more`);
-  return new UsageError(`Cannot read the routes:\n  ${shown.join("\n  ")}`);
-}
-
-/** Where in the text the value at `path` stands; its nearest parent when there is none. */
-function offsetOf(document: Document, path: readonly PropertyKey[]): number {
-  let node: unknown = document.contents;
-  let offset = (node as Node | null)?.range?.[0] ?? 0;
-  for (const step of path) {
-    if (!isCollection(node)) break;
-    const pair = node.items.find((item) =>
-      isPair(item) && isScalar(item.key) && String(item.key.value) === String(step)
-    );
-    const next: unknown = pair === undefined ? node.get(step, true) : (pair as { key: Node }).key;
-    offset = (next as Node | null | undefined)?.range?.[0] ?? offset;
-    node = node.get(step, true);
-  }
-  return offset;
 }

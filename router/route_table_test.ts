@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../service/mod.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
-import { routesJsonSchema } from "./route_schema.ts";
 import { parseRoutes, routeForPath } from "./route_table.ts";
 
 const route = (more: string) => `[{"name": "a", "model": "m", "path_prefix": "/v1/x", ${more}}]`;
@@ -29,7 +28,8 @@ const REFUSED = [
   },
   {
     text: route('"targets": [{"share": 1}]'),
-    says: /r\.json:1:\d+: 0\.targets\.0\.share: Expected no such key here$/m,
+    says:
+      /r\.json:1:\d+: 0\.targets\.0\.share: Expected no such key here: there are model, hosts, weight$/m,
   },
   {
     text: route('"targets": [{}],\n "rewrite_model": "a"'),
@@ -133,9 +133,4 @@ Deno.test("a tenant sees its own routes, and an alias is a model", () => {
   assert.deepEqual(table.modelsFor(undefined), ["m", "n"]);
   assert.deepEqual(table.routesOf("secret", undefined), []);
   assert.equal(table.routesOf("n", undefined)[0]?.model, "m");
-});
-
-Deno.test("the published JSON Schema is the one that routes are checked by", async () => {
-  const file = new URL("./routes.schema.json", import.meta.url);
-  assert.deepEqual(JSON.parse(await Deno.readTextFile(file)), routesJsonSchema());
 });

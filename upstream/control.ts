@@ -1,4 +1,4 @@
-import { messageOf, now, UnavailableError, UsageError } from "../service/mod.ts";
+import { loadModule, messageOf, now, UnavailableError, UsageError } from "../service/mod.ts";
 import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import type { UpstreamExchange } from "./types.ts";
 import type { Upstream } from "./upstream.ts";
@@ -96,8 +96,11 @@ async function putScript({ upstream, request, parts }: Call): Promise<Response> 
   const known = upstream.scripts.get(id) !== undefined;
   const schema = SCRIPT_SCHEMA;
   // Loaded here: most runs read no YAML.
-  const { readData } = await import("./scripts/data_file.ts");
-  upstream.scripts.set(id, readData(await request.text(), { file: `script "${id}"`, schema }));
+  const { parseData } = await loadModule<typeof import("../data_files/mod.ts")>(
+    "data_files/mod.ts",
+  );
+  const kind = { what: "script", name: "script.yaml", docs: "docs/upstream.md", schema };
+  upstream.scripts.set(id, parseData(kind, await request.text(), `script "${id}"`));
   return json(known ? 200 : 201, { id });
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readData } from "./scripts/data_file.ts";
+import { parseData } from "../data_files/mod.ts";
 import { startUpstream, STEP_NAMES, type UpstreamScript } from "./mod.ts";
 import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import { chunksOf, RawClient, request } from "./testing/raw_client.ts";
@@ -26,7 +26,11 @@ for (const [i, block] of BLOCKS.entries()) {
   if (block.language !== "yaml" || wire?.language !== "wire") continue;
   const last = block.text.trim().split("\n").at(-1)?.trim();
   Deno.test(`docs/upstream.md:${block.line} (${last}) puts on the wire what it says`, async () => {
-    const script = readData(block.text, { file: "docs/upstream.md", schema: SCRIPT_SCHEMA });
+    const script = parseData(
+      { what: "script", name: "script.yaml", schema: SCRIPT_SCHEMA },
+      block.text,
+      "docs/upstream.md",
+    );
     await using upstream = await startUpstream({ pace: "none" });
     upstream.scripts.set("docs-1", script);
     await using client = await RawClient.connect(upstream.port);

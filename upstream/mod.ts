@@ -19,7 +19,12 @@ export {
 export { type RecordOptions } from "./tape/recorder.ts";
 export { type ReplayOptions } from "./tape/replayer.ts";
 export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./answers/pace.ts";
-export { readScenarios, type Scenario, type ScenarioMatch } from "./scripts/scenarios.ts";
+export {
+  readScenarios,
+  type Scenario,
+  SCENARIO_FILE,
+  type ScenarioMatch,
+} from "./scripts/scenarios.ts";
 export { checkScript, STEP_NAMES } from "./scripts/schema.ts";
 export {
   type AbortKind,

@@ -24,7 +24,7 @@ Deno.test("a script in x-mock-script runs, and a wrong one is a 400 that says wh
     headers: { "x-mock-script": inline({ steps: [{}] as never }) },
   });
   assert.equal(wrong.status, 400);
-  assert.match((await wrong.json()).error.message, /at "steps\.0": expected a step/);
+  assert.match((await wrong.json()).error.message, /at "steps\.0": Expected a step/);
   const unknown = await fetch(upstream.url, { headers: { "x-mock-script": "nobody" } });
   assert.equal(unknown.status, 400);
   assert.match((await unknown.json()).error.message, /neither the id of a script/);

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { type Log, messageOf, UsageError, watchFolder } from "../../service/mod.ts";
+import type { DataFileKind } from "../../data_files/mod.ts";
+import { loadModule, type Log, messageOf, UsageError, watchFolder } from "../../service/mod.ts";
 import { SCRIPT_FIELDS } from "./schema.ts";
 import type { UpstreamScript } from "../types.ts";
 
@@ -50,6 +51,14 @@ const SCENARIO = z.strictObject({
   ...SCRIPT_FIELDS,
 });
 
+/** A file of the scenarios folder. */
+export const SCENARIO_FILE: DataFileKind<typeof SCENARIO> = {
+  what: "scenario",
+  name: "scenario.yaml",
+  docs: "docs/upstream.md",
+  schema: SCENARIO,
+};
+
 const ENDINGS = /\.(ya?ml|json)$/;
 
 /**
@@ -67,11 +76,13 @@ export async function readScenarios(folder: string): Promise<Scenario[]> {
     throw new UsageError(`Cannot read the scenarios in "${folder}": ${messageOf(error)}`);
   }
   // Loaded here: most runs read no YAML.
-  const { readData } = await import("./data_file.ts");
+  const { readData } = await loadModule<typeof import("../../data_files/mod.ts")>(
+    "data_files/mod.ts",
+  );
   const scenarios: Scenario[] = [];
   for (const name of names.sort()) {
     const file = `${folder}/${name}`;
-    const data = readData(await Deno.readTextFile(file), { file, schema: SCENARIO });
+    const data = await readData(SCENARIO_FILE, file);
     const scenario = { ...data, name: data.name ?? name.replace(ENDINGS, "") } as Scenario;
     if (scenarios.some((other) => other.name === scenario.name)) {
       throw new UsageError(`${file}:1:1: Cannot read: the name "${scenario.name}" is taken`);

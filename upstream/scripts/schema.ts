@@ -67,15 +67,13 @@ const STEP: z.ZodType<UpstreamStep> = z.custom<UpstreamStep>().superRefine((valu
   if (!schema) {
     context.addIssue({
       code: "custom",
-      message: `expected a step, an object with one of ${STEP_NAMES.join(", ")}`,
+      message: `Expected a step, an object with one of ${STEP_NAMES.join(", ")}`,
     });
     return;
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return;
-  for (const issue of parsed.error.issues) {
-    context.addIssue({ code: "custom", message: issue.message, path: [...issue.path] });
-  }
+  for (const issue of parsed.error.issues) context.addIssue({ ...issue, path: [...issue.path] });
 });
 
 /** The fields of a script, for files that hold more than a script. */

@@ -1,8 +1,8 @@
 /** How the Kubernetes API is reached: from a pod, by a kubeconfig, or at a plain URL. */
 import { Buffer } from "node:buffer";
 import { dirname, resolve } from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
+import { type DataFileKind, readData } from "../../../data_files/mod.ts";
 import { messageOf, UsageError } from "../../../service/mod.ts";
 import type { TlsTrust } from "../../../http1/mod.ts";
 
@@ -106,7 +106,7 @@ const UNSUPPORTED = ["exec", "auth-provider", "username"];
 
 async function fromKubeconfig(path: string): Promise<ClusterAccess> {
   const refuse = (why: string) => new UsageError(`Cannot use the kubeconfig "${path}": ${why}`);
-  const config = await readKubeconfig(path);
+  const config = await readData(KUBECONFIG, path);
   const current = config["current-context"];
   const context = config.contexts.find(({ name }) => name === current)?.context;
   const cluster = config.clusters.find(({ name }) => name === context?.cluster)?.cluster;
@@ -143,17 +143,11 @@ async function fromKubeconfig(path: string): Promise<ClusterAccess> {
   };
 }
 
-async function readKubeconfig(path: string): Promise<z.infer<typeof kubeconfigSchema>> {
-  const content = await readText(path);
-  try {
-    return kubeconfigSchema.parse(parse(content));
-  } catch (error) {
-    const why = error instanceof z.ZodError
-      ? error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ")
-      : messageOf(error);
-    throw new UsageError(`Cannot use the kubeconfig "${path}": ${why}`);
-  }
-}
+const KUBECONFIG: DataFileKind<typeof kubeconfigSchema> = {
+  what: "kubeconfig",
+  name: "kubeconfig",
+  schema: kubeconfigSchema,
+};
 
 function serverOf(url: string, where: string): URL {
   try {

@@ -76,7 +76,7 @@ for (
       kubeconfig({}).replace("server", "servant"),
       /clusters\.0\.cluster\.server/,
     ],
-    ["no YAML", "{", /Cannot use the kubeconfig/],
+    ["no YAML", "{", /Cannot read the kubeconfig:/],
   ] as const
 ) {
   Deno.test(`clusterAccess() refuses ${what}, and says why`, async () => {
