@@ -8,12 +8,10 @@ import {
   issueCertificate,
   type KeyPair,
 } from "./certificate.ts";
-import { certificateSecret, rootsSecret, URIS } from "./sds.ts";
+import { certificateSecret, rootsSecret } from "./sds.ts";
 
 /** The trust domain of all names here; `.test` is nobody's (RFC 6761). */
 export const TRUST_DOMAIN = "spiffe://llmgate.test/";
-
-const CLIENTS = "clients.sds.yaml";
 
 /** Whose certificates are taken from clients: tenants' and admins', no other of the same CA. */
 const CLIENT_NAMES = [
@@ -30,9 +28,6 @@ export interface TlsFolder {
   readonly made: readonly string[];
 }
 
-/** Whether a client must show a certificate, or may. */
-export type ClientCertificates = "required" | "optional";
-
 /** Options of {@linkcode prepareTlsFolder}. */
 export interface TlsFolderOptions {
   /** Names beside localhost under which the server is reached. */
@@ -41,8 +36,6 @@ export interface TlsFolderOptions {
   readonly tenants?: readonly string[];
   /** Issues all leaves anew, by the same CA. */
   readonly renew?: boolean;
-  /** Whether a client must show a certificate; as the folder says when left out, optional in a new one. */
-  readonly clients?: ClientCertificates;
 }
 
 interface Leaf {
@@ -99,7 +92,7 @@ export async function prepareTlsFolder(
       await writePair(folder, leaf.name, await issueLeaf(leaf, ca));
       made.push(leaf.name);
     }
-    await writeSecrets(folder, ca, options.clients ?? await clientsOf(folder));
+    await writeSecrets(folder, ca);
     return { folder, ca: ca.certificate, made };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -147,23 +140,11 @@ function isGood({ certificate }: KeyPair, ca: KeyPair): boolean {
     leaf.verify(new X509Certificate(ca.certificate).publicKey);
 }
 
-/** What the folder says by now. */
-async function clientsOf(folder: string): Promise<ClientCertificates> {
-  return (await readText(join(folder, CLIENTS)))?.includes(URIS) ? "required" : "optional";
-}
-
-async function writeSecrets(
-  folder: string,
-  ca: KeyPair,
-  clients: ClientCertificates,
-): Promise<void> {
+async function writeSecrets(folder: string, ca: KeyPair): Promise<void> {
   const pair = async (name: string) => await readPair(folder, name) ?? ca;
   const secrets = {
     "server.sds.yaml": certificateSecret("server", await pair("server")),
-    [CLIENTS]: rootsSecret("clients", {
-      roots: ca.certificate,
-      uris: clients === "required" ? CLIENT_NAMES : [],
-    }),
+    "clients.sds.yaml": rootsSecret("clients", { roots: ca.certificate, uris: CLIENT_NAMES }),
     "upstream.sds.yaml": certificateSecret("upstream", await pair("gateway")),
   };
   for (const [name, text] of Object.entries(secrets)) {

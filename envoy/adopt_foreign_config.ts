@@ -1,9 +1,10 @@
 /** Makes somebody else's configuration launchable between our policy and our upstream. */
 import { UsageError } from "../service/mod.ts";
+import { adoptCluster, clusterOfEngine, type Held } from "./adopt_cluster.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
-import { type Ingress, lintModel, type Placed } from "./model.ts";
-import { normalForm } from "./normal_form.ts";
-import { deleteAt, isObject, type JsonObject, setAt, valueAt } from "./tree.ts";
+import { filterOnRoute } from "./filters.ts";
+import { type Ingress, type LintModel, lintModel } from "./model.ts";
+import { isObject, type JsonObject, valueAt } from "./tree.ts";
 
 /** Somebody else's configuration, ready to be launched between our policy and our upstream. */
 export interface AdoptedConfig {
@@ -20,44 +21,48 @@ export interface AdoptedConfig {
 }
 
 const LOOPBACK = "127.0.0.1";
-/** Cluster types whose endpoints stand in the file, or in a name that it holds. */
-const ADDRESSABLE = new Set(["STATIC", "STRICT_DNS", "LOGICAL_DNS"]);
 
 /**
- * Finds out which listener, policy cluster and upstream clusters a configuration has, and takes
- * away what would keep it from running beside us: fixed addresses of its other listeners, and TLS
- * towards the parts that we stand in for. Everything else stays, faults included.
+ * Finds out which listener, policy cluster and upstream clusters a configuration has, and takes away what would keep it
+ * from running beside us: addresses of its own, whatever their form, TLS towards the parts that we stand in for, and
+ * what a control plane would bring. Everything else stays, faults included.
  *
- * @throws {UsageError} when it has no listener for HTTP, no route, or clusters without addresses
+ * @throws {UsageError} when it has no listener for HTTP, no route that forwards, or lacks a cluster that it names
  */
 export function adoptEnvoyConfig(
   file: EnvoyConfigFile,
   options: { readonly listener?: string } = {},
 ): AdoptedConfig {
-  const bootstrap = normalForm(structuredClone(file.bootstrap)).root as JsonObject;
+  const bootstrap = structuredClone(file.bootstrap);
   const adjustments: string[] = [];
   nameListeners(bootstrap, adjustments);
   const model = lintModel(bootstrap, { trustedNames: [], modelRoutes: undefined });
   const ingress = pickIngress(model.ingresses, file, options.listener);
-  moveOtherListeners(bootstrap, ingress.listener, adjustments);
-  const policyCluster = policyOf(ingress, adjustments);
-  const routed = ingress.routes.flatMap(({ clusters }) => clusters)
-    .filter((name) => name !== policyCluster);
-  const [upstreamCluster, ...others] = [...new Set(routed)];
-  if (upstreamCluster === undefined) {
-    throw new UsageError(
-      `Cannot judge "${file.name}": the listener "${ingress.listener}" forwards to no cluster ` +
-        `that stands in the file${ingress.routesMissing ? " (its routes come by RDS)" : ""}`,
+  moveListeners(bootstrap, ingress.listener, adjustments);
+  leaveControlPlane(bootstrap, adjustments);
+  const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
+  const engines = enginesOf(ingress, held);
+  const [policyCluster] = engines;
+  const routed = [...new Set(ingress.routes.flatMap(({ clusters }) => clusters))]
+    .filter((name) => !engines.includes(name));
+  const [upstreamCluster] = routed;
+  if (upstreamCluster === undefined) throw nowhere(file, ingress);
+  chooseCluster(ingress, upstreamCluster, adjustments);
+  for (const [index, name] of engines.entries()) {
+    adoptCluster(
+      name,
+      held,
+      index === 0 ? { role: "policy" } : { role: "policy", follows: policyCluster as string },
     );
   }
-  for (const name of [policyCluster, upstreamCluster, ...others]) {
-    if (name === undefined) continue;
-    adoptCluster(clusterOf(model.clusters, name, file), file, adjustments);
-  }
-  for (const name of others) {
-    const { value } = clusterOf(model.clusters, name, file);
-    setAt(value, "metadata/filter_metadata/llmgate.overlay/follows", upstreamCluster);
-    adjustments.push(`The cluster "${name}" has the address of "${upstreamCluster}"`);
+  for (const name of routed) {
+    adoptCluster(
+      name,
+      held,
+      name === upstreamCluster
+        ? { role: "upstream" }
+        : { role: "upstream", follows: upstreamCluster },
+    );
   }
   return {
     file: { ...file, bootstrap },
@@ -66,6 +71,19 @@ export function adoptEnvoyConfig(
     upstreamCluster,
     adjustments,
   };
+}
+
+function nowhere(file: EnvoyConfigFile, ingress: Ingress): UsageError {
+  const ways = ingress.routes.filter(({ forwards }) => forwards)
+    .map(({ match, target }) => `route ${match} goes to ${target}`);
+  const why = ingress.routesMissing
+    ? " (its routes come by a control plane)"
+    : ways.length > 0
+    ? `: ${ways.join("; ")}`
+    : "";
+  return new UsageError(
+    `Cannot judge "${file.name}": the listener "${ingress.listener}" forwards to no cluster that stands in the file${why}`,
+  );
 }
 
 function listenersOf(bootstrap: JsonObject): JsonObject[] {
@@ -87,7 +105,7 @@ function pickIngress(
   file: EnvoyConfigFile,
   wanted: string | undefined,
 ): Ingress {
-  const forwarding = ingresses.filter(({ routes }) => routes.length > 0);
+  const forwarding = ingresses.filter(({ routes }) => routes.some(({ forwards }) => forwards));
   const found = wanted === undefined
     ? forwarding[0] ?? ingresses[0]
     : ingresses.find(({ listener }) => listener === wanted);
@@ -101,54 +119,101 @@ function pickIngress(
   );
 }
 
-function moveOtherListeners(bootstrap: JsonObject, judged: string, adjustments: string[]): void {
+/** No address of the file's own opens: the judged listener gets one at launch, the others a free port. */
+function moveListeners(bootstrap: JsonObject, judged: string, adjustments: string[]): void {
   for (const listener of listenersOf(bootstrap)) {
-    if (listener.name === judged || valueAt(listener, "address/socket_address") === undefined) {
-      continue;
+    const { name, address } = listener;
+    if (listener.internal_listener !== undefined || listener.api_listener !== undefined) continue;
+    if (Array.isArray(listener.additional_addresses) && listener.additional_addresses.length > 0) {
+      delete listener.additional_addresses;
+      adjustments.push(`The listener "${name}" has its first address alone`);
     }
-    setAt(listener, "address/socket_address/address", LOOPBACK);
-    setAt(listener, "address/socket_address/port_value", 0);
-    adjustments.push(`The listener "${listener.name}" is not judged, and moved to a free port`);
+    const plain = isPlain(address);
+    if (name !== judged && isObject(address)) {
+      listener.address = socketAddress(address);
+      adjustments.push(`The listener "${name}" is not judged, and moved to a free port`);
+    } else if (!plain && isObject(address)) {
+      listener.address = socketAddress(address);
+      adjustments.push(`The listener "${name}" is reached over TCP, on an address of ours`);
+    }
+  }
+  const admin = valueAt(bootstrap, "admin/address");
+  if (isObject(admin) && !isPlain(admin)) {
+    (bootstrap.admin as JsonObject).address = socketAddress(admin);
+    adjustments.push("The admin interface is reached over TCP, on an address of ours");
   }
 }
 
-function policyOf(ingress: Ingress, adjustments: string[]): string | undefined {
-  const filter = ingress.filters.find(({ type }) => type === "ExtAuthz");
-  const name = valueAt(filter?.config, "grpc_service/envoy_grpc/cluster_name");
-  if (typeof name === "string") return name;
-  adjustments.push(
-    filter === undefined
-      ? "There is no ext_authz filter: nobody asks our policy"
-      : "ext_authz does not ask a cluster over gRPC: our policy cannot stand in",
-  );
-  return undefined;
+/** A socket address of host and port alone, of which the overlay sets both. */
+function isPlain(address: unknown): boolean {
+  const socket = valueAt(address as JsonObject, "socket_address");
+  return isObject(socket) && Object.keys(address as JsonObject).length === 1 &&
+    Object.keys(socket).every((key) => ["address", "port_value", "protocol"].includes(key));
 }
 
-function clusterOf(
-  clusters: ReadonlyMap<string, Placed>,
-  name: string,
-  file: EnvoyConfigFile,
-): Placed {
-  const found = clusters.get(name);
-  if (found !== undefined) return found;
-  throw new UsageError(`Cannot judge "${file.name}": the cluster "${name}" is not in the file`);
+function socketAddress(old: JsonObject): JsonObject {
+  const protocol = valueAt(old, "socket_address/protocol");
+  return {
+    socket_address: {
+      ...(protocol === undefined ? {} : { protocol }),
+      address: LOOPBACK,
+      port_value: 0,
+    },
+  };
 }
 
-function adoptCluster({ value }: Placed, file: EnvoyConfigFile, adjustments: string[]): void {
-  const type = String(value.type ?? "STATIC");
-  const endpoints = valueAt(value, "load_assignment/endpoints/0/lb_endpoints/0");
-  if (!ADDRESSABLE.has(type) || value.cluster_type !== undefined || endpoints === undefined) {
-    throw new UsageError(
-      `Cannot judge "${file.name}": the cluster "${value.name}" does not hold its endpoints ` +
-        `(type ${type}): give it a load_assignment`,
+/** Listeners of a control plane would open ports, and its clusters replace ours. */
+function leaveControlPlane(bootstrap: JsonObject, adjustments: string[]): void {
+  if (bootstrap.dynamic_resources === undefined) return;
+  delete bootstrap.dynamic_resources;
+  adjustments.push("The dynamic_resources are left away: what stands in the file is judged");
+}
+
+/** Every cluster that ext_authz asks over gRPC, on whatever route, the first first. */
+function enginesOf(ingress: Ingress, held: Held): string[] {
+  const filters = ingress.filters.filter(({ type }) => type === "ExtAuthz");
+  const configs = [
+    ...filters.map(({ config }) => config),
+    // Settings per route replace services whole: objects are the bootstrap's own.
+    ...filters.flatMap((filter) =>
+      ingress.routes.map((route) => filterOnRoute(filter, route).config)
+    ),
+  ];
+  const services = new Set(configs.map(({ grpc_service: service }) => service).filter(isObject));
+  const engines = [...services].flatMap((service) => clusterOfEngine(service, held) ?? []);
+  if (engines.length === 0) {
+    held.adjustments.push(
+      filters.length === 0
+        ? "There is no ext_authz filter: nobody asks our policy"
+        : "ext_authz does not ask over gRPC: our policy cannot stand in",
     );
   }
-  if (value.transport_socket !== undefined) {
-    deleteAt(value, "transport_socket");
-    adjustments.push(`The cluster "${value.name}" speaks plain text to our part, and not TLS`);
-  }
-  if (value.health_checks !== undefined) {
-    deleteAt(value, "health_checks");
-    adjustments.push(`The cluster "${value.name}" makes no health checks of its own`);
+  return [...new Set(engines)];
+}
+
+/** A cluster that is named by a header or a plugin is one that no case knows: such routes go to our upstream. */
+function chooseCluster(
+  ingress: LintModel["ingresses"][number],
+  upstream: string,
+  adjustments: string[],
+): void {
+  for (const { value, match, forwards } of ingress.routes) {
+    const { route } = value;
+    if (!forwards || !isObject(route)) continue;
+    const weighted = valueAt(route, "weighted_clusters/clusters");
+    for (const one of [route, ...(Array.isArray(weighted) ? weighted.filter(isObject) : [])]) {
+      const chosen = [
+        "cluster_header",
+        "cluster_specifier_plugin",
+        "inline_cluster_specifier_plugin",
+      ]
+        .filter((key) => one[key] !== undefined);
+      if (chosen.length === 0) continue;
+      for (const key of chosen) delete one[key];
+      one[one === route ? "cluster" : "name"] = upstream;
+      adjustments.push(
+        `Route ${match} chooses its cluster by ${chosen[0]}: it goes to "${upstream}"`,
+      );
+    }
   }
 }

@@ -103,11 +103,6 @@ for (
       message: /no listener with an HTTP connection manager/,
     },
     {
-      what: "a cluster that discovers its endpoints",
-      edit: (text: string) => text.replace("type: LOGICAL_DNS", "type: EDS"),
-      message: /the cluster "openai" does not hold its endpoints \(type EDS\)/,
-    },
-    {
       what: "a cluster that is not there",
       edit: (text: string) => text.replace("cluster: openai", "cluster: gone"),
       message: /the cluster "gone" is not in the file/,

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { loadModule, UsageError } from "../service/mod.ts";
+import { UsageError } from "../service/mod.ts";
 import parsedLines from "./configs/parsed.jsonl" with { type: "text" };
-import { isObject, type JsonObject } from "./tree.ts";
+import type { JsonObject } from "./tree.ts";
+import { readTypedConfig } from "./typed.ts";
 import base from "./configs/base.yaml" with { type: "text" };
 import edge from "./configs/edge.yaml" with { type: "text" };
 import responses from "./configs/responses.yaml" with { type: "text" };
@@ -148,20 +149,22 @@ export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
 }
 
 /**
- * Parses an Envoy configuration, YAML or JSON (which is YAML too).
+ * Parses an Envoy configuration, YAML or JSON (which is YAML too), as Envoy reads it. `bootstrap` is its canonical form:
+ * {@linkcode readTypedConfig}. What Envoy would refuse stays in it, so that the Envoy in use can say so.
  *
- * @throws {UsageError} with line and column, when it is not one YAML mapping
+ * @throws {UsageError} with line and column, when it cannot be parsed, or holds no bootstrap
  */
 export async function parseEnvoyConfig(text: string, name: string): Promise<EnvoyConfigFile> {
-  // Loaded here: the bundled configurations need no parser.
-  const { parseYamlText } = await loadModule<typeof import("./yaml_text.ts")>("envoy/yaml_text.ts");
-  const bootstrap = parseYamlText(text, name);
-  if (!isObject(bootstrap)) {
+  const { readings } = await readTypedConfig(text, { name });
+  const found = readings.find(({ kind }) => kind === "bootstrap");
+  if (found === undefined) {
     throw new UsageError(
-      `Cannot use "${name}" as an Envoy configuration: it must be a mapping with "static_resources"`,
+      `Cannot use "${name}" as an Envoy configuration: it is ${
+        readings[0]?.kind === "dump" ? "a configuration dump" : "a list of xDS resources"
+      }, and Envoy starts from a bootstrap with "static_resources"`,
     );
   }
-  return { name, text, sha256: sha256(text), bootstrap };
+  return { name, text, sha256: sha256(text), bootstrap: found.root };
 }
 
 /** SHA-256 of a text (UTF-8), hex. */

@@ -32,20 +32,17 @@ export {
   parseEnvoyConfig,
   readEnvoyConfig,
 } from "./config_file.ts";
+export { chainOf, type FilterOnRoute, filterOnRoute, type HttpFilter } from "./filters.ts";
 export {
   filterOf,
-  type HttpFilter,
+  filtersInForce,
+  HTTP_OPTIONS,
   type Ingress,
   type LintModel,
   lintModel,
   type ModelRoute,
-  type Placed,
-  placedAt,
-  type Route,
-  seconds,
-  typeName,
+  type TcpProxy,
 } from "./model.ts";
-export { type NormalForm, normalForm } from "./normal_form.ts";
 export {
   blanked,
   type Endpoint,
@@ -59,6 +56,7 @@ export {
   overlayChanges,
   type TlsFiles,
 } from "./overlay.ts";
+export { messagesWithin, type Placed, placedAt, seconds, typeName } from "./placed.ts";
 export { cachedEnvoyPath, dataHome, type Env, verifyCached } from "./provision/cache.ts";
 export {
   findEnvoy,
@@ -80,6 +78,8 @@ export {
   OLDEST_ENVOY,
 } from "./provision/versions.ts";
 export { pipWheel } from "./provision/wheel.ts";
+export type { Route } from "./routes.ts";
+export type { Located, Reading, ReadingProblem, Readings } from "./schema/reading.ts";
 export { describeExit, type EnvoyOptions, type RunningEnvoy, startEnvoy } from "./start.ts";
 export {
   deleteAt,
@@ -91,4 +91,5 @@ export {
   valueAt,
 } from "./tree.ts";
 export { systemRoots } from "./system_roots.ts";
+export { packMessageTypes, readTypedConfig, type SchemaSource } from "./typed.ts";
 export { validateConfig, type Validation } from "./validate.ts";

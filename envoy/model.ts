@@ -1,37 +1,32 @@
+/** What rules look at: ways in, routes, filters and clusters of a configuration, wherever it keeps them. */
+import {
+  chainOf,
+  type DiscoveredFilters,
+  type FilterOnRoute,
+  filterOnRoute,
+  type HttpFilter,
+} from "./filters.ts";
+import { type Placed, placedAt, typeName } from "./placed.ts";
+import { coversAll, type Route, routesOf } from "./routes.ts";
 import { isObject, type Json, type JsonObject, valueAt } from "./tree.ts";
-
-/** A value and where it stands: keys and indices joined by slashes. */
-export interface Placed<T = JsonObject> {
-  readonly path: string;
-  readonly value: T;
-}
-
-/** One HTTP filter of a connection manager, in the order of the chain. */
-export interface HttpFilter extends Placed {
-  readonly name: string;
-  /** Last part of its type, such as `ExtAuthz`; empty when it has no configuration. */
-  readonly type: string;
-  readonly config: JsonObject;
-  readonly configPath: string;
-}
-
-/** One route, with the virtual host and the table that it inherits from. */
-export interface Route extends Placed {
-  /** `/v1/`, `/healthz`, `^/v1/.*$`: what it matches, for people. */
-  readonly match: string;
-  /** Clusters that it forwards to; empty for redirects and direct responses. */
-  readonly clusters: readonly string[];
-  /** What it inherits from: the virtual host first, then the route table. */
-  readonly parents: readonly Placed[];
-}
 
 /** An HTTP connection manager: one way in. */
 export interface Ingress extends Placed {
   readonly listener: string;
+  /** The filter chain of the listener that it stands in. */
+  readonly listenerPlace: Placed;
   readonly filters: readonly HttpFilter[];
   readonly routes: readonly Route[];
-  /** The routes come from elsewhere (RDS) and are not in this file. */
+  /** Does the route table answer every request, so that none is without a route? */
+  readonly coversAll: boolean;
+  /** The routes come from elsewhere (RDS, VHDS) and are not in this file. */
   readonly routesMissing: boolean;
+}
+
+/** A listener that passes bytes on to clusters without looking at requests. */
+export interface TcpProxy extends Placed {
+  readonly listener: string;
+  readonly clusters: readonly string[];
 }
 
 /** A route of a model router's `routes.json`, as far as Envoy is concerned. */
@@ -43,16 +38,23 @@ export interface ModelRoute {
 
 /** What the rules look at. */
 export interface LintModel {
+  readonly root: JsonObject;
   readonly admin: Placed | undefined;
+  readonly listeners: readonly Placed[];
   readonly ingresses: readonly Ingress[];
+  readonly tcpProxies: readonly TcpProxy[];
   readonly clusters: ReadonlyMap<string, Placed>;
+  /** HTTP filters of clusters, and of the router before its upstreams. */
+  readonly upstreamFilters: readonly HttpFilter[];
   /** Names that only policy may set. */
   readonly trustedNames: readonly string[];
   /** Routes of the model router behind ext_proc; undefined when they are not known. */
   readonly modelRoutes: readonly ModelRoute[] | undefined;
+  /** What could not be looked at, and why; one sentence each. */
+  readonly notes: readonly string[];
 }
 
-/** Where a bootstrap and a `/config_dump` keep the same things. */
+/** Where a bootstrap, a `/config_dump` and lists of resources keep the same things. */
 const LISTENERS = [
   "static_resources/listeners/*",
   "configs/*/static_listeners/*/listener",
@@ -67,116 +69,188 @@ const ROUTE_TABLES = [
   "configs/*/dynamic_route_configs/*/route_config",
   "configs/*/static_route_configs/*/route_config",
 ];
+const SCOPES = [
+  "configs/*/inline_scoped_route_configs/*/scoped_route_configs/*",
+  "configs/*/dynamic_scoped_route_configs/*/scoped_route_configs/*",
+];
+const RESOURCES = ["resources/*", "resources/*/resource"];
 const ADMINS = ["admin", "configs/*/bootstrap/admin"];
+/** Networks of a listener that hold filters. */
+const CHAINS = ["filter_chains/*", "default_filter_chain"];
+export const HTTP_OPTIONS =
+  "typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/** Reads what the rules need out of a bootstrap or a configuration dump. */
+/** Reads what the rules need out of a bootstrap, a configuration dump, or resources, in canonical form. */
 export function lintModel(
   root: Json,
-  { trustedNames, modelRoutes }: Pick<LintModel, "trustedNames" | "modelRoutes">,
+  options: Pick<LintModel, "trustedNames" | "modelRoutes"> & { readonly listener?: string },
 ): LintModel {
+  const resource = (type: string) =>
+    within(root, RESOURCES).filter(({ value }) => typeName(value) === type);
+  const notes: string[] = [];
   const clusters = new Map<string, Placed>();
-  for (const cluster of objectsWithin(root, CLUSTERS)) {
+  for (const cluster of [...within(root, CLUSTERS), ...resource("Cluster")]) {
     clusters.set(String(cluster.value.name), cluster);
   }
-  const tables = objectsWithin(root, ROUTE_TABLES);
-  const ingresses = objectsWithin(root, LISTENERS).flatMap((listener) => [
-    ...managersOf(listener, tables, "filter_chains/*/filters/*/typed_config"),
-    ...managersOf(listener, tables, "default_filter_chain/filters/*/typed_config"),
-  ]);
-  const [admin] = objectsWithin(root, ADMINS);
-  return { admin, ingresses, clusters, trustedNames, modelRoutes };
-}
-
-/** Returns the mappings that a pattern finds, with their places. */
-export function placedAt(from: Placed<Json>, pattern: string): Placed[] {
-  let found: Placed<Json>[] = [from];
-  for (const step of pattern.split("/")) {
-    found = found.flatMap(({ path, value }) => {
-      if (typeof value !== "object" || value === null) return [];
-      const keys = step === "*" ? Object.keys(value) : Object.hasOwn(value, step) ? [step] : [];
-      return keys.map((key) => ({
-        path: path === "" ? key : `${path}/${key}`,
-        value: (value as JsonObject)[key] ?? null,
-      }));
-    });
+  const tables = [...within(root, ROUTE_TABLES), ...resource("RouteConfiguration")];
+  const scopes = [...within(root, SCOPES), ...resource("ScopedRouteConfiguration")];
+  const discovered: DiscoveredFilters = new Map(
+    within(root, ["configs/*/ecds_filters/*/ecds_filter"]).flatMap((filter) =>
+      placedAt(filter, "typed_config").map((config) => [String(filter.value.name), config])
+    ),
+  );
+  const listeners = [...within(root, LISTENERS), ...resource("Listener")]
+    .filter(({ value }) => options.listener === undefined || value.name === options.listener);
+  const ingresses = listeners.flatMap((listener) =>
+    managersOf(listener).map((manager) =>
+      ingressOf(listener, manager, { tables, scopes, discovered, notes })
+    )
+  );
+  // Resources may be routes alone: their listener stands in another file.
+  if (
+    listeners.length === 0 && tables.length > 0 && Array.isArray((root as JsonObject).resources)
+  ) {
+    notes.push("There are routes but no listener in it: which filters they pass is not known");
   }
-  return found.filter((place): place is Placed => isObject(place.value));
-}
-
-/** Last part of a type URL: `ExtAuthz` of `type.googleapis.com/envoy….v3.ExtAuthz`. */
-export function typeName(config: Json | undefined): string {
-  const type = isObject(config) ? config["@type"] : undefined;
-  return typeof type === "string" ? type.slice(type.lastIndexOf(".") + 1) : "";
-}
-
-/** Returns the first filter of a type, unless the chain has it switched off. */
-export function filterOf(ingress: Ingress, type: string): HttpFilter | undefined {
-  return ingress.filters.find((filter) => filter.type === type && filter.value.disabled !== true);
-}
-
-/** Seconds of a protobuf duration (`1.5s`), or `undefined` for anything else. */
-export function seconds(value: Json | undefined): number | undefined {
-  const found = typeof value === "string" ? /^(\d+(?:\.\d+)?)s$/.exec(value) : null;
-  return found?.[1] === undefined ? undefined : Number(found[1]);
-}
-
-function objectsWithin(root: Json, patterns: readonly string[]): Placed[] {
-  return patterns.flatMap((pattern) => placedAt({ path: "", value: root }, pattern));
-}
-
-function managersOf(listener: Placed, tables: readonly Placed[], pattern: string): Ingress[] {
-  const found = placedAt(listener, pattern);
-  return found.filter(({ value }) => typeName(value) === "HttpConnectionManager")
-    .map((manager) => {
-      const own = placedAt(manager, "route_config");
-      const name = valueAt(manager.value, "rds/route_config_name");
-      const remote = tables.filter(({ value }) => name !== undefined && value.name === name);
-      const routeTables = own.length > 0 ? own : remote;
-      return {
-        ...manager,
-        listener: String(listener.value.name ?? ""),
-        filters: placedAt(manager, "http_filters/*").map(httpFilter),
-        routes: routeTables.flatMap(routesOf),
-        routesMissing: routeTables.length === 0,
-      };
-    });
-}
-
-function httpFilter({ path, value }: Placed): HttpFilter {
-  const config = isObject(value.typed_config) ? value.typed_config : {};
+  const upstreamFilters = [
+    ...[...clusters.values()].map((cluster) =>
+      chainOf(cluster, `${HTTP_OPTIONS}/http_filters/*`, discovered)
+    ),
+    ...ingresses.flatMap(({ filters }) => filters.filter(({ type }) => type === "Router"))
+      .map(({ config, configPath }) =>
+        chainOf({ path: configPath, value: config }, "upstream_http_filters/*", discovered)
+      ),
+  ];
+  notes.push(...upstreamFilters.flatMap(({ unread }) => unread), ...discoveryNotes(root));
+  const [admin] = within(root, ADMINS);
   return {
-    path,
-    value,
-    name: String(value.name ?? ""),
-    type: typeName(config),
-    config,
-    configPath: `${path}/typed_config`,
+    root: isObject(root) ? root : {},
+    admin,
+    listeners,
+    ingresses,
+    tcpProxies: listeners.flatMap(tcpProxiesOf),
+    clusters,
+    upstreamFilters: upstreamFilters.flatMap(({ filters }) => filters),
+    notes: [...new Set(notes)],
+    trustedNames: options.trustedNames,
+    modelRoutes: options.modelRoutes,
   };
 }
 
-function routesOf(table: Placed): Route[] {
-  return placedAt(table, "virtual_hosts/*").flatMap((host) =>
-    placedAt(host, "routes/*").map((route) => ({
-      ...route,
-      match: matchOf(route.value.match),
-      clusters: clustersOf(route.value.route),
-      parents: [host, table],
-    }))
+/** Returns the filters of a type that run on some route as they act there; without routes, as the chain has them. */
+export function filtersInForce(ingress: Ingress, type?: string): FilterOnRoute[] {
+  const filters = ingress.filters.filter((filter) => type === undefined || filter.type === type);
+  const routes = ingress.routes.filter(({ forwards }) => forwards);
+  return filters.flatMap((filter) => {
+    if (routes.length === 0) return filter.disabled ? [] : [inChain(filter)];
+    const seen = new Map<string, FilterOnRoute>();
+    for (const route of routes) {
+      const acting = filterOnRoute(filter, route);
+      if (acting.state !== "off") seen.set(acting.by?.path ?? "", acting);
+    }
+    return [...seen.values()];
+  });
+}
+
+/** Returns the first filter of a type that runs on some route. */
+export function filterOf(ingress: Ingress, type: string): HttpFilter | undefined {
+  return filtersInForce(ingress, type)[0]?.filter;
+}
+
+function inChain(filter: HttpFilter): FilterOnRoute {
+  return {
+    filter,
+    state: filter.conditional ? "sometimes" : "on",
+    config: filter.config,
+    by: undefined,
+    pathOf: (field) => field === "" ? filter.configPath : `${filter.configPath}/${field}`,
+  };
+}
+
+function within(root: Json, patterns: readonly string[]): Placed[] {
+  return patterns.flatMap((pattern) => placedAt({ path: "", value: root }, pattern));
+}
+
+function managersOf(listener: Placed): Placed[] {
+  return [
+    ...CHAINS.flatMap((chain) => placedAt(listener, `${chain}/filters/*/typed_config`)),
+    ...placedAt(listener, "api_listener/api_listener"),
+  ].filter(({ value }) => typeName(value) === "HttpConnectionManager");
+}
+
+interface Elsewhere {
+  readonly tables: readonly Placed[];
+  readonly scopes: readonly Placed[];
+  readonly discovered: DiscoveredFilters;
+  readonly notes: string[];
+}
+
+function ingressOf(listener: Placed, manager: Placed, elsewhere: Elsewhere): Ingress {
+  const name = String(listener.value.name ?? "");
+  const { filters, unread } = chainOf(manager, "http_filters/*", elsewhere.discovered);
+  elsewhere.notes.push(...unread);
+  const tables = tablesOf(manager, elsewhere);
+  const virtual = tables.some(({ value }) => isObject(value.vhds));
+  const routesMissing = tables.length === 0 || virtual;
+  if (routesMissing) {
+    elsewhere.notes.push(
+      `The routes of listener "${name}" come by ${
+        virtual ? "VHDS" : "RDS"
+      } and are not in this file: lint the admin's /config_dump`,
+    );
+  }
+  const routes = tables.flatMap(routesOf);
+  return {
+    ...manager,
+    listener: name,
+    listenerPlace: listener,
+    filters,
+    routes,
+    coversAll: tables.length > 0 && tables.every((table) => coversAll(table, routes)),
+    routesMissing,
+  };
+}
+
+function tablesOf(manager: Placed, { tables, scopes }: Elsewhere): Placed[] {
+  const own = placedAt(manager, "route_config");
+  if (own.length > 0) return own;
+  const named = (name: Json | undefined) =>
+    tables.filter(({ value }) => name !== undefined && value.name === name);
+  if (!isObject(manager.value.scoped_routes)) {
+    return named(valueAt(manager.value, "rds/route_config_name"));
+  }
+  const inline = placedAt(
+    manager,
+    "scoped_routes/scoped_route_configurations_list/scoped_route_configurations/*",
   );
+  return [...inline, ...(inline.length > 0 ? [] : scopes)].flatMap((scope) => {
+    const held = placedAt(scope, "route_configuration");
+    return held.length > 0 ? held : named(scope.value.route_configuration_name);
+  });
 }
 
-function matchOf(match: Json | undefined): string {
-  if (!isObject(match)) return "?";
-  const regex = valueAt(match, "safe_regex/regex");
-  const text = match.prefix ?? match.path ?? match.path_separated_prefix ?? regex;
-  return typeof text === "string" ? text : "?";
+function tcpProxiesOf(listener: Placed): TcpProxy[] {
+  return CHAINS.flatMap((chain) => placedAt(listener, `${chain}/filters/*/typed_config`))
+    .filter(({ value }) => typeName(value) === "TcpProxy")
+    .map((proxy) => ({
+      ...proxy,
+      listener: String(listener.value.name ?? ""),
+      clusters: [
+        proxy.value.cluster,
+        ...placedAt(proxy, "weighted_clusters/clusters/*").map(({ value }) => value.name),
+      ].filter((cluster): cluster is string => typeof cluster === "string"),
+    }));
 }
 
-function clustersOf(action: Json | undefined): string[] {
-  if (!isObject(action)) return [];
-  const weighted = placedAt({ path: "", value: action }, "weighted_clusters/clusters/*");
-  const names = [action.cluster, ...weighted.map(({ value }) => value.name)]
-    .filter((name): name is string => typeof name === "string");
-  // A cluster chosen by header or plugin is a cluster all the same.
-  return names.length > 0 ? names : ["?"];
+/** What comes from a control plane and is not here. */
+function discoveryNotes(root: Json): string[] {
+  const dynamic = isObject(root) ? root.dynamic_resources : undefined;
+  if (!isObject(dynamic)) return [];
+  const sources = [
+    ["lds_config", "listeners", "LDS"],
+    ["cds_config", "clusters", "CDS"],
+  ] as const;
+  return sources.filter(([field]) => dynamic[field] !== undefined).map(([, what, protocol]) =>
+    `The ${what} of dynamic_resources come by ${protocol} and are not in this file: lint the admin's /config_dump`
+  );
 }

@@ -1,3 +1,4 @@
+/** The edge: one meaning for one request, nothing smuggled in, evidence of what happened. */
 import {
   type Ingress,
   isObject,
@@ -7,10 +8,9 @@ import {
   placedAt,
   valueAt,
 } from "../envoy/mod.ts";
-import { hasPolicy } from "./policy_rules.ts";
-import type { Hit, LintRule } from "./rule.ts";
+import { hasPolicy, type Hit, type LintRule } from "./rule.ts";
 
-/** The edge: one meaning for one request, nothing smuggled in, evidence of what happened. */
+/** Rules about the way in. */
 export const EDGE_RULES: readonly LintRule[] = [
   {
     id: "edge.admin-exposed",
@@ -35,13 +35,18 @@ export const EDGE_RULES: readonly LintRule[] = [
     fix: "remove them in `early_header_mutation_extensions`, before policy sees the request",
     case: "sec.tenant-absent-when-none",
     source: "HttpConnectionManager.early_header_mutation_extensions",
-    check: (model) =>
-      model.ingresses.filter(hasPolicy).flatMap((ingress) => {
-        const removed = removedBeforePolicy(ingress);
-        const kept = model.trustedNames.filter((name) => !removed.has(name));
-        if (kept.length === 0) return [];
-        return [{ path: ingress.path, found: `a client's own ${kept.join(", ")} is not removed` }];
-      }),
+    also: ["sec.tenant-spoof"],
+    check: unlessRemoved(({ trustedNames }) => trustedNames),
+  },
+  {
+    id: "edge.auth-failure-header",
+    severity: "error",
+    why:
+      "only the ext_authz filter may say that a request passed because policy was down; a client's copy reaches the upstream",
+    fix: "remove them in `early_header_mutation_extensions`, too",
+    case: "sec.auth-failure-header",
+    source: "ExtAuthz.failure_mode_allow_header_add",
+    check: unlessRemoved(() => AUTH_HEADERS),
   },
   {
     id: "edge.underscores",
@@ -184,20 +189,10 @@ export const EDGE_RULES: readonly LintRule[] = [
       "there is no access log",
     ),
   },
-  {
-    id: "edge.secrets-logged",
-    severity: "error",
-    why: "credentials and prompts end in a file that many may read",
-    fix: "log the path without its query (`%PATH(NQ:PATH)%`), and no credential header",
-    case: "obs.no-secrets",
-    source: "Access logging, command operators",
-    check: (model) => model.ingresses.flatMap(loggedSecrets),
-  },
 ];
 
-/** Command operators that print a credential, or a query that may hold one. */
-const SECRET_OPERATORS =
-  /%REQ\((AUTHORIZATION|X-API-KEY|API-KEY|COOKIE|PROXY-AUTHORIZATION)[^)]*\)[^%]*%/i;
+/** What ext_authz says of itself, to the upstream and to the engine. */
+const AUTH_HEADERS = ["x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"];
 
 /** A rule for one field of the connection manager. */
 function unless(
@@ -217,19 +212,41 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
-/** Names removed on the way in: by early mutation, or by a header filter before ext_authz. */
+/** Names removed before policy: by early mutation, by the route table for outsiders, or by a header filter. */
 function removedBeforePolicy(ingress: Ingress): Set<string> {
-  const names = placedAt(ingress, "early_header_mutation_extensions/*/typed_config/mutations/*")
-    .map(({ value }) => value.remove);
+  const names: (Json | undefined)[] = placedAt(
+    ingress,
+    "early_header_mutation_extensions/*/typed_config/mutations/*",
+  ).map(({ value }) => value.remove);
+  if (ingress.value.use_remote_address === true) {
+    // What stands there is taken from whoever is not internal.
+    for (const table of ingress.routes.map(({ parents }) => parents.at(-1)?.value)) {
+      const internal = table?.internal_only_headers;
+      if (Array.isArray(internal)) names.push(...internal);
+    }
+  }
   for (const filter of ingress.filters) {
     if (filter.type === "ExtAuthz") break;
-    if (filter.type !== "HeaderMutation") continue;
+    if (filter.type !== "HeaderMutation" || filter.disabled || filter.conditional) continue;
     const mutations = valueAt(filter.config, "mutations/request_mutations");
     for (const mutation of Array.isArray(mutations) ? mutations : []) {
       if (isObject(mutation)) names.push(mutation.remove);
     }
   }
   return new Set(names.map((name) => String(name).toLowerCase()));
+}
+
+/** A rule for names that must be removed before policy. */
+function unlessRemoved(
+  wanted: (model: LintModel) => readonly string[],
+): (model: LintModel) => Hit[] {
+  return (model) =>
+    model.ingresses.filter(hasPolicy).flatMap((ingress) => {
+      const removed = removedBeforePolicy(ingress);
+      const kept = wanted(model).filter((name) => !removed.has(name));
+      if (kept.length === 0) return [];
+      return [{ path: ingress.path, found: `a client's own ${kept.join(", ")} is not removed` }];
+    });
 }
 
 /** Headers that routes, virtual hosts and tables add to requests without saying how. */
@@ -270,13 +287,4 @@ function goesByStatusOnly(filter: JsonObject): boolean {
   if (Array.isArray(all)) return all.every((part) => isObject(part) && goesByStatusOnly(part));
   const any = valueAt(filter, "or_filter/filters");
   return Array.isArray(any) && any.some((part) => isObject(part) && goesByStatusOnly(part));
-}
-
-function loggedSecrets(ingress: Ingress): Hit[] {
-  return placedAt(ingress, "access_log/*").flatMap(({ path, value }) => {
-    const format = JSON.stringify(valueAt(value, "typed_config") ?? {});
-    const [operator] = SECRET_OPERATORS.exec(format) ?? [];
-    if (operator === undefined) return [];
-    return [{ path: `${path}/typed_config`, found: `the access log holds ${operator}` }];
-  });
 }

@@ -1,17 +1,31 @@
-import { readDocument } from "../data_files/mod.ts";
-import { messageOf, UsageError } from "../service/mod.ts";
-import { isObject, type Json, lintModel, type ModelRoute, normalForm } from "../envoy/mod.ts";
+/** Applies every rule to every configuration of a text. */
+import { UsageError } from "../service/mod.ts";
+import {
+  type LintModel,
+  lintModel,
+  type ModelRoute,
+  type Reading,
+  readTypedConfig,
+  type SchemaSource,
+} from "../envoy/mod.ts";
+import { BYPASS_RULES } from "./bypass_rules.ts";
+import { CONFIG_RULES, CONFIG_RULES_BY_KIND } from "./config_rules.ts";
 import { EDGE_RULES } from "./edge_rules.ts";
+import { type KnownFinding, suppress, type Suppressed, suppressionsIn } from "./known.ts";
+import { LOG_RULES } from "./log_rules.ts";
 import { POLICY_RULES } from "./policy_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
-import type { LintRule, Severity } from "./rule.ts";
+import type { Hit, LintRule, Severity } from "./rule.ts";
 import { STREAM_RULES } from "./stream_rules.ts";
 
 /** Every rule, in the order of the findings. */
 export const LINT_RULES: readonly LintRule[] = [
+  ...CONFIG_RULES,
   ...STREAM_RULES,
   ...POLICY_RULES,
+  ...BYPASS_RULES,
   ...EDGE_RULES,
+  ...LOG_RULES,
   ...ROUTER_RULES,
 ];
 
@@ -24,6 +38,8 @@ export interface Finding {
   readonly severity: Severity;
   /** Line of the field, or of the nearest one above it; absent for a running Envoy. */
   readonly line?: number;
+  /** Column of the same, from 1. */
+  readonly column?: number;
   /** Keys and indices joined by slashes, as they are written. */
   readonly path: string;
   readonly found: string;
@@ -37,6 +53,8 @@ export interface Finding {
 /** What linting found. */
 export interface LintResult {
   readonly findings: readonly Finding[];
+  /** Findings that the file or a list of known ones accounts for. */
+  readonly suppressed: readonly Suppressed[];
   /** What could not be looked at, and why. */
   readonly notes: readonly string[];
 }
@@ -51,81 +69,122 @@ export interface LintOptions {
   readonly modelRoutes?: readonly ModelRoute[];
   /** The text is JSON that nobody wrote, such as a dump: leave lines out. */
   readonly withoutLines?: boolean;
+  /** Look at this listener alone. */
+  readonly listener?: string;
+  /** Whose message types to read by; those of the default version of Envoy when left out. */
+  readonly schema?: SchemaSource;
+  /** Findings that are known, and why: {@linkcode parseKnownFindings}. */
+  readonly known?: readonly KnownFinding[];
 }
 
 /**
- * Looks for what is wrong with an Envoy configuration for LLM traffic: a bootstrap in YAML or
- * JSON, or the answer of `/config_dump`. Nothing is started and nothing dialled.
+ * Looks for what is wrong with an Envoy configuration for LLM traffic: a bootstrap in YAML or JSON, the answer of
+ * `/config_dump`, resources as xDS serves them, or manifests with one of them inside. Nothing is started and nothing
+ * dialled.
  *
- * @throws {UsageError} with line and column when the text cannot be parsed, or holds no listener
+ * @throws {UsageError} with line and column when the text cannot be parsed, or says what it is when it holds none
  */
-export function lintEnvoyConfig(text: string, options: LintOptions): LintResult {
-  const { value, lineOf } = options.withoutLines
-    ? parseJson(text, options.name)
-    : parseYaml(text, options.name);
-  const { root, spelled } = normalForm(value);
-  if (!isObject(root) || (root.static_resources ?? root.configs) === undefined) {
+export async function lintEnvoyConfig(text: string, options: LintOptions): Promise<LintResult> {
+  const { readings, notes: left } = await readTypedConfig(text, options);
+  const notes = [...left];
+  const findings: Finding[] = [];
+  const listeners: string[] = [];
+  for (const reading of readings) {
+    const looked = lintReading(reading, options);
+    findings.push(...looked.findings);
+    const part = reading.part === "" ? "" : `${reading.part}: `;
+    notes.push(...looked.notes.map((note) => `${part}${note}`));
+    listeners.push(...looked.model.listeners.map(({ value }) => String(value.name)));
+  }
+  if (options.listener !== undefined && listeners.length === 0) {
     throw new UsageError(
-      `Cannot lint "${options.name}": it must be an Envoy bootstrap with "static_resources", ` +
-        `or the answer of the admin's /config_dump`,
+      `Cannot lint the listener "${options.listener}" of "${options.name}": there is ${
+        named(readings)
+      }`,
     );
   }
-  const { trustedNames = TRUSTED_NAMES, modelRoutes } = options;
-  const model = lintModel(root, { trustedNames, modelRoutes });
-  const findings = LINT_RULES.flatMap(({ check, ...rule }) =>
-    check(model).map((hit): Finding => {
-      const path = spelledPath(hit.path, spelled);
-      const line = lineOf?.(path);
-      return { ...rule, ...hit, path, ...(line === undefined ? {} : { line }) };
-    })
+  const marks = options.withoutLines ? [] : suppressionsIn(text);
+  const judged = suppress(findings, { known: options.known ?? [], marks });
+  return { ...judged, notes: [...notes, ...judged.notes] };
+}
+
+function named(readings: readonly Reading[]): string {
+  const names = readings.flatMap(({ root }) =>
+    lintModel(root, { trustedNames: [], modelRoutes: undefined }).listeners
+      .map(({ value }) => `"${value.name}"`)
   );
-  const notes = model.ingresses.filter(({ routesMissing }) => routesMissing).map(({ listener }) =>
-    `The routes of listener "${listener}" come by RDS and are not in this file: lint the admin's /config_dump`
+  return names.length === 0 ? "none in it" : `only ${names.join(", ")}`;
+}
+
+interface Looked {
+  readonly findings: readonly Finding[];
+  readonly notes: readonly string[];
+  readonly model: LintModel;
+}
+
+function lintReading(reading: Reading, options: LintOptions): Looked {
+  const { trustedNames = TRUSTED_NAMES, modelRoutes, listener } = options;
+  const model = lintModel(reading.root, {
+    trustedNames,
+    modelRoutes,
+    ...(listener === undefined ? {} : { listener }),
+  });
+  const notes = [...model.notes];
+  const refused = refusedIn(reading, options, notes);
+  const seen = new Set<string>();
+  const broken = LINT_RULES.flatMap((rule) =>
+    rule.check(model).flatMap((hit): Finding[] => {
+      // A route that stands for several clusters is looked at for each.
+      const key = `${rule.id} ${hit.path} ${hit.found}`;
+      if (seen.has(key)) return [];
+      seen.add(key);
+      return [finding(rule, hit, placeOf(reading, hit.path, options))];
+    })
   );
   if (model.ingresses.length === 0) {
     notes.push("There is no HTTP connection manager in it: nothing to lint on the way in");
   }
-  return { findings, notes };
+  return { findings: [...refused, ...broken], notes, model };
 }
 
-interface Parsed {
-  readonly value: Json;
-  readonly lineOf?: (path: string) => number;
+type Place = Pick<Finding, "path" | "line" | "column">;
+
+function placeOf(reading: Reading, path: string, { withoutLines }: LintOptions): Place {
+  const { path: spelled, line, column } = reading.locate(path);
+  return withoutLines ? { path: spelled } : { path: spelled, line, column };
 }
 
-function parseYaml(text: string, name: string): Parsed {
-  const { value, placeOf } = readDocument(text, { what: "Envoy configuration", file: name });
-  return { value: value as Json, lineOf: (path) => placeOf(path.split("/")).line };
+function finding(rule: LintRule, hit: Hit, place: Place): Finding {
+  const { id, severity, why, fix, source } = rule;
+  const shown = hit.case === undefined ? rule.case : hit.case ?? undefined;
+  return {
+    id,
+    severity,
+    ...place,
+    found: hit.found,
+    why,
+    fix,
+    source,
+    ...(shown === undefined ? {} : { case: shown }),
+  };
 }
 
-/** A dump can have megabytes, which the YAML parser would chew on for seconds. */
-function parseJson(text: string, name: string): Parsed {
-  try {
-    return { value: JSON.parse(text) };
-  } catch (error) {
-    throw new UsageError(`Cannot parse "${name}": ${messageOf(error)}`);
+/** What Envoy would refuse. An Envoy that gave a dump has taken it: what is not known of it is said in a note. */
+function refusedIn(reading: Reading, options: LintOptions, notes: string[]): Finding[] {
+  const { problems } = reading;
+  if (reading.kind === "dump") {
+    const unknown = [...new Set(problems.map(({ found }) => found))];
+    const shown = unknown.slice(0, 3).join("; ");
+    if (unknown.length > 0) {
+      const more = unknown.length > 3 ? `; and ${unknown.length - 3} more` : "";
+      notes.push(`Not looked at: ${shown}${more}. Name the Envoy of the dump by --envoy-path`);
+    }
+    return [];
   }
-}
-
-/** Prints findings for people: place, what, why, how to mend it, and the case that shows it. */
-export function formatFindings({ findings, notes }: LintResult, name: string): string {
-  const blocks = findings.map((finding) => {
-    const place = finding.line === undefined ? name : `${name}:${finding.line}`;
-    const shown = finding.case === undefined
-      ? ""
-      : `\n  shown by: llmgate check --case ${finding.case}`;
-    return `${place}: ${finding.severity}: ${finding.id}: ${finding.found}\n  at: ${finding.path}\n` +
-      `  why: ${finding.why}\n  fix: ${finding.fix}${shown}\n`;
-  });
-  return [...blocks, ...notes.map((note) => `note: ${note}\n`)].join("\n");
-}
-
-/** The nearest spelling that was written: fields that are missing have none of their own. */
-function spelledPath(path: string, spelled: ReadonlyMap<string, string>): string {
-  const steps = path.split("/");
-  for (let count = steps.length; count > 0; count--) {
-    const original = spelled.get(steps.slice(0, count).join("/"));
-    if (original !== undefined) return [original, ...steps.slice(count)].join("/");
-  }
-  return path;
+  return problems.map(({ kind, found, path, line, column }) =>
+    finding(CONFIG_RULES_BY_KIND[kind], { path, found }, {
+      path,
+      ...(options.withoutLines ? {} : { line, column }),
+    })
+  );
 }

@@ -9,9 +9,11 @@ import {
   setAt,
 } from "../envoy/mod.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
-import { formatFindings, LINT_RULES, lintEnvoyConfig } from "./lint.ts";
+import { formatFindings } from "./format.ts";
+import { LINT_RULES, lintEnvoyConfig } from "./lint.ts";
 
 const MANAGER = "static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+const EARLY = `${MANAGER}/early_header_mutation_extensions/0/typed_config/mutations`;
 const TABLE = `${MANAGER}/route_config`;
 const ROUTE = `${TABLE}/virtual_hosts/0/routes/1`;
 const AUTHZ = `${MANAGER}/http_filters/1/typed_config`;
@@ -22,10 +24,14 @@ const PROTOCOL =
 const TLS = "transport_socket_matches/0/transport_socket/typed_config/common_tls_context";
 const GONE = "(gone)";
 
+const HTTP = "type.googleapis.com/envoy.extensions.filters.http";
+
 const filter = (type: string, config: JsonObject = {}): Json => ({
   name: `test.${type}`,
-  typed_config: { "@type": `type.googleapis.com/envoy.test.v3.${type}`, ...config },
+  typed_config: { "@type": `${HTTP}.${type}`, ...config },
 });
+
+const EXEMPT = { "@type": `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`, disabled: true };
 
 /** What breaks each rule: one edit of the base configuration, which breaks none. */
 const BREAKS: readonly (readonly [string, string, Json])[] = [
@@ -41,23 +47,73 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
     "60s",
   ],
   ["stream.request-timeout", `${MANAGER}/request_timeout`, "30s"],
-  ["stream.buffered", `${MANAGER}/http_filters/0`, filter("Buffer", { max_request_bytes: 1 })],
+  [
+    "stream.buffered",
+    `${MANAGER}/http_filters/0`,
+    filter("buffer.v3.Buffer", { max_request_bytes: 1 }),
+  ],
   [
     "stream.compressed",
     `${MANAGER}/http_filters/0`,
-    filter("Compressor", {
+    filter("compressor.v3.Compressor", {
       response_direction_config: { common_config: { content_type: ["text/event-stream"] } },
     }),
   ],
   [
     "stream.ext-proc-buffered",
     `${MANAGER}/http_filters/0`,
-    filter("ExternalProcessor", { processing_mode: { response_body_mode: "BUFFERED" } }),
+    filter("ext_proc.v3.ExternalProcessor", {
+      processing_mode: { response_body_mode: "BUFFERED" },
+    }),
   ],
   ["stream.retry", `${ROUTE}/route/retry_policy`, { retry_on: "connect-failure,5xx" }],
   ["stream.retry", `${TABLE}/virtual_hosts/0/retry_policy`, { retry_on: "reset" }],
   ["policy.missing", `${MANAGER}/http_filters/1/disabled`, true],
   ["policy.fail-open", `${AUTHZ}/failure_mode_allow`, true],
+  ["policy.shadow", `${AUTHZ}/shadow_mode`, true],
+  ["policy.headers-hidden", `${AUTHZ}/allowed_headers`, { patterns: [{ exact: "x-api-key" }] }],
+  [
+    "policy.late-route",
+    `${MANAGER}/http_filters/2`,
+    filter("on_demand.v3.OnDemand"),
+  ],
+  [
+    "policy.answered-before",
+    `${MANAGER}/http_filters/0`,
+    filter("cache.v3.CacheConfig", { disabled: true }),
+  ],
+  ["policy.cache-shared", `${MANAGER}/http_filters/2`, filter("cache.v3.CacheConfig")],
+  [
+    "policy.upgrade-exempt",
+    `${MANAGER}/upgrade_configs`,
+    [{ upgrade_type: "websocket", filters: [filter("router.v3.Router")] }],
+  ],
+  [
+    "policy.tcp-beside",
+    "static_resources/listeners/0/default_filter_chain",
+    {
+      filters: [{
+        name: "tcp",
+        typed_config: {
+          "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+          stat_prefix: "t",
+          cluster: "upstream",
+        },
+      }],
+    },
+  ],
+  ["edge.tapped", `${MANAGER}/http_filters/0`, filter("tap.v3.Tap")],
+  [
+    "edge.secrets-traced",
+    `${MANAGER}/tracing`,
+    { custom_tags: [{ tag: "key", request_header: { name: "x-api-key" } }] },
+  ],
+  ["config.unknown-field", `${AUTHZ}/failure_mode_alow`, true],
+  ["config.wrong-value", `${AUTHZ}/failure_mode_allow`, "maybe"],
+  ["config.unknown-type", `${MANAGER}/http_filters/0`, filter("gone.v3.Gone")],
+  ["config.conflict", `${AUTHZ}/http_service`, {}],
+  ["config.template", `${AUTHZ}/include_peer_certificate`, "{{ certificates }}"],
+  ["config.old-api", `${UPSTREAM}/hosts`, []],
   [
     "policy.partly-enabled",
     `${AUTHZ}/filter_enabled/default_value`,
@@ -66,12 +122,12 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
   [
     "policy.route-exempt",
     `${ROUTE}/typed_per_filter_config/envoy.filters.http.ext_authz`,
-    { disabled: true },
+    EXEMPT,
   ],
   [
     "policy.route-exempt",
     `${TABLE}/virtual_hosts/0/typed_per_filter_config/envoy.filters.http.ext_authz`,
-    { disabled: true },
+    EXEMPT,
   ],
   ["policy.body-buffered", `${AUTHZ}/with_request_body`, { max_request_bytes: 8192 }],
   ["policy.clears-route-cache", `${AUTHZ}/clear_route_cache`, true],
@@ -90,7 +146,8 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
   ["policy.burst-limits", `${POLICY}/circuit_breakers`, GONE],
   ["policy.burst-limits", `${UPSTREAM}/circuit_breakers`, GONE],
   ["edge.admin-exposed", "admin/address/socket_address/address", "0.0.0.0"],
-  ["edge.trusted-names", `${MANAGER}/early_header_mutation_extensions`, GONE],
+  ["edge.trusted-names", `${EARLY}/0/remove`, "x-other"],
+  ["edge.auth-failure-header", `${EARLY}/3/remove`, "x-other"],
   [
     "edge.underscores",
     `${MANAGER}/common_http_protocol_options/headers_with_underscores_action`,
@@ -130,15 +187,17 @@ function edited(path: string, value: Json): JsonObject {
   return bootstrap;
 }
 
-const idsOf = (
-  text: string,
-) => [...new Set(lintEnvoyConfig(text, { name: "own" }).findings.map(({ id }) => id))];
+const idsOf = async (text: string) => {
+  const { findings } = await lintEnvoyConfig(text, { name: "own" });
+  return [...new Set(findings.map(({ id }) => id))];
+};
 
-Deno.test("lintEnvoyConfig() finds nothing in the bundled profiles", () => {
+Deno.test("lintEnvoyConfig() finds nothing in the bundled profiles", async () => {
   // The check-only configurations open what a profile keeps shut.
   for (const name of bundledConfigNames().filter((name) => !name.startsWith("check/"))) {
     const { text } = bundledConfig(name);
-    assert.deepEqual(lintEnvoyConfig(text, { name }), { findings: [], notes: [] }, name);
+    const { findings, notes } = await lintEnvoyConfig(text, { name });
+    assert.deepEqual({ findings, notes }, { findings: [], notes: [] }, name);
   }
 });
 
@@ -150,8 +209,8 @@ for (
     index,
   }))
 ) {
-  Deno.test(`lintEnvoyConfig() finds ${id} in edit ${index}, and nothing else`, () => {
-    assert.deepEqual(idsOf(JSON.stringify(edited(path, value))), [id]);
+  Deno.test(`lintEnvoyConfig() finds ${id} in edit ${index}, and nothing else`, async () => {
+    assert.deepEqual(await idsOf(JSON.stringify(edited(path, value))), [id]);
   });
 }
 
@@ -161,7 +220,7 @@ Deno.test("every rule has an edit that breaks it", () => {
   assert.deepEqual(LINT_RULES.map(({ id }) => id).filter((id) => !broken.has(id)), []);
 });
 
-Deno.test("lintEnvoyConfig() reads protobuf's JSON names as well, and reports them as written", () => {
+Deno.test("lintEnvoyConfig() reads protobuf's JSON names as well, and reports them as written", async () => {
   const spelled = JSON.stringify(edited(`${AUTHZ}/failure_mode_allow`, true))
     .replaceAll(
       /"([a-z]+(?:_[a-z0-9]+)+)":/g,
@@ -169,24 +228,24 @@ Deno.test("lintEnvoyConfig() reads protobuf's JSON names as well, and reports th
         `"${key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())}":`,
     );
   assert.match(spelled, /failureModeAllow/);
-  const { findings } = lintEnvoyConfig(spelled, { name: "own.json" });
+  const { findings } = await lintEnvoyConfig(spelled, { name: "own.json" });
   assert.deepEqual(findings.map(({ id }) => id), ["policy.fail-open"]);
   assert.match(findings[0]?.path ?? "", /staticResources.*\/typedConfig\/failureModeAllow$/);
 });
 
-Deno.test("lintEnvoyConfig() gives the line of the field, or of the one above a missing field", () => {
+Deno.test("lintEnvoyConfig() gives the line of the field, or of the one above a missing field", async () => {
   const { text } = bundledConfig("base");
   const lineOf = (part: string, in_: string) => in_.slice(0, in_.indexOf(part)).split("\n").length;
   const open = text.replace("failure_mode_allow: false", "failure_mode_allow: true");
-  const [found] = lintEnvoyConfig(open, { name: "own.yaml" }).findings;
+  const [found] = (await lintEnvoyConfig(open, { name: "own.yaml" })).findings;
   assert.equal(found?.line, lineOf("failure_mode_allow: true", open));
   const missing = text.replace(/ *status_on_error: .*\n/, "");
-  const [above] = lintEnvoyConfig(missing, { name: "own.yaml" }).findings;
+  const [above] = (await lintEnvoyConfig(missing, { name: "own.yaml" })).findings;
   const filterLine = lineOf("- name: envoy.filters.http.ext_authz", missing);
   assert.equal(above?.line, filterLine + 1);
 });
 
-Deno.test("lintEnvoyConfig() knows a configuration dump, and finds routes that came by RDS", () => {
+Deno.test("lintEnvoyConfig() knows a configuration dump, and finds routes that came by RDS", async () => {
   const bootstrap = edited(`${ROUTE}/route/timeout`, GONE);
   const { admin, static_resources } = bootstrap as Record<string, JsonObject>;
   const listeners = static_resources?.listeners as JsonObject[];
@@ -204,38 +263,44 @@ Deno.test("lintEnvoyConfig() knows a configuration dump, and finds routes that c
   const config =
     ((manager.filter_chains[0]?.filters as JsonObject[])[0]?.typed_config) as JsonObject;
   const table = config.route_config as JsonObject;
-  assert.deepEqual(idsOf(dump("other", {})), ["stream.route-timeout"]);
+  assert.deepEqual(await idsOf(dump("other", {})), ["stream.route-timeout"]);
   delete config.route_config;
   config.rds = { route_config_name: String(table.name) };
-  assert.deepEqual(idsOf(dump("dynamic_route_configs", table)), ["stream.route-timeout"]);
-  const missing = lintEnvoyConfig(dump("other", {}), { name: "dump" });
+  assert.deepEqual(await idsOf(dump("dynamic_route_configs", table)), ["stream.route-timeout"]);
+  const missing = await lintEnvoyConfig(dump("other", {}), { name: "dump" });
   assert.match(missing.notes[0] ?? "", /come by RDS/);
 });
 
-Deno.test("lintEnvoyConfig() takes names of one's own for those that only policy may set", () => {
+Deno.test("lintEnvoyConfig() takes names of one's own for those that only policy may set", async () => {
   const { text } = bundledConfig("base");
-  const { findings } = lintEnvoyConfig(text, { name: "own", trustedNames: ["x-tenant", "x-user"] });
+  const { findings } = await lintEnvoyConfig(text, {
+    name: "own",
+    trustedNames: ["x-tenant", "x-user"],
+  });
   assert.deepEqual(findings.map(({ id, found }) => [id, found]), [
     ["edge.trusted-names", "a client's own x-user is not removed"],
   ]);
 });
 
-Deno.test("lintEnvoyConfig() takes retries that cannot repeat a request for safe", () => {
+Deno.test("lintEnvoyConfig() takes retries that cannot repeat a request for safe", async () => {
   const safe = { retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 2 };
-  assert.deepEqual(idsOf(JSON.stringify(edited(`${ROUTE}/route/retry_policy`, safe))), []);
+  assert.deepEqual(await idsOf(JSON.stringify(edited(`${ROUTE}/route/retry_policy`, safe))), []);
 });
 
-Deno.test("lintEnvoyConfig() says where a text cannot be parsed, or is no configuration", () => {
-  assert.throws(() => lintEnvoyConfig("a:\n b: 1\n  c: 2\n", { name: "x.yaml" }), /x\.yaml:2:5: /);
-  assert.throws(() => lintEnvoyConfig("{}", { name: "x.yaml" }), UsageError);
+Deno.test("lintEnvoyConfig() says where a text cannot be parsed, or is no configuration", async () => {
+  await assert.rejects(
+    lintEnvoyConfig("a:\n b: 1\n  c: 2\n", { name: "x.yaml" }),
+    /"x.yaml":2:5:/,
+  );
+  await assert.rejects(lintEnvoyConfig("{}", { name: "x.yaml" }), UsageError);
 });
 
-Deno.test("formatFindings() says place, what, why, how to mend it, and the case that shows it", () => {
+Deno.test("formatFindings() says place, what, why, how to mend it, and the case that shows it", async () => {
   const text = JSON.stringify(edited(`${AUTHZ}/failure_mode_allow`, true));
-  const printed = formatFindings(lintEnvoyConfig(text, { name: "own.json" }), "own.json");
+  const printed = formatFindings(await lintEnvoyConfig(text, { name: "own.json" }), "own.json");
   for (
     const part of [
-      /^own.json:1: error: policy.fail-open: /,
+      /^own.json:1:\d+: error: policy.fail-open: /,
       /why: /,
       /fix: /,
       /--case fc\.policy-down/,
@@ -254,14 +319,14 @@ function pathsOf(value: Json, path = ""): string[] {
   return path === "" ? below : [path, ...below];
 }
 
-Deno.test("lintEnvoyConfig() takes any value anywhere without a fault of its own", () => {
+Deno.test("lintEnvoyConfig() takes any value anywhere without a fault of its own", async () => {
   const { bootstrap } = bundledConfig("base");
   for (const path of pathsOf(bootstrap)) {
     for (const value of [null, "text", 7, [], {}, [null], [[]]]) {
       const broken = structuredClone(bootstrap);
       setAt(broken, path, value);
       try {
-        lintEnvoyConfig(JSON.stringify(broken), { name: "own", withoutLines: true });
+        await lintEnvoyConfig(JSON.stringify(broken), { name: "own", withoutLines: true });
       } catch (error) {
         assert.ok(error instanceof UsageError, `${path} = ${JSON.stringify(value)}: ${error}`);
       }

@@ -1,20 +1,22 @@
 /**
  * Static findings on an Envoy configuration in front of an LLM: rules as data, on a view of the configuration that is
- * the same for YAML, JSON and a live `/config_dump`.
+ * the same for YAML, JSON, a live `/config_dump` and xDS resources, and read as Envoy reads it.
  *
  * ```ts
- * const { findings } = lintEnvoyConfig(await Deno.readTextFile("envoy.yaml"), { name: "envoy.yaml" });
+ * const { findings } = await lintEnvoyConfig(await Deno.readTextFile("envoy.yaml"), { name: "envoy.yaml" });
  * ```
  *
  * @module
  */
+export { formatFindings } from "./format.ts";
+export { type KnownFinding, parseKnownFindings, type Suppressed } from "./known.ts";
 export {
   type Finding,
-  formatFindings,
   LINT_RULES,
   lintEnvoyConfig,
   type LintOptions,
   type LintResult,
   TRUSTED_NAMES,
 } from "./lint.ts";
+export { NOT_BY_CONFIGURATION } from "./musts.ts";
 export type { LintRule, Severity } from "./rule.ts";

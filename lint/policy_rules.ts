@@ -1,6 +1,9 @@
+/** The policy engine: always asked, never bypassed, and its silence is a no. */
 import {
   filterOf,
-  type HttpFilter,
+  type FilterOnRoute,
+  filterOnRoute,
+  HTTP_OPTIONS,
   type Ingress,
   isObject,
   type JsonObject,
@@ -10,12 +13,8 @@ import {
   seconds,
   valueAt,
 } from "../envoy/mod.ts";
-import type { Hit, LintRule } from "./rule.ts";
-import { filters, forwarding } from "./stream_rules.ts";
+import { asksPolicy, filters, forwarding, type Hit, type LintRule } from "./rule.ts";
 
-const AUTHZ = "envoy.filters.http.ext_authz";
-const HTTP_OPTIONS =
-  "typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 /** Many gRPC servers answer more frequent pings with GOAWAY too_many_pings (gRPC keepalive guide). */
 const RUDE_PING_SECONDS = 300;
 
@@ -29,10 +28,8 @@ export const POLICY_RULES: readonly LintRule[] = [
     case: "deny.no-credential",
     source: "ExtAuthz",
     check: (model) =>
-      model.ingresses.filter((ingress) =>
-        ingress.routes.some(({ clusters }) => clusters.length > 0)
-      )
-        .filter((ingress) => filterOf(ingress, "ExtAuthz") === undefined)
+      model.ingresses.filter((ingress) => ingress.routes.some(({ forwards }) => forwards))
+        .filter(isWithoutPolicy)
         .map((ingress) => ({
           path: `${ingress.path}/http_filters`,
           found: `the listener "${ingress.listener}" has no ext_authz filter in force`,
@@ -52,17 +49,35 @@ export const POLICY_RULES: readonly LintRule[] = [
       }),
   },
   {
+    id: "policy.shadow",
+    severity: "error",
+    why: "the engine is asked, and a no is not carried out",
+    fix: "take `shadow_mode` away when the trial is over",
+    case: "deny.no-credential",
+    source: "ExtAuthz.shadow_mode",
+    check: (model) =>
+      where(model, ({ config }) => config.shadow_mode === true, {
+        field: "shadow_mode",
+        found: "the filter asks, and lets everybody pass",
+      }),
+  },
+  {
     id: "policy.partly-enabled",
     severity: "error",
     why: "some requests are forwarded without a decision",
     fix: "take `filter_enabled` and `filter_enabled_metadata` away, or set `deny_at_disable`",
     case: "deny.no-credential",
     source: "ExtAuthz.filter_enabled",
-    check: (model) =>
-      where(model, isPartlyEnabled, {
+    check: (model) => [
+      ...where(model, isPartlyEnabled, {
         field: "filter_enabled",
         found: "the filter is not asked about every request",
       }),
+      ...where(model, ({ state }) => state === "sometimes", {
+        field: "",
+        found: "a matcher decides whether the filter is asked",
+      }),
+    ],
   },
   {
     id: "policy.route-exempt",
@@ -73,7 +88,11 @@ export const POLICY_RULES: readonly LintRule[] = [
     case: "fc.no-route-bypass",
     source: "ExtAuthzPerRoute.disabled",
     check: (model) =>
-      forwarding(model).flatMap(({ route }) => isProbe(route) ? [] : exemption(route)),
+      forwarding(model).flatMap(({ ingress, route }) =>
+        isProbe(route) || isWithoutPolicy(ingress) || isPartly(ingress, route)
+          ? []
+          : exemption(ingress, route)
+      ),
   },
   {
     id: "policy.body-buffered",
@@ -81,6 +100,7 @@ export const POLICY_RULES: readonly LintRule[] = [
     why: "the upload is held back for policy, larger ones get 413, and it wins over fail-open",
     fix: "take `with_request_body` away: decide on headers",
     case: "contract.no-body-buffer",
+    also: ["contract.no-body-by-default"],
     source: "ExtAuthz.with_request_body",
     check: (model) =>
       where(model, ({ config }) => config.with_request_body !== undefined, {
@@ -120,7 +140,7 @@ export const POLICY_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "403 tells clients that their credential is wrong, though nobody looked at it",
     fix: "set `status_on_error: { code: ServiceUnavailable }`",
-    case: "fc.policy-down",
+    case: "fc.error-status",
     source: "ExtAuthz.status_on_error",
     check: (model) =>
       where(model, ({ config }) => config.status_on_error === undefined, {
@@ -214,16 +234,27 @@ export const POLICY_RULES: readonly LintRule[] = [
 
 function where(
   model: LintModel,
-  broken: (filter: HttpFilter) => boolean,
+  broken: (filter: FilterOnRoute) => boolean,
   { field, found }: { field: string; found: string },
 ): Hit[] {
-  return filters(model, "ExtAuthz").filter(broken).map(({ configPath }) => ({
-    path: field === "" ? configPath : `${configPath}/${field}`,
-    found,
-  }));
+  return filters(model, "ExtAuthz").filter(broken)
+    .map(({ pathOf }) => ({ path: pathOf(field), found }));
 }
 
-function isPartlyEnabled({ config }: HttpFilter): boolean {
+/** Nobody asks policy here, on any route: one finding says so, and not one for each route. */
+function isWithoutPolicy(ingress: Ingress): boolean {
+  const authz = ingress.filters.filter(({ type }) => type === "ExtAuthz");
+  return authz.every(({ disabled }) => disabled) && filterOf(ingress, "ExtAuthz") === undefined;
+}
+
+/** A matcher decides on this route: policy.partly-enabled says so. */
+function isPartly(ingress: Ingress, route: Route): boolean {
+  return ingress.filters.some((filter) =>
+    filter.type === "ExtAuthz" && filterOnRoute(filter, route).state === "sometimes"
+  );
+}
+
+function isPartlyEnabled({ config }: FilterOnRoute): boolean {
   if (valueAt(config, "deny_at_disable/default_value") === true) return false;
   if (config.filter_enabled_metadata !== undefined) return true;
   const enabled = valueAt(config, "filter_enabled/default_value");
@@ -232,7 +263,6 @@ function isPartlyEnabled({ config }: HttpFilter): boolean {
   return Number(enabled.numerator ?? 0) < whole;
 }
 
-/** The nearest of route, virtual host and table that speaks about the filter decides. */
 /** Paths under which servers tell how they are (Kubernetes, gRPC gateways, model servers). */
 const PROBES = ["/health", "/healthz", "/livez", "/readyz"];
 
@@ -243,20 +273,18 @@ function isProbe({ value }: Route): boolean {
     method.name === ":method" && valueAt(method, "string_match/exact") === "GET";
 }
 
-function exemption(route: Route): Hit[] {
-  for (const { path, value } of [route, ...route.parents]) {
-    const own = isObject(value.typed_per_filter_config)
-      ? value.typed_per_filter_config[AUTHZ]
-      : null;
-    if (!isObject(own)) continue;
-    const disabled = own.disabled === true || valueAt(own, "config/disabled") === true;
-    if (!disabled) return [];
-    return [{
-      path: `${path}/typed_per_filter_config`,
-      found: `route ${route.match} is forwarded to ${route.clusters.join(", ")} without policy`,
-    }];
-  }
-  return [];
+function exemption(ingress: Ingress, route: Route): Hit[] {
+  if (asksPolicy(ingress, route)) return [];
+  const authz = ingress.filters.filter(({ type }) => type === "ExtAuthz");
+  const by = authz.map((filter) => filterOnRoute(filter, route).by).find((one) =>
+    one !== undefined
+  );
+  return [{
+    path: by?.path ?? route.path,
+    found: `route ${route.match} is forwarded to ${route.target} without policy${
+      by === undefined ? ": nothing there switches the filter on" : ""
+    }`,
+  }];
 }
 
 function authzClusters(model: LintModel): Placed[] {
@@ -268,7 +296,7 @@ function grpcClusters(model: LintModel): Placed[] {
   return named(model, [...filters(model, "ExtAuthz"), ...filters(model, "ExternalProcessor")]);
 }
 
-function named(model: LintModel, callers: readonly HttpFilter[]): Placed[] {
+function named(model: LintModel, callers: readonly FilterOnRoute[]): Placed[] {
   const names = callers.map(({ config }) =>
     valueAt(config, "grpc_service/envoy_grpc/cluster_name")
   );
@@ -308,9 +336,4 @@ function uncheckedTls({ path, value }: Placed): Hit[] {
       found: `the cluster "${value.name}" takes any certificate`,
     }];
   });
-}
-
-/** Is policy in force for this way in? */
-export function hasPolicy(ingress: Ingress): boolean {
-  return filterOf(ingress, "ExtAuthz") !== undefined;
 }

@@ -1,8 +1,9 @@
+/** A model router behind ext_proc: its routes and Envoy's must agree. */
 import {
   filterOf,
+  filterOnRoute,
   type HttpFilter,
   type Ingress,
-  isObject,
   type LintModel,
   type ModelRoute,
   type Route,
@@ -41,24 +42,13 @@ function throughRouter(model: LintModel): { ingress: Ingress; route: Route }[] {
     const processor = processorOf(ingress);
     if (processor === undefined) return [];
     return ingress.routes
-      .filter((route) => route.clusters.length > 0 && !isDisabled(route, processor))
+      .filter((route) => route.forwards && filterOnRoute(processor, route).state !== "off")
       .map((route) => ({ ingress, route }));
   });
 }
 
 function processorOf(ingress: Ingress): HttpFilter | undefined {
   return filterOf(ingress, "ExternalProcessor");
-}
-
-/** The nearest word on it holds: the route's, the virtual host's, the table's. */
-function isDisabled(route: Route, { name }: HttpFilter): boolean {
-  for (const { value } of [route, ...route.parents]) {
-    const filters = value.typed_per_filter_config;
-    const own = isObject(filters) ? filters[name] : undefined;
-    if (!isObject(own)) continue;
-    return own.disabled === true || valueAt(own, "config/disabled") === true;
-  }
-  return false;
 }
 
 /** A route that stands for one path of routes.json must bear its name; one for all of them need not. */

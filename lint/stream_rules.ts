@@ -1,23 +1,21 @@
+/** Streams: nothing may cut, hold back or repeat them. */
 import {
-  type HttpFilter,
-  type Ingress,
+  type FilterOnRoute,
+  HTTP_OPTIONS,
+  isObject,
   type LintModel,
+  type Placed,
   type Route,
   seconds,
   valueAt,
 } from "../envoy/mod.ts";
-import type { Hit, LintRule } from "./rule.ts";
+import { buffersBodies } from "./lua.ts";
+import { filters, forwarding, type Hit, type LintRule } from "./rule.ts";
 
 /** Envoy's default route timeout (RouteAction.timeout). */
 const DEFAULT_ROUTE_TIMEOUT = "15s";
 /** Envoy's default idle timeout of a stream (HttpConnectionManager.stream_idle_timeout). */
 const DEFAULT_STREAM_IDLE = "300s";
-
-/** Filters that hold a body back until it is whole, by type. */
-const BUFFERING: Readonly<Record<string, string>> = {
-  Buffer: "contract.no-body-buffer",
-  FileSystemBufferFilterConfig: "sse.lockstep",
-};
 
 /** Retry conditions under which the upstream cannot have seen the request (router filter docs). */
 const SAFE_RETRIES = new Set(["connect-failure", "refused-stream", "reset-before-request"]);
@@ -30,14 +28,16 @@ export const STREAM_RULES: readonly LintRule[] = [
     why: "Envoy cuts every answer that is not complete in time, streams included: 15 s by default",
     fix: "set `timeout: 0s` on the route",
     case: "sse.idle-20s",
+    also: ["sse.slow-ttft", "lim.stream-exempt"],
     source: "RouteAction.timeout",
     check: (model) =>
       forwarding(model).flatMap(({ route }) => {
         const timeout = valueAt(route.value, "route/timeout") ?? DEFAULT_ROUTE_TIMEOUT;
         if (seconds(timeout) === 0) return [];
-        return [
-          hit(route, "route/timeout", `route ${route.match} ends every stream after ${timeout}`),
-        ];
+        return [{
+          ...hit(route, "route/timeout", `route ${route.match} ends every stream after ${timeout}`),
+          case: caseOfLimit(seconds(timeout), "sse.total-75s", 75),
+        }];
       }),
   },
   {
@@ -46,20 +46,22 @@ export const STREAM_RULES: readonly LintRule[] = [
     why: "a model that thinks longer than the idle timeout is cut off in silence: 5 min by default",
     fix:
       "set `idle_timeout: 0s` on the route, or `stream_idle_timeout: 0s` on the connection manager",
-    case: "sse.idle-5min",
+    case: "sse.idle-20s",
+    also: ["sse.slow-ttft"],
     source: "RouteAction.idle_timeout, HttpConnectionManager.stream_idle_timeout",
     check: (model) =>
       forwarding(model).flatMap(({ ingress, route }) => {
         const idle = valueAt(route.value, "route/idle_timeout") ??
           ingress.value.stream_idle_timeout ?? DEFAULT_STREAM_IDLE;
         if (seconds(idle) === 0) return [];
-        return [
-          hit(
+        return [{
+          ...hit(
             route,
             "route/idle_timeout",
             `route ${route.match} ends a stream that is silent for ${idle}`,
           ),
-        ];
+          case: caseOfLimit(seconds(idle), "sse.idle-5min", 300),
+        }];
       }),
   },
   {
@@ -79,8 +81,7 @@ export const STREAM_RULES: readonly LintRule[] = [
       ...[...model.clusters.values()].flatMap((cluster) =>
         capped(
           cluster,
-          "typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions" +
-            "/common_http_protocol_options/max_stream_duration",
+          `${HTTP_OPTIONS}/common_http_protocol_options/max_stream_duration`,
         )
       ),
     ],
@@ -102,12 +103,16 @@ export const STREAM_RULES: readonly LintRule[] = [
     case: "sse.lockstep",
     source: "Buffer and file system buffer filters",
     check: (model) =>
-      filters(model).filter(({ type }) => Object.hasOwn(BUFFERING, type))
-        .filter((filter) => !servesBufferedProcessor(model, filter))
-        .map((filter) => ({
-          path: filter.path,
-          found: `the filter "${filter.name}" buffers bodies`,
-        })),
+      filters(model).flatMap((acting) => {
+        const held = heldBodies(acting);
+        if (held === undefined || servesBufferedProcessor(model, acting)) return [];
+        const { filter, by } = acting;
+        return [{
+          path: by?.path ?? filter.path,
+          found: `the filter "${filter.name}" buffers ${held.what}`,
+          ...(held.case === undefined ? {} : { case: held.case }),
+        }];
+      }),
   },
   {
     id: "stream.compressed",
@@ -117,9 +122,9 @@ export const STREAM_RULES: readonly LintRule[] = [
     case: "sse.no-compression",
     source: "Compressor.response_direction_config.common_config.content_type",
     check: (model) =>
-      filters(model).filter(compressesStreams).map(({ path, name }) => ({
-        path,
-        found: `the filter "${name}" compresses event streams`,
+      filters(model, "Compressor").filter(compressesStreams).map(({ filter }) => ({
+        path: filter.path,
+        found: `the filter "${filter.name}" compresses event streams`,
       })),
   },
   {
@@ -130,10 +135,11 @@ export const STREAM_RULES: readonly LintRule[] = [
     case: "sse.lockstep",
     source: "ProcessingMode.response_body_mode",
     check: (model) =>
-      filters(model, "ExternalProcessor").flatMap((filter) => {
-        const mode = String(valueAt(filter.config, "processing_mode/response_body_mode") ?? "NONE");
-        if (!mode.startsWith("BUFFERED")) return [];
-        const path = `${filter.configPath}/processing_mode/response_body_mode`;
+      filters(model, "ExternalProcessor").flatMap(({ filter, config, pathOf }) => {
+        const mode = String(valueAt(config, "processing_mode/response_body_mode") ?? "NONE");
+        // A processor that only watches holds nothing back.
+        if (!mode.startsWith("BUFFERED") || config.observability_mode === true) return [];
+        const path = pathOf("processing_mode/response_body_mode");
         return [{ path, found: `"${filter.name}" buffers response bodies (${mode})` }];
       }),
   },
@@ -145,36 +151,54 @@ export const STREAM_RULES: readonly LintRule[] = [
       "reset-before-request",
     case: "retry.post-not-blind",
     source: "RetryPolicy.retry_on",
-    check: (model) => forwarding(model).flatMap(({ route }) => unsafeRetries(route)),
+    also: ["retry.reset-not-blind", "retry.never-mid-stream"],
+    check: (model) => [
+      ...forwarding(model).flatMap(({ route }) => unsafeRetries(route, model)),
+      ...forwarding(model).flatMap(({ route }) => hedged(route)),
+    ],
   },
 ];
-
-/** Every route that forwards, with its way in. */
-export function forwarding(model: LintModel): { ingress: Ingress; route: Route }[] {
-  return model.ingresses.flatMap((ingress) =>
-    ingress.routes.filter(({ clusters }) => clusters.length > 0)
-      .map((route) => ({ ingress, route }))
-  );
-}
-
-/** Every filter in force, or those of one type. */
-export function filters(model: LintModel, type?: string): HttpFilter[] {
-  return model.ingresses.flatMap((ingress) => ingress.filters)
-    .filter((filter) => filter.value.disabled !== true)
-    .filter((filter) => type === undefined || filter.type === type);
-}
 
 /**
  * A request buffer right before a processor that wants request bodies whole holds nothing back
  * that would not be held anyway, and bounds it.
  */
-function servesBufferedProcessor(model: LintModel, filter: HttpFilter): boolean {
+function servesBufferedProcessor(model: LintModel, { filter }: FilterOnRoute): boolean {
   if (filter.type !== "Buffer") return false;
   const chain = model.ingresses.map((ingress) => ingress.filters)
     .find((filters) => filters.includes(filter)) ?? [];
   const next = chain[chain.indexOf(filter) + 1];
   return next?.type === "ExternalProcessor" &&
     valueAt(next.config, "processing_mode/request_body_mode") === "BUFFERED";
+}
+
+/** Behaviours of the file system buffer that hold a body back (BufferBehavior). */
+const HOLDING = [
+  "fully_buffer_and_always_inject_content_length",
+  "fully_buffer",
+  "inject_content_length_if_necessary",
+];
+
+/** The bodies that a filter holds back until they are whole. */
+function heldBodies(
+  { filter, config }: FilterOnRoute,
+): { what: string; case?: string } | undefined {
+  const request = { what: "request bodies", case: "contract.no-body-buffer" };
+  const response = { what: "response bodies" };
+  if (filter.type === "Buffer") return { ...request, what: "bodies" };
+  if (filter.type === "FileSystemBufferFilterConfig") {
+    const holds = (side: string) => {
+      const behavior = valueAt(config, `${side}/behavior`);
+      return isObject(behavior) && HOLDING.some((key) => behavior[key] !== undefined);
+    };
+    // Without a word on either side it streams; with one side, the other follows Envoy's default.
+    return holds("response") ? response : holds("request") ? request : undefined;
+  }
+  if (filter.type === "Lua") {
+    const held = buffersBodies(config);
+    return held === "response" ? response : held === "request" ? request : undefined;
+  }
+  return undefined;
 }
 
 function hit({ path }: Route, field: string, found: string): Hit {
@@ -188,30 +212,68 @@ function capped({ path, value }: { path: string; value: Route["value"] }, field:
 }
 
 /** Envoy's default list holds no event stream; a list of one's own may. */
-function compressesStreams({ type, config }: HttpFilter): boolean {
-  if (type !== "Compressor") return false;
+function compressesStreams({ config }: FilterOnRoute): boolean {
   const types = valueAt(config, "response_direction_config/common_config/content_type") ??
     config.content_type;
   return Array.isArray(types) && types.includes("text/event-stream");
 }
 
-function unsafeRetries(route: Route): Hit[] {
-  const places = [
-    { path: `${route.path}/route/retry_policy`, value: valueAt(route.value, "route/retry_policy") },
-    ...route.parents.map((parent) => ({
-      path: `${parent.path}/retry_policy`,
-      value: parent.value.retry_policy,
-    })),
+/** The case that a limit on time fails: the MUST of 20 s, the longer one, or none that waits so long. */
+function caseOfLimit(limit: number | undefined, longer: string, length: number): string | null {
+  if (limit === undefined || limit <= 20) return "sse.idle-20s";
+  return limit <= length ? longer : null;
+}
+
+/** Where a route's retries are decided, the nearest first; a cluster's own are taken when none of them speaks. */
+function retryPolicies(route: Route, model: LintModel): { path: string; value: unknown }[] {
+  const of = ({ path, value }: Placed, field: string) => ({
+    path: `${path}/${field}`,
+    value: valueAt(value, field),
+  });
+  return [
+    of(route, "route/retry_policy"),
+    of(route, "route/retry_policy_typed_config"),
+    ...route.parents.flatMap((parent) => [
+      of(parent, "retry_policy"),
+      of(parent, "retry_policy_typed_config"),
+    ]),
+    ...route.clusters.flatMap((name) => {
+      const cluster = model.clusters.get(name);
+      return cluster === undefined ? [] : [of(cluster, `${HTTP_OPTIONS}/retry_policy`)];
+    }),
   ];
+}
+
+function unsafeRetries(route: Route, model: LintModel): Hit[] {
   // The nearest policy is the one in force.
-  const nearest = places.find(({ value }) => value !== undefined);
-  if (nearest === undefined || valueAt(nearest.value, "num_retries") === 0) return [];
-  const conditions = String(valueAt(nearest.value, "retry_on") ?? "").split(",")
+  const nearest = retryPolicies(route, model).find(({ value }) => value !== undefined);
+  if (nearest === undefined || !isObject(nearest.value as never)) return [];
+  const policy = nearest.value as Placed["value"];
+  if (policy.num_retries === 0) return [];
+  const conditions = String(policy.retry_on ?? "").split(",")
     .map((condition) => condition.trim()).filter((condition) => condition !== "");
   const unsafe = conditions.filter((condition) => !SAFE_RETRIES.has(condition));
   if (unsafe.length === 0) return [];
+  const resets = unsafe.every((condition) => condition === "reset");
   return [{
     path: `${nearest.path}/retry_on`,
     found: `route ${route.match} is retried on ${unsafe.join(", ")}`,
+    ...(resets ? { case: "retry.reset-not-blind" } : {}),
   }];
+}
+
+/** A second request beside the first: it is answered twice, and billed twice. */
+function hedged(route: Route): Hit[] {
+  for (const { path, value } of [route, ...route.parents]) {
+    const field = value === route.value ? "route/hedge_policy" : "hedge_policy";
+    const policy = valueAt(value, field);
+    if (!isObject(policy)) continue;
+    if (policy.hedge_on_per_try_timeout !== true) return [];
+    return [{
+      path: `${path}/${field}`,
+      found: `route ${route.match} is sent again while it still runs`,
+      case: null,
+    }];
+  }
+  return [];
 }

@@ -40,9 +40,8 @@ export function promisesOf(
     connectTimeoutMs: milliseconds(cluster?.connect_timeout) ?? DEFAULT_CONNECT_MS,
     requestIdKept: !replaces,
     routesAll:
-      ingress?.routes.some(({ value, clusters }) =>
-        clusters.length > 0 && takesAll(object(value.match))
-      ) ?? false,
+      ingress?.routes.some(({ value, forwards }) => forwards && takesAll(object(value.match))) ??
+        false,
   };
 }
 

@@ -1,7 +1,10 @@
 import {
   bundledConfig,
   bundledConfigNames,
+  dataHome,
+  type Env,
   readEnvoyConfig,
+  readTypedConfig,
   validateConfig,
 } from "../../envoy/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
@@ -39,6 +42,7 @@ export const command = defineCommand({
       const path = isBundled ? `${folder}/${name}.yaml` : name;
       if (isBundled) await Deno.writeTextFile(path, file.text);
       const { ok, messages } = await validateConfig(envoy.path, path, { signal });
+      if (!ok) { for (const line of await explained(file, envoy, context.host.env)) print(line); }
       for (const message of messages) print(message);
       const clean = ok && messages.length === 0;
       const verdict = clean ? style.good("OK") : style.bad(ok ? "warned about" : "refused");
@@ -49,3 +53,21 @@ export const command = defineCommand({
     }
   },
 });
+
+/** Where in the file Envoy's refusal comes from, by the message types of that very Envoy. */
+async function explained(
+  { text, name }: { readonly text: string; readonly name: string },
+  envoy: { readonly path: string; readonly version: string },
+  env: Env,
+): Promise<string[]> {
+  const { readings } = await readTypedConfig(text, {
+    name,
+    schema: {
+      path: envoy.path,
+      name: `Envoy ${envoy.version}`,
+      folder: `${dataHome(env)}/message_types`,
+    },
+  });
+  return readings.flatMap(({ problems }) => problems)
+    .map(({ line, column, found }) => `${name}:${line}:${column}: ${found}`);
+}

@@ -2,14 +2,15 @@ import {
   AdminClient,
   bundledConfig,
   bundledConfigNames,
+  DEFAULT_ENVOY_VERSION,
   type ModelRoute,
-  readEnvoyConfig,
 } from "../../envoy/mod.ts";
 import {
   formatFindings,
   lintEnvoyConfig,
   type LintOptions,
   type LintResult,
+  parseKnownFindings,
   TRUSTED_NAMES,
 } from "../../lint/mod.ts";
 import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
@@ -20,8 +21,8 @@ export const command = defineCommand({
   name: "lint",
   summary: "find what is wrong with an Envoy configuration for LLM traffic",
   description:
-    `Looks at an Envoy configuration, YAML or JSON, or at the one that a running Envoy has in force (its admin's
-    /config_dump), for what cuts, buffers or repeats streams, lets requests pass without policy, or lets a client
+    `Looks at an Envoy configuration, YAML or JSON, alone or in a manifest, a dump or a list of xDS resources, or at
+    the one that a running Envoy has in force (its admin's /config_dump), for what Envoy would refuse, and for what cuts, buffers or repeats streams, lets requests pass without policy, or lets a client
     speak in policy's name. Each finding names its line, the reason, the fix, and the case of "llmgate check" that shows
     it on a running gateway. Nothing is started. Exits 1 when there are findings.`,
   arguments: [{
@@ -41,7 +42,16 @@ export const command = defineCommand({
       description:
         "routes.json of the model router behind ext_proc, to compare with Envoy's routes",
     }),
+    listener: textOption("--listener <NAME>", { description: "look at this listener alone" }),
+    known: fileOption("--known <FILE>", {
+      description: "findings that are known: one `rule.id [path]  # reason` per line",
+    }),
+    envoyPath: fileOption("--envoy-path <FILE>", {
+      description:
+        `read by the message types of this Envoy, which is not run; those of ${DEFAULT_ENVOY_VERSION} are at hand`,
+    }),
     errors: flagOption("--errors", { description: "leave warnings out" }),
+    all: flagOption("--all", { description: "list each of many equal findings" }),
     json: flagOption("--json", { description: "print findings and notes as JSON" }),
   },
   examples: [
@@ -58,20 +68,30 @@ export const command = defineCommand({
       command: "llmgate lint envoy.yaml --trusted x-user",
       explains: "with your own trusted header",
     },
+    {
+      command: "kubectl get configmap envoy -o yaml | llmgate lint /dev/stdin",
+      explains: "a configuration that a manifest holds",
+    },
   ],
   permissions: ["read", "net", "env", "sys"],
   async run({ args: { target }, options, print }) {
-    const { routeConfig } = options;
-    const routes = routeConfig === undefined ? {} : { modelRoutes: await modelRoutes(routeConfig) };
-    const trustedNames = options.trusted && options.trusted.length > 0
-      ? { trustedNames: options.trusted.map((name) => name.toLowerCase()) }
-      : {};
-    const result = await lintTarget(target, { ...trustedNames, ...routes });
+    const { routeConfig, known, listener, envoyPath } = options;
+    const result = await lintTarget(target, {
+      ...(options.trusted && options.trusted.length > 0 &&
+        { trustedNames: options.trusted.map((name) => name.toLowerCase()) }),
+      ...(routeConfig !== undefined && { modelRoutes: await modelRoutes(routeConfig) }),
+      ...(known !== undefined &&
+        { known: parseKnownFindings(await textOf(known, "known findings"), known) }),
+      ...(listener !== undefined && { listener }),
+      ...(envoyPath !== undefined &&
+        { schema: { path: envoyPath, name: `the Envoy at ${envoyPath}` } }),
+    });
     const findings = options.errors
       ? result.findings.filter(({ severity }) => severity === "error")
       : result.findings;
-    if (options.json) print(JSON.stringify({ ...result, findings }));
-    else print(report({ ...result, findings }, target));
+    const shown = { ...result, findings };
+    if (options.json) print(JSON.stringify(shown));
+    else print(report(shown, target, { all: options.all === true }));
     return findings.length === 0 ? EXIT.ok : EXIT.failed;
   },
 });
@@ -88,30 +108,39 @@ async function lintTarget(
     const host = hostname.replace(/^\[|\]$/g, "");
     using admin = new AdminClient({ host, port: Number(port || 80) });
     const dump = JSON.stringify(await admin.configDump());
-    return lintEnvoyConfig(dump, { name: target, withoutLines: true, ...options });
+    return await lintEnvoyConfig(dump, { name: target, withoutLines: true, ...options });
   }
-  const file = bundledConfigNames().includes(target)
-    ? bundledConfig(target)
-    : await readEnvoyConfig(target);
-  return lintEnvoyConfig(file.text, { name: target, ...options });
+  const text = bundledConfigNames().includes(target)
+    ? bundledConfig(target).text
+    : await textOf(target, "Envoy configuration");
+  return await lintEnvoyConfig(text, { name: target, ...options });
+}
+
+async function textOf(file: string, what: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (error) {
+    throw new UsageError(`Cannot read the ${what} "${file}": ${messageOf(error)}`);
+  }
 }
 
 async function modelRoutes(file: string): Promise<ModelRoute[]> {
   const { parseRoutes } = await loadModule<typeof import("../../router/mod.ts")>("router/mod.ts");
-  let text: string;
-  try {
-    text = await Deno.readTextFile(file);
-  } catch (error) {
-    throw new UsageError(`Cannot read the routes "${file}": ${messageOf(error)}`);
-  }
+  const text = await textOf(file, "routes");
   return parseRoutes(text, file).routes
     .map(({ name, path_prefix: pathPrefix }) => ({ name, pathPrefix }));
 }
 
-function report(result: LintResult, target: string): string {
+function report(result: LintResult, target: string, options: { readonly all: boolean }): string {
   const { findings } = result;
   const errors = findings.filter(({ severity }) => severity === "error").length;
-  const summary = `${target}: ${errors} errors, ${findings.length - errors} warnings`;
-  const blocks = formatFindings(result, target);
+  const summary = `${target}: ${counted(errors, "error")}, ${
+    counted(findings.length - errors, "warning")
+  }`;
+  const blocks = formatFindings(result, target, options);
   return blocks === "" ? summary : `${blocks}\n${summary}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -22,13 +22,13 @@ Deno.test("somebody else's configuration runs between our policy and our upstrea
   const denied = await fetch(`${stack.url}/v1/models`);
   assert.deepEqual([denied.status, await denied.text()], [403, "no"]);
   // Its access log is Envoy's default text on standard output, and is evidence all the same.
-  const entry = await stack.log.waitFor(({ decision }) => decision === "deny");
+  const entry = await stack.log.waitFor(({ flags }) => flags === "UAEX");
   assert.equal(entry.requestId.length, 36);
 });
 
 Deno.test("the faults of somebody else's configuration are named", async () => {
   const { text } = await readEnvoyConfig(FOREIGN);
-  const { findings } = lintEnvoyConfig(text, { name: "foreign.yaml" });
+  const { findings } = await lintEnvoyConfig(text, { name: "foreign.yaml" });
   const errors = findings.filter(({ severity }) => severity === "error").map(({ id }) => id);
   assert.deepEqual(errors, [
     "stream.route-timeout",
@@ -39,6 +39,8 @@ Deno.test("the faults of somebody else's configuration are named", async () => {
     "policy.tls-unchecked",
     "edge.admin-exposed",
     "edge.trusted-names",
+    "edge.auth-failure-header",
     "edge.path-normalization",
+    "edge.secrets-logged",
   ]);
 });

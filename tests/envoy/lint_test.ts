@@ -7,7 +7,7 @@ import { type EnvoyStack, startEnvoyStack } from "./stack.ts";
 
 async function lintRunning({ envoy }: EnvoyStack): Promise<string[]> {
   const dump = JSON.stringify(await envoy.admin.configDump());
-  const { findings, notes } = lintEnvoyConfig(dump, {
+  const { findings, notes } = await lintEnvoyConfig(dump, {
     name: "a running Envoy",
     withoutLines: true,
   });

@@ -1,0 +1,51 @@
+/** The door to Envoy's own reading of configurations: what stands behind it is loaded when a text is to be read. */
+import type { Readings } from "./schema/reading.ts";
+import type { EnvoySchema } from "./schema/schema.ts";
+
+/** Whose message types a text is read by. */
+export interface SchemaSource {
+  /** An Envoy program; the types of the default version are shipped and need none. */
+  readonly path: string;
+  /** What messages call it: `Envoy 1.38.2`. */
+  readonly name: string;
+  /** Where its types are kept, by the program's SHA-256. */
+  readonly folder?: string;
+}
+
+/**
+ * Reads every Envoy configuration of a text as Envoy does: YAML or JSON by its own message types, in one form, with the
+ * places in the text and with what it would refuse.
+ *
+ * @throws {UsageError} with line and column when the text cannot be parsed, or says what it is when it is none
+ * @throws {UnavailableError} when the types of an Envoy cannot be read
+ */
+export async function readTypedConfig(
+  text: string,
+  options: { readonly name: string; readonly schema?: SchemaSource },
+): Promise<Readings> {
+  const [{ readTyped }, { parseYamlSource }, schema] = await Promise.all([
+    import("./schema/reading.ts"),
+    import("./schema/yaml_source.ts"),
+    schemaOf(options.schema),
+  ]);
+  return readTyped(text, { name: options.name, schema, parseYaml: parseYamlSource });
+}
+
+const schemas = new Map<string, Promise<EnvoySchema>>();
+
+async function schemaOf(source: SchemaSource | undefined): Promise<EnvoySchema> {
+  const { envoySchemaOf, shippedEnvoySchema } = await import("./schema/schema.ts");
+  if (source === undefined) return shippedEnvoySchema();
+  let schema = schemas.get(source.path);
+  if (schema === undefined) {
+    schema = envoySchemaOf(source);
+    schemas.set(source.path, schema);
+  }
+  return await schema;
+}
+
+/** Packs the message types of the Envoy at `path` small, as they are shipped. */
+export async function packMessageTypes(path: string): Promise<Uint8Array> {
+  const { packed } = await import("./schema/schema.ts");
+  return packed(await Deno.readFile(path));
+}

@@ -1,0 +1,222 @@
+/** Ways around policy: what answers, forwards or chooses a route before, beside or after ext_authz. */
+import {
+  chainOf,
+  type FilterOnRoute,
+  filtersInForce,
+  type HttpFilter,
+  type Ingress,
+  isObject,
+  type Placed,
+  placedAt,
+  type Route,
+  valueAt,
+} from "../envoy/mod.ts";
+import { clearsRouteCache } from "./lua.ts";
+import { asksPolicy, forwarding, hasPolicy, type Hit, type LintRule } from "./rule.ts";
+
+/** Filters that answer by themselves or forward by themselves, and what they do, by type. */
+const ANSWERING: Readonly<Record<string, string>> = {
+  CacheConfig: "answers from its cache",
+  CacheV2Config: "answers from its cache",
+  FileServerConfig: "answers with files",
+  McpRouter: "forwards to MCP servers by itself",
+};
+
+/** Rules about the order of things, each measured on a real Envoy. */
+export const BYPASS_RULES: readonly LintRule[] = [
+  {
+    id: "policy.late-route",
+    severity: "error",
+    why:
+      "ext_authz is not asked about a request that has no route yet, or an exempt one; a filter after it then finds a route that forwards",
+    fix:
+      "put the filter before ext_authz, keep it from choosing the route again, or let a last route without conditions answer the rest under policy",
+    case: "fc.no-route-bypass",
+    also: ["route.no-reroute-bypass"],
+    source: "ext_authz filter, route cache",
+    check: (model) => model.ingresses.filter(hasPolicy).flatMap(lateRoutes),
+  },
+  {
+    id: "policy.answered-before",
+    severity: "error",
+    why: "what the filter answers by itself reaches the client without a decision",
+    fix: "put ext_authz before it",
+    case: "deny.no-credential",
+    source: "HttpConnectionManager.http_filters",
+    check: (model) => model.ingresses.filter(hasPolicy).flatMap(answeredBefore),
+  },
+  {
+    id: "policy.cache-shared",
+    severity: "warning",
+    why:
+      "Envoy keeps answers by URL and knows `authorization` alone as a credential: the answer for one key goes to another",
+    fix: "take the cache out of the chain, or let answers say `vary` or `no-store`",
+    source: "Cache filter",
+    check: (model) =>
+      model.ingresses.filter(hasPolicy).flatMap((ingress) =>
+        after(ingress, (filter) => /^Cache(V2)?Config$/.test(filter.type)).map(({ filter }) => ({
+          path: filter.path,
+          found: `the filter "${filter.name}" shares answers among clients`,
+        }))
+      ),
+  },
+  {
+    id: "policy.upgrade-exempt",
+    severity: "error",
+    why: "a request that asks for an upgrade passes a chain of its own, without policy",
+    fix:
+      "leave `filters` of the upgrade away, so that it passes the whole chain, or put ext_authz in",
+    case: "deny.no-credential",
+    source: "HttpConnectionManager.UpgradeConfig.filters",
+    check: (model) => model.ingresses.filter(hasPolicy).flatMap(upgradesWithoutPolicy),
+  },
+  {
+    id: "policy.tcp-beside",
+    severity: "error",
+    why: "who speaks to that port reaches the model server and nobody is asked",
+    fix: "take the listener away, or let it listen where clients cannot reach it",
+    source: "TcpProxy.cluster",
+    check: (model) => {
+      const judged = new Set(
+        forwarding(model).filter(({ ingress }) => hasPolicy(ingress))
+          .flatMap(({ route }) => route.clusters),
+      );
+      return model.tcpProxies.flatMap(({ path, listener, clusters }): Hit[] => {
+        const shared = clusters.filter((name) => judged.has(name));
+        if (shared.length === 0) return [];
+        return [{
+          path,
+          found: `the listener "${listener}" passes bytes to ${shared.join(", ")} as they are`,
+        }];
+      });
+    },
+  },
+  {
+    id: "policy.headers-hidden",
+    severity: "warning",
+    why: "policy decides without the headers that it is not shown",
+    fix: "take `allowed_headers` and `disallowed_headers` away, or list what your engine reads",
+    case: "contract.headers-complete",
+    source: "ExtAuthz.allowed_headers",
+    check: (model) =>
+      model.ingresses.flatMap((ingress) => filtersInForce(ingress, "ExtAuthz"))
+        .flatMap(({ config, pathOf }) =>
+          ["allowed_headers", "disallowed_headers"].filter((field) => config[field] !== undefined)
+            .map((field) => ({ path: pathOf(field), found: "the engine sees some of the headers" }))
+        ),
+  },
+];
+
+/** What runs after the last filter that asks policy. */
+function after(ingress: Ingress, wanted: (filter: HttpFilter) => boolean): FilterOnRoute[] {
+  const last = ingress.filters.findLastIndex(({ type }) => type === "ExtAuthz");
+  return filtersInForce(ingress)
+    .filter(({ filter }) => ingress.filters.indexOf(filter) > last && wanted(filter));
+}
+
+/** What runs before the first filter that asks policy. */
+function before(ingress: Ingress, wanted: (filter: HttpFilter) => boolean): FilterOnRoute[] {
+  const first = ingress.filters.findIndex(({ type }) => type === "ExtAuthz");
+  return filtersInForce(ingress)
+    .filter(({ filter }) => ingress.filters.indexOf(filter) < first && wanted(filter));
+}
+
+function answeredBefore(ingress: Ingress): Hit[] {
+  return before(ingress, ({ type }) => Boolean(ANSWERING[type])).map(({ filter }) => ({
+    path: filter.path,
+    found: `the filter "${filter.name}" ${ANSWERING[filter.type]} before policy is asked`,
+  }));
+}
+
+/**
+ * A filter after policy that lets the route be chosen again, while some request has no route at first, or one that
+ * nobody asks policy about, and a route that forwards waits for what the filter changes.
+ */
+function lateRoutes(ingress: Ingress): Hit[] {
+  const filters = after(ingress, () => true);
+  const unasked = ingress.routes.filter((route) => !asksPolicy(ingress, route));
+  const open = !ingress.coversAll || unasked.length > 0;
+  if (!open) return [];
+  return filters.flatMap((acting): Hit[] => {
+    const { filter, by } = acting;
+    const changed = rerouting(acting);
+    if (changed === undefined) return [];
+    const waits = ingress.routes.filter((route) => route.forwards && waitsFor(route, changed));
+    if (waits.length === 0 && !(filter.type === "OnDemand" && ingress.routesMissing)) return [];
+    const [route] = waits;
+    const why = unasked.length > 0 && ingress.coversAll
+      ? `route ${unasked[0]?.match} is not asked about`
+      : "a request may have no route at first";
+    return [{
+      path: by?.path ?? filter.path,
+      found: route === undefined
+        ? `the filter "${filter.name}" fetches routes after policy was to be asked`
+        : `${why}, and the filter "${filter.name}" can then lead it to route ${route.match}`,
+    }];
+  });
+}
+
+/** Can a request that did not match the route match it after the change? */
+function waitsFor(route: Route, changed: "headers" | "anything"): boolean {
+  return changed === "anything" || route.conditions.length > 0;
+}
+
+/** What a filter can change before the route is chosen again; `undefined` when it does not let it be. */
+function rerouting({ filter, config }: FilterOnRoute): "headers" | "anything" | undefined {
+  switch (filter.type) {
+    case "Lua":
+      if (!clearsRouteCache(config)) return undefined;
+      return /:path/.test(JSON.stringify(config)) ? "anything" : "headers";
+    case "ExternalProcessor": {
+      const mode = valueAt(config, "processing_mode/request_header_mode");
+      if (
+        mode === "SKIP" &&
+        (valueAt(config, "processing_mode/request_body_mode") ?? "NONE") === "NONE"
+      ) {
+        return undefined;
+      }
+      if (config.observability_mode === true || config.disable_clear_route_cache === true) {
+        return undefined;
+      }
+      if (config.route_cache_action === "RETAIN") return undefined;
+      if (valueAt(config, "mutation_rules/disallow_all") === true) return undefined;
+      return valueAt(config, "mutation_rules/allow_all_routing") === true ? "anything" : "headers";
+    }
+    case "OnDemand":
+      return "anything";
+    case "TransformConfig":
+    case "JsonToMetadata":
+    case "Config":
+    case "SetFilterState":
+    case "McpFilter":
+      return config.clear_route_cache === true ? "headers" : undefined;
+    case "Wasm":
+    case "DynamicModuleFilter":
+      return "anything";
+    default:
+      return undefined;
+  }
+}
+
+function upgradesWithoutPolicy(ingress: Ingress): Hit[] {
+  return placedAt(ingress, "upgrade_configs/*").flatMap((upgrade: Placed): Hit[] => {
+    const { filters } = chainOf(upgrade, "filters/*", new Map());
+    if (filters.length === 0 || filters.some(({ type }) => type === "ExtAuthz")) return [];
+    const type = String(upgrade.value.upgrade_type ?? "");
+    const allowed = upgrade.value.enabled !== false ||
+      ingress.routes.some(({ value }) => enables(value.route, type));
+    if (!allowed) return [];
+    return [{
+      path: `${upgrade.path}/filters`,
+      found: `requests that upgrade to ${type} pass filters of their own`,
+    }];
+  });
+}
+
+function enables(action: Placed["value"][string] | undefined, type: string): boolean {
+  const configs = isObject(action) ? action.upgrade_configs : undefined;
+  return Array.isArray(configs) && configs.some((one) =>
+    isObject(one) && one.enabled !== false &&
+    String(one.upgrade_type).toLowerCase() === type.toLowerCase()
+  );
+}

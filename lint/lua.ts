@@ -1,0 +1,53 @@
+/** What a Lua filter's script does to bodies and routes, as far as its text tells. */
+import { isObject, type Json, type JsonObject, valueAt } from "../envoy/mod.ts";
+
+/** The script of a filter, without its comments; `undefined` when it stands in a file or nowhere. */
+export function scriptOf(config: JsonObject): string | undefined {
+  const inline = config.inline_code ?? valueAt(config, "default_source_code/inline_string");
+  if (typeof inline !== "string") return undefined;
+  return inline.replaceAll(/--\[\[[\s\S]*?\]\]/g, "").replaceAll(/--[^\n]*/g, "");
+}
+
+/** Does the script stand in a file that is not looked at? */
+export function isElsewhere(config: JsonObject): boolean {
+  const source: Json | undefined = config.default_source_code;
+  return isObject(source) &&
+    (source.filename !== undefined || source.environment_variable !== undefined);
+}
+
+/** Which body a script collects: `handle:body()` waits for the whole, `bodyChunks()` does not. */
+export function buffersBodies(config: JsonObject): "request" | "response" | undefined {
+  const script = scriptOf(config);
+  if (script === undefined) return undefined;
+  const { request, response } = handlers(script);
+  const collects = (text: string) => /[:.]\s*body\s*\(/.test(text);
+  return collects(response) ? "response" : collects(request) ? "request" : undefined;
+}
+
+/** Does a request's script let Envoy choose the route again? Changed headers do, unless the filter says otherwise. */
+export function clearsRouteCache(config: JsonObject): boolean {
+  const script = scriptOf(config);
+  if (script === undefined) return isElsewhere(config) && config.clear_route_cache !== false;
+  const { request } = handlers(script);
+  return /clearRouteCache\s*\(/.test(request) ||
+    config.clear_route_cache !== false && /[:.]\s*(add|replace|remove)\s*\(/.test(request);
+}
+
+/** The text from each handler's name on; what stands before both belongs to both. */
+function handlers(script: string): { request: string; response: string } {
+  const request = script.search(/envoy_on_request\b/);
+  const response = script.search(/envoy_on_response\b/);
+  if (request === -1 || response === -1) {
+    return { request: request === -1 ? "" : script, response: response === -1 ? "" : script };
+  }
+  const common = script.slice(0, Math.min(request, response));
+  return request < response
+    ? {
+      request: common + script.slice(request, response),
+      response: common + script.slice(response),
+    }
+    : {
+      response: common + script.slice(response, request),
+      request: common + script.slice(request),
+    };
+}
