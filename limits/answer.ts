@@ -35,7 +35,8 @@ export function codeOf({ kind, session }: Budget): string {
 /** The body of the 429, in words that an agent can show. */
 export function refusalBody({ budget }: Level, now: number): string {
   const { kind, unit, who, session, max } = budget;
-  const amount = kind === "cost" ? `$${max / NANO} of model cost` : `${max} ${kind}`;
+  const unitOf = max === 1 ? kind.replace(/s$/, "") : kind;
+  const amount = kind === "cost" ? `$${max / NANO} of model cost` : `${max} ${unitOf}`;
   const message =
     `The ${session ? "session's budget" : "limit"} for ${who} is used up: ${amount} per ${unit}. ` +
     `Try again in ${durationText(Math.max(1_000, budget.window.end - now))}.`;

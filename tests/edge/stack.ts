@@ -16,6 +16,8 @@ import { envoyPath } from "../testing/stack.ts";
 /** How to start the stack; what is left out is the program's own. */
 export interface EdgeOptions {
   readonly limits?: string;
+  /** The time of the limits, in milliseconds since 1970. */
+  readonly now?: () => number;
   /** A limits service somewhere else: `HOST:PORT`. */
   readonly limitsAddress?: string;
   readonly rules?: string;
@@ -58,7 +60,12 @@ export async function startEdge(options: EdgeOptions = {}): Promise<EdgeStack> {
   const policy = stack.use(
     await startPolicy(options.rules === undefined ? {} : { rules: options.rules }),
   );
-  const limits = stack.use(await startLimits({ limits: options.limits ?? WIDE }));
+  const limits = stack.use(
+    await startLimits({
+      limits: options.limits ?? WIDE,
+      ...(options.now === undefined ? {} : { now: options.now }),
+    }),
+  );
   const upstream = stack.use(await startUpstream({}));
   const parts = { jwks: () => Response.json(issuer.jwks()) };
   const jwksAsked = new Journal<number>({ limit: 1000 });
