@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest } from "node:http";
 import { Buffer } from "node:buffer";
 import { messageOf, startDeadline, UnavailableError } from "../service/mod.ts";
-import type { HostPort } from "./overlay.ts";
+import { drainPath, type HostPort } from "./overlay.ts";
 import { isObject, type Json, objectsAt, valueAt } from "./tree.ts";
 
 /** How long Envoy may take to answer an admin request, in milliseconds. A dump is the slowest. */
@@ -20,11 +20,14 @@ interface AdminReply {
 export class AdminClient implements Disposable {
   readonly host: string;
   readonly port: number;
+  readonly #key: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 4 });
 
-  constructor({ host, port }: HostPort) {
+  /** @param key the overlay's `adminKey` */
+  constructor({ host, port }: HostPort, key = "") {
     this.host = host;
     this.port = port;
+    this.#key = key;
   }
 
   /** The interface's address: `http://127.0.0.1:9901`. */
@@ -99,12 +102,7 @@ export class AdminClient implements Disposable {
 
   /** Closes the listening sockets; running streams go on. */
   async drainListeners(): Promise<void> {
-    await this.#ok("POST", "/drain_listeners");
-  }
-
-  /** Tells Envoy to end, at once. */
-  async quit(): Promise<void> {
-    await this.#ok("POST", "/quitquitquit");
+    await this.#ok("POST", drainPath(this.#key));
   }
 
   /** Closes the connections to the admin interface. */

@@ -45,6 +45,8 @@ export interface Endpoint extends HostPort {
 export interface EnvoyOverlay {
   /** Port of the admin listener, which is always on loopback; 0 picks a free one. */
   readonly adminPort?: number;
+  /** Limits the admin's paths to what the harness asks, unless the file does: its one POST must know this secret. */
+  readonly adminKey?: string;
   /** Addresses of listeners, by name; port 0 picks a free one. */
   readonly listeners?: Readonly<Record<string, HostPort>>;
   /** Endpoint of each cluster, by the cluster's name. */
@@ -113,6 +115,7 @@ const LOOPBACK = "127.0.0.1";
 export const OVERLAY_TABLE: readonly OverlayRow[] = [
   { what: "admin address", path: "admin/address/socket_address/address" },
   { what: "admin port", path: "admin/address/socket_address/port_value" },
+  { what: "admin paths", path: "admin/allow_paths" },
   { what: "listener address", path: `${LISTENER}/address/socket_address/address` },
   { what: "listener port", path: `${LISTENER}/address/socket_address/port_value` },
   { what: "endpoint address", path: `${ENDPOINT}/endpoint/address/socket_address/address` },
@@ -235,7 +238,23 @@ function show(value: Json | undefined): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-function setAdmin(bootstrap: JsonObject, { adminPort }: EnvoyOverlay): void {
+/** What the harness reads there; Envoy matches the whole path, its query included. None of it changes anything. */
+const ADMIN_PATHS =
+  "/(ready|memory|listeners|clusters|config_dump|server_info|stats(/prometheus)?)(\\?.*)?";
+
+/** The path, query included, of the one request by which the harness changes something. */
+export function drainPath(key: string): string {
+  return `/drain_listeners?key=${key}`;
+}
+
+function setAdmin(bootstrap: JsonObject, { adminPort, adminKey }: EnvoyOverlay): void {
+  if (adminKey !== undefined) {
+    for (const admin of objectsAt(bootstrap, "admin")) {
+      admin.allow_paths ??= [{ safe_regex: { regex: ADMIN_PATHS } }, {
+        exact: drainPath(adminKey),
+      }];
+    }
+  }
   if (adminPort === undefined) return;
   setSocketAddress(bootstrap, "admin/address", { host: LOOPBACK, port: adminPort });
 }

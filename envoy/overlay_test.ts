@@ -14,6 +14,7 @@ const TLS = { caFile: "/ca.pem", certFile: "/cert.pem", keyFile: "/key.pem" };
 
 const EVERYTHING: EnvoyOverlay = {
   adminPort: 0,
+  adminKey: "key-of-this-run",
   listeners: { ingress: { host: "0.0.0.0", port: 0 } },
   clusters: {
     policy_engine: { host: "policy.test", port: 1, tls: TLS },

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import {
   type ChildProcess,
+  defined,
   delay,
   type ExitStatus,
   messageOf,
@@ -90,10 +91,24 @@ const FLUSH_MS = 50;
  * @throws {UsageError} when the configuration lacks what the overlay names
  */
 export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
+  try {
+    return await launch(options, crypto.randomUUID());
+  } catch (error) {
+    // Envoy 1.36 ends at once: it cannot limit the paths of its admin.
+    if (!/no\s+such field: 'allow_paths'/.test(messageOf(error))) throw error;
+    return await launch(options, undefined);
+  }
+}
+
+async function launch(
+  options: EnvoyOptions,
+  adminKey: string | undefined,
+): Promise<RunningEnvoy> {
   options.signal?.throwIfAborted();
   const files = filesOf(options.runDir);
   const launched = launchConfig(options.config, {
     accessLogPath: files.accessLog,
+    ...defined({ adminKey }),
     ...options.overlay,
   });
   // Not awaited, so that the process runs before the caller goes on: what it loads then is loaded beside Envoy's start.
@@ -109,7 +124,7 @@ export async function startEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
       graceMs: KILL_MS,
     }),
   );
-  const admin = rescue.use(await becomeLive({ options, files, launched, process }));
+  const admin = rescue.use(await becomeLive({ options, files, adminKey, launched, process }));
   const [listeners, info] = await Promise.all([admin.listeners(), admin.serverInfo()]);
   const readyMs = now() - started;
   if (options.onRequest !== undefined) {
@@ -174,13 +189,14 @@ function argumentsOf(options: EnvoyOptions, files: RunFiles): string[] {
 interface Starting {
   readonly options: EnvoyOptions;
   readonly files: RunFiles;
+  readonly adminKey: string | undefined;
   readonly launched: LaunchedConfig;
   readonly process: ChildProcess;
 }
 
 /** Polls until Envoy says it is live. Whatever it last said is the error when it never does. */
 async function becomeLive(starting: Starting): Promise<AdminClient> {
-  const { options, files, process } = starting;
+  const { options, files, adminKey, process } = starting;
   const limit = options.readyMs ?? READY_MS;
   let ended: ExitStatus | undefined;
   process.exited.then((status) => ended = status);
@@ -190,7 +206,7 @@ async function becomeLive(starting: Starting): Promise<AdminClient> {
   using _ = startDeadline(limit, () => isOver = true);
   while (!isOver && ended === undefined && !options.signal?.aborted) {
     try {
-      admin ??= await adminOf(files.adminAddress);
+      admin ??= await adminOf(files.adminAddress, adminKey);
       const { live, state } = await admin?.ready() ?? { live: false, state: last };
       if (live && admin !== undefined) return admin;
       last = state;
@@ -211,12 +227,12 @@ async function becomeLive(starting: Starting): Promise<AdminClient> {
 }
 
 /** Envoy writes the file once its admin listener is bound; it is empty for an instant. */
-async function adminOf(path: string): Promise<AdminClient | undefined> {
+async function adminOf(path: string, key: string | undefined): Promise<AdminClient | undefined> {
   const text = await Deno.readTextFile(path).catch(() => "");
   const colon = text.lastIndexOf(":");
   const port = Number(text.slice(colon + 1));
   if (colon < 0 || !(port > 0)) return undefined;
-  return new AdminClient({ host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port });
+  return new AdminClient({ host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port }, key);
 }
 
 /** Says how a process ended: `exit code 1`, or the signal. */
