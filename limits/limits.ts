@@ -17,8 +17,8 @@ import {
   watchFile,
 } from "../service/mod.ts";
 import { codeOf, quotaHeaders, refusalBody, remaining } from "./answer.ts";
-import type { Charge } from "./charge.ts";
 import type { CounterStore } from "./counters/store.ts";
+import type { LimitsDecision } from "./decision.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { createLimiter, type Limiter, type Outcome, refusalOf } from "./limiter.ts";
 import type { LimitsFile } from "./limits_schema.ts";
@@ -46,16 +46,6 @@ export interface LimitsOptions {
   readonly journalLimit?: number;
   /** The time in milliseconds since 1970; the system's clock unless told otherwise. */
   readonly now?: () => number;
-}
-
-/** One descriptor that was decided about. */
-export interface LimitsDecision {
-  readonly subject: Readonly<Record<string, string>>;
-  /** `pass` and `refused` answer a question; `charged` notes what an answer cost. */
-  readonly outcome: "pass" | "refused" | "charged";
-  /** `error.code` of a refusal. */
-  readonly code?: string;
-  readonly charge?: Charge;
 }
 
 /** A running limits service. */

@@ -1,6 +1,6 @@
 /** Counts what a limits service decides. */
 import type { MetricFamily } from "../service/mod.ts";
-import type { LimitsDecision } from "./limits.ts";
+import type { LimitsDecision } from "./decision.ts";
 
 /** Numbers of decisions, and of tokens by where they come from. */
 export class LimitsMetrics {

@@ -15,12 +15,7 @@
  * @module
  */
 export type { Charge } from "./charge.ts";
+export type { LimitsDecision } from "./decision.ts";
 export { BYTES_PER_TOKEN } from "./charge.ts";
 export { LIMITS_FILE } from "./limits_schema.ts";
-export {
-  type Limits,
-  type LimitsDecision,
-  type LimitsOptions,
-  RATE_LIMIT_SERVICE,
-  startLimits,
-} from "./limits.ts";
+export { type Limits, type LimitsOptions, RATE_LIMIT_SERVICE, startLimits } from "./limits.ts";
