@@ -3,12 +3,17 @@
  * policy engine, its upstream and Envoy itself have seen.
  *
  * ```ts
- * const report = await runSuite(target, { case: ["sse.*"], seed: 1 });
+ * await using target = modelServerTarget("http://127.0.0.1:8000", {
+ *   credentials: { allow: [["authorization", "Bearer sk-local"]] },
+ *   model: "gpt-4o-mini",
+ * });
+ * const report = await runSuite(target, { cases: MODEL_SERVER_CASES, seed: 1 });
  * console.log(renderTerminal(report));
  * Deno.exit(exitCode(report));
  * ```
  *
- * The room knows no other room but the leaves: what it needs of the thing it judges is `Target`.
+ * The room knows no other room but the ground floor: what it needs of the thing it judges is
+ * `Target`; `targets/` makes one of a gateway.
  * `cases/` holds the requirements, `run/` chooses and runs them, `client/` speaks the protocols,
  * `verdict/` joins what the witnesses saw, `report/` writes it down.
  *

@@ -4,8 +4,13 @@
  *
  * ```ts
  * using client = http1Client(new URL("http://127.0.0.1:11434"));
- * const answer = await client.send({ method: "POST", path: "/v1/embeddings", body, signal });
- * for await (const bytes of answer.body) take(bytes);
+ * const answer = await client.send({
+ *   method: "POST",
+ *   path: "/v1/embeddings",
+ *   body: '{"model":"bge-m3","input":"Ahoy"}',
+ *   signal: AbortSignal.timeout(5_000),
+ * });
+ * for await (const bytes of answer.body) console.log(bytes.length);
  * ```
  *
  * @module

@@ -116,11 +116,14 @@ Deno.test("docs/policy.md: the table of control calls names every route", async 
   assert.equal(policy.version, "v2");
 });
 
-/** Runs a TypeScript example and returns what it prints; its relative imports and files are ours. */
+/** Runs a TypeScript example and returns what it prints; its imports and files are those of this checkout. */
 async function printed(example: string, files: Record<string, string>): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "llmgate-docs-" });
   try {
-    let text = example.replaceAll('from "../', `from "${import.meta.resolve("../")}`);
+    let text = example.replaceAll(
+      /from "@llmgate\/llmgate\/(\w+)"/g,
+      (_, room) => `from "${import.meta.resolve(`../${room}/mod.ts`)}"`,
+    );
     for (const [name, content] of Object.entries(files)) {
       await Deno.writeTextFile(`${folder}/${name}`, content);
       text = text.replaceAll(`readTextFile("${name}")`, `readTextFile("${folder}/${name}")`);

@@ -92,6 +92,7 @@ export function breachOf({ from, to }: Import, specifierIsPath: boolean): string
   const isTest = from.endsWith("_test.ts") || from.includes("/testing/");
   if (!(source in MAY_IMPORT)) return `room "${source}" is not in the table`;
   if (!specifierIsPath) {
+    if (to.startsWith("@llmgate/")) return `"${to}" is for others: import "ROOM/mod.ts"`;
     const home = HOMES[to];
     const free = MAY_IMPORT[source] === "any" || isTest;
     if (home === undefined || home === source || free) return undefined;

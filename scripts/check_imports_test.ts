@@ -35,6 +35,12 @@ Deno.test("breachOf() keeps grpc-js in one room, tests apart", () => {
   assert.equal(breach("policy/a_test.ts", statement), undefined);
 });
 
+Deno.test("breachOf() refuses the package's own name within the house", () => {
+  const [found] = importsOf("policy/a.ts", `import { x } from "@llmgate/llmgate/gateway";`);
+  assert.ok(found);
+  assert.match(breachOf(found, false) ?? "", /for others/);
+});
+
 Deno.test("importsOf() skips comments and finds multi-line and dynamic imports", () => {
   const text = ` * import { a } from "../x/mod.ts";\n} from "./b.ts";\nawait import("./c.ts");\n`;
   assert.deepEqual(importsOf("room/a.ts", text).map((i) => [i.line, i.to, i.deferred]), [
