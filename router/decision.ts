@@ -4,7 +4,7 @@ import { type ReadBody, readBody, type UnreadCode } from "./body/request_model.t
 import type { BackendHost } from "./hosts.ts";
 import { type Route, routeForPath, type RouteTable, type Target } from "./route_table.ts";
 import type { Situation, Strategy } from "./strategies/strategies.ts";
-import { targetFor } from "./targets.ts";
+import { targetFor } from "./weighted_targets.ts";
 
 /** What is known of a request. */
 export interface RoutedRequest {
