@@ -74,6 +74,7 @@ class RawClient implements Disposable {
 
 const BLOCK = encodeHeaders([
   [":method", "POST"],
+  [":scheme", "http"],
   [":path", "/test.Echo/Same"],
   ["content-type", "application/grpc"],
 ]);

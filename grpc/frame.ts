@@ -1,5 +1,6 @@
 /** Length-prefixed messages of gRPC over HTTP/2: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-import type { H2Stream } from "../http2/mod.ts";
+import { type H2Stream, uint32 } from "../http2/mod.ts";
+import { GrowingBytes } from "../service/mod.ts";
 import { GRPC_STATUS, GrpcError } from "./status.ts";
 
 /** Bytes before each message: one of flags, four of length. */
@@ -26,58 +27,66 @@ export function sendMessage(stream: H2Stream, message: Uint8Array): void {
   stream.sendPrefixed(sending, message);
 }
 
+/** Takes a message out of its compression; throws `GrpcError`. */
+export type Decompress = (message: Uint8Array) => Uint8Array;
+
+/** Refuses, as the protocol asks for where no encoding was named. */
+export const refuseCompressed: Decompress = () => {
+  throw new GrpcError(GRPC_STATUS.INTERNAL, "a compressed message without grpc-encoding");
+};
+
 /** Cuts a byte stream into messages, whatever pieces it arrives in. */
 export class Deframer {
   readonly #maxBytes: number;
-  #chunks: Uint8Array[] = [];
-  #held = 0;
+  readonly #decompress: Decompress;
+  readonly #rest = new GrowingBytes();
+  /** Bytes of the message in there, as far as they are known. */
+  #wanted = PREFIX_BYTES;
 
   /** @param maxBytes Longest message taken; a longer one is RESOURCE_EXHAUSTED. */
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, decompress: Decompress = refuseCompressed) {
     this.#maxBytes = maxBytes;
+    this.#decompress = decompress;
   }
 
   /** Bytes held that are not yet a whole message. */
   get pending(): number {
-    return this.#held;
+    return this.#rest.length;
   }
 
-  /** Takes the next bytes and returns the messages that are now whole. Throws `GrpcError` for compression and for a message too long. */
+  /** Takes the next bytes and returns the messages that are now whole. Throws `GrpcError` for a message too long, or compressed in a way that is not known. */
   push(chunk: Uint8Array): Uint8Array[] {
-    this.#chunks.push(chunk);
-    this.#held += chunk.length;
-    const messages: Uint8Array[] = [];
-    while (this.#held >= PREFIX_BYTES) {
-      const length = this.#length(this.#first(PREFIX_BYTES));
-      const whole = PREFIX_BYTES + length;
-      if (this.#held < whole) break;
-      const first = this.#first(whole);
-      messages.push(first.subarray(PREFIX_BYTES, whole));
-      this.#held -= whole;
-      this.#chunks = this.#held === 0 ? [] : [first.subarray(whole), ...this.#chunks.slice(1)];
+    let bytes = chunk;
+    if (this.#rest.length > 0) {
+      this.#rest.push(chunk);
+      if (this.#rest.length < this.#wanted) return [];
+      bytes = this.#rest.take();
     }
+    const messages: Uint8Array[] = [];
+    let at = 0;
+    this.#wanted = PREFIX_BYTES;
+    while (bytes.length - at >= PREFIX_BYTES) {
+      const size = PREFIX_BYTES + this.#length(bytes, at);
+      if (at + size > bytes.length) {
+        this.#wanted = size;
+        break;
+      }
+      const message = bytes.subarray(at + PREFIX_BYTES, at + size);
+      messages.push(bytes[at] === 0 ? message : this.#decompress(message));
+      at += size;
+    }
+    if (at < bytes.length) this.#rest.push(bytes.subarray(at));
     return messages;
   }
 
-  /** The first chunk, made at least `bytes` long by joining: once per message, so long ones stay linear. */
-  #first(bytes: number): Uint8Array {
-    const [head] = this.#chunks;
-    if (head !== undefined && head.length >= bytes) return head;
-    const joined = new Uint8Array(this.#held);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      joined.set(chunk, at);
-      at += chunk.length;
+  #length(bytes: Uint8Array, at: number): number {
+    if ((bytes[at] ?? 0) > 1) {
+      throw new GrpcError(
+        GRPC_STATUS.INTERNAL,
+        "a message whose compressed-flag is neither 0 nor 1",
+      );
     }
-    this.#chunks = [joined];
-    return joined;
-  }
-
-  #length(head: Uint8Array): number {
-    if (head[0] !== 0) {
-      throw new GrpcError(GRPC_STATUS.UNIMPLEMENTED, "compressed messages are not supported");
-    }
-    const length = new DataView(head.buffer, head.byteOffset, PREFIX_BYTES).getUint32(1);
+    const length = uint32(bytes, at + 1);
     if (length > this.#maxBytes) {
       throw new GrpcError(
         GRPC_STATUS.RESOURCE_EXHAUSTED,
@@ -112,9 +121,13 @@ const TIMEOUT_UNITS: Record<string, number> = {
   n: 0.000001,
 };
 
-/** Milliseconds of a `grpc-timeout` header; undefined when absent or malformed. */
+/** Longest timer there is, ms: 25 days. A later deadline is none. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Milliseconds of a `grpc-timeout` header; undefined when absent, malformed, or too far away for a timer. */
 export function parseGrpcTimeout(value: string | undefined): number | undefined {
   const match = value === undefined ? null : /^(\d{1,8})([HMSmun])$/.exec(value);
   if (match === null) return undefined;
-  return Number(match[1]) * (TIMEOUT_UNITS[match[2] ?? ""] ?? 1);
+  const ms = Number(match[1]) * (TIMEOUT_UNITS[match[2] ?? ""] ?? 1);
+  return ms > MAX_TIMER_MS ? undefined : ms;
 }

@@ -23,7 +23,7 @@ Deno.test("Deframer gives the same messages back whatever pieces they arrive in"
 });
 
 Deno.test("Deframer refuses compressed messages and those over the limit", () => {
-  assert.throws(() => new Deframer(10).push(new Uint8Array([1, 0, 0, 0, 0])), { code: 12 });
+  assert.throws(() => new Deframer(10).push(new Uint8Array([1, 0, 0, 0, 0])), { code: 13 });
   assert.throws(() => new Deframer(10).push(new Uint8Array([0, 0, 0, 0, 11])), { code: 8 });
 });
 

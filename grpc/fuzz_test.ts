@@ -19,7 +19,10 @@ class FakeSocket extends EventEmitter {
   readonly written: number[] = [];
   destroyed = false;
   writableNeedDrain = false;
+  writableLength = 0;
   setNoDelay(): void {}
+  pause(): void {}
+  resume(): void {}
   write(bytes: Uint8Array): boolean {
     for (const byte of bytes) this.written.push(byte);
     return true;
@@ -50,10 +53,12 @@ const METHODS = new Map<string, Method>([
 ]);
 
 function block(path: string): Uint8Array {
-  return encodeHeaders([[":method", "POST"], [":path", path], [
-    "content-type",
-    "application/grpc",
-  ]]);
+  return encodeHeaders([
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":path", path],
+    ["content-type", "application/grpc"],
+  ]);
 }
 
 /** Payloads that get somewhere, beside any bytes. */
@@ -91,8 +96,10 @@ const decent = fc.tuple(fc.constantFrom(1, 3), fc.boolean()).chain(([stream, las
 /** Feeds bytes in pieces; returns what the server wrote. */
 async function feed(bytes: Uint8Array, cut: number): Promise<number[]> {
   const socket = new FakeSocket();
-  new H2Connection(socket as unknown as Socket, (stream) => {
-    new StreamCall(stream, { methods: METHODS, maxReceiveBytes: 1000 });
+  new H2Connection(socket as unknown as Socket, {
+    stream: (stream) => {
+      new StreamCall(stream, { methods: METHODS, maxReceiveBytes: 1000 });
+    },
   });
   for (let at = 0; at < bytes.length && !socket.destroyed; at += cut) {
     socket.emit("data", bytes.slice(at, at + cut));

@@ -1,6 +1,6 @@
 /** grpc.health.v1: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
 import { messageCodec } from "./schema.ts";
-import { GRPC_STATUS, GrpcError } from "./status.ts";
+import { echoOf, GRPC_STATUS, GrpcError } from "./status.ts";
 import type { BidiCall, GrpcService } from "./service.ts";
 
 /** What a service says of itself. */
@@ -37,7 +37,7 @@ export class Health {
     const name = serviceOf(request);
     const status = this.#statuses.get(name);
     if (status === undefined) {
-      throw new GrpcError(GRPC_STATUS.NOT_FOUND, `unknown service "${name}"`);
+      throw new GrpcError(GRPC_STATUS.NOT_FOUND, `unknown service "${echoOf(name)}"`);
     }
     return response(status);
   }

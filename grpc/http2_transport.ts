@@ -21,8 +21,10 @@ export async function startNative(options: EngineOptions): Promise<Engine> {
   }
   const connections = new Set<H2Connection>();
   const accept = (socket: net.Socket) => {
-    const connection = new H2Connection(socket, (stream) => {
-      new StreamCall(stream, { methods, maxReceiveBytes: options.maxReceiveBytes });
+    const connection = new H2Connection(socket, {
+      stream: (stream) => {
+        new StreamCall(stream, { methods, maxReceiveBytes: options.maxReceiveBytes });
+      },
     });
     connections.add(connection);
     socket.once("close", () => connections.delete(connection));

@@ -1,12 +1,15 @@
 /** grpc.reflection v1 and v1alpha: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md */
 import { type FileDescriptor, fileDescriptors } from "./descriptors.ts";
 import { messageCodec, protoRoot } from "./schema.ts";
-import { GRPC_STATUS } from "./status.ts";
+import { echoOf, GRPC_STATUS } from "./status.ts";
 import type { BidiCall, GrpcService } from "./service.ts";
 import type { JsonObject } from "./proto_json.ts";
 
 /** Both versions: their messages are the same, their package is not, and clients ask for either. */
 const VERSIONS = ["v1", "v1alpha"] as const;
+
+/** Longest request that an answer repeats, bytes. */
+const MAX_REPEATED = 200;
 
 /** The reflection services that describe `services`, by full name. */
 export function reflectionServices(services: readonly string[]): GrpcService[] {
@@ -24,8 +27,10 @@ async function info(call: BidiCall, version: string, services: string[]): Promis
   for await (const message of call.messages) {
     const asked = request.decode(message);
     await call.write(response.encode({
-      valid_host: asked["host"] ?? "",
-      original_request: asked,
+      // What is repeated must not grow with the request.
+      ...(message.length > MAX_REPEATED
+        ? {}
+        : { valid_host: asked["host"] ?? "", original_request: asked }),
       ...answer(asked, services),
     }));
   }
@@ -38,18 +43,18 @@ function answer(asked: JsonObject, services: string[]): JsonObject {
   const symbol = asked["file_containing_symbol"];
   if (typeof symbol === "string") {
     return protoRoot().lookup(symbol) === null
-      ? notFound(`symbol "${symbol}"`)
+      ? notFound(`symbol "${echoOf(symbol)}"`)
       : files((one) => one.package !== "google.protobuf" && symbol.startsWith(`${one.package}.`));
   }
   const file = asked["file_by_filename"];
   if (typeof file === "string") {
     return fileDescriptors().some(({ name }) => name === file)
       ? files(({ name }) => name === file)
-      : notFound(`file "${file}"`);
+      : notFound(`file "${echoOf(file)}"`);
   }
   const type = asked["all_extension_numbers_of_type"];
   if (typeof type === "string") {
-    return { all_extension_numbers_response: { base_type_name: type } };
+    return { all_extension_numbers_response: { base_type_name: echoOf(type) } };
   }
   return notFound("extension: proto3 has none");
 }

@@ -1,13 +1,33 @@
 /** One HTTP/2 stream as a gRPC call: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
-import { Deframer, encodeGrpcMessage, parseGrpcTimeout, sendMessage } from "./frame.ts";
+import { ACCEPTED, decompressor } from "./compression.ts";
+import {
+  Deframer,
+  encodeGrpcMessage,
+  parseGrpcTimeout,
+  refuseCompressed,
+  sendMessage,
+} from "./frame.ts";
 import { type BidiCall, isWireFault, type Method, type UnaryHandler } from "./service.ts";
-import { GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
+import { echoOf, GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
 import { encodeHeaders, type H2Stream, STREAM_WINDOW, type StreamEvents } from "../http2/mod.ts";
 import { breakAnswer } from "./wire_fault.ts";
 
 const OK_HEADERS = encodeHeaders([[":status", "200"], ["content-type", "application/grpc"]]);
 const OK_TRAILERS = encodeHeaders([["grpc-status", "0"]]);
-const NOT_GRPC = encodeHeaders([[":status", "415"]]);
+const NOT_GRPC = encodeHeaders([[":status", "415"], ["content-type", "text/plain"]]);
+const NOT_POST = encodeHeaders([
+  [":status", "405"],
+  ["allow", "POST"],
+  ["content-type", "text/plain"],
+]);
+const REFUSED = new TextEncoder().encode(
+  "This port speaks gRPC: POST, content-type application/grpc\n",
+);
+
+const EMPTY = new Uint8Array(0);
+
+/** Content types of gRPC with protobuf; grpc-web and JSON are other protocols. */
+const CONTENT_TYPE = /^application\/grpc(\+proto)?[ \t]*(;|$)/i;
 
 /** Answers one stream; never throws. */
 export class StreamCall implements BidiCall, StreamEvents {
@@ -16,6 +36,8 @@ export class StreamCall implements BidiCall, StreamEvents {
   readonly #stream: H2Stream;
   readonly #method: Method | undefined;
   readonly #deframer: Deframer;
+  /** The block that refuses what is no gRPC. It waits for the request's end: until then HTTP/2's own rules may break. */
+  #refusal: Uint8Array | undefined;
   #request: Uint8Array | undefined;
   #controller: AbortController | undefined;
   #cancelled: GrpcError | undefined;
@@ -37,16 +59,24 @@ export class StreamCall implements BidiCall, StreamEvents {
     this.#stream = stream;
     this.path = this.#header(":path") ?? "";
     this.#method = methods.get(this.path);
-    this.#deframer = new Deframer(maxReceiveBytes);
+    const encoding = this.#header("grpc-encoding");
+    const decompress = decompressor(encoding, maxReceiveBytes);
+    this.#deframer = new Deframer(maxReceiveBytes, decompress ?? refuseCompressed);
     stream.events = this;
-    if (!(this.#header("content-type") ?? "").startsWith("application/grpc")) {
-      this.#ended = true;
-      stream.sendHeaders(NOT_GRPC, true);
-    } else if (this.#method === undefined) {
-      this.#finish({ code: GRPC_STATUS.UNIMPLEMENTED, details: `unknown method ${this.path}` });
+    stream.stopsRequest = true;
+    if (this.#header(":method") !== "POST") this.#refusal = NOT_POST;
+    else if (!CONTENT_TYPE.test(this.#header("content-type") ?? "")) this.#refusal = NOT_GRPC;
+    else if (this.#method === undefined) {
+      const path = echoOf(this.path);
+      this.#finish({ code: GRPC_STATUS.UNIMPLEMENTED, details: `unknown method ${path}` });
+    } else if (decompress === undefined) {
+      const details = `unknown grpc-encoding "${echoOf(encoding ?? "")}"`;
+      this.#finish({ code: GRPC_STATUS.UNIMPLEMENTED, details }, [[
+        "grpc-accept-encoding",
+        ACCEPTED,
+      ]]);
     } else if ("bidi" in this.#method) {
       stream.autoConsume = false;
-      this.#startDeadline();
       this.#method.bidi(this).then(
         () => this.#finish({ code: GRPC_STATUS.OK, details: "" }),
         (error) => this.#finish(statusOf(error)),
@@ -90,18 +120,21 @@ export class StreamCall implements BidiCall, StreamEvents {
   }
 
   data(chunk: Uint8Array): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#refusal !== undefined) return;
     this.#uncredited += chunk.length;
+    const before = this.#deframer.pending;
     try {
       for (const message of this.#deframer.push(chunk)) this.#message(message);
     } catch (error) {
       this.#finish(statusOf(error));
     }
+    const held = this.#deframer.pending - before;
+    if (held !== 0) this.#stream.hold(held);
     this.#credit();
   }
 
   end(): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#refuse()) return;
     if (this.#deframer.pending > 0) {
       this.#finish({ code: GRPC_STATUS.INTERNAL, details: "the request ends within a message" });
     } else if (this.#method !== undefined && "unary" in this.#method) {
@@ -109,11 +142,33 @@ export class StreamCall implements BidiCall, StreamEvents {
     } else this.#message(null);
   }
 
+  /** The request is not answered at once: from here on its deadline counts, its message whole or not. */
+  pending(): void {
+    if (this.#ended) return;
+    const ms = parseGrpcTimeout(this.#header("grpc-timeout"));
+    if (ms === undefined) return;
+    this.#deadline = setTimeout(() => {
+      const late = new GrpcError(GRPC_STATUS.DEADLINE_EXCEEDED, "deadline exceeded");
+      this.#cancel(late);
+      this.#finish(statusOf(late));
+    }, ms);
+  }
+
   closed(lost: boolean): void {
     clearTimeout(this.#deadline);
     if (lost && !this.#ended) {
       this.#cancel(new GrpcError(GRPC_STATUS.CANCELLED, "the client left"));
     }
+  }
+
+  /** Answers what is no gRPC call; whether it was none. */
+  #refuse(): boolean {
+    if (this.#refusal === undefined) return false;
+    if (!this.#claim()) return true;
+    const withoutBody = this.#header(":method") === "HEAD";
+    this.#stream.sendHeaders(this.#refusal, withoutBody);
+    if (!withoutBody) this.#stream.sendData(REFUSED, true);
+    return true;
   }
 
   #header(name: string): string | undefined {
@@ -126,10 +181,14 @@ export class StreamCall implements BidiCall, StreamEvents {
   #message(message: Uint8Array | null): void {
     if (this.#method !== undefined && "bidi" in this.#method) {
       this.#inbox.push(message);
-      this.#queued += message?.length ?? 0;
+      const { length } = message ?? EMPTY;
+      this.#queued += length;
+      this.#stream.hold(length);
       this.#arrived?.();
-    } else if (this.#request === undefined && message !== null) this.#request = message;
-    else throw new GrpcError(GRPC_STATUS.INTERNAL, "expected exactly one message");
+    } else if (this.#request === undefined && message !== null) {
+      this.#request = message;
+      this.#stream.hold(message.length);
+    } else throw new GrpcError(GRPC_STATUS.INTERNAL, "expected exactly one message");
   }
 
   async *#take(): AsyncGenerator<Uint8Array> {
@@ -142,6 +201,7 @@ export class StreamCall implements BidiCall, StreamEvents {
         continue;
       }
       this.#queued -= message.length;
+      this.#stream.hold(-message.length);
       this.#credit();
       yield message;
     }
@@ -164,16 +224,6 @@ export class StreamCall implements BidiCall, StreamEvents {
     this.#arrived?.();
   }
 
-  #startDeadline(): void {
-    const ms = parseGrpcTimeout(this.#header("grpc-timeout"));
-    if (ms === undefined) return;
-    this.#deadline = setTimeout(() => {
-      const late = new GrpcError(GRPC_STATUS.DEADLINE_EXCEEDED, "deadline exceeded");
-      this.#cancel(late);
-      this.#finish(statusOf(late));
-    }, ms);
-  }
-
   #unary(handler: UnaryHandler): void {
     const request = this.#request;
     if (request === undefined) {
@@ -184,8 +234,6 @@ export class StreamCall implements BidiCall, StreamEvents {
       const answer = handler(request, this);
       if (answer instanceof Uint8Array) return this.#reply(answer);
       if (!(answer instanceof Promise)) return this.#break(answer);
-      // Only an answer that is still to come needs a timer.
-      this.#startDeadline();
       answer.then(
         (late) => isWireFault(late) ? this.#break(late) : this.#reply(late),
         (error) => this.#finish(statusOf(error)),
@@ -209,9 +257,13 @@ export class StreamCall implements BidiCall, StreamEvents {
   }
 
   /** Ends the call with a status and no message: in one block of headers when none were sent yet. */
-  #finish(status: { code: number; details: string }): void {
+  #finish(
+    status: { code: number; details: string },
+    more: readonly (readonly [string, string])[] = [],
+  ): void {
     if (!this.#claim()) return;
     const trailers: (readonly [string, string])[] = [
+      ...more,
       ...Object.entries(this.trailers),
       ["grpc-status", String(status.code)],
     ];

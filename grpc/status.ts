@@ -56,3 +56,11 @@ export function statusOf(error: unknown): { code: number; details: string } {
     ? { code: error.code, details: error.details }
     : { code: GRPC_STATUS.INTERNAL, details: "the handler failed" };
 }
+
+/** Longest piece of a request that an answer repeats, characters. */
+const MAX_ECHO = 200;
+
+/** A text of the peer's, as an answer may repeat it. */
+export function echoOf(text: string): string {
+  return text.length <= MAX_ECHO ? text : `${text.slice(0, MAX_ECHO)}…`;
+}

@@ -1,11 +1,14 @@
 /**
  * One side of one HTTP/2 connection: https://www.rfc-editor.org/rfc/rfc9113
  *
- * Only what gRPC needs: no push, no priorities, header blocks without state. Everything that one
- * read causes leaves in one write, which is where the speed comes from.
+ * Only what gRPC and the mock need: no push, no priorities, header blocks without state. Everything that one read
+ * causes leaves in one write, which is where the speed comes from. What a peer may cost is counted (`Budget`).
  */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { Budget, COST } from "./budget.ts";
+import type { Ending } from "./closed_streams.ts";
+import { headError, type Violation, violation } from "./frame_rules.ts";
 import {
   DEFAULT_WINDOW,
   FLAG,
@@ -20,31 +23,36 @@ import {
   SETTING,
   STREAM_WINDOW,
   uint32,
-  unpadded,
 } from "./frames.ts";
-import { type HeaderList, HpackDecoder } from "./hpack.ts";
-import { H2Stream, type StreamEvents } from "./stream.ts";
-
-/** Streams that one connection may have open; above Envoy's own limit for the policy cluster. */
-const MAX_CONCURRENT_STREAMS = 100_000;
+import { type HeaderList, MAX_LIST_BYTES } from "./hpack.ts";
+import { readSettings } from "./settings.ts";
+import type { H2Stream, StreamEvents } from "./stream.ts";
+import { MAX_CONCURRENT_STREAMS, StreamTable } from "./stream_table.ts";
 
 /** Receive window per connection, bytes: sixteen streams at full window do not wait for each other. */
 const CONNECTION_WINDOW = 16 * 1024 * 1024;
 
-/** Longest header block, compressed, in bytes; a chain of CONTINUATION frames ends here. */
-const MAX_BLOCK_BYTES = 64 * 1024;
+/** Bytes written that the peer has not read, above which this side reads no more. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+
+/** How long a peer gets to read why its connection ends, ms. */
+const LINGER_MS = 1000;
 
 /** What a browser or curl without HTTP/2 is told. */
 const NOT_HTTP2 =
   "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n" +
   "This port speaks gRPC: HTTP/2 with prior knowledge\n";
 
-/** A header block that is still arriving. */
-interface Block {
-  readonly stream: number;
-  readonly flags: number;
-  readonly parts: Uint8Array[];
-  bytes: number;
+const NOTHING = new Uint8Array(0);
+
+/** What a server wants to hear of its connection. */
+export interface ServerSide {
+  /** A request came whose head is well-formed. */
+  stream(stream: H2Stream): void;
+  /** A request came that breaks a rule of its own; its stream is reset. */
+  malformed?(headers: HeaderList, why: string): void;
+  /** The peer broke a rule of the connection, which ends. */
+  failed?(why: string): void;
 }
 
 /** What a client wants to hear of its connection. */
@@ -66,34 +74,38 @@ export class H2Connection {
   peerMaxStreams = Infinity;
   /** Frames to send. */
   readonly out = new FrameWriter();
-  readonly #streams = new Map<number, H2Stream>();
+  /** What the peer has cost so far. */
+  readonly budget = new Budget();
+  readonly #streams: StreamTable;
   readonly #blocked = new Set<H2Stream>();
   readonly #reader = new FrameReader();
-  readonly #hpack = new HpackDecoder();
-  readonly #onStream: (stream: H2Stream) => void;
+  readonly #server: ServerSide | undefined;
   readonly #client: ClientSide | undefined;
   #preface = Buffer.alloc(0);
   #prefaceDone = false;
-  #block: Block | undefined;
-  #lastStream = 0;
+  #settled = false;
   #uncredited = 0;
   #goingAway = false;
+  #failed = false;
+  /** Why the connection has to end after the frame at hand. */
+  #overdrawn: Violation | undefined;
   #corked = false;
   #flushQueued = false;
+  #lingering: ReturnType<typeof setTimeout> | undefined;
 
-  /** Takes a socket that is connected: as a server that is told of new streams, or as a client. */
-  constructor(socket: Socket, side: ((stream: H2Stream) => void) | ClientSide) {
+  /** Takes a socket that is connected. */
+  constructor(socket: Socket, side: ServerSide | ClientSide) {
     this.socket = socket;
-    this.#client = typeof side === "function" ? undefined : side;
-    // A stream that a client did not open never gets this far.
-    this.#onStream = typeof side === "function" ? side : () => {};
+    this.#server = "stream" in side ? side : undefined;
+    this.#client = "changed" in side ? side : undefined;
+    this.#streams = new StreamTable(this, side);
     socket.setNoDelay(true);
     socket.on("data", (chunk: Uint8Array) => this.#read(chunk));
     socket.on("error", () => {});
     socket.on("drain", () => this.#drained());
     socket.once("close", () => {
-      for (const stream of this.#streams.values()) stream.close(true);
-      this.#streams.clear();
+      clearTimeout(this.#lingering);
+      for (const stream of this.#streams.all()) stream.close(true);
     });
     this.#greet();
   }
@@ -105,7 +117,7 @@ export class H2Connection {
 
   /** Whether another stream can be opened here now; only a client's can. */
   get takesMore(): boolean {
-    return !this.#goingAway && !this.socket.destroyed && this.#streams.size < this.peerMaxStreams;
+    return !this.retired && this.#streams.size < this.peerMaxStreams;
   }
 
   /** Whether no further stream will ever be opened here. */
@@ -115,21 +127,22 @@ export class H2Connection {
 
   /** Opens a stream, as a client: its request's header block goes out with the next write. */
   openStream(block: Uint8Array, events: StreamEvents): H2Stream {
-    this.#lastStream = this.#lastStream === 0 ? 1 : this.#lastStream + 2;
-    const stream = new H2Stream(this, { id: this.#lastStream, headers: [] });
-    stream.events = events;
-    this.#streams.set(stream.id, stream);
+    const stream = this.#streams.open(events);
     stream.sendHeaders(block, false);
     return stream;
   }
 
-  /** Tells the peer to open no more streams here; those that run go on. */
-  goAway(code: number = H2_ERROR.NO_ERROR, lastStream: number = this.#lastStream): void {
+  /** Tells the peer to open no more streams here, and why; those that run go on. */
+  goAway(
+    code: number = H2_ERROR.NO_ERROR,
+    lastStream: number = this.#streams.last,
+    why = "",
+  ): void {
     this.#goingAway = true;
-    const payload = new Uint8Array(8);
-    const view = new DataView(payload.buffer);
-    view.setUint32(0, lastStream);
-    view.setUint32(4, code);
+    const payload = Buffer.alloc(8 + why.length);
+    payload.writeUInt32BE(lastStream);
+    payload.writeUInt32BE(code, 4);
+    payload.write(why, 8, "latin1");
     this.out.frame({ type: FRAME.GOAWAY, flags: 0, stream: 0 }, payload);
     this.flushSoon();
   }
@@ -146,7 +159,10 @@ export class H2Connection {
 
   /** Sends what was gathered, now. */
   flush(): void {
-    if (this.out.length > 0 && !this.socket.destroyed) this.socket.write(this.out.take());
+    const { socket } = this;
+    if (this.out.length === 0 || socket.destroyed) return;
+    // Who does not read answers, acknowledgements among them, gets no more of them.
+    if (!socket.write(this.out.take()) && socket.writableLength > MAX_UNREAD_BYTES) socket.pause();
   }
 
   /** Remembers a stream that waits for the connection's window. */
@@ -155,27 +171,40 @@ export class H2Connection {
   }
 
   /** Forgets a stream that is closed on both sides. */
-  forget(stream: H2Stream): void {
-    this.#streams.delete(stream.id);
+  forget(stream: H2Stream, ending: Ending): void {
+    this.#streams.forget(stream, ending);
     this.#blocked.delete(stream);
     this.#client?.changed();
   }
 
+  /** Takes the price of something off the peer's budget; the connection ends when it is used up. */
+  charge(points: number): void {
+    if (this.#server === undefined || this.budget.spend(points)) return;
+    this.#overdrawn ??= violation("ENHANCE_YOUR_CALM", "too many frames that ask for nothing");
+  }
+
+  /** Counts bytes that this process holds for the peer, or has let go when negative. */
+  hold(bytes: number): void {
+    if (this.budget.hold(bytes) || this.#server === undefined) return;
+    this.#overdrawn ??= violation("ENHANCE_YOUR_CALM", "too many bytes held for this connection");
+  }
+
   #greet(): void {
-    const settings = new Uint8Array(12);
-    const view = new DataView(settings.buffer);
+    const settings: [id: number, value: number][] = [[SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW]];
     if (this.#client === undefined) {
-      view.setUint16(0, SETTING.MAX_CONCURRENT_STREAMS);
-      view.setUint32(2, MAX_CONCURRENT_STREAMS);
+      settings.push([SETTING.MAX_CONCURRENT_STREAMS, MAX_CONCURRENT_STREAMS]);
+      settings.push([SETTING.MAX_HEADER_LIST_SIZE, MAX_LIST_BYTES]);
     } else {
       this.#prefaceDone = true;
       this.out.raw(Buffer.from(PREFACE, "latin1"));
-      view.setUint16(0, SETTING.ENABLE_PUSH);
-      view.setUint32(2, 0);
+      settings.push([SETTING.ENABLE_PUSH, 0]);
     }
-    view.setUint16(6, SETTING.INITIAL_WINDOW_SIZE);
-    view.setUint32(8, STREAM_WINDOW);
-    this.out.frame({ type: FRAME.SETTINGS, flags: 0, stream: 0 }, settings);
+    const payload = Buffer.alloc(settings.length * 6);
+    for (const [i, [id, value]] of settings.entries()) {
+      payload.writeUInt16BE(id, i * 6);
+      payload.writeUInt32BE(value, i * 6 + 2);
+    }
+    this.out.frame({ type: FRAME.SETTINGS, flags: 0, stream: 0 }, payload);
     this.out.number(
       { type: FRAME.WINDOW_UPDATE, flags: 0, stream: 0 },
       CONNECTION_WINDOW - DEFAULT_WINDOW,
@@ -183,214 +212,165 @@ export class H2Connection {
   }
 
   #drained(): void {
-    for (const stream of this.#streams.values()) stream.wake();
+    if (this.socket.isPaused()) this.socket.resume();
+    for (const stream of this.#streams.all()) stream.wake();
   }
 
   #read(chunk: Uint8Array): void {
-    let bytes = chunk;
-    if (!this.#prefaceDone) {
-      this.#preface = Buffer.concat([this.#preface, chunk]);
-      const given = this.#preface.toString("latin1", 0, PREFACE.length);
-      if (!PREFACE.startsWith(given)) {
-        this.socket.end(NOT_HTTP2);
-        return;
-      }
-      if (given.length < PREFACE.length) return;
-      this.#prefaceDone = true;
-      bytes = this.#preface.subarray(PREFACE.length);
-    }
+    // After an error the rest is read and dropped: a reset would take the reason along.
+    if (this.#failed) return;
+    const bytes = this.#prefaceDone ? chunk : this.#readPreface(chunk);
+    if (bytes === undefined) return;
     this.#corked = true;
     try {
-      const whole = this.#reader.push(bytes, (head, payload) => {
-        const error = this.#frame(head, payload);
-        if (error !== H2_ERROR.NO_ERROR) this.#fail(error);
-        return !this.socket.destroyed && error === H2_ERROR.NO_ERROR;
-      });
-      if (!whole && !this.#goingAway) this.#fail(H2_ERROR.FRAME_SIZE_ERROR);
+      const whole = this.#reader.push(bytes, this.#take);
+      if (!whole && !this.#failed && !this.socket.destroyed) {
+        this.#fail(violation("FRAME_SIZE_ERROR", `frame above ${MAX_FRAME_BYTES} bytes`));
+      }
+      this.#streams.readDone();
     } finally {
       this.#corked = false;
       this.flush();
     }
   }
 
-  /** A connection error (section 5.4.1): say why, then close. */
-  #fail(code: number): void {
-    this.goAway(code);
-    this.flush();
-    this.socket.destroySoon();
+  /** Takes bytes of the preface; returns what stands behind it, or undefined while it is not whole or wrong. */
+  #readPreface(chunk: Uint8Array): Uint8Array | undefined {
+    this.#preface = Buffer.concat([this.#preface, chunk]);
+    const given = this.#preface.toString("latin1", 0, PREFACE.length);
+    if (!PREFACE.startsWith(given)) {
+      // Section 3.4: whoever begins otherwise does not speak HTTP/2; a browser or curl can be told.
+      if (/^[A-Z]+ [/*h]/.test(given)) {
+        this.#failed = true;
+        this.socket.end(NOT_HTTP2);
+      } else this.#fail(violation("PROTOCOL_ERROR", "this is not the preface of HTTP/2"));
+      return undefined;
+    }
+    if (given.length < PREFACE.length) return undefined;
+    this.#prefaceDone = true;
+    return this.#preface.subarray(PREFACE.length);
   }
 
-  /** Handles one frame; returns the error code that ends the connection, or NO_ERROR. */
-  #frame(head: FrameHead, payload: Uint8Array): number {
-    if (this.#block !== undefined && head.type !== FRAME.CONTINUATION) {
-      return H2_ERROR.PROTOCOL_ERROR;
+  readonly #take = (head: FrameHead, payload: Uint8Array): boolean => {
+    const broken = headError(head) ?? this.#frame(head, payload) ?? this.#overdrawn;
+    if (broken !== undefined) this.#fail(broken);
+    return broken === undefined && !this.socket.destroyed;
+  };
+
+  /** A connection error (section 5.4.1): says why, then closes. */
+  #fail({ code, why }: Violation): void {
+    this.#failed = true;
+    this.#server?.failed?.(why);
+    this.goAway(code, this.#streams.last, why);
+    this.flush();
+    for (const stream of this.#streams.all()) stream.close(true);
+    const { socket } = this;
+    socket.end();
+    if (socket.destroyed) return;
+    // A peer that reads nothing would keep the connection for ever.
+    this.#lingering ??= setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.resume();
+  }
+
+  /** Handles one frame whose head is in order; returns the rule that it breaks. */
+  #frame(head: FrameHead, payload: Uint8Array): Violation | undefined {
+    if (this.#streams.inBlock && head.type !== FRAME.CONTINUATION) {
+      return violation("PROTOCOL_ERROR", "a frame within a header block");
+    }
+    if (!this.#settled && head.type !== FRAME.SETTINGS) {
+      return violation("PROTOCOL_ERROR", "the first frame is no SETTINGS");
     }
     switch (head.type) {
       case FRAME.DATA:
-        return this.#data(head, payload);
+        return this.#credit(head.length) ?? this.#streams.data(head, payload);
       case FRAME.HEADERS:
-        return this.#headers(head, payload);
+        return this.#streams.headers(head, payload);
       case FRAME.CONTINUATION:
-        return this.#continuation(head, payload);
+        return this.#streams.continuation(head, payload);
       case FRAME.RST_STREAM:
-        if (payload.length !== 4) return H2_ERROR.FRAME_SIZE_ERROR;
-        this.#streams.get(head.stream)?.close(true, uint32(payload, 0));
-        return H2_ERROR.NO_ERROR;
+        return this.#streams.reset(head, payload);
       case FRAME.SETTINGS:
         return this.#settings(head, payload);
       case FRAME.PING:
-        if (payload.length !== 8) return H2_ERROR.FRAME_SIZE_ERROR;
+        this.charge(COST.ping);
         if ((head.flags & FLAG.ACK) === 0) {
           this.out.frame({ type: FRAME.PING, flags: FLAG.ACK, stream: 0 }, payload);
         }
-        return H2_ERROR.NO_ERROR;
+        return undefined;
       case FRAME.WINDOW_UPDATE:
         return this.#windowUpdate(head, payload);
       case FRAME.PUSH_PROMISE:
-        return H2_ERROR.PROTOCOL_ERROR;
+        return violation("PROTOCOL_ERROR", "PUSH_PROMISE, which nobody asked for");
       case FRAME.GOAWAY:
-        return this.#client === undefined ? H2_ERROR.NO_ERROR : this.#goneAway(payload);
+        if (this.#client !== undefined) this.#goneAway(payload);
+        return undefined;
       default:
         // PRIORITY changes nothing here; unknown types are ignored (section 4.1).
-        return H2_ERROR.NO_ERROR;
+        this.charge(COST.other);
+        return undefined;
     }
   }
 
-  #data(head: FrameHead, payload: Uint8Array): number {
-    this.#uncredited += head.length;
-    if (this.#uncredited > CONNECTION_WINDOW) return H2_ERROR.FLOW_CONTROL_ERROR;
+  /** Counts DATA that came, and opens the connection's window again. */
+  #credit(bytes: number): Violation | undefined {
+    this.#uncredited += bytes;
+    if (this.#uncredited > CONNECTION_WINDOW) {
+      return violation("FLOW_CONTROL_ERROR", "DATA beyond the connection's window");
+    }
     if (this.#uncredited >= CONNECTION_WINDOW / 2) {
       // A stream that nobody reads is held back by its own window, never by the others'.
       this.out.number({ type: FRAME.WINDOW_UPDATE, flags: 0, stream: 0 }, this.#uncredited);
       this.#uncredited = 0;
     }
-    const content = unpadded(head, payload, 0);
-    if (content === undefined) return H2_ERROR.PROTOCOL_ERROR;
-    const stream = this.#streams.get(head.stream);
-    if (stream === undefined) {
-      return head.stream > this.#lastStream ? H2_ERROR.PROTOCOL_ERROR : H2_ERROR.NO_ERROR;
-    }
-    if (!stream.receive(content, head.length)) return H2_ERROR.FLOW_CONTROL_ERROR;
-    if ((head.flags & FLAG.END_STREAM) !== 0) stream.receiveEnd();
-    return H2_ERROR.NO_ERROR;
+    return undefined;
   }
 
-  #headers(head: FrameHead, payload: Uint8Array): number {
-    const block = unpadded(head, payload, (head.flags & FLAG.PRIORITY) === 0 ? 0 : 5);
-    if (block === undefined || head.stream === 0) return H2_ERROR.PROTOCOL_ERROR;
-    if ((head.flags & FLAG.END_HEADERS) !== 0) return this.#headersDone(head, block);
-    // Copied: the payload is only ours until the next read.
-    this.#block = {
-      stream: head.stream,
-      flags: head.flags,
-      parts: [block.slice()],
-      bytes: block.length,
-    };
-    return H2_ERROR.NO_ERROR;
-  }
-
-  #continuation(head: FrameHead, payload: Uint8Array): number {
-    const block = this.#block;
-    if (block === undefined || block.stream !== head.stream) return H2_ERROR.PROTOCOL_ERROR;
-    block.parts.push(payload.slice());
-    // Each frame counts at least something, or empty ones could go on for ever.
-    block.bytes += payload.length + 1;
-    if (block.bytes > MAX_BLOCK_BYTES) return H2_ERROR.ENHANCE_YOUR_CALM;
-    if ((head.flags & FLAG.END_HEADERS) === 0) return H2_ERROR.NO_ERROR;
-    this.#block = undefined;
-    return this.#headersDone(block, Buffer.concat(block.parts));
-  }
-
-  #headersDone(
-    { stream: id, flags }: { stream: number; flags: number },
-    block: Uint8Array,
-  ): number {
-    let list: HeaderList;
-    try {
-      // Always, even for a stream that is gone: later blocks refer to this one.
-      list = this.#hpack.decode(block);
-    } catch {
-      return H2_ERROR.COMPRESSION_ERROR;
+  #settings(head: FrameHead, payload: Uint8Array): Violation | undefined {
+    this.#settled = true;
+    this.charge(COST.settings);
+    if ((head.flags & FLAG.ACK) !== 0) {
+      return payload.length === 0
+        ? undefined
+        : violation("FRAME_SIZE_ERROR", "an acknowledgement with a payload");
     }
-    const known = this.#streams.get(id);
-    if (this.#client !== undefined) {
-      if (known === undefined) {
-        return id > this.#lastStream || id % 2 === 0 ? H2_ERROR.PROTOCOL_ERROR : H2_ERROR.NO_ERROR;
-      }
-      known.events?.headers?.(list);
-      if ((flags & FLAG.END_STREAM) !== 0) known.receiveEnd();
-      return H2_ERROR.NO_ERROR;
-    }
-    if (known !== undefined) {
-      if ((flags & FLAG.END_STREAM) === 0) return H2_ERROR.PROTOCOL_ERROR;
-      known.receiveEnd();
-      return H2_ERROR.NO_ERROR;
-    }
-    if (id % 2 === 0) return H2_ERROR.PROTOCOL_ERROR;
-    if (id <= this.#lastStream) return H2_ERROR.NO_ERROR;
-    this.#lastStream = id;
-    if (this.#goingAway || this.#streams.size >= MAX_CONCURRENT_STREAMS) {
-      this.out.number(
-        { type: FRAME.RST_STREAM, flags: 0, stream: id },
-        H2_ERROR.REFUSED_STREAM,
-      );
-      return H2_ERROR.NO_ERROR;
-    }
-    const stream = new H2Stream(this, { id, headers: list });
-    this.#streams.set(id, stream);
-    this.#onStream(stream);
-    if ((flags & FLAG.END_STREAM) !== 0) stream.receiveEnd();
-    return H2_ERROR.NO_ERROR;
-  }
-
-  #settings(head: FrameHead, payload: Uint8Array): number {
-    if ((head.flags & FLAG.ACK) !== 0) return H2_ERROR.NO_ERROR;
-    if (payload.length % 6 !== 0) return H2_ERROR.FRAME_SIZE_ERROR;
-    for (let at = 0; at < payload.length; at += 6) {
-      const id = ((payload[at] ?? 0) << 8) | (payload[at + 1] ?? 0);
-      const value = uint32(payload, at + 2);
-      if (id === SETTING.INITIAL_WINDOW_SIZE) {
-        if (value > MAX_WINDOW) return H2_ERROR.FLOW_CONTROL_ERROR;
-        // Section 6.9.2: open streams get the difference, which may be negative.
-        for (const stream of this.#streams.values()) stream.grant(value - this.peerStreamWindow);
-        this.peerStreamWindow = value;
-      } else if (id === SETTING.MAX_CONCURRENT_STREAMS) {
-        this.peerMaxStreams = value;
-      } else if (id === SETTING.MAX_FRAME_SIZE) {
-        if (value < MAX_FRAME_BYTES || value > 2 ** 24 - 1) return H2_ERROR.PROTOCOL_ERROR;
-        this.peerMaxFrame = value;
-      }
-    }
-    this.out.frame({ type: FRAME.SETTINGS, flags: FLAG.ACK, stream: 0 }, new Uint8Array(0));
+    const before = this.peerStreamWindow;
+    const broken = readSettings(payload, (id, value) => {
+      if (id === SETTING.MAX_CONCURRENT_STREAMS) this.peerMaxStreams = value;
+      else if (id === SETTING.MAX_FRAME_SIZE) this.peerMaxFrame = value;
+      else if (id === SETTING.INITIAL_WINDOW_SIZE) this.peerStreamWindow = value;
+    });
+    if (broken !== undefined) return broken;
+    this.out.frame({ type: FRAME.SETTINGS, flags: FLAG.ACK, stream: 0 }, NOTHING);
     this.#client?.changed();
-    return H2_ERROR.NO_ERROR;
+    // Section 6.9.2: open streams get the difference, which may be negative.
+    const more = this.peerStreamWindow - before;
+    if (more === 0) return undefined;
+    const fits = this.#streams.all().every((stream) => stream.grant(more));
+    return fits ? undefined : violation("FLOW_CONTROL_ERROR", "a window above 2^31-1");
   }
 
   /** The server takes no more streams, and never saw those above the one it names (section 6.8). */
-  #goneAway(payload: Uint8Array): number {
-    if (payload.length < 8) return H2_ERROR.FRAME_SIZE_ERROR;
+  #goneAway(payload: Uint8Array): void {
     this.#goingAway = true;
     const last = uint32(payload, 0) & MAX_WINDOW;
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.all()) {
       if (stream.id > last) stream.close(true, H2_ERROR.REFUSED_STREAM);
     }
     this.#client?.changed();
-    return H2_ERROR.NO_ERROR;
   }
 
-  #windowUpdate(head: FrameHead, payload: Uint8Array): number {
-    if (payload.length !== 4) return H2_ERROR.FRAME_SIZE_ERROR;
+  #windowUpdate(head: FrameHead, payload: Uint8Array): Violation | undefined {
+    this.charge(COST.other);
     const increment = uint32(payload, 0) & MAX_WINDOW;
-    if (head.stream !== 0) {
-      this.#streams.get(head.stream)?.grant(increment);
-      return H2_ERROR.NO_ERROR;
+    if (head.stream !== 0) return this.#streams.windowUpdate(head.stream, increment);
+    if (increment === 0) return violation("PROTOCOL_ERROR", "a window that grows by 0");
+    if (this.sendWindow + increment > MAX_WINDOW) {
+      return violation("FLOW_CONTROL_ERROR", "a window above 2^31-1");
     }
-    if (increment === 0) return H2_ERROR.PROTOCOL_ERROR;
-    if (this.sendWindow + increment > MAX_WINDOW) return H2_ERROR.FLOW_CONTROL_ERROR;
     this.sendWindow += increment;
     const blocked = [...this.#blocked];
     this.#blocked.clear();
     for (const stream of blocked) stream.pump();
-    return H2_ERROR.NO_ERROR;
+    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 /** HTTP/2 frames: https://www.rfc-editor.org/rfc/rfc9113 section 4.1 and 6 */
+import { GrowingBytes } from "../service/mod.ts";
 
 /** What a client sends first (section 3.4). */
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -29,6 +30,7 @@ export const SETTING = {
   MAX_CONCURRENT_STREAMS: 3,
   INITIAL_WINDOW_SIZE: 4,
   MAX_FRAME_SIZE: 5,
+  MAX_HEADER_LIST_SIZE: 6,
 } as const;
 
 /** Error codes (section 7). */
@@ -104,6 +106,25 @@ export class FrameWriter {
     this.#uint32(value);
   }
 
+  /** A header block: in one HEADERS frame, or with CONTINUATION frames when the peer takes no frame as long. */
+  headers(
+    stream: number,
+    block: Uint8Array,
+    { last, maxFrame }: { last: boolean; maxFrame: number },
+  ): void {
+    const ends = last ? FLAG.END_STREAM : 0;
+    let type: number = FRAME.HEADERS;
+    let start = 0;
+    do {
+      const end = Math.min(start + maxFrame, block.length);
+      const flags = (end === block.length ? FLAG.END_HEADERS : 0) |
+        (type === FRAME.HEADERS ? ends : 0);
+      this.part({ type, flags, stream }, { payload: block, start, end });
+      type = FRAME.CONTINUATION;
+      start = end;
+    } while (start < block.length);
+  }
+
   /** Bytes as they are: a frame made before, or what is none. */
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
@@ -153,7 +174,9 @@ export class FrameWriter {
 
 /** Cuts a byte stream into frames without copying, but for one that is spread over reads. */
 export class FrameReader {
-  #rest: Uint8Array = new Uint8Array(0);
+  readonly #rest = new GrowingBytes();
+  /** Bytes of the frame in there, as far as they are known. */
+  #wanted = FRAME_HEAD_BYTES;
 
   /** Bytes held that are not yet a whole frame. */
   get pending(): number {
@@ -167,20 +190,24 @@ export class FrameReader {
   push(chunk: Uint8Array, on: (head: FrameHead, payload: Uint8Array) => boolean): boolean {
     let bytes = chunk;
     if (this.#rest.length > 0) {
-      bytes = new Uint8Array(this.#rest.length + chunk.length);
-      bytes.set(this.#rest);
-      bytes.set(chunk, this.#rest.length);
+      this.#rest.push(chunk);
+      if (this.#rest.length < this.#wanted) return true;
+      bytes = this.#rest.take();
     }
     let at = 0;
+    this.#wanted = FRAME_HEAD_BYTES;
     while (bytes.length - at >= FRAME_HEAD_BYTES) {
       const head = readHead(bytes, at);
       if (head.length > MAX_FRAME_BYTES) return false;
-      const end = at + FRAME_HEAD_BYTES + head.length;
-      if (end > bytes.length) break;
-      if (!on(head, bytes.subarray(at + FRAME_HEAD_BYTES, end))) return false;
-      at = end;
+      const size = FRAME_HEAD_BYTES + head.length;
+      if (at + size > bytes.length) {
+        this.#wanted = size;
+        break;
+      }
+      if (!on(head, bytes.subarray(at + FRAME_HEAD_BYTES, at + size))) return false;
+      at += size;
     }
-    this.#rest = at === bytes.length ? new Uint8Array(0) : bytes.slice(at);
+    if (at < bytes.length) this.#rest.push(bytes.subarray(at));
     return true;
   }
 }
@@ -201,14 +228,15 @@ export function uint32(bytes: Uint8Array, at: number): number {
     (bytes[at + 3] ?? 0)) >>> 0;
 }
 
-/** A payload without padding and without the `skip` bytes of a priority; undefined when malformed. */
-export function unpadded(
-  head: FrameHead,
-  payload: Uint8Array,
-  skip: number,
-): Uint8Array | undefined {
-  if ((head.flags & FLAG.PADDED) === 0) return skip === 0 ? payload : payload.subarray(skip);
-  const padding = payload[0] ?? 0;
-  const end = payload.length - padding;
-  return end < 1 + skip ? undefined : payload.subarray(1 + skip, end);
+/** Length of the priority fields of a HEADERS frame. */
+const PRIORITY_BYTES = 5;
+
+/** A payload without padding and, in HEADERS, without priority; undefined when malformed. */
+export function unpadded(head: FrameHead, payload: Uint8Array): Uint8Array | undefined {
+  const padded = (head.flags & FLAG.PADDED) !== 0;
+  const priority = head.type === FRAME.HEADERS && (head.flags & FLAG.PRIORITY) !== 0;
+  if (!padded && !priority) return payload;
+  const start = (padded ? 1 : 0) + (priority ? PRIORITY_BYTES : 0);
+  const end = payload.length - (padded ? payload[0] ?? 0 : 0);
+  return end < start ? undefined : payload.subarray(start, end);
 }

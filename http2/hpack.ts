@@ -11,8 +11,16 @@ const ENTRY_OVERHEAD = 32;
 /** Section 4.2: the table's size before anybody changes it; this side never raises it. */
 const MAX_TABLE_BYTES = 4096;
 
-/** Longest header list taken, by the measure of section 4.1. Envoy's own limit is 60 KiB. */
-const MAX_LIST_BYTES = 128 * 1024;
+/**
+ * Longest header list taken, by the measure of section 4.1, and what SETTINGS_MAX_HEADER_LIST_SIZE says. Envoy's own
+ * limit is 60 KiB of text.
+ */
+export const MAX_LIST_BYTES = 128 * 1024;
+
+/** A header list longer than allowed: the peer was told how long one may be. */
+export class ListTooLong extends TypeError {
+  override readonly name = "ListTooLong";
+}
 
 /** Decodes the header blocks of one connection, in order: each may refer to those before it. */
 export class HpackDecoder {
@@ -22,8 +30,13 @@ export class HpackDecoder {
   #limit = MAX_TABLE_BYTES;
   #block: Uint8Array = new Uint8Array(0);
   #at = 0;
+  /** Size of the list that was decoded last, by the measure of section 4.1. */
+  listBytes = 0;
 
-  /** Decodes one block. Throws `TypeError`; the connection is then lost (COMPRESSION_ERROR). */
+  /**
+   * Decodes one block. Throws `TypeError`, {@linkcode ListTooLong} for one that only is too long; the connection is
+   * then lost, since later blocks refer to this one.
+   */
   decode(block: Uint8Array): HeaderList {
     this.#block = block;
     this.#at = 0;
@@ -42,8 +55,9 @@ export class HpackDecoder {
       } else list.push(this.#literal(4));
       const last = list[list.length - 1];
       size += ENTRY_OVERHEAD + (last?.[0].length ?? 0) + (last?.[1].length ?? 0);
-      if (size > MAX_LIST_BYTES) throw new TypeError("Cannot decode the headers: too many");
+      if (size > MAX_LIST_BYTES) throw new ListTooLong("Cannot decode the headers: too many");
     }
+    this.listBytes = size;
     return list;
   }
 
@@ -152,9 +166,18 @@ function buildTree(): number[] {
   return tree;
 }
 
-/** Decodes a Huffman string. Throws `TypeError` for EOS or for padding that is not its first bits. */
+/** Where text is put together; no code is shorter than five bits. */
+let scratch = Buffer.alloc(1024);
+
+/**
+ * Decodes a Huffman string. Throws `TypeError` for EOS or for padding that is not its first bits. The bytes become one
+ * flat text: built a character at a time, V8 would keep fifty bytes for each.
+ */
 export function decodeHuffman(bytes: Uint8Array): string {
-  let text = "";
+  const longest = Math.ceil((bytes.length * 8) / 5);
+  if (scratch.length < longest) scratch = Buffer.alloc(longest);
+  const text = scratch;
+  let length = 0;
   let node = 0;
   let open = 0;
   let ones = true;
@@ -170,14 +193,14 @@ export function decodeHuffman(bytes: Uint8Array): string {
       }
       const symbol = -1 - child;
       if (symbol === EOS) throw new TypeError("Cannot decode the headers: EOS within a string");
-      text += String.fromCharCode(symbol);
+      text[length++] = symbol;
       node = 0;
       open = 0;
       ones = true;
     }
   }
   if (open > 7 || !ones) throw new TypeError("Cannot decode the headers: wrong padding");
-  return text;
+  return text.toString("latin1", 0, length);
 }
 
 /**

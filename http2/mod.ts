@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { type ClientSide, H2Connection } from "./connection.ts";
+export { type ClientSide, H2Connection, type ServerSide } from "./connection.ts";
 export {
   DEFAULT_WINDOW,
   FLAG,

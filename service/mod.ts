@@ -20,6 +20,7 @@ export {
 export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.ts";
 export { defined } from "./defined.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
+export { GrowingBytes } from "./growing_bytes.ts";
 export { Journal } from "./journal.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";

@@ -10,7 +10,7 @@ import {
   type StreamEvents,
 } from "../../http2/mod.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
-import type { AbortKind } from "../types.ts";
+import type { AbortKind, UpstreamExchange } from "../types.ts";
 import {
   type HeaderList,
   LINGER_MS,
@@ -55,7 +55,11 @@ export class Http2Connection {
       this.#closeAll("client-fin");
       clearTimeout(this.#lingerTimer);
     });
-    this.#engine = new H2Connection(socket, (stream) => this.#onStream(stream));
+    this.#engine = new H2Connection(socket, {
+      stream: (stream) => this.#onStream(stream),
+      malformed: (headers, why) => this.#witness(headers, why),
+      failed: (why) => this.#onFailure(why),
+    });
     socket.emit("data", Buffer.from(options.first));
   }
 
@@ -88,19 +92,43 @@ export class Http2Connection {
   }
 
   #onStream(stream: H2Stream): void {
-    const headers = stream.headers.map(([name, value]): [string, string] => [name, value]);
+    const exchange = this.#open(stream.headers);
+    const wire = new Http2Wire(exchange, stream, { connection: this, host: this.#host });
+    this.#wires.add(wire);
+    stream.events = wire.events(() => this.#wires.delete(wire));
+    this.#host.serve(wire);
+  }
+
+  #open(fields: HeaderList): UpstreamExchange {
+    const headers = fields.map(([name, value]): [string, string] => [name, value]);
     const pseudo = (name: string) => headers.find(([key]) => key === name)?.[1] ?? "";
-    const exchange = this.#host.open({
+    return this.#host.open({
       connection: this.#id,
       protocol: "h2",
       method: pseudo(":method"),
       target: pseudo(":path"),
       headers,
     });
-    const wire = new Http2Wire(exchange, stream, { connection: this, host: this.#host });
-    this.#wires.add(wire);
-    stream.events = wire.events(() => this.#wires.delete(wire));
-    this.#host.serve(wire);
+  }
+
+  /** A request that breaks the rules of HTTP/2 reaches no endpoint; the journal says what it was. */
+  #witness(fields: HeaderList, why: string): void {
+    const exchange = this.#open(fields);
+    exchange.problem = why;
+    exchange.end = "aborted";
+    exchange.endedAt = exchange.receivedAt;
+    this.#host.ended(exchange);
+    this.#host.journal.notify();
+  }
+
+  /** The connection breaks: what was under way knows why; when nothing was, an entry of its own says it. */
+  #onFailure(why: string): void {
+    if (this.#wires.size === 0) return this.#witness([], why);
+    for (const wire of [...this.#wires]) {
+      wire.exchange.problem = why;
+      wire.close("aborted");
+    }
+    this.#wires.clear();
   }
 }
 
@@ -132,6 +160,10 @@ class Http2Wire extends Wire {
       end: () => {
         this.body.finish();
         this.#host.journal.notify();
+      },
+      malformed: (why) => {
+        this.exchange.problem = why;
+        this.close("aborted");
       },
       closed: (lost) => {
         clearTimeout(this.#readTimer);

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import type { Socket } from "node:net";
-import { type Journal, now, resetSocket } from "../../service/mod.ts";
+import { GrowingBytes, type Journal, now, resetSocket } from "../../service/mod.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
 import type { AbortKind, ExchangeEnd, UpstreamExchange } from "../types.ts";
 
@@ -24,7 +24,8 @@ export class GoneError extends Error {
 
 /** A request body as it arrives: counted, hashed, and kept up to a limit. */
 export class RequestBody {
-  #chunks: Uint8Array[] | undefined = [];
+  #gathered: GrowingBytes | undefined;
+  #whole: Uint8Array | undefined = EMPTY;
   #hash: Hash | undefined;
   #done = false;
   #waiters: (() => void)[] = [];
@@ -50,17 +51,10 @@ export class RequestBody {
 
   /** The whole body; `undefined` when it was longer than the limit or was cut off. */
   bytes(): Uint8Array | undefined {
-    const chunks = this.#chunks;
-    if (!chunks || this.#exchange.bodyEnd === undefined) return undefined;
-    if (chunks.length < 2) return chunks[0] ?? EMPTY;
-    const whole = new Uint8Array(this.#exchange.bodyBytes);
-    let at = 0;
-    for (const chunk of chunks) {
-      whole.set(chunk, at);
-      at += chunk.length;
-    }
-    this.#chunks = [whole];
-    return whole;
+    if (this.#whole === undefined || this.#exchange.bodyEnd === undefined) return undefined;
+    if (this.#gathered !== undefined) this.#whole = this.#gathered.take();
+    this.#gathered = undefined;
+    return this.#whole;
   }
 
   push(piece: Uint8Array): void {
@@ -68,8 +62,8 @@ export class RequestBody {
     exchange.firstBodyByteAt ??= now();
     exchange.bodyBytes += piece.length;
     (this.#hash ??= createHash("sha256")).update(piece);
-    if (exchange.bodyBytes > this.#limit) this.#chunks = undefined;
-    this.#chunks?.push(piece);
+    if (exchange.bodyBytes > this.#limit) this.release();
+    if (this.#whole !== undefined) (this.#gathered ??= new GrowingBytes()).push(piece);
   }
 
   /** The last byte has come. */
@@ -89,7 +83,8 @@ export class RequestBody {
 
   /** Lets go of the bytes, once the answer has been made. */
   release(): void {
-    this.#chunks = undefined;
+    this.#gathered = undefined;
+    this.#whole = undefined;
   }
 }
 

@@ -1,0 +1,148 @@
+/** Header fields that RFC 9113 calls malformed (sections 8.1.1, 8.2 and 8.3). */
+import type { HeaderList } from "./hpack.ts";
+
+/** Section 8.2.2: fields that belong to a connection of HTTP/1.1. */
+const CONNECTION_FIELDS = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** A request's fields, read once. */
+export interface RequestFields {
+  /** Why the request is malformed; undefined for one that is not. */
+  readonly malformed: string | undefined;
+  /** Bytes of body that `content-length` promises; undefined without it. */
+  readonly contentLength: number | undefined;
+}
+
+/** Reads a request's header list (section 8.3.1). */
+export function requestFields(list: HeaderList): RequestFields {
+  let method: string | undefined;
+  let scheme: string | undefined;
+  let path: string | undefined;
+  let authority: string | undefined;
+  let host: string | undefined;
+  let contentLength: number | undefined;
+  let regular = false;
+  const bad = (malformed: string) => ({ malformed, contentLength: undefined });
+  for (const [name, value] of list) {
+    if (name.charCodeAt(0) !== COLON) {
+      regular = true;
+      const wrong = fieldError(name, value);
+      if (wrong !== undefined) return bad(wrong);
+      if (name === "content-length") {
+        const length = /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+        if (length === undefined) return bad("content-length is no number");
+        if ((contentLength ?? length) !== length) return bad("content-length twice, and different");
+        contentLength = length;
+      } else if (name === "host") host = value;
+      continue;
+    }
+    if (regular) return bad(`pseudo-header field "${clip(name)}" behind a regular one`);
+    if (valueError(value)) return bad(`a value of "${clip(name)}" that no field may have`);
+    let before: string | undefined;
+    if (name === ":method") [before, method] = [method, value];
+    else if (name === ":scheme") [before, scheme] = [scheme, value];
+    else if (name === ":path") [before, path] = [path, value];
+    else if (name === ":authority") [before, authority] = [authority, value];
+    else return bad(`unknown pseudo-header field "${clip(name)}"`);
+    if (before !== undefined) return bad(`pseudo-header field "${name}" twice`);
+  }
+  const wrong = targetError({ method, scheme, path, authority, host });
+  return wrong === undefined ? { malformed: undefined, contentLength } : bad(wrong);
+}
+
+/** Why an answer's header list is malformed (section 8.3.2); undefined for one that is not. */
+export function responseError(list: HeaderList): string | undefined {
+  let status: string | undefined;
+  let regular = false;
+  for (const [name, value] of list) {
+    if (name.charCodeAt(0) !== COLON) {
+      regular = true;
+      const wrong = fieldError(name, value);
+      if (wrong !== undefined) return wrong;
+    } else if (name !== ":status" || status !== undefined || regular) {
+      return `pseudo-header field "${clip(name)}" out of place`;
+    } else status = value;
+  }
+  return /^[1-5]\d\d$/.test(status ?? "") ? undefined : "no :status";
+}
+
+/** Why trailers are malformed (section 8.1); undefined for those that are not. */
+export function trailersError(list: HeaderList): string | undefined {
+  for (const [name, value] of list) {
+    if (name.charCodeAt(0) === COLON) return `pseudo-header field "${clip(name)}" in trailers`;
+    const wrong = fieldError(name, value);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
+}
+
+const COLON = 0x3a;
+
+interface RequestTarget {
+  readonly method: string | undefined;
+  readonly scheme: string | undefined;
+  readonly path: string | undefined;
+  readonly authority: string | undefined;
+  readonly host: string | undefined;
+}
+
+function targetError(target: RequestTarget): string | undefined {
+  const { method, scheme, path, authority, host } = target;
+  if (!method) return "no :method";
+  if (method === "CONNECT") {
+    if (scheme !== undefined || path !== undefined) return "CONNECT with :scheme or :path";
+    return authority ? undefined : "CONNECT without :authority";
+  }
+  if (!scheme) return "no :scheme";
+  if (!path) return "no :path";
+  if (path.charCodeAt(0) !== 0x2f && !(path === "*" && method === "OPTIONS")) {
+    return ":path does not start with /";
+  }
+  if (authority?.includes("@")) return ":authority with userinfo";
+  return authority === undefined || host === undefined || host === authority
+    ? undefined
+    : "host is not :authority";
+}
+
+/** Why a regular field is malformed (sections 8.2.1 and 8.2.2). */
+function fieldError(name: string, value: string): string | undefined {
+  if (!isFieldName(name)) return `field name "${clip(name)}" has characters that none may have`;
+  if (valueError(value)) return `a value of "${clip(name)}" that no field may have`;
+  if (CONNECTION_FIELDS.has(name)) return `connection-specific field "${name}"`;
+  if (name === "te" && value !== "trailers") return 'te is not "trailers"';
+  return undefined;
+}
+
+/** Section 8.2.1: no upper case, no control, space or byte above ASCII, no colon. */
+function isFieldName(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const c = name.charCodeAt(i);
+    if (c <= 0x20 || c >= 0x7f || (c >= 0x41 && c <= 0x5a) || c === COLON) return false;
+  }
+  return name.length > 0;
+}
+
+/** Section 8.2.1: no NUL, LF or CR anywhere, no blank at either end. */
+function valueError(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c === 0 || c === 0x0a || c === 0x0d) return true;
+  }
+  return isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(value.length - 1));
+}
+
+function isBlank(c: number): boolean {
+  return c === 0x20 || c === 0x09;
+}
+
+/** Longest piece of a name that an error repeats, characters. */
+const MAX_NAME = 80;
+
+function clip(name: string): string {
+  return name.length <= MAX_NAME ? name : `${name.slice(0, MAX_NAME)}…`;
+}
