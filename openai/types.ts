@@ -13,11 +13,18 @@ export interface ContentPart {
   readonly [field: string]: unknown;
 }
 
-/** One tool call of an assistant message. */
+/** One call of a function in an assistant message. */
 export interface ToolCall {
   readonly id: string;
   readonly type: "function";
   readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/** One call of a custom tool, which takes free text. */
+export interface CustomToolCall {
+  readonly id: string;
+  readonly type: "custom";
+  readonly custom: { readonly name: string; readonly input: string };
 }
 
 /** One message of a chat request. */
@@ -25,11 +32,31 @@ export interface ChatMessage {
   readonly role: string;
   readonly content?: string | readonly ContentPart[] | null;
   readonly tool_call_id?: string;
-  readonly tool_calls?: readonly ToolCall[];
+  readonly tool_calls?: readonly (ToolCall | CustomToolCall)[];
   readonly [field: string]: unknown;
 }
 
-/** One tool that a request offers. */
+/** One custom tool that a request offers: free text, or what a grammar allows. */
+export interface ChatCustomTool {
+  readonly type: "custom";
+  readonly custom: {
+    readonly name: string;
+    readonly description?: string;
+    readonly format?: {
+      readonly type: "text" | "grammar";
+      readonly grammar?: { readonly syntax: "lark" | "regex"; readonly definition: string };
+    } | null;
+  };
+}
+
+/** Names one tool, as `tool_choice` does. */
+export interface ChatToolName {
+  readonly type: string;
+  readonly function?: { readonly name: string };
+  readonly custom?: { readonly name: string };
+}
+
+/** One function that a request offers. */
 export interface ChatTool {
   readonly type: "function";
   readonly function: {
@@ -54,10 +81,15 @@ export interface ChatRequest {
   readonly max_completion_tokens?: number | null;
   readonly stop?: string | readonly string[] | null;
   readonly seed?: number | null;
-  readonly tools?: readonly ChatTool[] | null;
+  readonly tools?: readonly (ChatTool | ChatCustomTool)[] | null;
   readonly tool_choice?:
     | string
-    | { readonly type: string; readonly function?: { readonly name: string } }
+    | ChatToolName & {
+      readonly allowed_tools?: {
+        readonly mode: "auto" | "required";
+        readonly tools: readonly ChatToolName[];
+      };
+    }
     | null;
   readonly parallel_tool_calls?: boolean | null;
   readonly response_format?: {
@@ -101,9 +133,9 @@ export interface ChatChoice {
   readonly message: {
     readonly role: "assistant";
     readonly content: string | null;
-    readonly refusal: null;
+    readonly refusal: string | null;
     readonly reasoning_content?: string;
-    readonly tool_calls?: readonly ToolCall[];
+    readonly tool_calls?: readonly (ToolCall | CustomToolCall)[];
   };
   readonly logprobs: { readonly content: readonly TokenLogprob[]; readonly refusal: null } | null;
   readonly finish_reason: FinishReason;
@@ -124,13 +156,14 @@ export interface ChatCompletion {
 export interface ChatDelta {
   readonly role?: "assistant";
   readonly content?: string | null;
-  readonly refusal?: null;
+  readonly refusal?: string | null;
   readonly reasoning_content?: string;
   readonly tool_calls?: readonly {
     readonly index: number;
     readonly id?: string;
-    readonly type?: "function";
-    readonly function: { readonly name?: string; readonly arguments: string };
+    readonly type?: "function" | "custom";
+    readonly function?: { readonly name?: string; readonly arguments: string };
+    readonly custom?: { readonly name?: string; readonly input: string };
   }[];
 }
 

@@ -150,16 +150,19 @@ export class Dispatcher {
       },
     );
     const key = `${method} ${wire.path} ${sha256} ${tokens} ${contentType}`;
-    const make = () =>
-      answerRequest(method, {
-        bytes,
-        path: wire.path,
-        contentType,
-        random: new Random(mixSeed(sha256, wire.path)),
-        models: this.#parts.models,
-        tokens,
-      });
-    const answer = this.#cache.get(key, make, { streams: !pacer.waits });
+    const answer = this.#cache.get(key) ??
+      this.#cache.keep(
+        key,
+        await answerRequest(method, {
+          bytes,
+          path: wire.path,
+          contentType,
+          random: new Random(mixSeed(sha256, wire.path)),
+          models: this.#parts.models,
+          tokens,
+        }),
+        { streams: !pacer.waits },
+      );
     await writeAnswer(wire, answer, pacer);
   }
 

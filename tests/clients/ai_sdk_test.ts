@@ -13,9 +13,9 @@ Deno.test("Vercel's AI SDK reads text, streams, tool calls, objects, embeddings 
   assert.ok(totalTokens > 5);
   assert.deepEqual(rest, {
     finishReason: "stop",
-    calls: [{ toolName: "get_weather", input: { city: "", days: 0 } }],
+    calls: [{ toolName: "get_weather", input: { city: "Paris", days: 3 } }],
     callsFinishReason: "tool-calls",
-    object: { city: "", days: 0 },
+    object: { city: "Paris", days: 3 },
     dimensions: 1536,
   });
   assert.equal(error.statusCode, 404);

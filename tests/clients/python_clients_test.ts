@@ -50,7 +50,7 @@ async function readEverything(url: string): Promise<void> {
   assert.match(facts.chat_stream[0], /You said: "Hi from Python"/);
   assert.equal(facts.chat_stream[1], "stop");
   assert.ok(facts.chat_stream[2] > 10);
-  assert.deepEqual(facts.structured, { city: "", days: 0 });
+  assert.deepEqual(facts.structured, { city: "Paris", days: 3 });
   const [whole, text, final] = facts.responses;
   assert.match(whole, /You said: "Hi from Python"/);
   assert.equal(text, final);
@@ -69,6 +69,6 @@ async function readEverything(url: string): Promise<void> {
   assert.match(facts.langchain_chat[0], /You said: "Hi from LangChain"/);
   assert.match(facts.langchain_chat[1], /You said: "Hi from LangChain"/);
   assert.deepEqual(facts.langchain_tools, ["get_weather", ["city", "days"], ["city", "days"]]);
-  assert.deepEqual(facts.langchain_structured, { city: "", days: 0 });
+  assert.deepEqual(facts.langchain_structured, { city: "Paris", days: 3 });
   assert.deepEqual(facts.langchain_embeddings, [16, 16]);
 }

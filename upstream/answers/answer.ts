@@ -1,6 +1,10 @@
+/** What endpoints get, and what they answer. */
 import { errorBody, type OpenAiErrorInit } from "../../openai/mod.ts";
 import type { Random } from "./random.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
+import { RequestError } from "./request_error.ts";
+import type { Form } from "./multipart.ts";
+import type { Reply } from "./reply.ts";
 
 /** What an endpoint says; who writes it paces it. */
 export type Answer =
@@ -28,15 +32,17 @@ export type Answer =
 export interface EndpointCall {
   /** Parsed JSON body; `undefined` for requests without one. */
   readonly body: unknown;
-  readonly bytes: Uint8Array;
+  /** The form of an endpoint that takes files. */
+  readonly form?: Form | undefined;
   readonly path: string;
-  readonly contentType: string;
   /** Seeded by path and body. */
   readonly random: Random;
   /** Model ids that exist; `undefined` when every name does. */
   readonly models: readonly string[] | undefined;
   /** Answer length in tokens, when the request forces one. */
   readonly tokens: number | undefined;
+  /** What a scenario says in place of a made-up answer. */
+  readonly reply?: Reply | undefined;
 }
 
 /** Returns an error answer. */
@@ -49,22 +55,10 @@ export function reply(body: unknown): Answer {
   return { kind: "json", status: 200, body, paced: true };
 }
 
-/** A request that an endpoint cannot serve. */
-export class RequestError extends Error {
-  override readonly name = "RequestError";
-  readonly status: number;
-  readonly param: string | null;
-  readonly code: string | null;
-
-  constructor(
-    message: string,
-    options: { status?: number; param?: string | null; code?: string | null } = {},
-  ) {
-    super(message);
-    this.status = options.status ?? 400;
-    this.param = options.param ?? null;
-    this.code = options.code ?? null;
-  }
+/** Returns the form of an endpoint that takes files. */
+export function formOf({ form }: EndpointCall): Form {
+  if (form) return form;
+  throw new TypeError("Cannot read the form: the route does not say that its body is one");
 }
 
 /** Seconds since the epoch that "created" fields count from, so that no clock is read. */

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { OpenAI, toFile, type Wire } from "../../openai/testing/sdk.ts";
 import { type ChatChunk, parseSse } from "../../openai/mod.ts";
 import { startUpstream, type Upstream } from "../mod.ts";
-import { schemaInstance } from "./schema_instance.ts";
 
 const USER = [{ role: "user" as const, content: "Weather?" }];
 const TOOL = {
@@ -45,13 +44,13 @@ Deno.test("chat streams tool call arguments in fragments that join to valid JSON
   for (const chunk of chunks) {
     for (const call of chunk.choices[0]?.delta.tool_calls ?? []) {
       assert.equal(call.index, 0);
-      if (call.function.name) named++;
-      text += call.function.arguments;
+      if (call.function?.name) named++;
+      text += call.function?.arguments ?? "";
     }
   }
   assert.equal(named, 1);
   assert.ok(chunks.length > 5);
-  assert.deepEqual(JSON.parse(text), { city: "xx", days: 3, unit: "c" });
+  assert.deepEqual(JSON.parse(text), { city: "Paris", days: 3, unit: "c" });
   assert.equal(chunks.at(-1)?.choices[0]?.finish_reason, "tool_calls");
 });
 
@@ -93,7 +92,7 @@ Deno.test("chat answers json_schema with a valid instance", async () => {
     },
   });
   assert.deepEqual(JSON.parse(answer.choices[0]?.message.content ?? ""), {
-    city: "xx",
+    city: "Paris",
     days: 3,
     unit: "c",
   });
@@ -238,33 +237,4 @@ Deno.test("audio and files echo what arrived, with its hash", async () => {
     client.post("/files", { body: { purpose: "x" } }),
     OpenAI.BadRequestError,
   );
-});
-
-const SCHEMAS: [string, object, unknown][] = [
-  ["$ref and allOf", {
-    $defs: { a: { type: "object", properties: { x: { const: 1 } }, required: ["x"] } },
-    allOf: [{ $ref: "#/$defs/a" }, { properties: { y: { type: "null" } }, required: ["y"] }],
-  }, { x: 1, y: null }],
-  ["anyOf with null", { anyOf: [{ type: "null" }, { type: "number", exclusiveMinimum: 2 }] }, 2.5],
-  ["arrays and formats", {
-    type: "array",
-    minItems: 2,
-    items: { type: "string", format: "date" },
-  }, ["2024-01-01", "2024-01-01"]],
-  ["bounds below zero", { type: "integer", maximum: -3 }, -3],
-];
-
-for (const [name, schema, want] of SCHEMAS) {
-  Deno.test(`schemaInstance() solves ${name}`, () => {
-    assert.deepEqual(schemaInstance(schema), want);
-  });
-}
-
-Deno.test("schemaInstance() ends on a schema that holds itself", () => {
-  const tree = {
-    type: "object",
-    properties: { next: { anyOf: [{ $ref: "#" }, { type: "null" }] } },
-    required: ["next"],
-  };
-  assert.ok(JSON.stringify(schemaInstance(tree)).includes("null"));
 });

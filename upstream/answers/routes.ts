@@ -1,11 +1,14 @@
-import { type Answer, type EndpointCall, refuse, RequestError } from "./answer.ts";
-import { chat } from "./chat.ts";
-import { completions } from "./completions.ts";
-import { embeddings } from "./embeddings.ts";
-import { models } from "./models.ts";
-import { moderations } from "./moderations.ts";
-import { responses } from "./responses.ts";
-import { files, speech, transcribe } from "./uploads.ts";
+/** Every endpoint of the mock, in one table. */
+import { type Answer, type EndpointCall, refuse } from "./answer.ts";
+import { RequestError } from "./request_error.ts";
+import { chat } from "./openai/chat.ts";
+import { completions } from "./openai/completions.ts";
+import { embeddings } from "./openai/embeddings.ts";
+import { readForm } from "./multipart.ts";
+import { models } from "./openai/models.ts";
+import { moderations } from "./openai/moderations.ts";
+import { responses } from "./openai/responses.ts";
+import { files, speech, transcribe } from "./openai/uploads.ts";
 
 /** One endpoint of the mock. */
 export interface Route {
@@ -13,7 +16,7 @@ export interface Route {
   /** Exact path, or a prefix when it ends with "/". */
   readonly path: string;
   /** How the body is read. */
-  readonly body: "json" | "raw" | "none";
+  readonly body: "json" | "form" | "none";
   readonly answer: (call: EndpointCall) => Answer;
 }
 
@@ -24,10 +27,10 @@ export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/v1/embeddings", body: "json", answer: embeddings },
   { method: "POST", path: "/v1/responses", body: "json", answer: responses },
   { method: "POST", path: "/v1/moderations", body: "json", answer: moderations },
-  { method: "POST", path: "/v1/audio/transcriptions", body: "raw", answer: transcribe },
-  { method: "POST", path: "/v1/audio/translations", body: "raw", answer: transcribe },
+  { method: "POST", path: "/v1/audio/transcriptions", body: "form", answer: transcribe },
+  { method: "POST", path: "/v1/audio/translations", body: "form", answer: transcribe },
   { method: "POST", path: "/v1/audio/speech", body: "json", answer: speech },
-  { method: "POST", path: "/v1/files", body: "raw", answer: files },
+  { method: "POST", path: "/v1/files", body: "form", answer: files },
   { method: "GET", path: "/v1/models", body: "none", answer: models },
   { method: "GET", path: "/v1/models/", body: "none", answer: models },
   { method: "GET", path: "/healthz", body: "none", answer: healthz },
@@ -35,11 +38,14 @@ export const ROUTES: readonly Route[] = [
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Answers a request from the table: pure, so the same request gets the same answer. */
-export function answerRequest(
-  method: string,
-  call: Omit<EndpointCall, "body">,
-): Answer {
+/** A request as it came: what an endpoint gets, but for its body, which is still bytes. */
+export type RawCall = Omit<EndpointCall, "body" | "form"> & {
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
+};
+
+/** Answers a request from the table; the same request gets the same answer. */
+export async function answerRequest(method: string, call: RawCall): Promise<Answer> {
   const found = ROUTES.filter((route) => matches(route.path, call.path));
   if (found.length === 0) {
     return refuse(404, {
@@ -51,7 +57,9 @@ export function answerRequest(
   const route = found.find((candidate) => candidate.method === wanted);
   if (!route) return notAllowed(method, call.path, found);
   try {
-    return route.answer({ ...call, body: route.body === "json" ? json(call.bytes) : undefined });
+    const body = route.body === "json" ? json(call.bytes) : undefined;
+    const form = route.body === "form" ? await readForm(call.bytes, call.contentType) : undefined;
+    return route.answer({ ...call, body, form });
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     const { message, param, code } = error;

@@ -1,3 +1,4 @@
+/** Keeps answers by request, so that a load test measures writing and not making them. */
 import type { Answer } from "../answers/answer.ts";
 import type { StreamEvent } from "./stream_event.ts";
 
@@ -21,14 +22,16 @@ export class AnswerCache {
   readonly #answers = new Map<string, Kept>();
   #streamed = 0;
 
+  /** Returns the answer that is kept for a key. */
+  get(key: string): Answer | undefined {
+    return this.#answers.get(key)?.answer;
+  }
+
   /**
-   * Returns the answer of `key`, made by `make` when it is not there. `streams` keeps streams too: for whoever waits for
-   * nothing between events, since a stream that is kept is made whole before its first event goes out.
+   * Keeps an answer; returns what to write, which gives the same bytes. `streams` keeps streams too: for a pace that
+   * waits for nothing between events, since a stream that is kept is made whole before its first event goes out.
    */
-  get(key: string, make: () => Answer, { streams = false } = {}): Answer {
-    const found = this.#answers.get(key);
-    if (found) return found.answer;
-    const made = make();
+  keep(key: string, made: Answer, { streams = false } = {}): Answer {
     if (made.kind === "whole") return made;
     if (made.kind === "events") return streams ? this.#keepStream(key, made.events) : made;
     const { status, headers = [], paced } = made;

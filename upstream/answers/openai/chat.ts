@@ -1,18 +1,32 @@
+/** `POST /v1/chat/completions` (API reference, "Chat Completions" and "Streaming events"). */
 import {
   type ChatChoice,
   type ChatChunk,
   type ChatCompletion,
   type ChatDelta,
   type ChatRequest,
+  type CustomToolCall,
   DONE_EVENT,
-} from "../../openai/mod.ts";
-import type { Random } from "./random.ts";
-import { StreamEvent } from "../load/stream_event.ts";
-import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "./answer.ts";
-import { argumentFragments, type ChoicePlan, logprobOf, planChoice, usageOf } from "./chat_plan.ts";
-import { parseChatRequest } from "./chat_request.ts";
+  type FinishReason,
+  type TokenLogprob,
+  type ToolCall,
+  type Usage,
+} from "../../../openai/mod.ts";
+import { StreamEvent } from "../../load/stream_event.ts";
+import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "../answer.ts";
+import {
+  callId,
+  type ChoicePlan,
+  fragmentsOf,
+  type PlanEnd,
+  type PlannedCall,
+  type PlanUsage,
+} from "../plan.ts";
+import { plansOf } from "../plans.ts";
+import type { Random } from "../random.ts";
+import { askOfChat, parseChatRequest } from "./chat_request.ts";
 
-/** `POST /v1/chat/completions` (API reference, "Chat Completions" and "Streaming events"). */
+/** Answers a chat request, whole or as events. */
 export function chat(call: EndpointCall): Answer {
   const request = parseChatRequest(call.body);
   checkModel(request.model, call.models);
@@ -23,15 +37,15 @@ export function chat(call: EndpointCall): Answer {
     model: request.model,
     system_fingerprint: `fp_${random.hex(10)}`,
   };
-  const plans = Array.from(
-    { length: request.n ?? 1 },
-    () => planChoice(request, { random, tokens: call.tokens }),
-  );
-  if (request.stream) return { kind: "events", events: chunks({ head, request, plans, random }) };
+  const { plans, usage: counted } = plansOf(askOfChat(request), call);
+  const usage = chatUsage(counted);
+  if (request.stream) {
+    return { kind: "events", events: chunks({ head, request, plans, usage, random }) };
+  }
   const body: ChatCompletion = {
     ...pick(head, "chat.completion"),
     choices: plans.map((plan, index) => wholeChoice(request, plan, { index, random })),
-    usage: usageOf(request, plans),
+    usage,
     system_fingerprint: head.system_fingerprint,
   };
   return reply(body);
@@ -59,9 +73,9 @@ function wholeChoice(
     message: {
       role: "assistant",
       content: plan.content?.join("") ?? null,
-      refusal: null,
+      refusal: plan.refusal?.join("") ?? null,
       ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
-      ...(plan.toolCalls.length > 0 ? { tool_calls: plan.toolCalls } : {}),
+      ...(plan.calls.length > 0 ? { tool_calls: plan.calls.map(wholeCall) } : {}),
     },
     logprobs: request.logprobs && plan.content
       ? {
@@ -71,8 +85,49 @@ function wholeChoice(
         refusal: null,
       }
       : null,
-    finish_reason: plan.finish,
+    finish_reason: FINISH[plan.end],
   };
+}
+
+/** `finish_reason` by why an answer ended; a refusal is an answer that stopped. */
+const FINISH: Readonly<Record<PlanEnd, FinishReason>> = {
+  stop: "stop",
+  stop_sequence: "stop",
+  length: "length",
+  tool_calls: "tool_calls",
+  refusal: "stop",
+  content_filter: "content_filter",
+};
+
+function wholeCall(call: PlannedCall): ToolCall | CustomToolCall {
+  const { name, input } = call;
+  const id = callId(call, "call_");
+  return call.kind === "function"
+    ? { id, type: "function", function: { name, arguments: input } }
+    : { id, type: "custom", custom: { name, input } };
+}
+
+/** Writes token counts in OpenAI's words. */
+export function chatUsage({ input, output, cached, reasoning }: PlanUsage): Usage {
+  return {
+    prompt_tokens: input,
+    completion_tokens: output,
+    total_tokens: input + output,
+    prompt_tokens_details: { cached_tokens: cached },
+    completion_tokens_details: { reasoning_tokens: reasoning },
+  };
+}
+
+/** Makes up log probabilities for a token; the best alternatives come first. */
+function logprobOf(token: string, top: number, random: Random): TokenLogprob {
+  const bytes = [...new TextEncoder().encode(token)];
+  const logprob = -Math.round(random.next() * 1e4) / 1e5;
+  const others = Array.from({ length: top }, (_, i) => {
+    if (i === 0) return { token, logprob, bytes };
+    const other = `${token}${i}`;
+    return { token: other, logprob: logprob - i, bytes: [...new TextEncoder().encode(other)] };
+  });
+  return { token, logprob, bytes, top_logprobs: others };
 }
 
 /** One step of a streamed choice: what it adds, and whether it took the model's time. */
@@ -83,7 +138,13 @@ interface Step {
 }
 
 function* chunks(
-  options: { head: Head; request: ChatRequest; plans: readonly ChoicePlan[]; random: Random },
+  options: {
+    head: Head;
+    request: ChatRequest;
+    plans: readonly ChoicePlan[];
+    usage: Usage;
+    random: Random;
+  },
 ): Generator<StreamEvent> {
   const { head, request, plans, random } = options;
   const usage = request.stream_options?.include_usage === true;
@@ -131,10 +192,10 @@ function* chunks(
     }
   }
   for (const [index, plan] of plans.entries()) {
-    yield write([{ index, delta: {}, logprobs: null, finish_reason: plan.finish }]);
+    yield write([{ index, delta: {}, logprobs: null, finish_reason: FINISH[plan.end] }]);
   }
   if (usage) {
-    const last: ChatChunk = { ...base, choices: [], usage: usageOf(request, plans) };
+    const last: ChatChunk = { ...base, choices: [], usage: options.usage };
     yield new StreamEvent(`data: ${JSON.stringify(last)}\n\n`);
   }
   yield new StreamEvent(DONE_EVENT);
@@ -144,16 +205,19 @@ function* chunks(
 function* stepsOf(plan: ChoicePlan): Generator<Step> {
   for (const token of plan.reasoning) yield { delta: { reasoning_content: token }, timed: true };
   for (const token of plan.content ?? []) yield { delta: { content: token }, token, timed: true };
-  for (const [index, call] of plan.toolCalls.entries()) {
-    const { id, type } = call;
-    yield {
-      delta: {
-        tool_calls: [{ index, id, type, function: { name: call.function.name, arguments: "" } }],
-      },
-      timed: true,
-    };
-    for (const text of argumentFragments(call.function.arguments)) {
-      yield { delta: { tool_calls: [{ index, function: { arguments: text } }] }, timed: true };
+  for (const token of plan.refusal ?? []) yield { delta: { refusal: token }, timed: true };
+  for (const [index, call] of plan.calls.entries()) {
+    const id = callId(call, "call_");
+    const { kind: type, name } = call;
+    const opened = type === "function"
+      ? { index, id, type, function: { name, arguments: "" } }
+      : { index, id, type, custom: { name, input: "" } };
+    yield { delta: { tool_calls: [opened] }, timed: true };
+    for (const text of fragmentsOf(call.input)) {
+      const piece = type === "function"
+        ? { index, function: { arguments: text } }
+        : { index, custom: { input: text } };
+      yield { delta: { tool_calls: [piece] }, timed: true };
     }
   }
 }

@@ -1,5 +1,5 @@
-import type { Model } from "../../openai/mod.ts";
-import { type Answer, checkModel, type EndpointCall } from "./answer.ts";
+import type { Model } from "../../../openai/mod.ts";
+import { type Answer, checkModel, type EndpointCall } from "../answer.ts";
 
 /** What `GET /v1/models` lists when models are not restricted. */
 export const DEFAULT_MODELS: readonly string[] = [

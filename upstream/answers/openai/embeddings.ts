@@ -1,10 +1,11 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { Random } from "./random.ts";
-import { type Answer, checkModel, type EndpointCall, reply, RequestError } from "./answer.ts";
-import { parseBody } from "./chat_request.ts";
-import { countTokens } from "./text.ts";
+import { Random } from "../random.ts";
+import { type Answer, checkModel, type EndpointCall, reply } from "../answer.ts";
+import { RequestError } from "../request_error.ts";
+import { parseBody } from "../request_body.ts";
+import { countTokens } from "../text.ts";
 
 const EMBEDDINGS = z.looseObject({
   model: z.string().min(1),

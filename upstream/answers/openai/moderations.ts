@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type Answer, type EndpointCall, reply } from "./answer.ts";
-import { parseBody } from "./chat_request.ts";
+import { type Answer, type EndpointCall, reply } from "../answer.ts";
+import { parseBody } from "../request_body.ts";
 
 const MODERATIONS = z.looseObject({
   model: z.string().nullish(),

@@ -1,31 +1,31 @@
+/** Endpoints that take or give files: transcriptions, translations, speech, files. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { formatSseEvent } from "../../openai/mod.ts";
-import { StreamEvent } from "../load/stream_event.ts";
-import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "./answer.ts";
-import { parseBody } from "./chat_request.ts";
-import { fieldOf, type FormPart, parseMultipart, partOf } from "./multipart.ts";
-import { countTokens, tokenize } from "./text.ts";
+import { formatSseEvent } from "../../../openai/mod.ts";
+import { StreamEvent } from "../../load/stream_event.ts";
+import { type Answer, checkModel, createdOf, type EndpointCall, formOf, reply } from "../answer.ts";
+import { parseBody } from "../request_body.ts";
+import type { FormFile } from "../multipart.ts";
+import { countTokens, tokenize } from "../text.ts";
 
 /**
  * `POST /v1/audio/transcriptions` and `/v1/audio/translations`: the text names the file with its
  * size and SHA-256, so that a test sees whether the bytes arrived.
  */
 export function transcribe(call: EndpointCall): Answer {
-  const parts = parseMultipart(call.bytes, call.contentType);
-  const file = partOf(parts, "file");
-  const model = new TextDecoder().decode(partOf(parts, "model").bytes);
-  checkModel(model, call.models);
+  const form = formOf(call);
+  const file = form.file("file");
+  checkModel(form.text("model"), call.models);
   const { size, sha256 } = echoOf(file);
-  const text = `Received ${file.filename ?? "file"}, ${size} bytes, sha256 ${sha256}`;
+  const text = `Received ${file.filename}, ${size} bytes, sha256 ${sha256}`;
   const usage = {
     type: "tokens",
     input_tokens: 1,
     output_tokens: countTokens(text),
     total_tokens: 1 + countTokens(text),
   };
-  if (fieldOf(parts, "stream") === "true") return { kind: "events", events: events() };
-  const format = fieldOf(parts, "response_format") ?? "json";
+  if (form.optional("stream") === "true") return { kind: "events", events: events() };
+  const format = form.optional("response_format") ?? "json";
   if (format === "text" || format === "srt" || format === "vtt") {
     const bytes = new TextEncoder().encode(captions(format, text));
     return { kind: "whole", contentType: "text/plain; charset=utf-8", body: bytes, paced: true };
@@ -99,16 +99,16 @@ export function speech(call: EndpointCall): Answer {
 
 /** `POST /v1/files`: the file object, with the SHA-256 of what arrived as an extra field. */
 export function files(call: EndpointCall): Answer {
-  const parts = parseMultipart(call.bytes, call.contentType);
-  const file = partOf(parts, "file");
-  const purpose = new TextDecoder().decode(partOf(parts, "purpose").bytes);
+  const form = formOf(call);
+  const file = form.file("file");
+  const purpose = form.text("purpose");
   const { size, sha256 } = echoOf(file);
   return reply({
     id: `file-${sha256.slice(0, 24)}`,
     object: "file",
     bytes: size,
     created_at: createdOf(call.random),
-    filename: file.filename ?? "file",
+    filename: file.filename,
     purpose,
     status: "processed",
     sha256,
@@ -116,7 +116,7 @@ export function files(call: EndpointCall): Answer {
   });
 }
 
-function echoOf(file: FormPart): { size: number; sha256: string } {
+function echoOf(file: FormFile): { size: number; sha256: string } {
   return {
     size: file.bytes.length,
     sha256: createHash("sha256").update(file.bytes).digest("hex"),
