@@ -57,12 +57,12 @@ function check(at: Check): Breach | undefined {
   if (schema === false) return { keyword: "false", path };
   if (typeof schema !== "object" || schema === null || depth > DEPTH_LIMIT) return undefined;
   const s = schema as Schema;
-  const inner = (other: unknown, of: unknown = value, key?: string | number) =>
+  const inner: Inner = (other, member) =>
     check({
-      value: of,
+      value: member === undefined ? value : member.value,
       schema: other,
       root,
-      path: key === undefined ? path : `${path}/${key}`,
+      path: member === undefined ? path : `${path}/${member.key}`,
       depth: depth + 1,
     });
   if (typeof s.$ref === "string") {
@@ -76,7 +76,11 @@ function check(at: Check): Breach | undefined {
   return combined(s, { inner, path }) ?? members(s, value, { inner, path });
 }
 
-type Inner = (schema: unknown, value?: unknown, key?: string | number) => Breach | undefined;
+/** Checks the value itself, or one of its members, against another schema. */
+type Inner = (
+  schema: unknown,
+  member?: { readonly value: unknown; readonly key: string | number },
+) => Breach | undefined;
 
 function combined(
   s: Schema,
@@ -106,11 +110,16 @@ function members(
   if (Array.isArray(value)) {
     const prefix = list(s.prefixItems);
     for (const [i, item] of value.entries()) {
-      const breach = inner(prefix[i] ?? (i < prefix.length ? true : s.items ?? true), item, i);
+      const breach = inner(prefix[i] ?? (i < prefix.length ? true : s.items ?? true), {
+        value: item,
+        key: i,
+      });
       if (breach) return breach;
     }
     if (s.contains === undefined) return undefined;
-    const found = value.filter((item, i) => inner(s.contains, item, i) === undefined).length;
+    const found = value.filter((item, i) =>
+      inner(s.contains, { value: item, key: i }) === undefined
+    ).length;
     const { minContains = 1, maxContains = Infinity } = s as Record<string, number>;
     if (found < minContains) return { keyword: "contains", path };
     return found > maxContains ? { keyword: "maxContains", path } : undefined;
@@ -126,10 +135,10 @@ function members(
     ];
     if (schemas.length === 0) schemas.push(s.additionalProperties ?? true);
     for (const schema of schemas) {
-      const breach = inner(schema, inside, name);
+      const breach = inner(schema, { value: inside, key: name });
       if (breach) return breach;
     }
-    if (s.propertyNames !== undefined && inner(s.propertyNames, name)) {
+    if (s.propertyNames !== undefined && inner(s.propertyNames, { value: name, key: name })) {
       return { keyword: "propertyNames", path };
     }
   }
@@ -169,6 +178,7 @@ const ASSERTIONS: Readonly<Record<string, (said: unknown, value: unknown) => boo
     ),
 };
 
+/** The types of JSON Schema, and Gemini's, which are written in capitals. */
 function isOfType(value: unknown, type: string): boolean {
   switch (type.toLowerCase()) {
     case "object":
@@ -179,8 +189,14 @@ function isOfType(value: unknown, type: string): boolean {
       return value === null;
     case "integer":
       return Number.isInteger(value);
+    case "number":
+      return typeof value === "number";
+    case "string":
+      return typeof value === "string";
+    case "boolean":
+      return typeof value === "boolean";
     default:
-      return typeof value === type.toLowerCase();
+      return true;
   }
 }
 
