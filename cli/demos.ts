@@ -1,14 +1,10 @@
 import { type IncomingMessage, request } from "node:http";
+import { chatFields, curlLine, DEMO_KEY } from "../gateway/mod.ts";
 import { DONE, parseSse } from "../openai/mod.ts";
 import type { Style } from "./style.ts";
 
-/** The credential of the demo rules. */
-const DEMO_KEY = "demo-key";
-
 /** Media type of server-sent events (WHATWG HTML, section 9.2). */
 const EVENT_STREAM = "text/event-stream";
-
-const QUESTION = "Say hello to Envoy";
 
 /** One demo: what is sent, what is promised, and how the answer is judged. */
 interface Demo {
@@ -84,7 +80,9 @@ export async function runDemos(options: DemoOptions): Promise<number> {
   for (const [index, demo] of DEMOS.entries()) {
     write(
       `${style.bold(`${index + 1}. ${demo.title}`)}\n${
-        style.dim(`$ ${curlLine(options.url, demo)}`)
+        style.dim(
+          `$ ${curlLine(options.url, { path: PATH, headers: demo.headers, body: fieldsOf(demo) })}`,
+        )
       }\n`,
     );
     const wrong = demo.judge(await send(demo, options));
@@ -99,45 +97,14 @@ export async function runDemos(options: DemoOptions): Promise<number> {
   return broken;
 }
 
-/** Returns the curl lines to try by hand: one allowed and streaming, one denied. */
-export function curlLines(url: string, model?: string): { allowed: string; denied: string } {
-  const [allowed, , denied] = DEMOS as [Demo, Demo, Demo];
-  return { allowed: curlLine(url, allowed, model), denied: curlLine(url, denied, model) };
-}
+const PATH = "/v1/chat/completions";
 
-/** The same for the Responses API. */
-export function responsesCurlLines(url: string, model = "gpt-4o-mini"): {
-  allowed: string;
-  denied: string;
-} {
-  const line = (key: string, fields: object) =>
-    `curl -iN ${url}/v1/responses ${key}-H 'content-type: application/json' -d '${
-      JSON.stringify({ model, ...fields, input: QUESTION })
-    }'`;
-  return {
-    allowed: line(`-H 'x-api-key: ${DEMO_KEY}' `, { stream: true }),
-    denied: line("", {}),
-  };
-}
-
-function body(demo: Demo, model = "gpt-4o-mini"): string {
-  return JSON.stringify({
-    model,
-    ...(demo.stream ? { stream: true } : {}),
-    messages: [{ role: "user", content: QUESTION }],
-  });
-}
-
-function curlLine(url: string, demo: Demo, model?: string): string {
-  const headers = Object.entries({ ...demo.headers, "content-type": "application/json" });
-  const flags = headers.map(([name, value]) => `-H '${name}: ${value}'`).join(" ");
-  return `curl -i${demo.stream ? "N" : ""} ${url}/v1/chat/completions ${flags} -d '${
-    body(demo, model)
-  }'`;
+function fieldsOf(demo: Demo): object {
+  return { ...chatFields(), ...(demo.stream ? { stream: true } : {}) };
 }
 
 async function send(demo: Demo, options: DemoOptions): Promise<Answer> {
-  const response = await post(`${options.url}/v1/chat/completions`, demo, options.signal);
+  const response = await post(`${options.url}${PATH}`, demo, options.signal);
   const header = (name: string) => response.headers[name]?.toString() ?? null;
   options.write(`HTTP/${response.httpVersion} ${response.statusCode} ${response.statusMessage}\n`);
   for (const name of ["content-type", "x-request-id", "x-llm-deny-code", "www-authenticate"]) {
@@ -169,7 +136,7 @@ function post(url: string, demo: Demo, signal: AbortSignal): Promise<IncomingMes
     const headers = { ...demo.headers, "content-type": "application/json" };
     const call = request(url, { method: "POST", headers, agent: false, signal }, resolve);
     call.on("error", reject);
-    call.end(body(demo));
+    call.end(JSON.stringify(fieldsOf(demo)));
   });
 }
 

@@ -1,10 +1,12 @@
 /** The flags that both exports share, and what they describe. */
 import { resolve } from "node:path";
 import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
-import { EXPORTED_PROFILES, type ExportedProfile, type ExportSettings } from "../manifests/mod.ts";
+import { profileKind, PROFILES, ROUTER_FLAGS } from "../gateway/profiles/mod.ts";
+import type { ExportSettings, ProfileManifests } from "../manifests/mod.ts";
 import { DEFAULT_RULES, readRules } from "../policy/mod.ts";
 import { DEFAULT_ROUTES, parseHosts, parseRoutes, type RoutingLogic } from "../router/mod.ts";
 import { loadModule, messageOf, UsageError } from "../service/mod.ts";
+import { assertOwnFlags } from "./gateway_options.ts";
 import type { Host } from "./host.ts";
 import {
   addressOption,
@@ -15,10 +17,9 @@ import {
   textOption,
   urlOption,
 } from "../options/mod.ts";
-import { ROUTER_OPTIONS } from "./router_options.ts";
 import { VERSION } from "./version.ts";
 
-const { staticHosts, staticModels, routingLogic, routeConfig } = ROUTER_OPTIONS;
+const { staticHosts, staticModels, logic, routeConfig } = ROUTER_FLAGS;
 
 /** What can be exported, and of what it is made. */
 export const EXPORT_OPTIONS = {
@@ -42,16 +43,16 @@ export const EXPORT_OPTIONS = {
   }),
   staticHosts,
   staticModels,
-  routingLogic,
+  logic,
   routeConfig,
   force: flagOption("--force", { description: "write over files that are there" }),
 };
 
 /** `--profile`, with the one that is meant when none is named. */
-export function exportedProfileOption(fallback: ExportedProfile) {
+export function exportedProfileOption(fallback: string) {
   return choiceOption("--profile <NAME>", {
     description: "which gateway to export",
-    choices: EXPORTED_PROFILES,
+    choices: PROFILES.filter(({ manifests }) => manifests !== undefined).map(({ name }) => name),
     default: fallback,
   });
 }
@@ -63,7 +64,7 @@ export const OUT_OPTION = directoryOption("--out <DIR>", {
 
 /** The values of the flags above. */
 export interface ExportValues {
-  readonly profile: ExportedProfile;
+  readonly profile: string;
   readonly image: string;
   readonly envoyImage: string;
   readonly policy?: string | undefined;
@@ -72,18 +73,30 @@ export interface ExportValues {
   readonly modelEndpoint?: string | undefined;
   readonly staticHosts?: string | undefined;
   readonly staticModels?: string | undefined;
-  readonly routingLogic: RoutingLogic;
+  readonly logic: RoutingLogic;
   readonly routeConfig?: string | undefined;
 }
 
-/** Flags that speak of one profile alone. */
-const OWN_FLAGS: readonly [keyof ExportValues, string, ExportedProfile][] = [
-  ["upstream", "--upstream", "base"],
-  ["modelEndpoint", "--model-endpoint", "responses"],
-  ["staticHosts", "--static-hosts", "router"],
-  ["staticModels", "--static-models", "router"],
-  ["routeConfig", "--route-config", "router"],
-];
+/**
+ * Returns what the profile adds to an export.
+ *
+ * @throws {UsageError} for flags of another profile
+ */
+export async function exportedProfile(values: ExportValues): Promise<ProfileManifests> {
+  const kind = profileKind(values.profile);
+  // The label selector has a default here, and is about model servers in Kubernetes whatever the profile.
+  assertOwnFlags(kind, { ...values, k8sLabelSelector: undefined });
+  const manifests = await kind.manifests?.();
+  if (manifests === undefined) {
+    throw new UsageError(`Cannot export the profile "${kind.name}": it has no manifests`);
+  }
+  if (values.upstream !== undefined && !manifests.takesUpstream) {
+    throw new UsageError(
+      `Cannot use --upstream with the profile "${kind.name}": its model servers have flags of their own`,
+    );
+  }
+  return manifests;
+}
 
 /**
  * What the flags describe, files read and checked.
@@ -91,12 +104,6 @@ const OWN_FLAGS: readonly [keyof ExportValues, string, ExportedProfile][] = [
  * @throws {UsageError} for flags that do not go together, or files that cannot be used
  */
 export async function exportSettings(values: ExportValues, host: Host): Promise<ExportSettings> {
-  for (const [key, flag, profile] of OWN_FLAGS) {
-    if (values[key] === undefined || values.profile === profile) continue;
-    throw new UsageError(
-      `Cannot use ${flag} with the profile "${values.profile}": it is for "${profile}"`,
-    );
-  }
   const { parseUpstreamUrl } = await loadModule<typeof import("../gateway/mod.ts")>(
     "gateway/mod.ts",
   );
@@ -106,7 +113,6 @@ export async function exportSettings(values: ExportValues, host: Host): Promise<
     throw new UsageError("Cannot use --static-models without --static-hosts");
   }
   return {
-    profile: values.profile,
     image: values.image,
     envoyImage: values.envoyImage,
     rules: values.rules === undefined ? DEFAULT_RULES : await rulesText(values.rules, host),
@@ -115,7 +121,7 @@ export async function exportSettings(values: ExportValues, host: Host): Promise<
     modelEndpoint: values.modelEndpoint,
     router: {
       routes: await readRoutes(values.routeConfig, host),
-      logic: values.routingLogic,
+      logic: values.logic,
       staticHosts,
       staticModels,
       labelSelector: DEFAULT_SELECTOR,

@@ -47,11 +47,14 @@ Deno.test("export compose writes what the Compose file needs", async () => {
 
 for (
   const [words, reason] of [
-    [["kubernetes", "--profile", "base", "--static-hosts", "a:1"], /--static-hosts.*"router"/],
-    [["kubernetes", "--upstream", "http://a"], /--upstream.*"base"/],
+    [
+      ["kubernetes", "--profile", "base", "--static-hosts", "a:1"],
+      /--static-hosts.*--profile router/,
+    ],
+    [["kubernetes", "--upstream", "http://a"], /--upstream.*"router".*flags of their own/],
     [["kubernetes", "--namespace", "My_Models"], /namespace "My_Models"/],
     [["kubernetes", "--static-hosts", "a"], /HOST:PORT/],
-    [["kubernetes", "--s3-bucket", "b"], /--s3-\*.*"responses"/],
+    [["kubernetes", "--s3-bucket", "b"], /--s3-\*.*"router".*keeps nothing/],
     [["kubernetes", "--profile", "responses", "--s3-bucket", "b"], /--postgres-secret/],
     [
       ["kubernetes", "--profile", "responses"].concat(

@@ -1,32 +1,30 @@
+/** Flags of every command that starts a gateway, and the gateway that they describe. */
 import { dataHome, findEnvoy, type FoundEnvoy, publicSources, systemRoots } from "../envoy/mod.ts";
-import type {
-  EnvoyPlacement,
-  Gateway,
-  GatewayOptions,
-  GatewayPorts,
-  ProfileName,
+import {
+  type EnvoyPlacement,
+  type ForeignUpstream,
+  type Gateway,
+  GATEWAY_PORTS,
+  type GatewayOptions,
+  type Ports,
 } from "../gateway/mod.ts";
-import type { RoutingLogic, ServiceDiscovery } from "../router/mod.ts";
-import { defined, loadModule, messageOf, UsageError } from "../service/mod.ts";
-import type { Context } from "./command.ts";
-import { DEFAULT_PORTS } from "./default_ports.ts";
-import type { Host } from "./host.ts";
-import { answeringOf } from "./responses_options.ts";
-import { backendRoots, routingOf, staticHostsOf } from "./router_options.ts";
-import { downloadProgress } from "./live/download.ts";
-import { embeddedEnvoy } from "./embedded_envoy.ts";
+import { type AnyProfileKind, profileKind, PROFILES } from "../gateway/profiles/mod.ts";
 import {
   addressOption,
   choiceOption,
   directoryOption,
   fileOption,
   flagOption,
+  type OptionRecord,
   portOption,
   textOption,
   urlOption,
 } from "../options/mod.ts";
-
-export { DEFAULT_PORTS };
+import { DEFAULT_PORTS, defined, loadModule, messageOf, UsageError } from "../service/mod.ts";
+import type { Context } from "./command.ts";
+import { embeddedEnvoy } from "./embedded_envoy.ts";
+import type { Host } from "./host.ts";
+import { downloadProgress } from "./live/download.ts";
 
 /** Which Envoy runs. */
 export const ENVOY_OPTIONS = {
@@ -95,61 +93,46 @@ export const PORT_OPTIONS = {
   }),
 };
 
-/** The gateways that dev can run; the others take the base profile alone. */
-export const PROFILE_OPTION = choiceOption("--profile <NAME>", {
-  description: "which gateway to run",
-  choices: ["base", "router", "responses"],
-  default: "base",
-});
+/** Returns `--profile` for a command that does this to a gateway: "run", "judge". */
+export function profileOption(verb: string) {
+  return choiceOption("--profile <NAME>", {
+    description: `which gateway to ${verb}`,
+    choices: PROFILES.map(({ name }) => name),
+    default: PROFILES[0]?.name ?? "",
+  });
+}
 
-/** The gateways that check has cases for. */
-export const JUDGED_PROFILE_OPTION = choiceOption("--profile <NAME>", {
-  description: "which gateway to judge",
-  choices: ["base", "router", "responses"],
-  default: "base",
-});
+/** The flags of all profiles, each under its heading. */
+export const PROFILE_FLAGS: OptionRecord = Object.assign(
+  {},
+  ...PROFILES.map(({ flags }) => flags),
+);
+
+/** The flags that judging somebody else's gateway of a profile needs. */
+export const JUDGE_FLAGS: OptionRecord = Object.assign(
+  {},
+  ...PROFILES.map(({ judgeFlags }) => judgeFlags ?? {}),
+);
 
 /** What every command that starts a gateway takes. */
 export const RUN_OPTIONS = {
-  profile: choiceOption("--profile <NAME>", {
-    description: "which gateway to run",
-    choices: ["base"],
-    default: "base",
-  }),
   runDir: directoryOption("--run-dir <DIR>", {
     description:
       "keep configuration and logs of the run here; without it, those of the 5 newest failed runs are kept",
   }),
 };
 
-/** The values that `startFromOptions` reads; every command with the flags above has them. */
+/** The values that `startFromOptions` reads, beside the flags of the profile. */
 export interface StartOptions {
-  readonly ports?: GatewayPorts;
-  readonly profile?: ProfileName;
+  /** In place of the ports of the flags. */
+  readonly ports?: Ports;
+  readonly profile?: string;
   readonly host?: string | undefined;
   readonly port?: number | undefined;
   readonly adminPort?: number | undefined;
   readonly policyPort?: number | undefined;
   readonly upstreamPort?: number | undefined;
   readonly controlPort?: number | undefined;
-  readonly routerPort?: number | undefined;
-  readonly config?: string | undefined;
-  readonly modelEndpoint?: string | undefined;
-  readonly routeConfig?: string | undefined;
-  readonly staticHosts?: string | undefined;
-  readonly staticModels?: string | undefined;
-  readonly serviceDiscovery?: ServiceDiscovery | undefined;
-  readonly k8sLabelSelector?: string | undefined;
-  readonly k8sNamespace?: string | undefined;
-  readonly k8sPort?: string | undefined;
-  readonly k8sApi?: string | undefined;
-  readonly kubeconfig?: string | undefined;
-  readonly routingLogic?: RoutingLogic | undefined;
-  readonly sessionHeader?: string | undefined;
-  readonly modelHeader?: string | undefined;
-  readonly probeInterval?: number | undefined;
-  readonly probePath?: string | undefined;
-  readonly engineStatsInterval?: number | undefined;
   readonly policy?: string | undefined;
   readonly policyTls?: boolean | undefined;
   readonly policyCa?: string | undefined;
@@ -205,8 +188,6 @@ export async function gatewayFromOptions(
       runDir: options.runDir,
       providerKey,
     }),
-    ...await routingOf(options, { caFile: placement.backendCaFile, host }),
-    ...await answeringOf(options, { ports: placement.ports, host }),
     envoyPath: envoy.path,
     runParents: runParents(host),
     log,
@@ -217,32 +198,59 @@ export async function gatewayFromOptions(
 }
 
 /**
- * Where the flags put the parts, without starting any.
+ * Returns where the flags put the parts, without starting any.
  *
  * @throws {UsageError} for flags that do not go together, or files that cannot be read
  */
-export async function placementOf(
-  options: StartOptions,
-  host: Host,
-): Promise<EnvoyPlacement & { ports: GatewayPorts }> {
+export async function placementOf(options: StartOptions, host: Host): Promise<EnvoyPlacement> {
+  const kind = profileKind(options.profile);
+  assertOwnFlags(kind, options);
   const policy = await foreignPolicy(options, host);
-  const backendCaFile = await backendRoots(await staticHostsOf(options), host);
+  const { upstream: url } = options;
+  const { profile, ports } = await kind.bind(options as object, {
+    env: (name) => host.env(name),
+    upstream: url === undefined ? undefined : await foreignUpstream(url, host),
+  });
   return {
-    ...defined({ profile: options.profile, host: options.host, policy, backendCaFile }),
-    ...(options.upstream === undefined
-      ? {}
-      : { upstream: await foreignUpstream(options.upstream, host) }),
-    ports: options.ports ?? {
-      ingress: options.port ?? DEFAULT_PORTS.ingress,
-      admin: options.adminPort ?? DEFAULT_PORTS.admin,
-      policy: options.policyPort ?? DEFAULT_PORTS.policy,
-      upstream: options.upstreamPort ?? DEFAULT_PORTS.upstream,
-      control: options.controlPort ?? DEFAULT_PORTS.control,
-      router: options.routerPort ?? DEFAULT_PORTS.router,
-      responses: DEFAULT_PORTS.responses,
-      extproc: DEFAULT_PORTS.extproc,
-    },
+    ...defined({ host: options.host, policy }),
+    profile,
+    ports: options.ports ?? { ...portsOf(kind, options), ...ports },
   };
+}
+
+/** The ports of the flags, and of the contract where there is none. */
+function portsOf(kind: AnyProfileKind, options: StartOptions): Ports {
+  const { port: ingress, adminPort: admin, policyPort: policy, controlPort: control } = options;
+  const own = kind.ports.map(({ name, default: usual }) => {
+    const value = (options as Record<string, unknown>)[`${name}Port`];
+    return [name, typeof value === "number" ? value : usual];
+  });
+  const common = GATEWAY_PORTS.map(({ name, default: usual }) => [name, usual]);
+  return {
+    ...Object.fromEntries(common),
+    ...defined({ ingress, admin, policy, control }),
+    ...Object.fromEntries(own),
+  };
+}
+
+/**
+ * Refuses flags of another profile.
+ *
+ * @throws {UsageError} naming the flag and the profile that it needs
+ */
+export function assertOwnFlags(kind: AnyProfileKind, options: object): void {
+  const given = options as Record<string, unknown>;
+  for (const other of PROFILES) {
+    for (const [key, { flags, fallback }] of Object.entries(other.flags as OptionRecord)) {
+      const value = given[key];
+      if (key in kind.flags || value === undefined || value === fallback) continue;
+      throw new UsageError(
+        `Cannot use ${
+          flags.split(" ")[0]
+        } with the profile "${kind.name}": it needs --profile ${other.name}`,
+      );
+    }
+  }
 }
 
 /** Finds or gets the Envoy that the flags ask for, with progress on standard error. */
@@ -311,7 +319,7 @@ async function foreignPolicy(
   return { ...address, tls: { caFile, ...defined({ certFile: policyCert, keyFile: policyKey }) } };
 }
 
-async function foreignUpstream(url: string, host: Host): Promise<{ url: string; caFile?: string }> {
+async function foreignUpstream(url: string, host: Host): Promise<ForeignUpstream> {
   if (!url.startsWith("https:")) return { url };
   return { url, caFile: await systemRoots(host.env("SSL_CERT_FILE")) };
 }

@@ -29,9 +29,8 @@ export const SHARED_STORAGE_OPTIONS = {
   }),
 };
 
-/** The values of the flags above, and the profile. */
+/** The values of the flags above. */
 export interface SharedStorageValues {
-  readonly profile: string;
   readonly postgresSecret?: string | undefined;
   readonly s3Bucket?: string | undefined;
   readonly s3Secret?: string | undefined;
@@ -42,17 +41,12 @@ export interface SharedStorageValues {
 /**
  * What the flags describe; undefined without any of them.
  *
- * @throws {UsageError} when one is missing, malformed, or for another profile
+ * @throws {UsageError} when one is missing or malformed
  */
 export function sharedStorageOf(values: SharedStorageValues): SharedStorage | undefined {
-  const { profile, postgresSecret, s3Bucket, s3Secret, s3Region, s3Endpoint } = values;
+  const { postgresSecret, s3Bucket, s3Secret, s3Region, s3Endpoint } = values;
   const given = [postgresSecret, s3Bucket, s3Secret, s3Region, s3Endpoint];
   if (given.every((value) => value === undefined)) return undefined;
-  if (profile !== "responses") {
-    throw new UsageError(
-      `Cannot use --postgres-secret and --s3-* with the profile "${profile}": they are for "responses"`,
-    );
-  }
   if (postgresSecret === undefined || s3Bucket === undefined || s3Secret === undefined) {
     throw new UsageError(
       "Cannot share storage by halves: several pods need --postgres-secret, --s3-bucket and --s3-secret",

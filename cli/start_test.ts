@@ -69,7 +69,7 @@ Deno.test("until Envoy's process runs, dev loads what finds, configures and star
     "cli",
     "deno.json",
     "envoy",
-    "openai",
+    "gateway",
     "options",
     "service",
   ]);

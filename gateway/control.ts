@@ -1,9 +1,7 @@
+/** The control listener of the harness. */
 import type { Policy } from "../policy/mod.ts";
-import type { Responses } from "../responses/mod.ts";
-import type { Router } from "../router/mod.ts";
 import { loadModule } from "../service/mod.ts";
-import type { Upstream } from "../upstream/mod.ts";
-import type { BackendPool } from "./backend_pool.ts";
+import type { ControlledUpstream, Upstream } from "../upstream/mod.ts";
 
 /** The harness's own listener: health, metrics, journals, and the mock's control plane. */
 export interface ControlServer extends AsyncDisposable {
@@ -12,17 +10,22 @@ export interface ControlServer extends AsyncDisposable {
   readonly port: number;
 }
 
+/** What the control listener tells of and steers. */
+export interface ControlledParts {
+  readonly policy?: Policy | undefined;
+  /** The mocks as one: its journal is shown and its scripts are set. */
+  readonly upstream?: ControlledUpstream | undefined;
+  /** The mocks, each with metrics and a journal of its own. */
+  readonly backends?: readonly Upstream[];
+  /** Metrics of further parts, in the Prometheus text format. */
+  readonly metrics?: readonly (() => Promise<string>)[];
+}
+
 /** Options of `startControl`. */
-export interface ControlOptions {
+export interface ControlOptions extends ControlledParts {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  readonly policy: Policy | undefined;
-  readonly upstream: Upstream | undefined;
-  readonly router?: Router | undefined;
-  readonly responses?: Responses | undefined;
-  /** The mock backends of the router. */
-  readonly pool?: BackendPool | undefined;
 }
 
 /**

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { guarded } from "../local_http/mod.ts";
 import { CONTROL_PREFIX as POLICY_PREFIX, policyControlHandler } from "../policy/mod.ts";
 import { CONTROL_PREFIX, controlHandler, exchangeLine } from "../upstream/mod.ts";
-import type { ControlOptions } from "./control.ts";
+import type { ControlledParts, ControlOptions } from "./control.ts";
 
 /** Content type of the Prometheus text format, version 0.0.4. */
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
@@ -15,21 +15,18 @@ export function guardedControlApp(
   return guarded((request) => app.fetch(request), { host: options.host });
 }
 
-/** The control listener's routes. */
+/** Returns the control listener's routes. */
 export function controlApp(
-  { policy, upstream, router, responses, pool }: Pick<
-    ControlOptions,
-    "policy" | "upstream" | "router" | "responses" | "pool"
-  >,
+  { policy, upstream, backends = [], metrics = [] }: ControlledParts,
 ): Hono {
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok" }));
   app.get("/metrics", async (context) => {
     const parts = await Promise.all([
       policy?.metrics(),
-      upstream?.metrics(),
-      router?.metrics(),
-      responses?.metrics(),
+      // Several mocks would count under the same names.
+      ...(backends.length === 1 ? backends : []).map((backend) => backend.metrics()),
+      ...metrics.map((read) => read()),
     ]);
     return context.body(parts.filter(Boolean).join("\n"), 200, { "content-type": PROMETHEUS });
   });
@@ -43,18 +40,17 @@ export function controlApp(
     const control = policyControlHandler(policy);
     app.all(`${POLICY_PREFIX}*`, (context) => control(context.req.raw));
   }
-  const seen = pool ?? upstream;
-  if (seen) {
+  if (upstream) {
     app.get(
       "/journal/upstream",
-      (context) => context.body(lines(seen.journal.entries(), exchangeLine)),
+      (context) => context.body(lines(upstream.journal.entries(), exchangeLine)),
     );
-    const control = controlHandler(seen);
+    const control = controlHandler(upstream);
     app.all(`${CONTROL_PREFIX}*`, (context) => control(context.req.raw));
   }
   app.get("/journal/backends/:endpoint", (context) => {
     const endpoint = context.req.param("endpoint");
-    const one = pool?.backends.find(({ host, port }) => `${host}:${port}` === endpoint);
+    const one = backends.find(({ host, port }) => `${host}:${port}` === endpoint);
     return one === undefined
       ? context.notFound()
       : context.body(lines(one.journal.entries(), exchangeLine));

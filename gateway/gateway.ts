@@ -1,118 +1,30 @@
-import {
-  type AccessLogEntry,
-  bundledConfig,
-  describeExit,
-  type EnvoyConfigFile,
-  type RunningEnvoy,
-  startEnvoy,
-  type TlsFiles,
-} from "../envoy/mod.ts";
+/** Assembles a gateway: policy, the parts of its profile, and Envoy, on one disposable stack. */
+import { type AccessLogEntry, describeExit, type RunningEnvoy, startEnvoy } from "../envoy/mod.ts";
 import type { Policy } from "../policy/mod.ts";
-import type { Responses } from "../responses/mod.ts";
-import { assertPortFree, type Log, silent, UnavailableError, UsageError } from "../service/mod.ts";
-import type { Upstream } from "../upstream/mod.ts";
-import type { AnsweringOptions } from "./answering.ts";
+import { assertPortFree, silent, UnavailableError } from "../service/mod.ts";
 import { type ControlServer, startControl } from "./control.ts";
-import { gatewayOverlay, type PartNames } from "./envoy_overlay.ts";
-import { hasMock, hasResponses, hasRouter, type Parts, partsOf } from "./parts.ts";
-import { type ProfileName, profileOf } from "./profile.ts";
+import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
+import { gatewayOverlay } from "./overlay.ts";
+import type { Part, Profile } from "./profile.ts";
 import { RequestFeed, type RequestRecord } from "./requests.ts";
-import type { Routing, RoutingOptions } from "./routing.ts";
 import { makeRunDirectory, type RunDirectory } from "./run_directory.ts";
+import { type SinglePart, singleUpstream } from "./single_upstream.ts";
+import { JOURNAL_LIMIT, startStub } from "./start_policy.ts";
 import { startTogether } from "./start_together.ts";
-import { parseUpstreamUrl } from "./upstream_url.ts";
 import { warmUp } from "./warm_up.ts";
 
-/** Ports of a gateway; 0 picks a free one. */
-export interface GatewayPorts {
-  readonly ingress: number;
-  readonly admin: number;
-  readonly policy: number;
-  readonly upstream: number;
-  readonly control: number;
-  readonly router: number;
-  /** HTTP server of the Responses gateway. */
-  readonly responses: number;
-  /** Processor of the Responses gateway. */
-  readonly extproc: number;
-}
-
-/** Every port picked by the system: for checks and tests. */
-export const FREE_PORTS: GatewayPorts = {
-  ingress: 0,
-  admin: 0,
-  policy: 0,
-  upstream: 0,
-  control: 0,
-  router: 0,
-  responses: 0,
-  extproc: 0,
-};
-
-/** What a gateway is made of. Whatever is left out is the bundled part. */
-export interface GatewayOptions {
-  readonly profile?: ProfileName;
-  /** Interface of the ingress; 127.0.0.1 when left out. Everything else stays on loopback. */
-  readonly host?: string;
-  readonly ports: GatewayPorts;
-  /** Path of the Envoy executable. */
-  readonly envoyPath: string;
-  /** A configuration in place of the profile's. */
-  readonly config?: EnvoyConfigFile;
-  /** What that configuration calls its parts; the profile's names when left out. */
-  readonly names?: PartNames;
-  /** A foreign ext_authz engine in place of the stub. */
-  readonly policy?: { readonly host: string; readonly port: number; readonly tls?: TlsFiles };
-  /** Rules of the stub; the bundled ones when left out. */
-  readonly rulesFile?: string;
-  /** URL of a foreign upstream in place of the mock. */
-  readonly upstream?: { readonly url: string; readonly caFile?: string };
-  /** Backends and routes, in a profile with a model router. */
-  readonly routing?: RoutingOptions;
-  /** The Responses gateway and its model server, in the profile that has one. */
-  readonly answering?: AnsweringOptions;
-  /** The provider's key, that the stub sets in place of the client's credential. */
-  readonly providerKey?: string;
-  /** Folder of the mock's scenario files. */
-  readonly scenarios?: string;
-  /**
-   * For the suite only: lets the stub obey scripts for nonces signed with it, and runs it on a thread of its own, where
-   * it answers in time however busy the suite is.
-   */
-  readonly scriptSecret?: string;
-  /** Entries that each journal keeps; the suite needs more than a person. 1,000 when left out. */
-  readonly journalLimit?: number;
-  /** The folder of the run, kept; a fresh one in `runParents` when left out. */
-  readonly runDir?: string;
-  readonly runParents: readonly string[];
-  /** Called for each finished request, the gateway's own warm-up left out. */
-  readonly onRequest?: (record: RequestRecord) => void;
-  readonly concurrency?: number;
-  /** Milliseconds that running streams get at the end; 5,000 when left out. */
-  readonly graceMs?: number;
-  readonly log?: Log;
-  readonly signal?: AbortSignal;
-  /** Ends the grace at once when it aborts. */
-  readonly forced?: AbortSignal;
-}
-
 /** A running gateway. Disposing it stops Envoy first, and removes the run directory. */
-export interface Gateway extends AsyncDisposable {
-  readonly profile: ProfileName;
+export interface Gateway<P extends Part = Part> extends AsyncDisposable {
+  /** Name of the profile. */
+  readonly profile: string;
   /** `http://127.0.0.1:8080` */
   readonly url: string;
   readonly envoy: RunningEnvoy;
   /** The stub, unless a foreign engine stands in. */
   readonly policy: Policy | undefined;
   readonly policyAddress: string;
-  /** The mock, unless a foreign upstream stands in. */
-  readonly upstream: Upstream | undefined;
-  /** URL of the upstream; of every backend, joined by commas, where a router chooses. */
-  readonly upstreamUrl: string;
-  /** The model router with its backends, in a profile that has one. */
-  readonly routing: Routing | undefined;
-  /** The Responses gateway, in the profile that has one. */
-  readonly responses: Responses | undefined;
+  /** What the profile started. */
+  readonly part: P;
   readonly control: ControlServer;
   readonly runDir: string;
   /** Resolves with the reason when a part ended that should run. */
@@ -127,103 +39,86 @@ export interface Gateway extends AsyncDisposable {
 
 const LOOPBACK = "127.0.0.1";
 
-/** Flags that move a port, for the error that says it is taken. */
-const PORT_FLAGS: Readonly<Record<keyof GatewayPorts, { what: string; flag: string }>> = {
-  ingress: { what: "the ingress", flag: "--port" },
-  admin: { what: "Envoy's admin interface", flag: "--admin-port" },
-  policy: { what: "the policy stub", flag: "--policy-port" },
-  upstream: { what: "the mock upstream", flag: "--upstream-port" },
-  control: { what: "the control listener", flag: "--control-port" },
-  router: { what: "the model router", flag: "--router-port" },
-  responses: { what: "the Responses gateway's HTTP server", flag: "http.port" },
-  extproc: { what: "the Responses gateway's processor", flag: "extproc.port" },
-};
-
 /**
- * Starts policy, upstream and Envoy side by side and resolves when Envoy is live and policy has
- * answered it once. On failure everything that did start is stopped, and the run directory kept.
+ * Starts policy, the parts of the profile and Envoy side by side and resolves when Envoy is live and policy has
+ * answered it once. On failure everything that did start is stopped, and the run directory kept, unless the start
+ * was interrupted.
  *
  * @throws {UnavailableError} when a port is taken, or a part does not become ready
  * @throws {UsageError} when rules, scenarios or the upstream's URL cannot be used
  */
+export async function startGateway<P extends Part>(
+  options: GatewayOptions<P> & { readonly profile: Profile<P> },
+): Promise<Gateway<P>>;
+export async function startGateway(options: GatewayOptions): Promise<Gateway<SinglePart>>;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  if (options.upstream) parseUpstreamUrl(options.upstream.url);
-  if (options.upstream && hasResponses(options)) {
-    throw new UsageError(
-      'Cannot use an upstream with the profile "responses": name its model server by --model-endpoint',
-    );
-  }
-  await assertPortsFree(options);
+  const profile = options.profile ?? singleUpstream();
+  await assertPortsFree(options, profile);
   const directory = await makeRunDirectory({ given: options.runDir, parents: options.runParents });
   await using stack = new AsyncDisposableStack();
   stack.defer(() => directory.close());
   try {
-    return await assemble(options, { directory, stack });
+    return await assemble(options, { profile, directory, stack });
   } catch (error) {
-    // Who interrupts a start has nothing to look into.
+    // An interrupted start leaves nothing worth inspecting.
     if (!options.signal?.aborted) directory.keep();
     throw error;
   }
 }
 
-async function assertPortsFree(options: GatewayOptions): Promise<void> {
-  const used = { ...options.ports };
-  if (options.policy) used.policy = 0;
-  if (!hasMock(options)) used.upstream = 0;
-  if (!hasRouter(options)) used.router = 0;
-  if (!hasResponses(options)) used.responses = used.extproc = 0;
-  for (const [name, { what, flag }] of Object.entries(PORT_FLAGS)) {
-    const key = name as keyof GatewayPorts;
-    const host = key === "ingress" ? options.host ?? LOOPBACK : LOOPBACK;
-    await assertPortFree({ host, port: used[key], what, remedy: `use ${flag} 0 for a free one` });
+async function assertPortsFree(options: GatewayOptions, profile: Profile): Promise<void> {
+  for (const { name, what, flag } of [...GATEWAY_PORTS, ...profile.ports]) {
+    if (name === "policy" && options.policy !== undefined) continue;
+    const host = name === "ingress" ? options.host ?? LOOPBACK : LOOPBACK;
+    const port = options.ports[name] ?? 0;
+    await assertPortFree({ host, port, what, remedy: `use ${flag} 0 for a free one` });
   }
 }
 
 interface Assembly {
+  readonly profile: Profile;
   readonly directory: RunDirectory;
   readonly stack: AsyncDisposableStack;
 }
 
 async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Gateway> {
-  const { directory, stack } = assembly;
-  const profile = profileOf(options.profile);
+  const { profile, directory, stack } = assembly;
   const feed = stack.use(new RequestFeed());
   if (options.onRequest) feed.onRequest(options.onRequest);
-  const parts = partsOf(options, directory.path);
+  const parts: Parts = {
+    policy: once(() => startStub(options)),
+    own: once(() =>
+      profile.start({
+        ports: options.ports,
+        runDir: directory.path,
+        scenarios: options.scenarios,
+        journalLimit: options.journalLimit ?? JOURNAL_LIMIT,
+        log: options.log ?? silent,
+      })
+    ),
+  };
   // Called first: where the ports are known, Envoy's process runs before the rooms of the parts are loaded.
   const envoyStart = startOwnEnvoy(options, { ...assembly, parts, feed });
   const controlStart = (async () => {
-    const [policy, upstream, routing, responses] = await Promise.all([
-      parts.policy(),
-      parts.upstream(),
-      parts.routing(),
-      parts.responses(),
-    ]);
-    const { control: port } = options.ports;
-    const { router, pool } = routing ?? {};
-    return await startControl({ host: LOOPBACK, port, policy, upstream, router, pool, responses });
+    const [policy, part] = await Promise.all([parts.policy(), parts.own()]);
+    return await startControl({
+      host: LOOPBACK,
+      port: options.ports.control ?? 0,
+      policy,
+      upstream: part.upstream,
+      backends: part.mocks,
+      metrics: part.metrics,
+    });
   })();
   // Envoy comes last, so that it is stopped first: streams end before what serves them does.
-  const [policy, upstream, routing, responses, control, envoy] = await startTogether(stack, [
+  const [policy, part, control, envoy] = await startTogether(stack, [
     parts.policy(),
-    parts.upstream(),
-    parts.routing(),
-    parts.responses(),
+    parts.own(),
     controlStart,
     envoyStart,
   ]);
-  feed.join({ policy, upstreams: upstream ? [upstream] : routing?.backends ?? [] });
-  const listener = options.names?.listener ?? profile.listener;
-  const ingress = envoy.listeners.get(listener);
-  if (ingress === undefined) {
-    throw new UnavailableError(
-      `Cannot find the listener "${listener}" of the running Envoy: it has ${
-        [...envoy.listeners.keys()].join(", ")
-      }`,
-    );
-  }
-  const scheme = servesTls(envoy.launched.bootstrap) ? "https" : "http";
-  const url = `${scheme}://${reachable(ingress.host)}:${ingress.port}`;
+  feed.join({ policy, upstreams: part.mocks });
+  const url = ingressUrl(envoy, options.names?.listener ?? profile.listener);
   await warmUp({
     url,
     feed,
@@ -239,13 +134,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     envoy,
     policy,
     policyAddress: policy?.address ?? `${options.policy?.host}:${options.policy?.port}`,
-    upstream,
-    upstreamUrl: responses?.modelEndpoint ?? upstream?.url ?? options.upstream?.url ??
-      (routing?.hosts ?? []).map(({ endpoint, tls }) => `http${tls ? "s" : ""}://${endpoint}`).join(
-        ",",
-      ),
-    routing,
-    responses,
+    part,
     control,
     runDir: directory.path,
     failed,
@@ -261,6 +150,17 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   };
 }
 
+/** What runs beside Envoy; each is started by its first call. */
+interface Parts {
+  policy(): Promise<Policy | undefined>;
+  own(): Promise<Part>;
+}
+
+function once<T>(start: () => Promise<T>): () => Promise<T> {
+  let started: Promise<T> | undefined;
+  return () => started ??= start();
+}
+
 interface EnvoyStart extends Assembly {
   readonly feed: RequestFeed;
   readonly parts: Parts;
@@ -268,43 +168,36 @@ interface EnvoyStart extends Assembly {
 
 /** Starts Envoy as soon as the addresses of its clusters are known: with the call itself, unless a port is 0. */
 async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promise<RunningEnvoy> {
-  const { ports } = options;
-  const profile = profileOf(options.profile);
-  const { parts } = start;
-  const routing = hasRouter(options) ? await parts.routing() : undefined;
-  const policyPort = ports.policy || (await parts.policy())?.port;
-  const responses = !hasResponses(options) || ports.responses && ports.extproc
-    ? undefined
-    : await parts.responses();
-  const upstreamPort = hasResponses(options)
-    ? ports.responses || responses?.http.port
-    : ports.upstream || (await parts.upstream())?.port;
-  const config = options.config ?? bundledConfig(profile.name);
-  const addresses = {
-    ...ports,
-    policy: policyPort ?? 0,
-    upstream: upstreamPort ?? 0,
-    router: routing?.port ?? 0,
-    extproc: ports.extproc || (responses?.extproc.port ?? 0),
+  const { profile, parts } = start;
+  const isKnown = !profile.movesPorts && profile.ports.every(({ name }) => options.ports[name]);
+  const ports = {
+    ...options.ports,
+    ...(isKnown ? {} : (await parts.own()).ports),
+    policy: options.ports.policy || ((await parts.policy())?.port ?? 0),
   };
-  const overlay = gatewayOverlay({
-    ...options,
-    ports: addresses,
-    ...(options.routing?.endpointFile === undefined
-      ? {}
-      : { endpointFile: options.routing.endpointFile }),
-    ...(options.routing?.caFile === undefined ? {} : { backendCaFile: options.routing.caFile }),
-  });
   return await startEnvoy({
     path: options.envoyPath,
-    config,
-    overlay,
+    config: options.config ?? profile.config(),
+    overlay: gatewayOverlay({ ...options, profile, ports }),
     runDir: start.directory.path,
     onRequest: (entry) => start.feed.log(entry),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+}
+
+function ingressUrl(envoy: RunningEnvoy, listener: string): string {
+  const ingress = envoy.listeners.get(listener);
+  if (ingress === undefined) {
+    throw new UnavailableError(
+      `Cannot find the listener "${listener}" of the running Envoy: it has ${
+        [...envoy.listeners.keys()].join(", ")
+      }`,
+    );
+  }
+  const scheme = servesTls(envoy.launched.bootstrap) ? "https" : "http";
+  return `${scheme}://${reachable(ingress.host)}:${ingress.port}`;
 }
 
 async function watchEnvoy(

@@ -12,18 +12,30 @@
  *
  * @module
  */
-export type { AnsweringOptions } from "./answering.ts";
 export { type BackendPool, startBackendPool } from "./backend_pool.ts";
 export { type ControlServer, startControl } from "./control.ts";
-export { type EnvoyPlacement, gatewayOverlay, type PartNames } from "./envoy_overlay.ts";
-export {
-  FREE_PORTS,
-  type Gateway,
-  type GatewayOptions,
-  type GatewayPorts,
-  startGateway,
-} from "./gateway.ts";
-export { type Profile, type ProfileName, PROFILES } from "./profile.ts";
-export type { Routing, RoutingOptions } from "./routing.ts";
+export { chatFields, curlLine, DEMO_KEY, QUESTION, suggestionsFor } from "./curl.ts";
+export { type Gateway, startGateway } from "./gateway.ts";
+export { FREE_PORTS, GATEWAY_PORTS, type GatewayOptions, type StartPolicy } from "./options.ts";
+export { type EnvoyPlacement, gatewayOverlay } from "./overlay.ts";
+export type {
+  Part,
+  PartNames,
+  PartOverlay,
+  Place,
+  Ports,
+  PortSpec,
+  Profile,
+  Suggestion,
+  WelcomeLine,
+} from "./profile.ts";
 export type { RequestRecord } from "./requests.ts";
+export {
+  type ForeignUpstream,
+  type SinglePart,
+  singleUpstream,
+  startMock,
+  UPSTREAM_PORT,
+} from "./single_upstream.ts";
+export { startTogether } from "./start_together.ts";
 export { parseUpstreamUrl, type UpstreamAddress } from "./upstream_url.ts";

@@ -1,47 +1,94 @@
-/** A gateway that can be run: data, so that a new one is a row and not a branch. */
-export interface Profile {
+/** What makes one gateway different from another: an object that the assembly asks, and never its name. */
+import type { EnvoyConfigFile, EnvoyOverlay } from "../envoy/mod.ts";
+import type { Log } from "../service/mod.ts";
+import type { ControlledUpstream, Upstream } from "../upstream/mod.ts";
+
+/** A port that a gateway listens on. */
+export interface PortSpec {
+  /** Its key in {@linkcode Ports}. */
   readonly name: string;
-  readonly summary: string;
-  /** Names in the profile's Envoy configuration. */
-  readonly listener: string;
-  readonly policyCluster: string;
-  readonly upstreamCluster: string;
-  /** Cluster of the model router, where there is one: the upstream's cluster then holds its backends. */
-  readonly routerCluster?: string;
-  /** Cluster of the Responses gateway's processor; the upstream's cluster is its HTTP server then. */
-  readonly responsesCluster?: string;
+  /** For errors and help: "the model router". */
+  readonly what: string;
+  readonly default: number;
+  /** The flag that moves it: `--router-port`. */
+  readonly flag: string;
 }
 
-/** Every profile. The names of listeners and clusters are those of `envoy/configs/<name>.yaml`. */
-export const PROFILES = {
-  base: {
-    name: "base",
-    summary: "policy in front of one upstream",
-    listener: "ingress",
-    policyCluster: "policy_engine",
-    upstreamCluster: "upstream",
-  },
-  router: {
-    name: "router",
-    summary: "policy and a model router in front of several model servers",
-    listener: "ingress",
-    policyCluster: "policy_engine",
-    upstreamCluster: "backends",
-    routerCluster: "router",
-  },
-  responses: {
-    name: "responses",
-    summary: "policy and the OpenAI Responses gateway in front of one model server",
-    listener: "ingress",
-    policyCluster: "policy_engine",
-    upstreamCluster: "responses_http",
-    responsesCluster: "responses_extproc",
-  },
-} as const satisfies Record<string, Profile>;
+/** Port numbers by the names of their {@linkcode PortSpec}; one that is 0 or left out is picked by the system. */
+export type Ports = Readonly<Record<string, number>>;
 
-export type ProfileName = keyof typeof PROFILES;
+/** Names that an Envoy configuration gives to the places where parts are put. */
+export interface PartNames {
+  readonly listener: string;
+  /** Absent when the configuration asks no policy. */
+  readonly policyCluster?: string | undefined;
+  readonly upstreamCluster: string;
+}
 
-/** Returns a profile, the base profile when none is named. */
-export function profileOf(name: ProfileName = "base"): Profile & { readonly name: ProfileName } {
-  return PROFILES[name];
+/** Where the parts of a profile start. They listen on loopback. */
+export interface Place {
+  readonly ports: Ports;
+  /** Folder of the run; it goes with the run unless it is kept. */
+  readonly runDir: string;
+  /** Folder of the mock's scenario files. */
+  readonly scenarios?: string | undefined;
+  /** Entries that each journal keeps. */
+  readonly journalLimit: number;
+  readonly log: Log;
+}
+
+/** A line of the block that a person reads when the gateway is ready. */
+export interface WelcomeLine {
+  readonly label: string;
+  readonly text: string;
+  /** Somebody else's, in place of a bundled part. */
+  readonly foreign?: boolean;
+}
+
+/** A command to try, shown when the gateway is ready. */
+export interface Suggestion {
+  readonly title: string;
+  readonly command: string;
+}
+
+/** The running parts of a profile beside policy and Envoy. */
+export interface Part extends AsyncDisposable {
+  /** The ports that they listen on. */
+  readonly ports: Ports;
+  /** URL of the model server that requests end at; several are joined by commas. */
+  readonly upstreamUrl: string;
+  /** The mock model servers; none where others stand in. */
+  readonly mocks: readonly Upstream[];
+  /** The mocks as one, under the control of the harness; undefined where others stand in. */
+  readonly upstream: (ControlledUpstream & { readonly url: string }) | undefined;
+  /** Metrics of the parts beside the mocks, in the Prometheus text format. */
+  readonly metrics: readonly (() => Promise<string>)[];
+  /** Fields of the ready line's `services`. */
+  readonly services: Readonly<Record<string, unknown>>;
+  /** Lines about the parts, in the order in which a request meets them. */
+  welcome(): readonly WelcomeLine[];
+  /** Commands to try on the ingress at `url`. */
+  suggestions(url: string): readonly Suggestion[];
+}
+
+/** Places in Envoy's configuration that are a profile's own to set. */
+export type PartOverlay = Pick<
+  EnvoyOverlay,
+  "listeners" | "clusters" | "trustedRoots" | "pathPrefixes" | "discoveryPaths"
+>;
+
+/** A gateway that can be run, bound to its settings. */
+export interface Profile<P extends Part = Part> extends PartNames {
+  readonly name: string;
+  readonly policyCluster: string;
+  /** The Envoy configuration that it runs on. */
+  config(): EnvoyConfigFile;
+  /** Ports of its parts. */
+  readonly ports: readonly PortSpec[];
+  /** Whether the parts may end up on other ports than those asked for, even where none is 0. */
+  readonly movesPorts?: boolean;
+  /** Returns the places of its parts, which listen on `ports`. */
+  overlay(ports: Ports, names: PartNames): PartOverlay;
+  /** Starts the parts; resolves when all are ready. */
+  start(place: Place): Promise<P>;
 }

@@ -1,29 +1,58 @@
 /**
  * A gateway for other machines: Kubernetes manifests and a Compose file, made of the same Envoy
- * configuration, rules and routes that run here.
+ * configuration, rules and routes that run here. A profile hands in its own parts, made of the
+ * blocks below.
  *
  * ```ts
- * const files = exportKubernetes({
- *   profile: "router",
+ * import { profileKind } from "../gateway/profiles/mod.ts";
+ * import { exportKubernetes } from "./mod.ts";
+ *
+ * const manifests = await profileKind("base").manifests?.();
+ * const files = manifests && exportKubernetes(manifests, {
  *   namespace: "models",
  *   replicas: 2,
  *   image: "llmgate:0.1.0",
  *   envoyImage: "envoyproxy/envoy:v1.40.0",
- *   rules: DEFAULT_RULES,
- *   router: { routes: DEFAULT_ROUTES.text, logic: "round_robin", labelSelector: "app=vllm" },
+ *   rules: "version: 1\nrules: []\n",
+ *   router: { routes: "[]", logic: "round_robin", labelSelector: "app=vllm" },
  * });
- * for (const { name, text } of files) await Deno.writeTextFile(name, text);
+ * for (const { name, text } of files ?? []) await Deno.writeTextFile(name, text);
  * ```
  *
  * @module
  */
-export { type ComposeSettings, exportCompose } from "./compose/compose.ts";
-export { exportKubernetes } from "./kubernetes/kubernetes.ts";
-export type { KubernetesSettings, SharedStorage } from "./kubernetes/settings.ts";
+export { exportCompose, llmgateService, mockService } from "./compose/compose.ts";
+export type { ComposeSettings } from "./compose/settings.ts";
+export { exportedAt } from "./envoy_file.ts";
 export {
-  EXPORTED_PROFILES,
+  GRPC_PROBE,
+  LLMGATE_RESOURCES,
+  LLMGATE_USER,
+  ROUTER_DRAIN_SECONDS,
+  scratch,
+  sha256,
+} from "./kubernetes/container.ts";
+export { exportKubernetes } from "./kubernetes/kubernetes.ts";
+export {
+  anybody,
+  deployment,
+  disruptionBudget,
+  type KubernetesObject,
+  networkPolicy,
+  object,
+  type Owner,
+  pods,
+  service,
+} from "./kubernetes/objects.ts";
+export { mockUpstream } from "./kubernetes/parts.ts";
+export type { KubernetesSettings, SharedStorage } from "./kubernetes/settings.ts";
+export type { ComposeParts, KubernetesPart, ProfileManifests } from "./profile.ts";
+export {
+  CONFIG_FOLDER,
+  DATA_FOLDER,
   type ExportedFile,
-  type ExportedProfile,
   type ExportSettings,
+  IMAGE_ROOTS,
+  PARTS,
   type RouterSettings,
 } from "./settings.ts";

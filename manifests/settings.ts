@@ -1,11 +1,6 @@
 /** What an export is made of, and where its parts are reached. */
 import type { UpstreamAddress } from "../gateway/mod.ts";
 
-/** The gateways that can be exported. */
-export const EXPORTED_PROFILES = ["base", "router", "responses"] as const;
-
-export type ExportedProfile = typeof EXPORTED_PROFILES[number];
-
 /** One file of an export. */
 export interface ExportedFile {
   readonly name: string;
@@ -14,7 +9,6 @@ export interface ExportedFile {
 
 /** What both kinds of export take. */
 export interface ExportSettings {
-  readonly profile: ExportedProfile;
   /** Image that holds `llmgate`. */
   readonly image: string;
   /** Image that holds Envoy. */

@@ -58,7 +58,7 @@ export function killMatrix(
   const results = run.full ? run.results.map((one) => withoutNoise(one, run.correct)) : run.results;
   for (const { mutant, killedBy, problem } of results) {
     if (problem !== undefined) problems.push(`${mutant.id}: cannot be judged: ${problem}`);
-    if (mutant.relay && killedBy.includes(SERVES)) {
+    if (mutant.means === "relay" && killedBy.includes(SERVES)) {
       problems.push(`${mutant.id}: serves nothing at all, so that its kills say little`);
     }
     for (const id of mutant.kills) {

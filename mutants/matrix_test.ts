@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { type Case, CASES } from "../conformance/mod.ts";
 import { killMatrix } from "./matrix.ts";
 import type { Mutant } from "./mutant.ts";
-import { MUTANTS } from "./prove.ts";
+import { BASE_PROOF } from "./base_proof.ts";
+
+const MUTANTS = BASE_PROOF.mutants;
 import { renderMatrix } from "./render_matrix.ts";
 
 function must(id: string): Case {

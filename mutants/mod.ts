@@ -5,16 +5,34 @@
  * small proxy where it cannot, and names the cases that must notice it.
  *
  * ```ts
- * const matrix = await runSelfTest({ envoyPath: "/usr/local/bin/envoy", runParents: ["/tmp"] });
+ * const matrix = await runSelfTest({
+ *   proof: BASE_PROOF,
+ *   envoyPath: "/usr/local/bin/envoy",
+ *   runParents: ["/tmp"],
+ * });
  * console.log(renderMatrix(matrix));
  * ```
  *
  * @module
  */
+export {
+  addBefore,
+  cluster,
+  hcm,
+  header,
+  headerMutation,
+  lentKey,
+  lua,
+  removeFilter,
+  routeOf,
+  settingsOf,
+} from "./config_places.ts";
 export { type KillMatrix, killMatrix, type MutantResult } from "./matrix.ts";
-export { type Mutant } from "./mutant.ts";
+export type { Config, Mutant } from "./mutant.ts";
+export { type Correct, type Proof, type RunningTarget, SMOKE, type StartOptions } from "./proof.ts";
+export { runSelfTest, type SelfTestOptions } from "./prove.ts";
 export type { Defects } from "./proxy/defects.ts";
 export { type Proxy, type ProxyOptions, startProxy } from "./proxy/proxy.ts";
-export { MUTANTS, runSelfTest, type SelfTestOptions, SMOKE } from "./prove.ts";
+export { BASE_PROOF } from "./base_proof.ts";
 export { renderMatrix } from "./render_matrix.ts";
-export { startEnvoyGateway, startMutant, startRouterGateway, startSmallGateway } from "./start.ts";
+export { mutatedConfig, startEnvoyGateway, startMutant, startSmallGateway } from "./start.ts";

@@ -1,8 +1,5 @@
-import type { ProfileName } from "../gateway/mod.ts";
 import type { Protocol } from "../conformance/mod.ts";
 import type { Defects } from "./proxy/defects.ts";
-import type { FrontTampering } from "./responses/front.ts";
-import type { Tampering } from "./router/relay.ts";
 
 /** A parsed Envoy bootstrap, or a part of one. */
 // deno-lint-ignore no-explicit-any -- a configuration is edited at known places; Envoy validates it
@@ -24,10 +21,6 @@ export interface Mutant {
   readonly edit?: (config: Config) => void;
   /** Defects of the small proxy, where Envoy cannot be made wrong: in its place, or before a router. */
   readonly defects?: Defects;
-  /** The profile that is broken; the base profile when left out. */
-  readonly profile?: ProfileName;
-  /** What a relay before the router does wrong; `hosts` are those that the router chooses from. */
-  readonly relay?: Tampering | ((hosts: readonly string[]) => Tampering);
-  /** What a front before a Responses gateway does wrong. */
-  readonly front?: FrontTampering;
+  /** Place of a defect that is neither in Envoy's configuration nor in the small proxy. */
+  readonly means?: "relay" | "front";
 }

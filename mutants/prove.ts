@@ -1,104 +1,15 @@
-import {
-  type Case,
-  CASES,
-  type Report,
-  RESPONSES_CASES,
-  ROUTER_CASES,
-  runSuite,
-} from "../conformance/mod.ts";
-import type { ProfileName } from "../gateway/mod.ts";
+/** The self-test: runs the suite against gateways that are broken on purpose, and against correct ones. */
+import { type Case, CASES, type Report, runSuite } from "../conformance/mod.ts";
 import { messageOf } from "../service/mod.ts";
-import { CONFIG_MUTANTS } from "./config_mutants.ts";
 import { type CorrectResult, type KillMatrix, killMatrix, type MutantResult } from "./matrix.ts";
 import type { Mutant } from "./mutant.ts";
-import { OPT_IN_MUTANTS } from "./opt_in_mutants.ts";
-import { POLICY_MUTANTS } from "./policy_mutants.ts";
-import { PROXY_MUTANTS } from "./proxy_mutants.ts";
-import { RESPONSES_MUTANTS } from "./responses/mutants.ts";
-import { ROUTER_MUTANTS } from "./router/mutants.ts";
+import type { Proof, StartOptions } from "./proof.ts";
 import { Semaphore } from "./semaphore.ts";
-import {
-  type RunningTarget,
-  startEnvoyGateway,
-  startMutant,
-  type StartOptions,
-  startResponsesGateway,
-  startRouterGateway,
-  startSmallGateway,
-} from "./start.ts";
-
-/** Every mutant of the base profile. */
-export const MUTANTS: readonly Mutant[] = [
-  ...CONFIG_MUTANTS,
-  ...POLICY_MUTANTS,
-  ...OPT_IN_MUTANTS,
-  ...PROXY_MUTANTS,
-];
-
-/** A gateway without a defect; `proxy`: what its kind is warned of is noise for mutants with a small proxy. */
-interface Correct {
-  readonly proxy: boolean;
-  readonly start: (options: StartOptions) => Promise<RunningTarget>;
-}
-
-/** What is proven of a profile: its mutants, the cases that they are for, and who is correct. */
-interface Proof {
-  readonly mutants: readonly Mutant[];
-  /** Cases that mutants are to cover. */
-  readonly cases: readonly Case[];
-  /** Every case that the profile can be asked. */
-  readonly all: readonly Case[];
-  /** Cases that run against each mutant although it is not made for them: it must run at all. */
-  readonly smoke: readonly string[];
-  readonly correct: readonly Correct[];
-}
-
-/** Cases that run against every mutant of a gateway for Chat Completions. */
-export const SMOKE: readonly string[] = ["http.h1", "route.healthz-open"];
-
-const ALL: readonly Case[] = [...CASES, ...ROUTER_CASES];
-
-const PROOFS: Readonly<Record<ProfileName, Proof>> = {
-  base: {
-    mutants: MUTANTS,
-    cases: CASES,
-    all: ALL,
-    smoke: SMOKE,
-    correct: [
-      { proxy: false, start: (options) => startEnvoyGateway({ id: "correct Envoy" }, options) },
-      { proxy: true, start: () => startSmallGateway("correct small proxy") },
-    ],
-  },
-  router: {
-    mutants: ROUTER_MUTANTS,
-    cases: ROUTER_CASES,
-    all: ALL,
-    smoke: SMOKE,
-    correct: [
-      { proxy: false, start: (options) => startRouterGateway({ id: "correct router" }, options) },
-      {
-        proxy: true,
-        start: (options) =>
-          startRouterGateway({ id: "correct router behind the small proxy", defects: {} }, options),
-      },
-    ],
-  },
-  responses: {
-    mutants: RESPONSES_MUTANTS,
-    cases: RESPONSES_CASES,
-    all: RESPONSES_CASES,
-    smoke: ["responses.shape"],
-    correct: [{
-      proxy: false,
-      start: (options) => startResponsesGateway({ id: "correct Responses gateway" }, options),
-    }],
-  },
-};
 
 /** How to test the suite. */
 export interface SelfTestOptions extends StartOptions {
-  /** Whose mutants; the base profile's when left out. */
-  profile?: ProfileName;
+  /** What is to be proven. */
+  proof: Proof;
   /** Runs every case against every mutant, not only those that it is made for. */
   full?: boolean;
   /** Mutants side by side that keep the machine busy; default 3. Those that only wait do not count. */
@@ -120,7 +31,7 @@ const UP_PER_BUSY = 4;
  * returns who was noticed by which case.
  */
 export async function runSelfTest(options: SelfTestOptions): Promise<KillMatrix> {
-  const proof = PROOFS[options.profile ?? "base"];
+  const { proof } = options;
   const mutants = options.mutants ?? proof.mutants;
   const width = options.width ?? DEFAULT_WIDTH;
   const busy = new Semaphore(width);
@@ -155,7 +66,7 @@ async function testMutant(
   const active = new Set(cases.filter(({ waits }) => !waits).map(({ id }) => id));
   try {
     options.signal?.throwIfAborted();
-    await using target = await startMutant(mutant, options);
+    await using target = await options.proof.start(mutant, options);
     const report = await runSuite(target, {
       cases,
       // Deadlines that are cut short would let every gateway look broken to a few cases.
@@ -184,7 +95,7 @@ function once(act: () => void): () => void {
 
 /** A check-only configuration is no whole gateway: only the group that it opens judges it. */
 function casesFor({ on, kills, protocol }: Mutant, options: SelfTestOptions): readonly Case[] {
-  const { all, smoke } = PROOFS[options.profile ?? "base"];
+  const { all, smoke } = options.proof;
   if (on !== undefined) return CASES.filter(({ feature }) => feature === on);
   if (protocol !== undefined) return CASES.filter(({ axes }) => axes?.every((a) => a === protocol));
   return options.full ? all : pick(all, [...kills, ...smoke]);
@@ -195,7 +106,7 @@ async function testCorrect(
   options: SelfTestOptions,
   wanted: ReadonlySet<string>,
 ): Promise<CorrectResult[]> {
-  const { all, correct } = PROOFS[options.profile ?? "base"];
+  const { all, correct } = options.proof;
   const cases = options.full ? all : pick(all, [...wanted]);
   const out: CorrectResult[] = [];
   for (const { proxy, start } of correct) {

@@ -37,7 +37,7 @@ function mutantLine({ mutant, killedBy, ran, problem }: MutantResult, wide: numb
   const { id, kills } = mutant;
   const dead = kills.every((one) => killedBy.includes(one));
   const mark = problem !== undefined ? "????" : dead ? "dead" : "LIVE";
-  const kind = mutant.defects ? "proxy" : mutant.relay ? "relay" : mutant.front ? "front" : "envoy";
+  const kind = mutant.defects ? "proxy" : mutant.means ?? "envoy";
   const count = `${String(killedBy.length).padStart(3)}/${String(ran.length).padEnd(3)}`;
   const others = killedBy.filter((one) => !kills.includes(one));
   const said = [

@@ -5,7 +5,7 @@
  * ```ts
  * await using router = await startRouter({
  *   hosts: parseHosts("127.0.0.1:8000,127.0.0.1:8001"),
- *   routing: "round_robin",
+ *   logic: "round_robin",
  * });
  * // An Envoy with `llmgate envoy config --profile router` reaches it at router.address.
  * ```

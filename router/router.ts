@@ -50,7 +50,7 @@ export interface RouterOptions {
   /** `routes.json`, read again whenever it changes; the built-in routes when left out. */
   readonly routesFile?: string;
   /** `round_robin` unless told otherwise. */
-  readonly routing?: RoutingLogic;
+  readonly logic?: RoutingLogic;
   /** Header that names a request's session, for `session`; `x-session-id` unless told otherwise. */
   readonly sessionHeader?: string;
   /**
@@ -126,7 +126,7 @@ class ModelRouter implements Router {
     this.#log = options.log ?? silent;
     this.host = options.host ?? "127.0.0.1";
     this.port = options.port ?? 0;
-    this.#strategy = strategyOf(options.routing ?? "round_robin");
+    this.#strategy = strategyOf(options.logic ?? "round_robin");
     this.#endpoints = new EndpointService(this.#log);
     this.#health = new HealthMonitor({
       ...options.health,

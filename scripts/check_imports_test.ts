@@ -22,7 +22,7 @@ Deno.test("breachOf() refuses a side door, a sideways import and an upward one",
 });
 
 Deno.test("breachOf() opens a room's testing folder to tests, and to nobody else", () => {
-  const statement = `import { x } from "../responses/testing/postgres_server.ts";`;
+  const statement = `import { x } from "../policy/testing/postgres_server.ts";`;
   assert.equal(breach("tests/testing/stack.ts", statement), undefined);
   assert.equal(breach("gateway/a_test.ts", statement), undefined);
   assert.match(breach("gateway/a.ts", statement) ?? "", /side door/);
@@ -53,4 +53,14 @@ Deno.test("cycleOf() names the files of a cycle, and ignores dynamic imports", (
   const edge = (from: string, to: string, deferred = false) => ({ from, to, deferred, line: 1 });
   assert.deepEqual(cycleOf([edge("a", "b"), edge("b", "c"), edge("c", "b")]), ["b", "c", "b"]);
   assert.equal(cycleOf([edge("a", "b"), edge("b", "a", true)]), undefined);
+});
+
+Deno.test("breachOf() lets only the judge of a profile import the suite", () => {
+  const statement = `import { CASES } from "../../../conformance/mod.ts";`;
+  assert.match(breach("gateway/profiles/toy/part.ts", statement) ?? "", /only the judge/);
+  assert.equal(breach("gateway/profiles/toy/judge.ts", statement), undefined);
+  assert.match(
+    breach("gateway/a.ts", `import { PROFILES } from "./profiles/mod.ts";`) ?? "",
+    /must not/,
+  );
 });

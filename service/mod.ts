@@ -18,6 +18,7 @@ export {
   isCredentialParameter,
 } from "./credential_names.ts";
 export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.ts";
+export { DEFAULT_PORTS } from "./default_ports.ts";
 export { defined } from "./defined.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { GrowingBytes } from "./growing_bytes.ts";

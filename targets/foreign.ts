@@ -9,10 +9,20 @@ import { type BackendPool, startBackendPool } from "../gateway/mod.ts";
 import { startPolicyThread } from "../instruments/mod.ts";
 import type { Policy } from "../policy/mod.ts";
 import { assertPortFree, type Log, signNonce, silent } from "../service/mod.ts";
-import type { RoutingLogic } from "../router/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
-import { CHAT, ROUTER_EXEMPT, routerFeature } from "./routed_models.ts";
 import { BASE_EXPECTATIONS, TARGET_JOURNAL_LIMIT } from "./own_target.ts";
+
+/** Particulars of the gateways of one profile, as far as the suite must know them. */
+export interface ForeignShape {
+  /** Features that the gateway declares. */
+  readonly features?: readonly string[];
+  /** Upstreams behind it, on ports in a row; 1 when left out. */
+  readonly upstreams?: number;
+  /** Whether only what a client sees of it can be judged, so that no part of ours can be its. */
+  readonly clientOnly?: boolean;
+  /** Returns the rest of its description; `mocks` are our upstreams behind it, if any. */
+  describe?(mocks: readonly Upstream[]): Partial<Target>;
+}
 
 /** Somebody else's gateway, and what of its surroundings is ours. */
 export interface ForeignOptions {
@@ -27,10 +37,8 @@ export interface ForeignOptions {
   readonly upstreamPort: number;
   readonly model?: string;
   readonly rulesFile?: string;
-  /** Features that the gateway declares. */
-  readonly features?: readonly string[];
-  /** It is a model router, with the seed's routes: three upstreams are behind it, on ports in a row. */
-  readonly router?: { readonly logic: RoutingLogic };
+  /** Particulars of its profile; one upstream and the common expectations when left out. */
+  readonly shape?: ForeignShape;
   readonly log?: Log;
   /** Called with the addresses before the gateway is asked anything; it may be started then. Several upstreams are joined by commas. */
   readonly onReady?: (addresses: { policy?: string; upstream?: string }) => void | Promise<void>;
@@ -38,22 +46,6 @@ export interface ForeignOptions {
 
 const LOOPBACK = "127.0.0.1";
 const DEFAULT_MODEL = "gpt-4o-mini";
-
-/** As many as an own router has: one can be left out, and the others share. */
-const BACKENDS = 3;
-
-/** The features that a routing logic opens, beside `router`. */
-const LOGIC_FEATURES: Partial<Record<RoutingLogic, string>> = {
-  session: "router_session",
-  least_outstanding_requests: "router_least_outstanding",
-};
-
-/** Cases that the seed's routes leave nothing to ask of; `router.*` asks the same of their models. */
-const ROUTER_FOREIGN_EXEMPT: Readonly<Record<string, string>> = {
-  ...ROUTER_EXEMPT,
-  "allow.body-identical": "Its model has no route: router.body-identical judges the same",
-  "pass.multipart": "Its path has no route",
-};
 
 /** Names that gateways commonly add; what else they add is a finding. */
 const COMMON_ADDITIONS = [
@@ -143,7 +135,7 @@ export async function foreignTarget(
   if (wants("upstream")) {
     const ports = upstreamPorts(options);
     upstream = stack.use(
-      options.router === undefined
+      ports.length === 1
         ? await startUpstream({
           host,
           port: options.upstreamPort,
@@ -153,7 +145,8 @@ export async function foreignTarget(
         : await startBackendPool({ host, ports, log, journalLimit: TARGET_JOURNAL_LIMIT }),
     );
   }
-  const routed = options.router && describeRouter(options.router, upstream);
+  const { shape = {} } = options;
+  const particulars = shape.describe?.(mocksOf(upstream)) ?? {};
   await options.onReady?.({
     ...(policy && { policy: policy.address }),
     ...(upstream && { upstream: upstream.url }),
@@ -169,10 +162,10 @@ export async function foreignTarget(
     ...(policy && { policy }),
     ...(upstream && { upstream }),
     ...((policy || upstream) && { sign: (nonce: string) => signNonce(nonce, secret) }),
-    ...routed,
+    ...particulars,
     features: [
       ...(options.url.startsWith("https:") ? ["tls"] : []),
-      ...(routed?.features ?? options.features ?? []),
+      ...shape.features ?? [],
     ],
   };
   const { protocols, carry, control, notes } = await probeTarget(described);
@@ -193,23 +186,15 @@ export async function foreignTarget(
   };
 }
 
-/** Ports of our upstream: one, or as many in a row as a router chooses from. */
-function upstreamPorts({ upstreamPort: first, router }: ForeignOptions): number[] {
-  const count = router === undefined ? 1 : BACKENDS;
-  return Array.from({ length: count }, (_, index) => first === 0 ? 0 : first + index);
+/** Ports of our upstreams, in a row. */
+function upstreamPorts({ upstreamPort: first, shape }: ForeignOptions): number[] {
+  return Array.from(
+    { length: shape?.upstreams ?? 1 },
+    (_, index) => first === 0 ? 0 : first + index,
+  );
 }
 
-/** What is different about a target that is a router. */
-function describeRouter(
-  { logic }: { readonly logic: RoutingLogic },
-  upstream: Upstream | BackendPool | undefined,
-): Pick<Target, "features" | "expect" | "exempt" | "model"> & Partial<Target> {
-  const feature = LOGIC_FEATURES[logic];
-  return {
-    features: ["router", ...(feature === undefined ? [] : [feature])],
-    expect: { ...FOREIGN_EXPECTATIONS, routes: [CHAT.path], ownAnswers: ["/v1/models"] },
-    exempt: ROUTER_FOREIGN_EXEMPT,
-    model: CHAT.model,
-    ...(upstream && "backends" in upstream && { router: routerFeature(upstream.backends) }),
-  };
+function mocksOf(upstream: Upstream | BackendPool | undefined): readonly Upstream[] {
+  if (upstream === undefined) return [];
+  return "backends" in upstream ? upstream.backends : [upstream];
 }

@@ -1,9 +1,15 @@
 /**
- * What the suite judges: gateways of ours on each profile, copies of them on other settings, and gateways of other
+ * Targets of the suite: gateways of ours, copies of them on check-only configurations, and gateways of other
  * people, each described as the {@linkcode Target} of conformance/.
  *
  * ```ts
- * await using target = await startRouterTarget({ envoyPath, runParents: ["/tmp"] });
+ * import { runSuite } from "../conformance/mod.ts";
+ * import { startOwnTarget } from "./mod.ts";
+ *
+ * await using target = await startOwnTarget({
+ *   envoyPath: "/usr/local/bin/envoy",
+ *   runParents: ["/tmp"],
+ * });
  * const report = await runSuite(target);
  * ```
  *
@@ -12,22 +18,18 @@
 export {
   FOREIGN_EXPECTATIONS,
   type ForeignOptions,
+  type ForeignShape,
   foreignTarget,
   ROUTES_ALL_EXEMPT,
 } from "./foreign.ts";
 export {
   BASE_EXPECTATIONS,
+  type OwnGatewayOptions,
+  type OwnTarget,
   ownTarget,
   type OwnTargetOptions,
+  startOwnTarget,
   TARGET_JOURNAL_LIMIT,
 } from "./own_target.ts";
 export { type Promises, promisesOf } from "./promises.ts";
-export { type ResponsesTargetOptions, startResponsesTarget } from "./responses_target.ts";
-export {
-  FALLBACK,
-  type RouterTargetOptions,
-  type RouterVariantOptions,
-  routerVariants,
-  startRouterTarget,
-} from "./router_target.ts";
 export { checkVariants, startCheckVariant, type VariantOptions } from "./variants.ts";

@@ -7,7 +7,17 @@ import type {
   UpstreamControl,
 } from "../conformance/mod.ts";
 import type { AccessLogEntry, RunningEnvoy } from "../envoy/mod.ts";
-import type { Gateway } from "../gateway/mod.ts";
+import {
+  FREE_PORTS,
+  type Gateway,
+  type GatewayOptions,
+  type Part,
+  type Profile,
+  type SinglePart,
+  singleUpstream,
+  startGateway,
+} from "../gateway/mod.ts";
+import { startPolicyThread } from "../instruments/mod.ts";
 import { Journal, signNonce } from "../service/mod.ts";
 
 /** Lines of the access log that are remembered: a whole run of the suite fits. */
@@ -67,7 +77,7 @@ export interface OwnTargetOptions {
  */
 export function ownTarget(gateway: Gateway, options: OwnTargetOptions): Target & Disposable {
   const { policy, envoy } = gateway;
-  const upstream = gateway.upstream ?? gateway.routing?.pool;
+  const { upstream } = gateway.part;
   const accessLog = new Journal<EnvoyRecord>({ limit: EVIDENCE_LIMIT });
   const subscription = gateway.onLogged((entry) => accessLog.append(envoyRecord(entry)));
   const control = policy && upstream ? "both" : policy ? "policy" : upstream ? "upstream" : "none";
@@ -91,10 +101,59 @@ export function ownTarget(gateway: Gateway, options: OwnTargetOptions): Target &
       envoy_config_sha256: envoy.configSha256,
       envoy_launched_sha256: envoy.launchedSha256,
       policy: gateway.policyAddress,
-      upstream: gateway.upstreamUrl,
+      upstream: gateway.part.upstreamUrl,
     },
     [Symbol.dispose]: () => subscription[Symbol.dispose](),
   };
+}
+
+/** A target of our own, with the gateway that it describes. */
+export type OwnTarget<P extends Part = Part> = Target & AsyncDisposable & {
+  readonly gateway: Gateway<P>;
+};
+
+/** Options of `startOwnTarget`. */
+export type OwnGatewayOptions<P extends Part = Part> =
+  & Omit<GatewayOptions<P>, "ports" | "scriptSecret" | "startPolicy">
+  & Omit<OwnTargetOptions, "scriptSecret">;
+
+/**
+ * Starts a gateway on free ports, with the policy stub on a thread of its own, where it answers in time however busy
+ * the suite is, and describes it to the suite. Disposing the target stops the gateway.
+ *
+ * @throws {UnavailableError} when a part does not start
+ */
+export async function startOwnTarget<P extends Part>(
+  options: OwnGatewayOptions<P> & { readonly profile: Profile<P> },
+): Promise<OwnTarget<P>>;
+export async function startOwnTarget(options: OwnGatewayOptions): Promise<OwnTarget<SinglePart>>;
+export async function startOwnTarget(options: OwnGatewayOptions): Promise<OwnTarget> {
+  const { name, variants, ...rest } = options;
+  const scriptSecret = crypto.randomUUID();
+  await using stack = new AsyncDisposableStack();
+  const gateway = stack.use(
+    await startGateway<Part>({
+      profile: singleUpstream(),
+      graceMs: 0,
+      journalLimit: TARGET_JOURNAL_LIMIT,
+      ...rest,
+      ports: FREE_PORTS,
+      scriptSecret,
+      startPolicy: startPolicyThread,
+    }),
+  );
+  const target = stack.use(
+    ownTarget(gateway, {
+      scriptSecret,
+      ...(name === undefined ? {} : { name }),
+      ...(variants && { variants }),
+    }),
+  );
+  const owned = stack.move();
+  return Object.assign(target, {
+    gateway,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  });
 }
 
 function evidence(envoy: RunningEnvoy, accessLog: Journal<EnvoyRecord>): EnvoyEvidence {

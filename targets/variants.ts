@@ -7,9 +7,8 @@ import {
   checkTlsCertificate,
   type EnvoyConfigFile,
 } from "../envoy/mod.ts";
-import { FREE_PORTS, startGateway } from "../gateway/mod.ts";
 import { startProcessorThread } from "../instruments/mod.ts";
-import { ownTarget, TARGET_JOURNAL_LIMIT } from "./own_target.ts";
+import { startOwnTarget } from "./own_target.ts";
 
 /** Where the check-only gateways run. */
 export interface VariantOptions {
@@ -57,22 +56,19 @@ export async function startCheckVariant(
     readonly edit?: (bootstrap: any) => void;
   },
 ): Promise<Target & AsyncDisposable> {
-  const scriptSecret = crypto.randomUUID();
   await using stack = new AsyncDisposableStack();
   const file = onOneWorker(bundledConfig(CHECK_CONFIGS[feature] ?? feature));
   const bundled = edited(file, edit);
   const processor = feature === "ext_proc" ? stack.use(await startProcessorThread()) : undefined;
-  const gateway = await startGateway({
-    ...options,
-    ports: FREE_PORTS,
-    config: processor ? withProcessor(bundled, processor.port) : bundled,
-    scriptSecret,
-    journalLimit: TARGET_JOURNAL_LIMIT,
-    graceMs: 0,
-    concurrency: 1,
-  });
-  const target = ownTarget(gateway, { scriptSecret, name: `check-only configuration ${feature}` });
-  const quic = gateway.envoy.listeners.get(QUIC_LISTENER);
+  const target = stack.use(
+    await startOwnTarget({
+      ...options,
+      name: `check-only configuration ${feature}`,
+      config: processor ? withProcessor(bundled, processor.port) : bundled,
+      concurrency: 1,
+    }),
+  );
+  const quic = target.gateway.envoy.listeners.get(QUIC_LISTENER);
   const owned = stack.move();
   return Object.assign(target, {
     features: [feature],
@@ -82,11 +78,7 @@ export async function startCheckVariant(
     }),
     ...EXTRAS[feature],
     ...(processor && { processor }),
-    [Symbol.asyncDispose]: async () => {
-      target[Symbol.dispose]();
-      await gateway[Symbol.asyncDispose]();
-      await owned.disposeAsync();
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
 }
 

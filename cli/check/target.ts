@@ -1,7 +1,7 @@
+/** What `check` judges, as its flags describe it. */
 import { basename } from "node:path";
 import {
   type Case,
-  CASES,
   type Credentials,
   ENGINE_CASES,
   type EnvoyEvidence,
@@ -10,28 +10,11 @@ import {
   policyEngineTarget,
   probeEngine,
   probeTarget,
-  RESPONSES_CASES,
-  ROUTER_CASES,
   type Target,
 } from "../../conformance/mod.ts";
 import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
-import { FREE_PORTS, type ProfileName, startGateway } from "../../gateway/mod.ts";
-import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
-import { UnavailableError, UsageError } from "../../service/mod.ts";
-import {
-  checkVariants,
-  FOREIGN_EXPECTATIONS,
-  foreignTarget,
-  ownTarget,
-  promisesOf,
-  routerVariants,
-  ROUTES_ALL_EXEMPT,
-  startResponsesTarget,
-  startRouterTarget,
-  TARGET_JOURNAL_LIMIT,
-} from "../../targets/mod.ts";
-import type { Context } from "../command.ts";
-import { DEFAULT_PORTS, gatewayFromOptions, type StartOptions } from "../gateway_options.ts";
+import { FREE_PORTS } from "../../gateway/mod.ts";
+import { type Judge, profileKind } from "../../gateway/profiles/mod.ts";
 import {
   choiceOption,
   fileOption,
@@ -41,6 +24,16 @@ import {
   textOption,
   urlOption,
 } from "../../options/mod.ts";
+import { DEFAULT_PORTS, UnavailableError, UsageError } from "../../service/mod.ts";
+import {
+  FOREIGN_EXPECTATIONS,
+  foreignTarget,
+  promisesOf,
+  ROUTES_ALL_EXEMPT,
+  startOwnTarget,
+} from "../../targets/mod.ts";
+import type { Context } from "../command.ts";
+import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../gateway_options.ts";
 
 /** What `check` is pointed at. */
 export const TARGET_OPTIONS = {
@@ -78,11 +71,7 @@ export const TARGET_OPTIONS = {
     description: "our upstream, for --gateway; with --profile router, the first of three in a row",
     default: DEFAULT_PORTS.upstream,
   }),
-  routingLogic: choiceOption("--routing-logic <NAME>", {
-    description: "how a router given by --gateway chooses; its own cases then run",
-    choices: ROUTING_LOGICS,
-    default: "round_robin",
-  }),
+  ...JUDGE_FLAGS,
 };
 
 /** The values of the flags above, and of those that start a stack. */
@@ -96,7 +85,6 @@ export interface CheckTargetOptions extends StartOptions {
   readonly maxRequests: number;
   readonly policyPort: number;
   readonly upstreamPort: number;
-  readonly routingLogic: RoutingLogic;
 }
 
 /** A target, and the cases that it can be asked. */
@@ -111,19 +99,13 @@ const DEMO_CREDENTIALS: Credentials = {
   deny: [["x-api-key", "wrong-key"]],
 };
 
-/** The cases of each gateway; a Responses gateway serves none of the paths of the base groups. */
-const PROFILE_CASES: Readonly<Record<ProfileName, readonly Case[]>> = {
-  base: CASES,
-  router: [...CASES, ...ROUTER_CASES],
-  responses: RESPONSES_CASES,
-};
-
 /** The cases that the flags make possible, without starting anything. */
-export function casesOf(
+export async function casesOf(
   options: Pick<CheckTargetOptions, "policy" | "upstream" | "profile">,
-): readonly Case[] {
+): Promise<readonly Case[]> {
+  const { cases } = await profileKind(options.profile).judge();
   return [
-    ...PROFILE_CASES[options.profile ?? "base"],
+    ...cases,
     ...(options.policy === undefined ? [] : ENGINE_CASES),
     ...(options.upstream === undefined ? [] : MODEL_SERVER_CASES),
   ];
@@ -141,13 +123,14 @@ export async function startCheckTarget(
   context: Context<unknown, unknown>,
 ): Promise<CheckTarget> {
   await probeParts(options, context);
-  if (options.gateway !== undefined) return await foreignGateway(options.gateway, options, context);
-  if (options.envoyConfig !== undefined) {
+  if (options.envoyConfig !== undefined && options.gateway === undefined) {
     return await ownConfig(options.envoyConfig, options, context);
   }
-  if (options.profile === "router") return await ownRouter(options, context);
-  if (options.profile === "responses") return await ownResponses(options, context);
-  return await ownStack(options, context);
+  const judge = await profileKind(options.profile).judge();
+  if (options.gateway !== undefined) {
+    return await foreignGateway(options.gateway, judge, options, context);
+  }
+  return await ownStack(judge, options, context);
 }
 
 /** Asks the parts that are not ours, before anything is fetched or started for them. */
@@ -161,73 +144,38 @@ async function probeParts(
   log(`Probe: the policy engine ${options.policy} allows the credential`);
 }
 
-/** The Responses profile; its model is the mock upstream unless a model server is given. */
-async function ownResponses(
-  options: CheckTargetOptions,
-  context: Context<unknown, unknown>,
-): Promise<CheckTarget> {
-  if (options.policy !== undefined || options.upstream !== undefined) {
-    throw new UsageError(
-      "Cannot judge the Responses profile with --policy or --upstream: it runs on our parts; give --gateway for one that runs elsewhere",
-    );
-  }
-  const gateway = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
-  const target = await startResponsesTarget(gateway);
-  return {
-    target: Object.assign(target, {
-      credentials: credentialsOf(options) ?? target.credentials,
-      model: options.model,
-    }),
-    cases: casesOf(options),
-    [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
-  };
-}
-
-/** The router profile, with a copy for each routing logic that has cases of its own. */
-async function ownRouter(
-  options: CheckTargetOptions,
-  context: Context<unknown, unknown>,
-): Promise<CheckTarget> {
-  const gateway = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
-  const { envoyPath, runParents, signal } = gateway;
-  const shared = { envoyPath, runParents, ...(signal && { signal }) };
-  const target = await startRouterTarget({
-    ...gateway,
-    // A foreign engine would be the one that the copies are judged with, too.
-    ...(options.policy === undefined &&
-      { variants: { ...checkVariants(shared), ...routerVariants(shared) } }),
-  });
-  return {
-    target: Object.assign(target, { credentials: credentialsOf(options) ?? target.credentials }),
-    cases: casesOf(options),
-    [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
-  };
-}
-
+/** A stack of our own, with foreign parts in it where the flags name them. */
 async function ownStack(
+  judge: Judge,
   options: CheckTargetOptions,
   context: Context<unknown, unknown>,
 ): Promise<CheckTarget> {
-  const scriptSecret = crypto.randomUUID();
-  const gatewayOptions = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context, {
-    scriptSecret,
-    graceMs: 0,
-    journalLimit: TARGET_JOURNAL_LIMIT,
-  });
-  const gateway = await startGateway(gatewayOptions);
-  const budget = { left: options.maxRequests };
-  const own = ownTarget(gateway, { scriptSecret });
-  const credentials = credentialsOf(options) ?? own.credentials;
+  const gateway = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
+  const own = await judge.start(gateway, options);
+  return {
+    target: withForeignParts(own, options, context),
+    cases: await casesOf(options),
+    [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
+  };
+}
+
+/** The target with what the flags say of it, and with foreign parts judged alone, too. */
+function withForeignParts(
+  own: Target,
+  options: CheckTargetOptions,
+  { host }: Pick<Context<unknown, unknown>, "host">,
+): Target {
   const { policy, upstream } = options;
-  const key = options.upstreamKeyEnv && context.host.env(options.upstreamKeyEnv);
-  const target: Target = {
+  const budget = { left: options.maxRequests };
+  const credentials = credentialsOf(options) ?? own.credentials;
+  const key = options.upstreamKeyEnv && host.env(options.upstreamKeyEnv);
+  return {
     ...own,
     credentials,
     model: options.model,
     ...(upstream !== undefined && { budget }),
     variants: {
-      // With foreign parts the opt-in groups would judge our own, which nobody asked for.
-      ...(policy === undefined && upstream === undefined && checkVariants(gatewayOptions)),
+      ...own.variants,
       ...(policy !== undefined && {
         policy_engine: () => Promise.resolve(policyEngineTarget(policy, credentials)),
       }),
@@ -241,14 +189,6 @@ async function ownStack(
       }),
     },
   };
-  return {
-    target,
-    cases: casesOf(options),
-    async [Symbol.asyncDispose]() {
-      own[Symbol.dispose]();
-      await gateway[Symbol.asyncDispose]();
-    },
-  };
 }
 
 /** Somebody's Envoy configuration between our parts, addresses set as the overlay's table allows. */
@@ -259,21 +199,15 @@ async function ownConfig(
 ): Promise<CheckTarget> {
   const { file, adjustments, ...names } = adoptEnvoyConfig(await readEnvoyConfig(path));
   for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
-  const scriptSecret = crypto.randomUUID();
-  const gateway = await startGateway(
-    await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context, {
-      scriptSecret,
-      graceMs: 0,
-      journalLimit: TARGET_JOURNAL_LIMIT,
-      config: file,
-      names,
-    }),
-  );
-  const own = ownTarget(gateway, {
-    scriptSecret,
+  const described = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
+  const own = await startOwnTarget({
+    ...described,
+    config: file,
+    names,
     name: `Envoy configuration ${basename(file.name)}`,
   });
-  const { policy, envoy, ...rest } = own;
+  const { gateway } = own;
+  const { policy, envoy, gateway: _, ...rest } = own;
   const { routesAll, ...promises } = promisesOf(await gateway.envoy.admin.configDump(), names);
   const asked = names.policyCluster !== undefined && policy !== undefined;
   const target: Target = {
@@ -295,11 +229,8 @@ async function ownConfig(
       ...(envoy && { envoy: logged ? envoy : silent(envoy) }),
       facts: { ...own.facts, adjustments: adjustments.join("; ") },
     },
-    cases: CASES,
-    async [Symbol.asyncDispose]() {
-      own[Symbol.dispose]();
-      await gateway[Symbol.asyncDispose]();
-    },
+    cases: (await profileKind().judge()).cases,
+    [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
   };
 }
 
@@ -325,6 +256,7 @@ function silent({ accessLog: _, ...rest }: EnvoyEvidence): EnvoyEvidence {
 
 async function foreignGateway(
   url: string,
+  judge: Judge,
   options: CheckTargetOptions,
   { log }: Pick<Context<unknown, unknown>, "log">,
 ): Promise<CheckTarget> {
@@ -334,20 +266,20 @@ async function foreignGateway(
       "Cannot judge a gateway without a credential that it allows: give --allow-header 'name: value'",
     );
   }
-  if (options.profile === "responses" && options.control !== "none") {
+  const shape = judge.foreign(options as unknown as Record<string, unknown>);
+  if (shape.clientOnly && options.control !== "none") {
     throw new UsageError(
-      `Cannot judge a Responses gateway with --control ${options.control}: only what a client sees of it can be judged; leave the flag out`,
+      `Cannot judge a gateway of this profile with --control ${options.control}: only what a client sees of it can be judged; leave the flag out`,
     );
   }
   const target = await foreignTarget({
     url,
     control: options.control,
-    ...(options.profile === "responses" && { features: ["responses", "responses_stream"] }),
+    shape,
     credentials,
     model: options.model,
     policyPort: options.policyPort,
     upstreamPort: options.upstreamPort,
-    ...(options.profile === "router" && { router: { logic: options.routingLogic } }),
     ...(options.rules === undefined ? {} : { rulesFile: options.rules }),
     onReady({ policy, upstream }) {
       if (policy) log(`The gateway must ask our policy engine at ${policy} (ext_authz, gRPC)`);
@@ -355,8 +287,7 @@ async function foreignGateway(
     },
   });
   for (const note of target.notes) log(`Probe: ${note}`);
-  const cases = PROFILE_CASES[options.profile ?? "base"];
-  return { target, cases, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+  return { target, cases: judge.cases, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
 function credentialsOf(

@@ -8,7 +8,7 @@ import {
   renderTerminal,
   type Selection,
 } from "../../conformance/mod.ts";
-import type { ProfileName } from "../../gateway/mod.ts";
+import { profileKind } from "../../gateway/profiles/mod.ts";
 import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
@@ -19,8 +19,8 @@ import { renderChanges, watchFiles, watchRuns } from "../check/watch.ts";
 import {
   ENVOY_OPTIONS,
   envoyFromOptions,
-  JUDGED_PROFILE_OPTION,
   PART_OPTIONS,
+  profileOption,
   RUN_OPTIONS,
   runParents,
 } from "../gateway_options.ts";
@@ -115,7 +115,7 @@ export const command = defineCommand({
     }),
     ...TARGET_OPTIONS,
     runDir: RUN_OPTIONS.runDir,
-    profile: JUDGED_PROFILE_OPTION,
+    profile: profileOption("judge"),
     ...PART_OPTIONS,
     ...ENVOY_OPTIONS,
     envoyVersion: versionsOption,
@@ -157,7 +157,9 @@ export const command = defineCommand({
       slow: options.slow,
     };
     if (options.list) {
-      for (const { id, level, control, requirement } of listCases(casesOf(options), selection)) {
+      for (
+        const { id, level, control, requirement } of listCases(await casesOf(options), selection)
+      ) {
         print(`${id.padEnd(32)} ${level.padEnd(6)} ${control.padEnd(8)} ${requirement}`);
       }
       return EXIT.ok;
@@ -249,7 +251,7 @@ async function selfTest(
   context: Context<unknown, unknown>,
   options: Parameters<typeof envoyFromOptions>[0] & {
     selfTest: "expected" | "full" | undefined;
-    profile: ProfileName;
+    profile: string;
   },
 ): Promise<number> {
   const { host, print, log, signal } = context;
@@ -257,7 +259,7 @@ async function selfTest(
   const matrix = await runSelfTest({
     envoyPath: envoy.path,
     runParents: runParents(host),
-    profile: options.profile,
+    proof: (await profileKind(options.profile).judge()).proof,
     full: options.selfTest === "full",
     signal,
     onMutant: ({ mutant, killedBy, ran }, { done, total }) =>

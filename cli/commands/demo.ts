@@ -1,7 +1,8 @@
 import { request } from "node:http";
 import { defineCommand, EXIT } from "../command.ts";
 import { runDemos } from "../demos.ts";
-import { DEFAULT_PORTS, ENVOY_OPTIONS, startFromOptions } from "../gateway_options.ts";
+import { ENVOY_OPTIONS, startFromOptions } from "../gateway_options.ts";
+import { DEFAULT_PORTS } from "../../service/mod.ts";
 import { flagOption, portOption } from "../../options/mod.ts";
 import { FREE_PORTS } from "../../gateway/mod.ts";
 

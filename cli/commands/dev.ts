@@ -1,20 +1,19 @@
+/** `llmgate dev`: the whole gateway, until it is interrupted. */
+import type { Gateway } from "../../gateway/mod.ts";
+import { flagOption } from "../../options/mod.ts";
+import { watchLaunchers } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
-import { curlLines, responsesCurlLines } from "../demos.ts";
 import {
   ENVOY_OPTIONS,
   PART_OPTIONS,
   PORT_OPTIONS,
-  PROFILE_OPTION,
+  PROFILE_FLAGS,
+  profileOption,
   RUN_OPTIONS,
   startFromOptions,
 } from "../gateway_options.ts";
-import { RESPONSES_OPTIONS } from "../responses_options.ts";
-import { ROUTER_OPTIONS, ROUTER_PORT_OPTION } from "../router_options.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
-import { flagOption } from "../../options/mod.ts";
-import { watchLaunchers } from "../../service/mod.ts";
-import type { Gateway } from "../../gateway/mod.ts";
 
 export const command = defineCommand({
   name: "dev",
@@ -25,17 +24,15 @@ export const command = defineCommand({
     "streams 5 s and leaves nothing behind; a second Ctrl-C ends the wait.",
   options: {
     ...RUN_OPTIONS,
-    profile: PROFILE_OPTION,
+    profile: profileOption("run"),
     ...PORT_OPTIONS,
-    routerPort: ROUTER_PORT_OPTION,
     ...PART_OPTIONS,
-    ...ROUTER_OPTIONS,
-    ...RESPONSES_OPTIONS,
     ...ENVOY_OPTIONS,
     json: flagOption("--json", {
       description: "print JSON: one line with every address when ready, then one per request",
     }),
     quiet: flagOption("-q, --quiet", { description: "no line per request" }),
+    ...PROFILE_FLAGS,
   },
   examples: [
     { command: "llmgate dev", explains: "the whole stack on its default ports" },
@@ -77,32 +74,23 @@ export const command = defineCommand({
 function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
   const { print, style } = context;
   const ready = readyFields(gateway);
-  const own = (part: unknown) => part === undefined ? style.notice("  foreign") : "";
-  const { routing, responses } = gateway;
-  const curl = responses === undefined
-    ? curlLines(gateway.url, routing?.router.routes.models[0])
-    : responsesCurlLines(gateway.url);
+  const row = (label: string, text: string, foreign = false) =>
+    `${label.padEnd(9)} ${text}${foreign ? style.notice("  foreign") : ""}`;
   const lines = [
     `${style.bold("ingress")}   ${style.good(ready.ingress)}`,
-    `admin     ${ready.admin}`,
-    `policy    ${ready.policy}${own(gateway.policy)}`,
-    ...(responses === undefined
-      ? []
-      : [`responses ${responses.http.url}  ext_proc ${responses.extproc.address}`]),
-    ...(routing === undefined ? [`upstream  ${ready.upstream}${own(gateway.upstream)}`] : [
-      `router    ${routing.router.address}  ${routing.router.routes.models.join(", ")}`,
-      ...routing.hosts.map(({ endpoint }, i) => `backend   ${endpoint}${own(routing.backends[i])}`),
-    ]),
-    `control   ${ready.control}`,
-    `Envoy     ${ready.envoy.version}  ready after ${Math.round(gateway.envoy.readyMs)} ms`,
-    `config    ${ready.envoy.config}`,
-    `          sha256 ${ready.envoy.config_sha256}`,
-    `launched  sha256 ${ready.envoy.launched_sha256}`,
+    row("admin", ready.admin),
+    row("policy", ready.policy, gateway.policy === undefined),
+    ...gateway.part.welcome().map(({ label, text, foreign }) => row(label, text, foreign)),
+    row("control", ready.control),
+    row("Envoy", `${ready.envoy.version}  ready after ${Math.round(gateway.envoy.readyMs)} ms`),
+    row("config", ready.envoy.config),
+    row("", `sha256 ${ready.envoy.config_sha256}`),
+    row("launched", `sha256 ${ready.envoy.launched_sha256}`),
     "",
-    style.dim("allowed, streaming:"),
-    `  ${curl.allowed}`,
-    style.dim("denied:"),
-    `  ${curl.denied}`,
+    ...gateway.part.suggestions(gateway.url).flatMap(({ title, command }) => [
+      style.dim(`${title}:`),
+      `  ${command}`,
+    ]),
     "",
   ];
   for (const line of lines) print(line);

@@ -1,5 +1,4 @@
 import {
-  bundledConfig,
   formatChanges,
   launchConfig,
   type LaunchedConfig,
@@ -7,8 +6,13 @@ import {
 } from "../../envoy/mod.ts";
 import { gatewayOverlay } from "../../gateway/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { PART_OPTIONS, placementOf, PORT_OPTIONS, PROFILE_OPTION } from "../gateway_options.ts";
-import { ROUTER_OPTIONS, ROUTER_PORT_OPTION } from "../router_options.ts";
+import {
+  PART_OPTIONS,
+  placementOf,
+  PORT_OPTIONS,
+  PROFILE_FLAGS,
+  profileOption,
+} from "../gateway_options.ts";
 import { fileOption, flagOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
@@ -19,9 +23,8 @@ export const command = defineCommand({
     else. Takes dev's flags. Both hashes are those that dev shows: of the file, and of the launched configuration with
     the launch fields blanked, which no swap of policy or upstream changes.`,
   options: {
-    profile: PROFILE_OPTION,
-    staticHosts: ROUTER_OPTIONS.staticHosts,
-    routerPort: ROUTER_PORT_OPTION,
+    profile: profileOption("print"),
+    ...PROFILE_FLAGS,
     config: fileOption("--config <FILE>", {
       description: "a configuration of your own, with the profile's names",
     }),
@@ -48,14 +51,14 @@ export const command = defineCommand({
   ],
   permissions: ["read", "env", "sys"],
   async run({ options, host, print }) {
-    const file = options.config === undefined
-      ? bundledConfig(options.profile)
-      : await readEnvoyConfig(options.config);
+    // Its --config is Envoy's, not a file of the profile.
+    const { config: own, ...flags } = options;
+    const placement = await placementOf(flags, host);
+    const file = own === undefined ? placement.profile.config() : await readEnvoyConfig(own);
     if (options.source) {
       host.stdout.write(file.text);
       return EXIT.ok;
     }
-    const placement = await placementOf(options, host);
     const launched = launchConfig(file, gatewayOverlay(placement));
     if (options.json) print(JSON.stringify(facts(file.name, launched)));
     else if (options.diff) {

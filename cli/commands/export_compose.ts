@@ -3,12 +3,13 @@ import { exportCompose } from "../../manifests/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import {
   EXPORT_OPTIONS,
+  exportedProfile,
   exportedProfileOption,
   exportSettings,
   OUT_OPTION,
 } from "../export_options.ts";
 import { writeFolder } from "../folder.ts";
-import { DEFAULT_PORTS } from "../gateway_options.ts";
+import { DEFAULT_PORTS } from "../../service/mod.ts";
 import { portOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
@@ -40,7 +41,10 @@ export const command = defineCommand({
   permissions: ["read", "write", "env", "sys"],
   async run({ options, host, print }) {
     const { port, out = "." } = options;
-    const files = exportCompose({ ...await exportSettings(options, host), port });
+    const files = exportCompose(await exportedProfile(options), {
+      ...await exportSettings(options, host),
+      port,
+    });
     const paths = await writeFolder(resolve(host.cwd, out), files, options);
     for (const path of paths) print(`wrote ${path}`);
     print(

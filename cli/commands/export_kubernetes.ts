@@ -5,6 +5,7 @@ import { defineCommand, EXIT } from "../command.ts";
 import {
   DEFAULT_SELECTOR,
   EXPORT_OPTIONS,
+  exportedProfile,
   exportedProfileOption,
   exportSettings,
   OUT_OPTION,
@@ -75,9 +76,17 @@ export const command = defineCommand({
         );
       }
     }
+    const profile = await exportedProfile(options);
+    const flags: Readonly<Record<string, unknown>> = options;
+    const isShared = Object.keys(SHARED_STORAGE_OPTIONS).some((key) => flags[key] !== undefined);
+    if (isShared && !profile.sharesStorage) {
+      throw new UsageError(
+        `Cannot use --postgres-secret and --s3-* with the profile "${options.profile}": it keeps nothing`,
+      );
+    }
     const shared = sharedStorageOf(options);
     const settings = await exportSettings(options, host);
-    const files = exportKubernetes({
+    const files = exportKubernetes(profile, {
       ...settings,
       namespace: options.namespace,
       replicas: options.replicas,

@@ -1,7 +1,6 @@
 import { startLimits } from "../../limits/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
-import { DEFAULT_PORTS } from "../default_ports.ts";
-import { defined } from "../../service/mod.ts";
+import { DEFAULT_PORTS, defined } from "../../service/mod.ts";
 import { fileOption, flagOption, portOption, textOption } from "../../options/mod.ts";
 
 export const command = defineCommand({

@@ -8,9 +8,14 @@ import {
   type ReplayReport,
   startPolicy,
 } from "../../policy/mod.ts";
-import { loadModule, messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
+import {
+  DEFAULT_PORTS,
+  loadModule,
+  messageOf,
+  UnavailableError,
+  UsageError,
+} from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
-import { DEFAULT_PORTS } from "../gateway_options.ts";
 import {
   addressOption,
   choiceOption,
@@ -125,7 +130,6 @@ export const command = defineCommand({
         host: "127.0.0.1",
         port: options.controlPort,
         policy,
-        upstream: undefined,
       });
       control = stack.use(server).url;
     }

@@ -3,7 +3,7 @@ import type { ResponsesLine } from "../../responses/mod.ts";
 import { loadModule } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { choiceOption, directoryOption, flagOption } from "../../options/mod.ts";
-import { RESPONSES_OPTIONS } from "../responses_options.ts";
+import { RESPONSES_FLAGS } from "../../gateway/profiles/mod.ts";
 
 export const command = defineCommand({
   name: "responses",
@@ -13,7 +13,7 @@ export const command = defineCommand({
     your own (llmgate envoy config --profile responses --source shows how it is wired), and the whole API over HTTP.
     It trusts x-tenant, so let nobody but Envoy reach its ports. /health tells how the model server is.`,
   options: {
-    ...RESPONSES_OPTIONS,
+    ...RESPONSES_FLAGS,
     dataDir: directoryOption("--data-dir <DIR>", {
       description: "store and files; in the system's data folder when left out",
     }),

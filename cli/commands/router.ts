@@ -1,7 +1,6 @@
 import { discoverHosts, startRouter } from "../../router/mod.ts";
-import { loadModule, UsageError } from "../../service/mod.ts";
+import { DEFAULT_PORTS, loadModule, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
-import { DEFAULT_PORTS } from "../gateway_options.ts";
 import {
   choiceOption,
   flagOption,
@@ -13,9 +12,9 @@ import {
   backendRoots,
   healthOf,
   kubernetesOf,
-  ROUTER_OPTIONS,
+  ROUTER_FLAGS,
   staticHostsOf,
-} from "../router_options.ts";
+} from "../../gateway/profiles/mod.ts";
 
 /** How far apart replicas of the router may learn of a pod, in milliseconds: each watches by itself. */
 const REPLICAS_MS = 1_000;
@@ -29,7 +28,7 @@ export const command = defineCommand({
     own: llmgate envoy config --profile router --source shows how it is wired. Routes are reloaded when their file
     changes; a broken file is reported and the old routes stay.`,
   options: {
-    ...ROUTER_OPTIONS,
+    ...ROUTER_FLAGS,
     host: textOption("--host <ADDRESS>", {
       description: "interface to listen on",
       default: "127.0.0.1",
@@ -81,14 +80,14 @@ export const command = defineCommand({
   permissions: ["read", "net", "env", "sys"],
   extraPermissions: ({ edsFile }) => edsFile === undefined ? [] : ["write"],
   async run({ options, host, log, print, signal }) {
-    const kubernetes = kubernetesOf(options, host);
+    const kubernetes = kubernetesOf(options, (name) => host.env(name));
     if (options.staticHosts === undefined && kubernetes === undefined) {
       throw new UsageError(
         "Cannot start the router: --static-hosts must name the model servers, or --service-discovery k8s find them",
       );
     }
     const named = await staticHostsOf(options) ?? [];
-    const caFile = await backendRoots(named, host);
+    const caFile = await backendRoots(named, (name) => host.env(name));
     const ca = caFile === undefined ? undefined : await Deno.readTextFile(caFile);
     await using hosts = await discoverHosts({
       hosts: named,
@@ -103,7 +102,7 @@ export const command = defineCommand({
       hosts,
       ...(kubernetes === undefined ? {} : { settleMs: REPLICAS_MS }),
       ...(options.edsFile === undefined ? {} : { endpointFile: options.edsFile }),
-      routing: options.routingLogic,
+      logic: options.logic,
       alternates: options.alternates,
       health: { ...healthOf(options), ...(ca === undefined ? {} : { ca }) },
       sessionHeader: options.sessionHeader,
@@ -126,11 +125,10 @@ export const command = defineCommand({
       const { startControl } = await loadModule<typeof import("../../gateway/mod.ts")>(
         "gateway/mod.ts",
       );
-      const parts = { policy: undefined, upstream: undefined, router };
       const server = await startControl({
         host: options.controlHost,
         port: options.controlPort,
-        ...parts,
+        metrics: [() => router.metrics()],
       });
       control = stack.use(server).url;
     }

@@ -1,7 +1,6 @@
 import { readRouterSamples, routerLoad, type RouterSamples } from "../../router/mod.ts";
-import { delay, messageOf, now, UnavailableError } from "../../service/mod.ts";
+import { DEFAULT_PORTS, delay, messageOf, now, UnavailableError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { DEFAULT_PORTS } from "../gateway_options.ts";
 import { routerTable } from "../live/router_table.ts";
 import { flagOption, positiveOption, urlOption } from "../../options/mod.ts";
 

@@ -7,10 +7,9 @@ import {
   type UpstreamExchange,
   type UpstreamOptions,
 } from "../../upstream/mod.ts";
-import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import { DEFAULT_PORTS, loadModule, messageOf, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import type { Host } from "../host.ts";
-import { DEFAULT_PORTS } from "../gateway_options.ts";
 import {
   directoryOption,
   flagOption,
@@ -153,8 +152,8 @@ export const command = defineCommand({
       const server = await startControl({
         host: "127.0.0.1",
         port: options.controlPort,
-        policy: undefined,
         upstream,
+        backends: [upstream],
       });
       control = stack.use(server).url;
     }

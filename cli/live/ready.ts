@@ -10,11 +10,8 @@ export interface ReadyFields {
   readonly policy: string;
   readonly upstream: string;
   readonly control: string;
-  /** HOST:PORT of each further service; empty in the base profile. */
-  readonly services: {
-    readonly router?: string;
-    readonly responses?: { readonly http: string; readonly extproc: string };
-  };
+  /** Addresses of each further service, by its name; empty in the base profile. */
+  readonly services: Readonly<Record<string, unknown>>;
   readonly run_dir: string;
   readonly envoy: {
     readonly version: string;
@@ -35,17 +32,9 @@ export function readyFields(gateway: Gateway): ReadyFields {
     ingress: gateway.url,
     admin: envoy.admin.url,
     policy: gateway.policyAddress,
-    upstream: gateway.upstreamUrl,
+    upstream: gateway.part.upstreamUrl,
     control: gateway.control.url,
-    services: {
-      ...(gateway.routing === undefined ? {} : { router: gateway.routing.router.address }),
-      ...(gateway.responses === undefined ? {} : {
-        responses: {
-          http: gateway.responses.http.url,
-          extproc: gateway.responses.extproc.address,
-        },
-      }),
-    },
+    services: gateway.part.services,
     run_dir: gateway.runDir,
     envoy: {
       version: envoy.version,

@@ -1,14 +1,8 @@
-/** The manifests of each part. */
+/** The manifests of the parts that every gateway has, and of the mock. */
 import { envoyFile } from "../envoy_file.ts";
+import type { ProfileManifests } from "../profile.ts";
 import { CONFIG_FOLDER, ENVOY_FOLDER, PARTS } from "../settings.ts";
-import {
-  GRPC_PROBE,
-  LLMGATE_RESOURCES,
-  LLMGATE_USER,
-  ROUTER_DRAIN_SECONDS,
-  scratch,
-  sha256,
-} from "./container.ts";
+import { GRPC_PROBE, LLMGATE_RESOURCES, LLMGATE_USER, scratch, sha256 } from "./container.ts";
 import {
   anybody,
   deployment,
@@ -16,7 +10,6 @@ import {
   type KubernetesObject,
   networkPolicy,
   object,
-  type Owner,
   pods,
   service,
 } from "./objects.ts";
@@ -38,10 +31,13 @@ const ENVOY_RESOURCES = {
 const ENVOY_WORKERS = 2;
 
 /** Envoy with the profile's configuration. */
-export function envoyProxy(settings: KubernetesSettings): KubernetesObject[] {
+export function envoyProxy(
+  profile: ProfileManifests,
+  settings: KubernetesSettings,
+): KubernetesObject[] {
   const { name, port } = PARTS.envoy;
   const owner = { name, namespace: settings.namespace };
-  const config = envoyFile(settings);
+  const config = envoyFile(profile, settings);
   return [
     object(owner, { apiVersion: "v1", kind: "ConfigMap", data: { "envoy.yaml": config } }),
     deployment({
@@ -69,7 +65,7 @@ export function envoyProxy(settings: KubernetesSettings): KubernetesObject[] {
     disruptionBudget(owner),
     networkPolicy(owner, {
       ingress: [anybody("http")],
-      egress: [...policyEgress(settings), ...modelEgress(settings)],
+      egress: [...policyEgress(settings), ...profile.egress(settings)],
     }),
   ];
 }
@@ -77,120 +73,6 @@ export function envoyProxy(settings: KubernetesSettings): KubernetesObject[] {
 function policyEgress({ policy }: KubernetesSettings): object[] {
   return [
     policy === undefined ? pods("to", PARTS.policy.name, PARTS.policy.port) : anybody(policy.port),
-  ];
-}
-
-/** Where model servers are, and what decides among them. */
-function modelEgress(settings: KubernetesSettings): object[] {
-  if (settings.profile === "router") {
-    const { name, port } = PARTS.router;
-    return [pods("to", name, port), ...modelPorts(settings)];
-  }
-  if (settings.profile === "responses") {
-    const { name, http, grpc } = PARTS.responses;
-    return [pods("to", name, http, grpc)];
-  }
-  const { upstream } = settings;
-  return [
-    upstream === undefined
-      ? pods("to", PARTS.upstream.name, PARTS.upstream.port)
-      : anybody(upstream.port),
-  ];
-}
-
-/** The ports of model servers; every port where they are known by name only. */
-function modelPorts({ router }: KubernetesSettings): object[] {
-  if (router.staticHosts === undefined) {
-    return [
-      router.port !== undefined && /^\d+$/.test(router.port)
-        ? anybody(Number(router.port))
-        : anybody(),
-    ];
-  }
-  const ports = router.staticHosts.split(",").map((host) =>
-    Number(/:(\d+)\/?$/.exec(host)?.[1] ?? (host.trim().startsWith("http:") ? 80 : 443))
-  );
-  return [anybody(...new Set(ports))];
-}
-
-/** The model router, with the right to see endpoints. */
-export function vllmExtproc(settings: KubernetesSettings): KubernetesObject[] {
-  const { name, port, metrics } = PARTS.router;
-  const { namespace, router } = settings;
-  const owner = { name, namespace };
-  const inKubernetes = router.staticHosts === undefined;
-  return [
-    ...(inKubernetes ? endpointReader(owner, router.namespace ?? namespace) : []),
-    object(owner, { apiVersion: "v1", kind: "ConfigMap", data: { "routes.json": router.routes } }),
-    deployment({
-      ...owner,
-      replicas: settings.replicas,
-      image: settings.image,
-      args: routerArguments(settings),
-      ...scratch(),
-      ports: { grpc: port, metrics },
-      mounts: { [CONFIG_FOLDER]: { configMap: { name } }, "/tmp": { emptyDir: {} } },
-      probe: GRPC_PROBE(port),
-      user: LLMGATE_USER,
-      resources: LLMGATE_RESOURCES,
-      drainSeconds: ROUTER_DRAIN_SECONDS,
-      configSha256: sha256(router.routes),
-      ...(inKubernetes ? { serviceAccount: name } : {}),
-    }),
-    service(owner, { ports: { grpc: port, metrics }, headless: true }),
-    disruptionBudget(owner),
-    networkPolicy(owner, {
-      ingress: [pods("from", PARTS.envoy.name, port), anybody(metrics)],
-      // The API server is no pod, and its port differs: 443 in front of it, 6443 behind.
-      egress: [...(inKubernetes ? [anybody(443, 6443)] : []), ...modelPorts(settings)],
-    }),
-  ];
-}
-
-/** The arguments of the exported router. */
-export function routerArguments(settings: KubernetesSettings): string[] {
-  const { port, metrics } = PARTS.router;
-  const { router, namespace } = settings;
-  const found = router.staticHosts === undefined
-    ? [
-      ...["--service-discovery", "k8s", "--k8s-label-selector", router.labelSelector],
-      ...["--k8s-namespace", router.namespace ?? namespace],
-      ...(router.port === undefined ? [] : ["--k8s-port", router.port]),
-    ]
-    : [
-      ...["--static-hosts", router.staticHosts],
-      ...(router.staticModels === undefined ? [] : ["--static-models", router.staticModels]),
-    ];
-  return [
-    ...["router", "--host", "0.0.0.0", "--port", String(port)],
-    ...found,
-    ...["--routing-logic", router.logic],
-    ...["--route-config", `${CONFIG_FOLDER}/routes.json`],
-    ...["--control-host", "0.0.0.0", "--control-port", String(metrics)],
-    ...["--log-level", "warning"],
-  ];
-}
-
-/** The account of the router, and what it may do: see endpoints in the model servers' namespace. */
-function endpointReader(owner: Owner, namespace: string): KubernetesObject[] {
-  const there = { name: owner.name, namespace };
-  return [
-    object(owner, { apiVersion: "v1", kind: "ServiceAccount" }),
-    object(there, {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "Role",
-      rules: [{
-        apiGroups: ["discovery.k8s.io"],
-        resources: ["endpointslices"],
-        verbs: ["get", "list", "watch"],
-      }],
-    }),
-    object(there, {
-      apiVersion: "rbac.authorization.k8s.io/v1",
-      kind: "RoleBinding",
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: owner.name },
-      subjects: [{ kind: "ServiceAccount", name: owner.name, namespace: owner.namespace }],
-    }),
   ];
 }
 

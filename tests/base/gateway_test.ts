@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { FREE_PORTS, type RequestRecord } from "../../gateway/mod.ts";
+import { FREE_PORTS, type RequestRecord, singleUpstream } from "../../gateway/mod.ts";
 import { DONE, parseSse } from "../../openai/mod.ts";
 import { UnavailableError } from "../../service/mod.ts";
 import { chat, OLDER_ENVOY, startTestGateway } from "../testing/stack.ts";
@@ -65,7 +65,7 @@ Deno.test("policy that went away fails closed with 503, and recovers when it is 
   const refused = await chat(gateway);
   assert.equal(refused.status, 503);
   assert.equal((await refused.json()).error.code, "policy_unavailable");
-  assert.equal(gateway.upstream?.journal.entries().length, 0);
+  assert.equal(gateway.part.mock?.journal.entries().length, 0);
   await gateway.policy?.reopen();
   // Envoy dials again after its own back-off; each refusal meanwhile must be a 503.
   let response = await chat(gateway);
@@ -81,7 +81,7 @@ Deno.test("swapping policy and upstream leaves both configuration hashes as they
   await using first = await startTestGateway();
   await using second = await startTestGateway({
     policy: { host: first.policy?.host ?? "", port: first.policy?.port ?? 0 },
-    upstream: { url: `${first.upstream?.url}/v1` },
+    profile: singleUpstream({ upstream: { url: `${first.part.mock?.url}/v1` } }),
   });
   assert.equal(second.envoy.configSha256, first.envoy.configSha256);
   assert.equal(second.envoy.launchedSha256, first.envoy.launchedSha256);
@@ -144,7 +144,7 @@ Deno.test("the provider's key takes the place of the client's, and shows nowhere
     const response = await chat(gateway, { key: "", headers });
     assert.equal(response.status, 200);
     await response.body?.cancel();
-    const seen = new Map(gateway.upstream?.journal.entries().at(-1)?.headers);
+    const seen = new Map(gateway.part.mock?.journal.entries().at(-1)?.headers);
     assert.equal(seen.get("authorization"), `Bearer ${providerKey}`);
     assert.equal(seen.get("x-api-key"), undefined);
   }

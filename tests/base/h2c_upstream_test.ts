@@ -1,14 +1,14 @@
 /** Envoy speaks h2c to the mock (check/h2c_upstream): streams, faults and witnesses as over HTTP/1.1. */
 import assert from "node:assert/strict";
-import type { Gateway } from "../../gateway/mod.ts";
+import type { Gateway, SinglePart } from "../../gateway/mod.ts";
 import type { Upstream, UpstreamScript } from "../../upstream/mod.ts";
 import { chat, patient, startTestGateway } from "../testing/stack.ts";
 
 const start = async () => startTestGateway({ config: await patient("check/h2c_upstream") });
 
-function mockOf(gateway: Gateway): Upstream {
-  assert.ok(gateway.upstream);
-  return gateway.upstream;
+function mockOf(gateway: Gateway<SinglePart>): Upstream {
+  assert.ok(gateway.part.mock);
+  return gateway.part.mock;
 }
 
 /** A stream whose events wait for a release each. */
@@ -21,7 +21,7 @@ const STEPS: UpstreamScript["steps"] = [
 ];
 
 /** Asks for a stream that a script makes; returns how to read it on. */
-async function stream(gateway: Gateway, script: string) {
+async function stream(gateway: Gateway<SinglePart>, script: string) {
   const response = await chat(gateway, { stream: true, headers: { "x-mock-script": script } });
   assert.ok(response.body);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -1,14 +1,15 @@
 /** The proof that the cases can fail: gateways that are broken on purpose, and correct ones. */
 import assert from "node:assert/strict";
-import { MUTANTS, renderMatrix, runSelfTest } from "../../mutants/mod.ts";
+import { profileKind, PROFILES } from "../../gateway/profiles/mod.ts";
+import { BASE_PROOF, renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { envoyPath, RUN_PARENTS } from "../testing/stack.ts";
 
-for (const profile of ["base", "router", "responses"] as const) {
+for (const { name: profile } of PROFILES) {
   Deno.test(`every mutant of the profile ${profile} is noticed, and every MUST of its cases can fail`, async () => {
     const matrix = await runSelfTest({
       envoyPath: await envoyPath(),
       runParents: RUN_PARENTS,
-      profile,
+      proof: (await profileKind(profile).judge()).proof,
     });
     assert.deepEqual(matrix.problems, [], renderMatrix(matrix));
     assert.deepEqual(matrix.uncovered, []);
@@ -16,5 +17,5 @@ for (const profile of ["base", "router", "responses"] as const) {
 }
 
 Deno.test("there are mutants enough to say something", () => {
-  assert.ok(MUTANTS.length >= 30);
+  assert.ok(BASE_PROOF.mutants.length >= 30);
 });

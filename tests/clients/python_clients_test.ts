@@ -1,3 +1,4 @@
+import { singleUpstream } from "../../gateway/mod.ts";
 import assert from "node:assert/strict";
 import { startUpstream, type Upstream } from "../../upstream/mod.ts";
 import { startTestGateway } from "../testing/stack.ts";
@@ -10,7 +11,9 @@ Deno.test("the official Python client and LangChain read everything the mock say
 
 Deno.test("the official Python client and LangChain read the same through Envoy", async () => {
   await using upstream = await scriptedUpstream();
-  await using gateway = await startTestGateway({ upstream: { url: upstream.url } });
+  await using gateway = await startTestGateway({
+    profile: singleUpstream({ upstream: { url: upstream.url } }),
+  });
   await readEverything(gateway.url);
 });
 

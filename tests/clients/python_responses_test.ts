@@ -1,9 +1,10 @@
+import { responsesProfile } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { startTestGateway } from "../testing/stack.ts";
 import { pythonOf, run } from "./python_venv.ts";
 
 Deno.test("the official Python client makes, streams and chains responses through Envoy", async () => {
-  await using gateway = await startTestGateway({ profile: "responses" });
+  await using gateway = await startTestGateway({ profile: responsesProfile() });
   const python = await pythonOf("clients");
   const script = new URL("responses.py", import.meta.url).pathname;
   assert.deepEqual(JSON.parse(await run(python, [script, gateway.url])), {

@@ -1,3 +1,4 @@
+import { responsesProfile } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { startTestGateway } from "../testing/stack.ts";
 import { pythonOf, run } from "./python_venv.ts";
@@ -5,7 +6,7 @@ import { pythonOf, run } from "./python_venv.ts";
 const file = (path: string) => new URL(path, import.meta.url).pathname;
 
 Deno.test("the official Python client fills and searches a vector store through Envoy", async () => {
-  await using gateway = await startTestGateway({ profile: "responses" });
+  await using gateway = await startTestGateway({ profile: responsesProfile() });
   const python = await pythonOf("clients");
   const facts = JSON.parse(
     await run(python, [file("vector_stores.py"), gateway.url, file("../testdata/whale.pdf")]),

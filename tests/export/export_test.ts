@@ -5,22 +5,22 @@ import { parseAllDocuments } from "yaml";
 import { validateConfig } from "../../envoy/mod.ts";
 import {
   exportCompose,
-  EXPORTED_PROFILES,
   type ExportedFile,
-  type ExportedProfile,
   exportKubernetes,
+  type KubernetesSettings,
 } from "../../manifests/mod.ts";
 import { DEFAULT_RULES } from "../../policy/mod.ts";
 import { parseConfig, secretsOf } from "../../responses/mod.ts";
 import { DEFAULT_ROUTES } from "../../router/mod.ts";
 import { pythonOf } from "../clients/python_venv.ts";
+import { EXPORTED, manifestsOf } from "../testing/exported.ts";
 import { startProgram } from "../testing/program.ts";
 import { envoyPath, OLDER_ENVOY } from "../testing/stack.ts";
 
 /** The oldest Kubernetes that the manifests are for, and a new one. */
 const KUBERNETES = ["1.30", "1.37"];
 
-const settings = (profile: ExportedProfile) => ({
+const settings = (profile: string) => ({
   profile,
   namespace: "models",
   replicas: 2,
@@ -30,6 +30,12 @@ const settings = (profile: ExportedProfile) => ({
   rules: DEFAULT_RULES,
   router: { routes: DEFAULT_ROUTES.text, logic: "round_robin", labelSelector: "app=vllm" },
 });
+
+type Given = KubernetesSettings & { readonly profile: string };
+
+function kubernetesOf(given: Given): ExportedFile[] {
+  return exportKubernetes(manifestsOf(given.profile), given);
+}
 
 async function withFiles(
   files: readonly ExportedFile[],
@@ -48,8 +54,8 @@ async function withFiles(
 type Manifest = any;
 
 /** Every object of the manifests; a kustomization is none of Kubernetes' own. */
-function objectsOf(profile: ExportedProfile): Manifest[] {
-  return exportKubernetes(settings(profile)).filter(({ name }) => name !== "kustomization.yaml")
+function objectsOf(profile: string): Manifest[] {
+  return kubernetesOf(settings(profile)).filter(({ name }) => name !== "kustomization.yaml")
     .flatMap(({ text }) => parseAllDocuments(text).map((document) => document.toJS()));
 }
 
@@ -76,10 +82,10 @@ const SHARED = {
 
 /** The manifests of every profile, each under a name of its own. */
 const MANIFESTS = Object.entries({
-  ...Object.fromEntries(EXPORTED_PROFILES.map((profile) => [profile, settings(profile)])),
+  ...Object.fromEntries(EXPORTED.map((profile) => [profile, settings(profile)])),
   shared: SHARED,
 }).flatMap(([what, given]) =>
-  exportKubernetes(given)
+  kubernetesOf(given)
     .filter(({ name }) => name !== "kustomization.yaml")
     .map(({ name, text }) => ({ name: `${what}-${name}`, text }))
 );
@@ -97,13 +103,13 @@ Deno.test.each(KUBERNETES.map((version) => ({ version })))(
   },
 );
 
-for (const profile of EXPORTED_PROFILES) {
+for (const profile of EXPORTED) {
   for (const version of [undefined, OLDER_ENVOY]) {
     const on = version ?? "(default)";
     Deno.test(`Envoy ${on} takes the exported configuration of ${profile}`, async () => {
       const proxy = objectsOf(profile)
         .find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "envoy-proxy");
-      const compose = exportCompose(settings(profile))
+      const compose = exportCompose(manifestsOf(profile), settings(profile))
         .find(({ name }) => name === "envoy.yaml")?.text ?? "";
       assert.equal(proxy.data["envoy.yaml"], compose);
       // The image has roots of its own; this machine may have none there.
@@ -119,7 +125,7 @@ for (const profile of EXPORTED_PROFILES) {
 }
 
 Deno.test("a manifest with a word that Kubernetes does not know is refused", async () => {
-  const [first] = exportKubernetes(settings("base"));
+  const [first] = kubernetesOf(settings("base"));
   const text = first?.text.replace("runAsNonRoot", "runAsNobody") ?? "";
   await withFiles([{ name: "wrong.yaml", text }], async (folder) => {
     const { ok, said } = await judge([join(folder, "wrong.yaml")], "1.37");
@@ -129,7 +135,7 @@ Deno.test("a manifest with a word that Kubernetes does not know is refused", asy
 });
 
 Deno.test("the shared form's file is one of the gateway's, and its Secrets are all that it needs", () => {
-  const objects = exportKubernetes(SHARED).filter(({ name }) => name === "responses-gateway.yaml")
+  const objects = kubernetesOf(SHARED).filter(({ name }) => name === "responses-gateway.yaml")
     .flatMap(({ text }) => parseAllDocuments(text).map((document): Manifest => document.toJS()));
   const text = objects.find(({ kind }) => kind === "ConfigMap").data["extproc-config.yaml"];
   const config = parseConfig(text, "extproc-config.yaml");
@@ -197,7 +203,7 @@ async function mountedFiles(
 Deno.test("every exported command of llmgate starts, and ends when it is told to", async () => {
   await using api = startEmptyApi();
   const started: string[] = [];
-  for (const profile of EXPORTED_PROFILES) {
+  for (const profile of EXPORTED) {
     const objects = objectsOf(profile);
     for (const { kind, metadata, spec } of objects) {
       const pod = spec?.template?.spec;

@@ -27,7 +27,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
       const bearer = { headers: { authorization: "Bearer anything" }, key: "" };
       const allowed = await chat(foreign, { ...bearer, stream: true });
       assert.match(await allowed.text(), /data: \[DONE\]\n\n$/);
-      const seen = foreign.upstream?.journal.entries().at(-1)?.headers;
+      const seen = foreign.part.mock?.journal.entries().at(-1)?.headers;
       assert.deepEqual(seen?.filter(([name]) => name === "x-tenant"), [["x-tenant", "acme"]]);
       const denied = await chat(foreign, { key: "" });
       assert.equal(denied.status, 401);

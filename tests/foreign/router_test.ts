@@ -4,7 +4,8 @@ import { CASES, ROUTER_CASES, runSuite } from "../../conformance/mod.ts";
 import { type Gateway } from "../../gateway/mod.ts";
 import { parseHosts } from "../../router/mod.ts";
 import { foreignTarget } from "../../targets/mod.ts";
-import { startTestGateway } from "../testing/stack.ts";
+import { profileKind } from "../../gateway/profiles/mod.ts";
+import { startRouterGateway } from "../testing/router_stack.ts";
 
 /** Whoever fails is asked again at once: the cases let backends fail on purpose. */
 const UNWATCHED = { limits: { failures: Infinity, ejectMs: 0, returnMs: 0 } };
@@ -21,14 +22,13 @@ Deno.test("a router that is not ours to look into is judged by its clients and i
     credentials: { allow: [["x-api-key", "demo-key"]], deny: [["x-api-key", "wrong-key"]] },
     policyPort: 0,
     upstreamPort: 0,
-    router: { logic: "least_outstanding_requests" },
+    shape: (await profileKind("router").judge()).foreign({ logic: "least_outstanding_requests" }),
     async onReady({ policy = "", upstream = "" }) {
       const [host = "", port] = policy.split(":");
       gateway = stack.use(
-        await startTestGateway({
-          profile: "router",
+        await startRouterGateway({
           policy: { host, port: Number(port) },
-          routing: {
+          router: {
             hosts: parseHosts(upstream.replaceAll("http://", "")),
             logic: "least_outstanding_requests",
             health: UNWATCHED,

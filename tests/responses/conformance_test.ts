@@ -1,7 +1,9 @@
 /** The Responses profile, judged by the suite: with every witness, and by its URL alone. */
 import assert from "node:assert/strict";
 import { exitCode, RESPONSES_CASES, runSuite } from "../../conformance/mod.ts";
-import { foreignTarget, startResponsesTarget } from "../../targets/mod.ts";
+import { profileKind } from "../../gateway/profiles/mod.ts";
+import { startResponsesTarget } from "../../gateway/profiles/testing/targets.ts";
+import { foreignTarget } from "../../targets/mod.ts";
 import { envoyPath, OLDER_ENVOY, RUN_PARENTS } from "../testing/stack.ts";
 
 for (const version of [undefined, OLDER_ENVOY]) {
@@ -25,7 +27,7 @@ for (const version of [undefined, OLDER_ENVOY]) {
       url: target.url,
       control: "none",
       credentials: target.credentials,
-      features: ["responses", "responses_stream"],
+      shape: (await profileKind("responses").judge()).foreign({}),
       policyPort: 0,
       upstreamPort: 0,
     });

@@ -1,25 +1,24 @@
 /** Journeys through a real Envoy with the Responses gateway: what docs/responses.md promises. */
 import assert from "node:assert/strict";
 import { OpenAI, type Wire } from "../../openai/testing/sdk.ts";
-import type { Gateway, GatewayOptions } from "../../gateway/mod.ts";
+import type { Gateway } from "../../gateway/mod.ts";
+import { type ResponsesPart, responsesProfile } from "../../gateway/profiles/mod.ts";
 import { connectGrpc, messageCodec } from "../../grpc/mod.ts";
 import { defaultConfig } from "../../responses/mod.ts";
 import type { UpstreamStep } from "../../upstream/mod.ts";
-import { OLDER_ENVOY, startTestGateway } from "../testing/stack.ts";
+import { OLDER_ENVOY, startTestGateway, type TestGatewayOptions } from "../testing/stack.ts";
 
-interface JourneyOptions extends Partial<GatewayOptions> {
-  readonly envoyVersion?: string;
+interface JourneyOptions extends TestGatewayOptions<ResponsesPart> {
   /** How long the model may take to its first piece. */
   readonly firstEventTimeoutMs?: number;
 }
 
 /** The model is the mock upstream, which obeys the scripts that a request's header names. */
-function startResponsesGateway(options: JourneyOptions = {}): Promise<Gateway> {
+function startResponsesGateway(options: JourneyOptions = {}): Promise<Gateway<ResponsesPart>> {
   const { firstEventTimeoutMs, ...rest } = options;
   const config = defaultConfig();
   return startTestGateway({
-    profile: "responses",
-    answering: {
+    profile: responsesProfile({
       config: {
         ...config,
         engine: {
@@ -28,14 +27,17 @@ function startResponsesGateway(options: JourneyOptions = {}): Promise<Gateway> {
           first_event_timeout_ms: firstEventTimeoutMs ?? config.engine.first_event_timeout_ms,
         },
       },
-    },
+    }),
     ...rest,
   });
 }
 
 /** Gives the model a script, and returns what asks for it. */
-function script(gateway: Gateway, steps: UpstreamStep[]): { headers: Record<string, string> } {
-  gateway.upstream?.scripts.set("held", { steps });
+function script(
+  gateway: Gateway<ResponsesPart>,
+  steps: UpstreamStep[],
+): { headers: Record<string, string> } {
+  gateway.part.mocks[0]?.scripts.set("held", { steps });
   return { headers: { "x-mock-script": "held" } };
 }
 
@@ -47,7 +49,11 @@ const FINISH: UpstreamStep = {
 };
 const EVENT_STREAM = { headers: { headers: { "content-type": "text/event-stream" } } };
 
-function post(gateway: Gateway, body: BodyInit, headers: Record<string, string> = {}) {
+function post(
+  gateway: Gateway<ResponsesPart>,
+  body: BodyInit,
+  headers: Record<string, string> = {},
+) {
   return fetch(`${gateway.url}/v1/responses`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-api-key": "demo-key", ...headers },
@@ -55,7 +61,7 @@ function post(gateway: Gateway, body: BodyInit, headers: Record<string, string> 
   });
 }
 
-function clientOf(gateway: Gateway, apiKey = "demo-key"): OpenAI {
+function clientOf(gateway: Gateway<ResponsesPart>, apiKey = "demo-key"): OpenAI {
   return new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey, maxRetries: 0 });
 }
 
@@ -99,12 +105,12 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
     }
     const denied = await post(gateway, "{}", { "x-api-key": "nobody" });
     assert.equal((await denied.json()).error.code, "invalid_api_key");
-    assert.equal(gateway.upstream?.journal.entries().length, 0);
+    assert.equal(gateway.part.mocks[0]?.journal.entries().length, 0);
   });
 
   Deno.test(`without the gateway, requests are refused ${on}`, async () => {
     await using gateway = await startResponsesGateway(version);
-    await gateway.responses?.[Symbol.asyncDispose]();
+    await gateway.part.responses[Symbol.asyncDispose]();
     const response = await post(gateway, JSON.stringify(ASK));
     assert.equal(response.status, 503);
     assert.equal((await response.json()).error.code, "responses_unavailable");
@@ -149,7 +155,7 @@ Deno.test("a stream passes event by event: the model waits until the client has 
   for await (const event of stream) {
     if (event.type !== "response.output_text.delta") continue;
     seen.push(event.delta);
-    gateway.upstream?.barriers.release("held/go");
+    gateway.part.mocks[0]?.barriers.release("held/go");
   }
   assert.deepEqual(seen, ["one", " two"]);
 });
@@ -164,7 +170,7 @@ Deno.test("a client that leaves ends the model's answer, and the response is sto
     if (event.type === "response.created") id = event.response.id;
     if (event.type === "response.output_text.delta") break;
   }
-  await gateway.upstream?.journal.waitFor(({ end }) => end?.startsWith("client-") ?? false);
+  await gateway.part.mocks[0]?.journal.waitFor(({ end }) => end?.startsWith("client-") ?? false);
   let { status } = await client.responses.retrieve(id);
   // The model's connection ends before the store has taken the response.
   while (status === "in_progress") ({ status } = await client.responses.retrieve(id));
@@ -193,7 +199,7 @@ Deno.test("a model that breaks off or is gone gives the client an error it under
   const last = events.at(-1);
   assert.ok(last?.type === "response.failed");
   assert.equal((await client.responses.retrieve(last.response.id)).status, "failed");
-  await gateway.upstream?.[Symbol.asyncDispose]();
+  await gateway.part.mocks[0]?.[Symbol.asyncDispose]();
   await assert.rejects(
     client.responses.create(ASK),
     (error: Wire) => error instanceof OpenAI.APIError && error.status === 503,
@@ -242,14 +248,14 @@ Deno.test("nobody can be taken for another tenant, and the processor tells its h
   await using gateway = await startResponsesGateway();
   const own = await (await post(gateway, JSON.stringify(ASK), { "x-tenant": "other" })).json();
   const read = async (tenant: string) => {
-    const url = `${gateway.responses?.http.url}/v1/responses/${own.id}`;
+    const url = `${gateway.part.responses.http.url}/v1/responses/${own.id}`;
     const response = await fetch(url, { headers: { "x-tenant": tenant } });
     await response.text();
     return response.status;
   };
   assert.equal(await read("demo"), 200, "policy's word counts");
   assert.equal(await read("other"), 404);
-  const address = gateway.responses?.extproc.address ?? "";
+  const address = gateway.part.responses.extproc.address ?? "";
   using grpc = connectGrpc({ address });
   const request = messageCodec("grpc.health.v1.HealthCheckRequest");
   const answer = messageCodec("grpc.health.v1.HealthCheckResponse");
@@ -279,7 +285,7 @@ Deno.test("both ways in give the same answer, but for ids and times; Envoy's log
       .replaceAll(/"(created|completed)_at":\d+/g, "");
     return [response.status, response.headers.get("content-type"), text];
   };
-  const http = gateway.responses?.http.url ?? "";
+  const http = gateway.part.responses.http.url ?? "";
   for (const stream of [false, true]) {
     assert.deepEqual(await ask(gateway.url, stream), await ask(http, stream));
   }

@@ -1,4 +1,5 @@
 /** Journeys through a real Envoy: files and vector stores with the official JavaScript client. */
+import { responsesProfile } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { OpenAI, type Wire } from "../../openai/testing/sdk.ts";
 import type { Gateway } from "../../gateway/mod.ts";
@@ -19,7 +20,7 @@ async function pdf(): Promise<File> {
 const text = (name: string, words: string) => new File([words], name, { type: "text/plain" });
 
 Deno.test("files are uploaded into a vector store, searched, filtered and cited", async () => {
-  await using gateway = await startTestGateway({ profile: "responses" });
+  await using gateway = await startTestGateway({ profile: responsesProfile() });
   const client = clientOf(gateway);
   const store = await client.vectorStores.create({ name: "animals", metadata: { kind: "test" } });
   const batch = await client.vectorStores.fileBatches.uploadAndPoll(store.id, {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { CASES, exitCode, ROUTER_CASES, runSuite } from "../../conformance/mod.ts";
 import { bundledConfig, parseEnvoyConfig } from "../../envoy/mod.ts";
-import { routerVariants, startRouterTarget } from "../../targets/mod.ts";
+import { routerVariants, startRouterTarget } from "../../gateway/profiles/testing/targets.ts";
 import { envoyPath, OLDER_ENVOY, RUN_PARENTS } from "../testing/stack.ts";
 
 /**

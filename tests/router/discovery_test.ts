@@ -1,4 +1,5 @@
 /** Journeys through a real Envoy while model servers come and go. */
+import type { RouterPart } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:https";
@@ -10,14 +11,18 @@ import { DONE } from "../../openai/mod.ts";
 import { HostList, parseHosts, startStaticDiscovery } from "../../router/mod.ts";
 import { delay } from "../../service/mod.ts";
 import { startUpstream, type Upstream } from "../../upstream/mod.ts";
-import { OLDER_ENVOY, patient, startTestGateway } from "../testing/stack.ts";
+import { startRouterGateway } from "../testing/router_stack.ts";
+import { OLDER_ENVOY, patient } from "../testing/stack.ts";
 
 const BODY = JSON.stringify({
   model: "gpt-3.5-turbo",
   messages: [{ role: "user", content: "Hi" }],
 });
 
-function chat(gateway: Gateway, headers: Record<string, string> = {}): Promise<Response> {
+function chat(
+  gateway: Gateway<RouterPart>,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(`${gateway.url}/v1/chat/completions`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-api-key": "demo-key", ...headers },
@@ -26,7 +31,7 @@ function chat(gateway: Gateway, headers: Record<string, string> = {}): Promise<R
 }
 
 /** Sends one request after the other, `width` at a time, and keeps what was not answered with 200. */
-function startLoad(gateway: Gateway, width: number) {
+function startLoad(gateway: Gateway<RouterPart>, width: number) {
   const failures: string[] = [];
   const end = new AbortController();
   const client = async () => {
@@ -50,7 +55,7 @@ const hostsOf = (...upstreams: Upstream[]) =>
   parseHosts(upstreams.map(({ port }) => `127.0.0.1:${port}`).join(","));
 
 /** Waits until Envoy has so many endpoints; the test's own time limit bounds it. */
-async function endpointsInEnvoy(gateway: Gateway, count: number): Promise<void> {
+async function endpointsInEnvoy(gateway: Gateway<RouterPart>, count: number): Promise<void> {
   const name = "cluster.backends.membership_total";
   while ((await gateway.envoy.admin.stats(name)).get(name) !== count) await delay(5);
 }
@@ -87,11 +92,10 @@ for (const { how, envoyVersion, fromFile } of JOURNEYS) {
     stack.defer(() => Deno.remove(folder, { recursive: true }));
     const source = new HostList(hostsOf(first, second));
     const gateway = stack.use(
-      await startTestGateway({
-        profile: "router",
+      await startRouterGateway({
         ...(envoyVersion === undefined ? {} : { envoyVersion }),
         ...(fromFile ? { config: await readingFile() } : {}),
-        routing: {
+        router: {
           source,
           // A request that was given a host must reach Envoy before that forgets it.
           lingerMs: 3_000,
@@ -141,12 +145,12 @@ async function drained(response: Response): Promise<Response> {
 Deno.test("with no host there is an error, and the first one to come is used", async () => {
   await using upstream = await startUpstream();
   const source = new HostList();
-  await using gateway = await startTestGateway({ profile: "router", routing: { source } });
+  await using gateway = await startRouterGateway({ router: { source } });
   const refused = await chat(gateway);
   assert.equal(refused.status, 503);
   assert.equal((await refused.json()).error.code, "no_backend");
   const there = new Promise<void>((resolve) => {
-    gateway.routing?.router.onHosts((hosts) => hosts.length > 0 && resolve());
+    gateway.part.router.onHosts((hosts) => hosts.length > 0 && resolve());
   });
   source.replace(hostsOf(upstream));
   await there;
@@ -183,8 +187,8 @@ Deno.test("a pod in Kubernetes is served while it is there, with the models that
   await using api = startKubernetesApi();
   await using pod = await startUpstream({ models: ["gpt-3.5-turbo"] });
   const kubernetes = { api: api.url, labelSelector: "app=vllm", env: () => undefined };
-  await using gateway = await startTestGateway({ profile: "router", routing: { kubernetes } });
-  const { router } = gateway.routing ?? {};
+  await using gateway = await startRouterGateway({ router: { kubernetes } });
+  const { router } = gateway.part;
   const hosts = (count: number) =>
     new Promise<void>((resolve) => {
       router?.onHosts((hosts) => hosts.length === count && resolve());
@@ -241,10 +245,9 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
         hosts: parseHosts(`https://${name}:${server.port}`),
         resolve: () => Promise.resolve(["127.0.0.1"]),
       });
-      await using gateway = await startTestGateway({
-        profile: "router",
+      await using gateway = await startRouterGateway({
         ...(envoyVersion === undefined ? {} : { envoyVersion }),
-        routing: { source, caFile: `${CERTIFICATES}ca.pem` },
+        router: { source, caFile: `${CERTIFICATES}ca.pem` },
       });
       const response = await chat(gateway);
       assert.equal(response.status, status, name);

@@ -1,4 +1,5 @@
 /** Journeys through a real Envoy: another host is tried only where nothing was sent to the first. */
+import type { RouterPart } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Gateway } from "../../gateway/mod.ts";
@@ -18,7 +19,7 @@ import {
 import { OLDER_ENVOY } from "../testing/stack.ts";
 
 /** How often each request id reached a backend, the highest count. */
-function mostOften(gateway: Gateway): number {
+function mostOften(gateway: Gateway<RouterPart>): number {
   const ids = exchanges(gateway).flat().map(({ requestId }) => requestId);
   return Math.max(...[...Map.groupBy(ids, (id) => id).values()].map(({ length }) => length));
 }
@@ -45,7 +46,7 @@ async function startPair(fallback: object) {
   await Deno.writeTextFile(routesFile, JSON.stringify([route]));
   const gateway = stack.use(
     await startRouterGateway({
-      routing: {
+      router: {
         routesFile,
         hosts: parseHosts([first, second].map(address).join(",")),
         // Whoever is ejected stays so for longer than any test.
@@ -75,8 +76,8 @@ Deno.test("a fallback model is asked for when the host is known to be gone", asy
   // Nothing but the host itself can tell: this one request is lost, and not repeated.
   assert.equal(await done(await chat(gateway)), 503);
   const gone = async () => {
-    const { endpoint = "" } = gateway.routing?.hosts[0] ?? {};
-    while (gateway.routing?.router.state(endpoint) !== "ejected") await delay(5);
+    const { endpoint = "" } = gateway.part.hosts[0] ?? {};
+    while (gateway.part.router.state(endpoint) !== "ejected") await delay(5);
   };
   await withDeadline(gone(), 60_000, "The router heard that the host is gone");
   assert.equal(await done(await chat(gateway)), 200);
@@ -91,7 +92,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
 
   Deno.test(`a host that takes no connection costs no request ${on}`, async () => {
     await using gateway = await startRouterGateway(version);
-    await gateway.routing?.backends[0]?.close();
+    await gateway.part.mocks[0]?.close();
     // One for each turn, and each long enough to be more than a connection's buffer. 1.36 counts a
     // held body twice, so that no more than half of what the buffer filter takes is tried again.
     const pad = "x".repeat(envoyVersion === undefined ? 6_000_000 : 3_000_000);
@@ -116,7 +117,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
 
   Deno.test(`when no host can be reached, the error says so ${on}`, async () => {
     await using gateway = await startRouterGateway(version);
-    for (const backend of gateway.routing?.backends ?? []) await backend.close();
+    for (const backend of gateway.part.mocks) await backend.close();
     const response = await chat(gateway);
     assert.equal(response.status, 503);
     assert.equal((await response.json()).error.code, "upstream_unavailable");

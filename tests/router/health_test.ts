@@ -1,4 +1,5 @@
 /** Journeys through a real Envoy: hosts that fail are passed over, and what broke is known. */
+import type { RouterPart } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import type { Gateway } from "../../gateway/mod.ts";
 import { delay, withDeadline } from "../../service/mod.ts";
@@ -15,15 +16,15 @@ import {
 import { OLDER_ENVOY } from "../testing/stack.ts";
 
 /** Waits until the router has heard of something; Envoy tells it on a stream of its own. */
-async function heard(gateway: Gateway, what: RegExp): Promise<void> {
+async function heard(gateway: Gateway<RouterPart>, what: RegExp): Promise<void> {
   const look = async () => {
     while (!what.test(await metrics(gateway))) await delay(5);
   };
   await withDeadline(look(), 20_000, `The router heard of ${what}`);
 }
 
-const attempts = (gateway: Gateway, index: number, outcome: string, count = "\\d+") => {
-  const { endpoint = "" } = gateway.routing?.hosts[index] ?? {};
+const attempts = (gateway: Gateway<RouterPart>, index: number, outcome: string, count = "\\d+") => {
+  const { endpoint = "" } = gateway.part.hosts[index] ?? {};
   return new RegExp(
     `llmgate_router_attempts_total\\{host="${endpoint}",outcome="${outcome}"\\} ${count}\n`,
   );
@@ -42,7 +43,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   Deno.test(`the router hears how each attempt ended ${on}`, async () => {
     await using gateway = await startRouterGateway({
       ...version,
-      routing: { health: { limits: FOREVER } },
+      router: { health: { limits: FOREVER } },
     });
     assert.equal(await done(await chat(gateway)), 200);
     await heard(gateway, attempts(gateway, 0, "answered", "1"));
@@ -51,10 +52,10 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
     await heard(gateway, attempts(gateway, 1, "broken", "1"));
     assert.equal(await done(await chat(gateway, script(gateway, FAILS))), 500);
     await heard(gateway, attempts(gateway, 2, "error", "1"));
-    await gateway.routing?.backends[0]?.close();
+    await gateway.part.mocks[0]?.close();
     assert.equal(await done(await chat(gateway)), 200);
     await heard(gateway, attempts(gateway, 0, "unreachable", "1"));
-    const { router, hosts = [] } = gateway.routing ?? {};
+    const { router, hosts = [] } = gateway.part;
     assert.deepEqual(hosts.map(({ endpoint }) => router?.state(endpoint)), [
       "ejected",
       "healthy",

@@ -1,4 +1,5 @@
 /** Journeys through a real Envoy: what the router's metrics say of answers that it never saw. */
+import type { RouterPart } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import type { Gateway } from "../../gateway/mod.ts";
 import { delay, withDeadline } from "../../service/mod.ts";
@@ -26,7 +27,7 @@ function sums(text: string): Map<string, number> {
 }
 
 /** Waits until Envoy has told of so many answers, and nothing runs; returns all samples. */
-async function told(gateway: Gateway, answers: number): Promise<Map<string, number>> {
+async function told(gateway: Gateway<RouterPart>, answers: number): Promise<Map<string, number>> {
   const look = async () => {
     while (true) {
       const found = sums(await metrics(gateway));
@@ -113,7 +114,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   Deno.test(`tokens and times of answers are known, whatever their shape ${on}`, async (t) => {
     await using gateway = await startRouterGateway({
       ...version,
-      routing: { health: { limits: { failures: Infinity } } },
+      router: { health: { limits: { failures: Infinity } } },
     });
     let [count, tokens, firstTokens] = [0, 0, 0];
     for (const answer of ANSWERS) {

@@ -1,4 +1,5 @@
 /** Journeys through a real Envoy with the model router: what docs/router.md promises. */
+import { profileKind } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { DONE, parseSse } from "../../openai/mod.ts";
@@ -81,7 +82,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   Deno.test(`no client can pick a host ${on}`, async () => {
     await using gateway = await startRouterGateway(version);
     await using elsewhere = await startUpstream();
-    const third = gateway.routing?.hosts[2]?.endpoint ?? "";
+    const third = gateway.part.hosts[2]?.endpoint ?? "";
     for (const endpoint of [`127.0.0.1:${elsewhere.port}`, third, third]) {
       const response = await chat(gateway, STEERING(endpoint));
       assert.equal(response.status, 200);
@@ -95,7 +96,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
 
   Deno.test(`without a router, requests are refused and nothing goes upstream ${on}`, async () => {
     await using gateway = await startRouterGateway(version);
-    await gateway.routing?.router[Symbol.asyncDispose]();
+    await gateway.part.router[Symbol.asyncDispose]();
     const response = await chat(gateway);
     assert.equal(response.status, 503);
     assert.equal((await response.json()).error.code, "router_unavailable");
@@ -151,7 +152,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   Deno.test(`a request is outstanding to its last byte ${on}`, async () => {
     await using gateway = await startRouterGateway({
       ...version,
-      routing: { logic: "least_outstanding_requests" },
+      router: { logic: "least_outstanding_requests" },
     });
     const response = await chat(gateway, script(gateway, HELD));
     const reader = response.body?.getReader();
@@ -193,7 +194,7 @@ Deno.test("given hosts are reached by name, each with its own models", async () 
     `localhost:${first.port},127.0.0.1:${second.port}`,
     "gpt-3.5-turbo,text-davinci-003",
   );
-  await using gateway = await startRouterGateway({ routing: { hosts } });
+  await using gateway = await startRouterGateway({ router: { hosts } });
   for (let i = 0; i < 2; i++) await (await chat(gateway)).text();
   await (await post(gateway, "/v1/completions", { body: COMPLETION })).text();
   assert.equal(first.journal.entries().length, 2);
@@ -206,7 +207,7 @@ Deno.test("given hosts are reached by name, each with its own models", async () 
 });
 
 Deno.test("a session keeps its host", async () => {
-  await using gateway = await startRouterGateway({ routing: { logic: "session" } });
+  await using gateway = await startRouterGateway({ router: { logic: "session" } });
   for (let i = 0; i < 5; i++) await (await chat(gateway, { "x-session-id": "one" })).text();
   assert.deepEqual(counts(gateway).sort(), [0, 0, 5]);
 });
@@ -225,7 +226,7 @@ Deno.test("changed routes are in force without a restart, broken ones are not", 
   const refused = Promise.withResolvers<string>();
   const reloaded = Promise.withResolvers<void>();
   await using gateway = await startRouterGateway({
-    routing: { routesFile },
+    router: { routesFile },
     log: (line) => {
       if (line.includes("The old routes stay in force")) refused.resolve(line);
       if (line.startsWith("Routes reloaded")) reloaded.resolve();
@@ -243,16 +244,19 @@ Deno.test("changed routes are in force without a restart, broken ones are not", 
 
 Deno.test("swapping the backends leaves both configuration hashes as they are", async () => {
   await using first = await startRouterGateway();
-  const [host] = first.routing?.hosts ?? [];
+  const [host] = first.part.hosts;
   assert.ok(host);
-  await using second = await startRouterGateway({ routing: { hosts: [host] } });
+  await using second = await startRouterGateway({ router: { hosts: [host] } });
   assert.equal(second.envoy.configSha256, first.envoy.configSha256);
   assert.equal(second.envoy.launchedSha256, first.envoy.launchedSha256);
 });
 
 Deno.test("one upstream in place of backends is refused", async () => {
   await assert.rejects(
-    startRouterGateway({ upstream: { url: "http://127.0.0.1:1" } }),
+    profileKind("router").bind({}, {
+      env: () => undefined,
+      upstream: { url: "http://127.0.0.1:1" },
+    }),
     (error) => error instanceof UsageError && error.message.includes("--static-hosts"),
   );
 });

@@ -1,8 +1,9 @@
 /** Journeys through a real Envoy: what routes.json can say beside model and path. */
+import type { RouterPart, RouterPartOptions } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import type { Gateway, RoutingOptions } from "../../gateway/mod.ts";
+import type { Gateway } from "../../gateway/mod.ts";
 import type { UpstreamStep } from "../../upstream/mod.ts";
 import {
   CHAT,
@@ -20,13 +21,13 @@ const CHAT_PATH = "/v1/chat/completions";
 const sha256 = (body: string | Uint8Array) => createHash("sha256").update(body).digest("hex");
 
 interface Journey extends AsyncDisposable {
-  readonly gateway: Gateway;
+  readonly gateway: Gateway<RouterPart>;
 }
 
 /** A gateway with one route for the model "m" and more keys, or with a list of routes. */
 async function start(
   given: object | object[],
-  options: { envoyVersion?: string; routing?: RoutingOptions } = {},
+  options: { envoyVersion?: string; router?: RouterPartOptions } = {},
 ): Promise<Journey> {
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir();
@@ -36,14 +37,14 @@ async function start(
   const routes = Array.isArray(given) ? given : [{ ...one, ...given }];
   await Deno.writeTextFile(routesFile, JSON.stringify(routes));
   const gateway = stack.use(
-    await startRouterGateway({ ...options, routing: { ...options.routing, routesFile } }),
+    await startRouterGateway({ ...options, router: { ...options.router, routesFile } }),
   );
   const owned = stack.move();
   return { gateway, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** The digest of the last body that a backend got. */
-function lastBody(gateway: Gateway): string | undefined {
+function lastBody(gateway: Gateway<RouterPart>): string | undefined {
   return exchanges(gateway).flat().toSorted((a, b) => a.receivedAt - b.receivedAt)
     .at(-1)?.bodySha256;
 }
@@ -147,7 +148,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
     const body = { ...CHAT, model: "unknown" };
     await using closed = await start({}, version);
     assert.equal(await done(await post(closed.gateway, CHAT_PATH, { body, headers })), 404);
-    await using open = await start({}, { ...version, routing: { modelHeader: "X-Model" } });
+    await using open = await start({}, { ...version, router: { modelHeader: "X-Model" } });
     assert.equal(await done(await post(open.gateway, CHAT_PATH, { body, headers })), 200);
     assert.equal(lastBody(open.gateway), sha256(JSON.stringify({ ...body, model: "m" })));
   });

@@ -1,4 +1,5 @@
 /** The model router's two stories, through a real Envoy: bad backends, and a model that changes. */
+import type { RouterPart } from "../../gateway/profiles/mod.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { AccessLogEntry } from "../../envoy/mod.ts";
@@ -33,7 +34,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 }
 
 /** Takes a backend down; resolves when Envoy has noticed the end of its idle connections. */
-async function down(gateway: Gateway, backend: Upstream): Promise<void> {
+async function down(gateway: Gateway<RouterPart>, backend: Upstream): Promise<void> {
   await backend.close();
   await until("Envoy has no connection to the backend", async () => {
     const reply = await fetch(`${gateway.envoy.admin.url}/clusters`);
@@ -49,7 +50,7 @@ interface Begun {
 }
 
 /** Begins a stream that its backend holds at a barrier of its own. */
-async function begin(gateway: Gateway): Promise<Begun> {
+async function begin(gateway: Gateway<RouterPart>): Promise<Begun> {
   const before = counts(gateway);
   const response = await chat(gateway, { "x-mock-script": "own" });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -71,13 +72,13 @@ Deno.test("of slow, dying and flapping backends, nothing is lost but the broken 
   // At once back after each failure: every request may meet the host that fails.
   const limits = { ejectMs: 1, maxEjectMs: 1, returnMs: 0 };
   await using gateway = await startRouterGateway({
-    routing: {
+    router: {
       logic: "least_outstanding_requests",
       models: "gpt-3.5-turbo,*,*",
       health: { limits },
     },
   });
-  const { backends = [], hosts = [], pool } = gateway.routing ?? {};
+  const { mocks: backends, hosts, upstream: pool } = gateway.part;
   const logged: AccessLogEntry[] = [];
   gateway.onLogged((entry) => logged.push(entry));
   backends.forEach(({ scripts }, index) =>
@@ -161,7 +162,7 @@ Deno.test("a model that changes under load fails no request", async () => {
   await serve("old");
   const changed = Promise.withResolvers<void>();
   await using gateway = await startRouterGateway({
-    routing: { routesFile },
+    router: { routesFile },
     log: (line) => line.startsWith("Routes reloaded") && changed.resolve(),
   });
   const bodies = () => exchanges(gateway).flat().map(({ bodySha256 }) => bodySha256);

@@ -5,7 +5,7 @@ import { delay, withDeadline } from "../../service/mod.ts";
 import { CHAT, chat, counts, done, post, startRouterGateway } from "../testing/router_stack.ts";
 
 Deno.test("prefix_aware sends a conversation where its beginning was read", async () => {
-  await using gateway = await startRouterGateway({ routing: { logic: "prefix_aware" } });
+  await using gateway = await startRouterGateway({ router: { logic: "prefix_aware" } });
   const talk = (...contents: string[]) => ({
     model: CHAT.model,
     messages: contents.map((content) => ({ role: "user", content })),
@@ -48,7 +48,7 @@ Deno.test("kv_aware asks the engines, and leaves the busy and the full ones alon
   await using free = startEngine(gauges(2, 0.3));
   const engines = [busy, full, free];
   await using gateway = await startRouterGateway({
-    routing: {
+    router: {
       logic: "kv_aware",
       hosts: parseHosts(engines.map(({ address }) => address).join(",")),
       health: { engineStatsMs: 20 },

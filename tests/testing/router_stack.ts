@@ -1,22 +1,28 @@
 /** What the router's journeys share: requests to a gateway with backends, and what those saw. */
-import type { Gateway, GatewayOptions } from "../../gateway/mod.ts";
+import type { Gateway } from "../../gateway/mod.ts";
+import {
+  type RouterPart,
+  type RouterPartOptions,
+  routerProfile,
+} from "../../gateway/profiles/mod.ts";
 import { DONE } from "../../openai/mod.ts";
 import { delay, withDeadline } from "../../service/mod.ts";
 import type { UpstreamExchange, UpstreamStep } from "../../upstream/mod.ts";
-import { startTestGateway } from "./stack.ts";
+import { startTestGateway, type TestGatewayOptions } from "./stack.ts";
 
 export const CHAT = { model: "gpt-3.5-turbo", messages: [{ role: "user", content: "Hello!" }] };
 export const COMPLETION = { model: "text-davinci-003", prompt: "Hello, world!" };
 
+/** Starts a gateway with a model router; `router` says which hosts and routes. */
 export function startRouterGateway(
-  options: Partial<GatewayOptions> & { envoyVersion?: string } = {},
-): Promise<Gateway> {
-  return startTestGateway({ profile: "router", ...options });
+  { router, ...options }: TestGatewayOptions<RouterPart> & { router?: RouterPartOptions } = {},
+): Promise<Gateway<RouterPart>> {
+  return startTestGateway({ ...options, profile: routerProfile(router) });
 }
 
 /** Sends a body as it is; the credential is the demo key's. */
 export function post(
-  gateway: Gateway,
+  gateway: Gateway<RouterPart>,
   path: string,
   options: { body: unknown; headers?: Record<string, string>; signal?: AbortSignal },
 ): Promise<Response> {
@@ -39,37 +45,41 @@ export function chunked(bytes: number): ReadableStream<Uint8Array> {
   return new Blob([new Uint8Array(bytes)]).stream();
 }
 
-export const chat = (gateway: Gateway, headers: Record<string, string> = {}) =>
+export const chat = (gateway: Gateway<RouterPart>, headers: Record<string, string> = {}) =>
   post(gateway, "/v1/chat/completions", { body: CHAT, headers });
 
 /** What each backend got, in the order of the backends. */
-export function exchanges(gateway: Gateway): (readonly UpstreamExchange[])[] {
-  return (gateway.routing?.backends ?? []).map(({ journal }) => journal.entries());
+export function exchanges(gateway: Gateway<RouterPart>): (readonly UpstreamExchange[])[] {
+  return gateway.part.mocks.map(({ journal }) => journal.entries());
 }
 
-export const counts = (gateway: Gateway) => exchanges(gateway).map((entries) => entries.length);
+export const counts = (gateway: Gateway<RouterPart>) =>
+  exchanges(gateway).map((entries) => entries.length);
 
 /** Requests outstanding at each backend, as the router counts them. */
-export function outstanding(gateway: Gateway): number[] {
-  const { router, hosts } = gateway.routing ?? {};
+export function outstanding(gateway: Gateway<RouterPart>): number[] {
+  const { router, hosts } = gateway.part;
   return (hosts ?? []).map(({ endpoint }) => router?.outstanding(endpoint) ?? 0);
 }
 
 /** The end of a request reaches the router on a connection of its own: waits for it. */
-export async function settled(gateway: Gateway): Promise<void> {
+export async function settled(gateway: Gateway<RouterPart>): Promise<void> {
   const zero = async () => {
     while (outstanding(gateway).some((count) => count > 0)) await delay(1);
   };
   await withDeadline(zero(), 10_000, "Requests counted down to zero");
 }
 
-export async function metrics(gateway: Gateway): Promise<string> {
+export async function metrics(gateway: Gateway<RouterPart>): Promise<string> {
   return await (await fetch(`${gateway.control.url}/metrics`)).text();
 }
 
 /** Gives every backend a script, and returns the header that asks for it. */
-export function script(gateway: Gateway, steps: UpstreamStep[]): Record<string, string> {
-  for (const { scripts } of gateway.routing?.backends ?? []) scripts.set("held", { steps });
+export function script(
+  gateway: Gateway<RouterPart>,
+  steps: UpstreamStep[],
+): Record<string, string> {
+  for (const { scripts } of gateway.part.mocks) scripts.set("held", { steps });
   return { "x-mock-script": "held" };
 }
 
@@ -82,8 +92,8 @@ export const HELD: UpstreamStep[] = [
   { end: true },
 ];
 
-export function release(gateway: Gateway): void {
-  for (const { barriers } of gateway.routing?.backends ?? []) barriers.release("held/go");
+export function release(gateway: Gateway<RouterPart>): void {
+  for (const { barriers } of gateway.part.mocks) barriers.release("held/go");
 }
 
 /** Reads a response to its end and returns its status. */

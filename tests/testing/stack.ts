@@ -5,7 +5,16 @@ import {
   findEnvoy,
   parseEnvoyConfig,
 } from "../../envoy/mod.ts";
-import { FREE_PORTS, type Gateway, type GatewayOptions, startGateway } from "../../gateway/mod.ts";
+import {
+  FREE_PORTS,
+  type Gateway,
+  type GatewayOptions,
+  type Part,
+  type Profile,
+  type SinglePart,
+  singleUpstream,
+  startGateway,
+} from "../../gateway/mod.ts";
 
 /** The version beside the default that every journey of the contract is run on, too. */
 export const OLDER_ENVOY = "1.36.4";
@@ -49,19 +58,29 @@ export async function patient(profile: string): Promise<EnvoyConfigFile> {
   return structuredClone(await config);
 }
 
+/** Options of `startTestGateway`; `profile` says which gateway, the base profile's when left out. */
+export type TestGatewayOptions<P extends Part = SinglePart> = Partial<GatewayOptions<P>> & {
+  readonly envoyVersion?: string;
+};
+
 /** Starts a gateway on free ports, its files among the temporary ones; without `config`, a {@linkcode patient} one. */
+export async function startTestGateway<P extends Part>(
+  options: TestGatewayOptions<P> & { readonly profile: Profile<P> },
+): Promise<Gateway<P>>;
+export async function startTestGateway(options?: TestGatewayOptions): Promise<Gateway<SinglePart>>;
 export async function startTestGateway(
-  options: Partial<GatewayOptions> & { envoyVersion?: string } = {},
+  { envoyVersion, ...options }: TestGatewayOptions<Part> = {},
 ): Promise<Gateway> {
-  const { envoyVersion, ...rest } = options;
-  return await startGateway({
+  const profile = options.profile ?? singleUpstream();
+  return await startGateway<Part>({
     ports: FREE_PORTS,
-    config: await patient(options.profile ?? "base"),
+    config: await patient(profile.name),
     envoyPath: await envoyPath(envoyVersion),
     runParents: RUN_PARENTS,
     graceMs: 0,
     concurrency: 1,
-    ...rest,
+    ...options,
+    profile,
   });
 }
 

@@ -1,0 +1,34 @@
+/** How a profile is judged: its cases, a target of our own, the shape of other people's, and its proof. */
+import type { Case, Target } from "../../conformance/mod.ts";
+import type { Proof } from "../../mutants/mod.ts";
+import type { ForeignShape } from "../../targets/mod.ts";
+import type { GatewayOptions } from "../mod.ts";
+
+/** What `check` was asked beside the gateway itself. */
+export interface Asked {
+  /** HOST:PORT of a foreign policy engine behind our Envoy. */
+  readonly policy?: string | undefined;
+  /** URL of a foreign model server behind our Envoy. */
+  readonly upstream?: string | undefined;
+}
+
+/** The judge's half of a profile. */
+export interface Judge {
+  /** Every case that a gateway of this profile can be asked. */
+  readonly cases: readonly Case[];
+  /**
+   * Starts a gateway of our own and describes it to the suite. Disposing the target stops the gateway.
+   *
+   * @throws {UsageError} for foreign parts that cannot be judged with this profile
+   */
+  start(gateway: GatewayOptions, asked?: Asked): Promise<Target & AsyncDisposable>;
+  /**
+   * Returns what is particular to somebody else's gateway of this profile.
+   *
+   * @param values of `judgeFlags`
+   * @throws {UsageError} when it cannot be judged with what the harness was told to control
+   */
+  foreign(values: Readonly<Record<string, unknown>>): ForeignShape;
+  /** Gateways of this profile that are broken on purpose. */
+  readonly proof: Proof;
+}

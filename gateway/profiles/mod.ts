@@ -1,0 +1,39 @@
+/**
+ * The profiles: one folder for each kind of gateway, with its parts, ports, flags, overlay, cases,
+ * mutants and manifests. It stands above the gateway's assembly, the judge and the exports, and
+ * below the command line.
+ *
+ * ```ts
+ * import { startGateway } from "../mod.ts";
+ * import { profileKind } from "./mod.ts";
+ *
+ * const kind = profileKind("router");
+ * const env = (name: string) => Deno.env.get(name);
+ * const { profile } = await kind.bind({ logic: "session" }, { env, upstream: undefined });
+ * await using gateway = await startGateway({
+ *   profile,
+ *   ports: {},
+ *   envoyPath: "/usr/local/bin/envoy",
+ *   runParents: ["/tmp"],
+ * });
+ * ```
+ *
+ * @module
+ */
+export { profileKind, PROFILES } from "./all.ts";
+export type { Asked, Judge } from "./judge.ts";
+export type { AnyProfileKind, BoundProfile, ProfileKind, Surroundings } from "./kind.ts";
+export {
+  backendRoots,
+  healthOf,
+  kubernetesOf,
+  ROUTER_FLAGS,
+  staticHostsOf,
+} from "./router/flags.ts";
+export { type RouterPart, type RouterPartOptions, routerProfile } from "./router/profile.ts";
+export { RESPONSES_FLAGS } from "./responses/flags.ts";
+export {
+  type ResponsesPart,
+  type ResponsesPartOptions,
+  responsesProfile,
+} from "./responses/profile.ts";

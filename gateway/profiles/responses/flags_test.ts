@@ -1,0 +1,29 @@
+/** Flags of the Responses gateway, and what the profile makes of them. */
+import assert from "node:assert/strict";
+import { RESPONSES } from "./kind.ts";
+
+const SURROUNDINGS = { env: () => undefined, upstream: undefined };
+
+async function fileOf(text: string): Promise<string> {
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  await Deno.writeTextFile(file, text);
+  return file;
+}
+
+Deno.test("the file says which ports, flags win over it, and the mock stands in without a model server", async () => {
+  const config = await fileOf(
+    "http: { port: 9 }\nextproc: { port: 8 }\nengine: { model_endpoint: http://a.test/v1 }\n",
+  );
+  const read = await RESPONSES.bind({ config }, SURROUNDINGS);
+  assert.deepEqual(read.ports, { responses: 9, extproc: 8 });
+  assert.deepEqual(read.profile.ports.map(({ name }) => name), ["responses", "extproc"]);
+  const moved = await RESPONSES.bind({ config, responsesPort: 0 }, SURROUNDINGS);
+  assert.deepEqual(moved.ports, { responses: 0, extproc: 8 });
+  const mock = await RESPONSES.bind({}, SURROUNDINGS);
+  assert.deepEqual(mock.profile.ports.map(({ name }) => name), [
+    "responses",
+    "extproc",
+    "upstream",
+  ]);
+  await Deno.remove(config);
+});

@@ -1,0 +1,3 @@
+/** Targets of the profiles, for tests that judge them on configurations of their own. */
+export { startResponsesTarget } from "../responses/judge/target.ts";
+export { routerVariants, startRouterTarget } from "../router/judge/target.ts";
