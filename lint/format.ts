@@ -1,5 +1,6 @@
 /** Findings as text for people. */
-import type { Finding, LintResult } from "./lint.ts";
+import type { LintResult } from "./lint.ts";
+import type { Finding } from "./rule.ts";
 
 /** How many equal findings are shown before the rest are counted. */
 const SHOWN = 3;

@@ -1,6 +1,6 @@
 /** Findings that somebody knows of and has a reason for: in the file itself, or in a list. */
 import { UsageError } from "../service/mod.ts";
-import type { Finding } from "./lint.ts";
+import type { Finding } from "./rule.ts";
 
 /** One entry of a list of known findings. */
 export interface KnownFinding {

@@ -15,7 +15,7 @@ import { type KnownFinding, suppress, type Suppressed, suppressionsIn } from "./
 import { LOG_RULES } from "./log_rules.ts";
 import { POLICY_RULES } from "./policy_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
-import type { Hit, LintRule, Severity } from "./rule.ts";
+import type { Finding, Hit, LintRule } from "./rule.ts";
 import { STREAM_RULES } from "./stream_rules.ts";
 
 /** Every rule, in the order of the findings. */
@@ -31,24 +31,6 @@ export const LINT_RULES: readonly LintRule[] = [
 
 /** Names that only policy may set, in the bundled configurations. */
 export const TRUSTED_NAMES = ["x-llm-decision-id", "x-llm-policy-version", "x-tenant"];
-
-/** One thing that is wrong, at one place. */
-export interface Finding {
-  readonly id: string;
-  readonly severity: Severity;
-  /** Line of the field, or of the nearest one above it; absent for a running Envoy. */
-  readonly line?: number;
-  /** Column of the same, from 1. */
-  readonly column?: number;
-  /** Keys and indices joined by slashes, as they are written. */
-  readonly path: string;
-  readonly found: string;
-  readonly why: string;
-  readonly fix: string;
-  /** The conformance case that shows it on a running gateway. */
-  readonly case?: string;
-  readonly source: string;
-}
 
 /** What linting found. */
 export interface LintResult {

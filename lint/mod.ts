@@ -11,7 +11,6 @@
 export { formatFindings } from "./format.ts";
 export { type KnownFinding, parseKnownFindings, type Suppressed } from "./known.ts";
 export {
-  type Finding,
   LINT_RULES,
   lintEnvoyConfig,
   type LintOptions,
@@ -19,4 +18,4 @@ export {
   TRUSTED_NAMES,
 } from "./lint.ts";
 export { NOT_BY_CONFIGURATION } from "./musts.ts";
-export type { LintRule, Severity } from "./rule.ts";
+export type { Finding, LintRule, Severity } from "./rule.ts";

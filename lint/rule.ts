@@ -72,3 +72,21 @@ export function asksPolicy(ingress: Ingress, route: Route): boolean {
     filter.type === "ExtAuthz" && filterOnRoute(filter, route).state === "on"
   );
 }
+
+/** One thing that is wrong, at one place. */
+export interface Finding {
+  readonly id: string;
+  readonly severity: Severity;
+  /** Line of the field, or of the nearest one above it; absent for a running Envoy. */
+  readonly line?: number;
+  /** Column of the same, from 1. */
+  readonly column?: number;
+  /** Keys and indices joined by slashes, as they are written. */
+  readonly path: string;
+  readonly found: string;
+  readonly why: string;
+  readonly fix: string;
+  /** The conformance case that shows it on a running gateway. */
+  readonly case?: string;
+  readonly source: string;
+}
