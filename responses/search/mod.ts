@@ -3,9 +3,10 @@
  * likeness and by words. Everything that takes a processor's time runs on other threads.
  *
  * ```ts
- * await using search = await startSearch({ store, blobs, backend, now, onError });
- * search.index(tenant, files); // stored as in_progress
- * const hits = await search.search(tenant, { vectorStoreIds: ["vs_1"], query: ["…"], maxResults: 10 });
+ * async function find(options: SearchOptions, query: string) {
+ *   await using search = await startSearch(options);
+ *   return await search.search("acme", { vectorStoreIds: ["vs_1"], query: [query], maxResults: 10 });
+ * }
  * ```
  *
  * @module
