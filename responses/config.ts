@@ -6,6 +6,9 @@ import { BRAVE_ENDPOINT } from "./engine/tools/web_providers.ts";
 const port = z.int().min(0).max(65_535);
 const url = z.url({ protocol: /^https?$/, error: "Expected an http:// or https:// URL" });
 
+/** A name, with or without a port; a suffix of names; an address or a network; everything. */
+const ALLOWED = /^(\*|(\*\.)?[A-Za-z0-9._-]+(:\d{1,5})?|[0-9A-Fa-f:.]+(\/\d{1,3})?)$/;
+
 const DATABASES = ["sqlite", "postgres", "postgres_env"] as const;
 
 function oneAtMost(store: Partial<Record<typeof DATABASES[number], unknown>>): boolean {
@@ -77,6 +80,15 @@ const schema = z.strictObject({
       .describe("Largest file that is indexed, in MiB"),
     read_timeout_ms: z.int().min(1).default(60_000)
       .describe("How long the reading of one file may take"),
+  }).prefault({}),
+  connectors: z.strictObject({
+    allow: z.array(
+      z.string().regex(ALLOWED, {
+        error: "Expected a host, host:port, *.suffix, an address, a network (10.0.0.0/8), or *",
+      }),
+    ).default([]).describe(
+      "MCP servers that may be called although they are no addresses of the internet",
+    ),
   }).prefault({}),
   web_search: z.strictObject({
     searxng: url.optional()

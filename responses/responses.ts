@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { startGrpcServer } from "../grpc/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
 import { guarded, OWN_HEADER } from "../local_http/mod.ts";
+import { outbound } from "../outbound/mod.ts";
 import { assertPortFree, type Log, messageOf, silent, UnavailableError } from "../service/mod.ts";
 import type { RouteEnv } from "./api/resource.ts";
 import { TENANT_HEADER } from "./api/tenant.ts";
@@ -13,6 +14,7 @@ import { Engine } from "./engine/engine.ts";
 import { fileContents } from "./engine/file_contents.ts";
 import { brave, searxng } from "./engine/tools/web_providers.ts";
 import type { WebSearch } from "./engine/tools/web_search.ts";
+import { mcpConnector } from "./mcp/session.ts";
 import { responsesProcessor } from "./extproc/processor.ts";
 import { httpApp } from "./http/app.ts";
 import { ResponsesMetrics } from "./metrics.ts";
@@ -96,6 +98,7 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
       log,
       onBegin: (ms) => metrics.began(ms),
       onEnd: (response) => metrics.ended(response),
+      connectMcp: mcpConnector(outbound({ allow: config.connectors.allow })),
       ...webSearchOf(config, secrets),
     }),
   );

@@ -14,6 +14,7 @@ const GROUND: Readonly<Record<string, readonly string[]>> = {
   http1: ["service"],
   local_http: ["openai", "service"],
   openai: ["service"],
+  outbound: ["service"],
   data_files: ["service"],
   options: ["service"],
   service: [],

@@ -1,5 +1,6 @@
 /** An MCP server's address: each message is one POST, answered with JSON or with an event stream. */
 import { type SseEvent, SseParser } from "../../openai/mod.ts";
+import type { Outbound } from "../../outbound/mod.ts";
 import { delay } from "../../service/mod.ts";
 import {
   CODE,
@@ -11,21 +12,29 @@ import {
   RpcError,
 } from "./json_rpc.ts";
 
-/** Longest answer taken, bytes: who registers a server is not who runs the gateway. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
-
 /** How long to wait before an event stream is taken up again, milliseconds, when the server names no time. */
 const RECONNECT_MS = 1_000;
+/** Shortest and longest such time taken from a server, milliseconds. */
+const RECONNECT_RANGE_MS = [50, 60_000] as const;
+/** How often one answer's stream is taken up again: a server that closes it each minute has half an hour. */
+const MAX_RECONNECTS = 30;
 
-/** An answer that is neither a result nor a JSON-RPC error. */
+/**
+ * An answer that is neither a result nor a JSON-RPC error. It says the status, and nothing of what was in it: the
+ * address may be of something that never meant to answer whoever named it.
+ */
 export class HttpError extends Error {
   override readonly name = "HttpError";
   readonly status: number;
 
-  constructor(status: number, detail: string) {
-    super(detail === "" ? `status ${status}` : `status ${status}: ${detail}`);
+  constructor(status: number, what = "") {
+    super(what === "" ? `status ${status}` : `status ${status}: ${what}`);
     this.status = status;
   }
+}
+
+function noJsonRpc({ status, ok }: Response): HttpError {
+  return new HttpError(status, ok ? "no JSON-RPC" : "");
 }
 
 /** A result, and the header fields that came with it. */
@@ -47,14 +56,13 @@ export interface EndpointRequest {
 export class Endpoint {
   readonly url: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #way: Outbound;
 
-  /** `headers` go with every request. Nothing is dialled. */
-  constructor(url: string, headers: Readonly<Record<string, string>>) {
+  /** `headers` go with every request; they are the caller's. Nothing is dialled. */
+  constructor(url: string, headers: Readonly<Record<string, string>>, way: Outbound) {
     this.url = url;
-    // One spelling, so that what this client sets takes the place of what it was given.
-    this.#headers = Object.fromEntries(
-      Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
-    );
+    this.#headers = headers;
+    this.#way = way;
   }
 
   /**
@@ -81,15 +89,16 @@ export class Endpoint {
     signal: AbortSignal,
   ): Promise<void> {
     const response = await this.#post(message, headers, signal);
-    const detail = await textOf(response);
-    if (!response.ok) throw new HttpError(response.status, detail.slice(0, 200));
+    await response.body?.cancel();
+    if (!response.ok) throw new HttpError(response.status);
   }
 
   /** Ends a session; a server that has none answers 405, which is as good. */
   async delete(headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
-    const response = await fetch(this.url, {
+    const response = await this.#way.fetch(this.url, {
       method: "DELETE",
-      headers: { ...this.#headers, ...headers },
+      headers: this.#headers,
+      ownHeaders: headers,
       signal,
     });
     await response.body?.cancel();
@@ -100,10 +109,10 @@ export class Endpoint {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Response> {
-    return fetch(this.url, {
+    return this.#way.fetch(this.url, {
       method: "POST",
-      headers: {
-        ...this.#headers,
+      headers: this.#headers,
+      ownHeaders: {
         "content-type": "application/json",
         accept: "application/json, text/event-stream",
         ...headers,
@@ -115,16 +124,16 @@ export class Endpoint {
 
   async #answerTo(request: EndpointRequest, response: Response): Promise<IncomingMessage> {
     if (isEventStream(response)) return await this.#answerInStream(request, response);
-    const text = await textOf(response);
+    const text = await response.text();
     let messages: IncomingMessage[];
     try {
       messages = messagesOf(text);
     } catch {
-      throw new HttpError(response.status, text.slice(0, 200));
+      throw noJsonRpc(response);
     }
     // An error that comes before the request is understood has no id, or null.
     const answer = messages.find(({ id, error }) => id === request.id || error !== undefined);
-    if (answer === undefined) throw new HttpError(response.status, text.slice(0, 200));
+    if (answer === undefined) throw noJsonRpc(response);
     return answer;
   }
 
@@ -137,7 +146,7 @@ export class Endpoint {
     let response = first;
     let lastEventId = "";
     let retry = RECONNECT_MS;
-    while (true) {
+    for (let reconnects = 0; reconnects <= MAX_RECONNECTS; reconnects++) {
       for await (const event of eventsOf(response)) {
         lastEventId = event.id;
         retry = event.retry ?? retry;
@@ -150,20 +159,18 @@ export class Endpoint {
       if (lastEventId === "") {
         throw new Error(`the event stream ended before ${method} was answered`);
       }
-      await delay(retry, signal);
-      response = await fetch(this.url, {
-        headers: {
-          ...this.#headers,
-          ...headers,
-          accept: "text/event-stream",
-          "last-event-id": lastEventId,
-        },
+      await delay(Math.min(Math.max(retry, RECONNECT_RANGE_MS[0]), RECONNECT_RANGE_MS[1]), signal);
+      response = await this.#way.fetch(this.url, {
+        headers: this.#headers,
+        ownHeaders: { ...headers, accept: "text/event-stream", "last-event-id": lastEventId },
         signal,
       });
       if (!response.ok || !isEventStream(response)) {
-        throw new HttpError(response.status, (await textOf(response)).slice(0, 200));
+        await response.body?.cancel();
+        throw new HttpError(response.status, response.ok ? "no event stream" : "");
       }
     }
+    throw new Error(`${method} was not answered in ${MAX_RECONNECTS} event streams`);
   }
 
   /** What a server asks of its client: a sign of life, or something that this client never offered. */
@@ -180,28 +187,11 @@ export class Endpoint {
 /** Leaving the loop closes the connection. */
 async function* eventsOf(response: Response): AsyncGenerator<SseEvent> {
   const parser = new SseParser();
-  for await (const chunk of bounded(response)) {
+  for await (const chunk of response.body ?? []) {
     for (const item of parser.push(chunk)) if (item.kind === "event") yield item;
   }
 }
 
 function isEventStream(response: Response): boolean {
   return response.headers.get("content-type")?.includes("text/event-stream") ?? false;
-}
-
-/** A body, cut off with an error where it grows beyond what is taken. */
-function bounded({ body }: Response): ReadableStream<Uint8Array> {
-  let left = MAX_ANSWER_BYTES;
-  const limit = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      left -= chunk.length;
-      if (left < 0) controller.error(new Error(`an answer longer than ${MAX_ANSWER_BYTES} bytes`));
-      else controller.enqueue(chunk);
-    },
-  });
-  return (body ?? new Blob().stream()).pipeThrough(limit);
-}
-
-async function textOf(response: Response): Promise<string> {
-  return await new Response(bounded(response)).text();
 }

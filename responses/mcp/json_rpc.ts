@@ -35,6 +35,9 @@ export const CODE = {
   unsupportedProtocolVersion: -32022,
 } as const;
 
+/** Longest part of a server's error message that is told, characters. */
+const MAX_MESSAGE = 1_000;
+
 /** The server answered with an error. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
@@ -44,7 +47,7 @@ export class RpcError extends Error {
   readonly status: number;
 
   constructor(error: NonNullable<IncomingMessage["error"]>, status: number) {
-    super(`${error.message} (JSON-RPC error ${error.code})`);
+    super(`${error.message.slice(0, MAX_MESSAGE)} (JSON-RPC error ${error.code})`);
     this.code = error.code;
     this.data = error.data;
     this.status = status;
@@ -57,9 +60,16 @@ export class RpcError extends Error {
  * @throws {SyntaxError} when it is no JSON, or no message
  */
 export function messagesOf(text: string): IncomingMessage[] {
-  return [JSON.parse(text)].flat().map((message) => {
-    const { success, data } = incoming.safeParse(message);
-    if (success) return data;
-    throw new SyntaxError(`not a JSON-RPC message: ${text.slice(0, 200)}`);
-  });
+  const { success, data } = z.array(incoming).safeParse([jsonOf(text)].flat());
+  // What else it is stays unsaid: whoever named the address may have no business with it.
+  if (!success) throw new SyntaxError("the answer is no JSON-RPC message");
+  return data;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,6 @@
 /** Sessions with MCP servers over streamable HTTP: what tools there are, and calls of them. */
 import { z } from "zod";
+import { type Outbound, outbound } from "../../outbound/mod.ts";
 import { deadlineSignal, messageOf } from "../../service/mod.ts";
 import {
   type Dialect,
@@ -51,6 +52,9 @@ export type ConnectMcp = (place: McpPlace) => McpSession;
 /** How long a server may take to answer, milliseconds: a tool may well think for a while. */
 const ANSWER_MS = 60_000;
 
+/** Pages of one list of tools that are read. */
+const MAX_PAGES = 100;
+
 /** Addresses that are remembered; those beyond are asked again. */
 const MAX_REMEMBERED = 1_000;
 
@@ -61,13 +65,15 @@ type Era = "modern" | "legacy";
  * Returns a way to open sessions that remembers how each server speaks, so that only the first
  * session with it has to find out. Nothing is dialled before a session is used.
  *
+ * @param way which addresses may be called; those of the internet unless given
  * @param limit bounds the wait for each answer, 60 s unless given; a seam for tests
  */
 export function mcpConnector(
+  way: Outbound = outbound(),
   limit: Limit = (signal) => deadlineSignal(ANSWER_MS, signal),
 ): ConnectMcp {
   const eras = new Map<string, Era>();
-  return ({ url, headers }) => new HttpSession(new Endpoint(url, headers), eras, limit);
+  return ({ url, headers }) => new HttpSession(new Endpoint(url, headers, way), eras, limit);
 }
 
 /** Returns a signal that aborts when the caller's does, or when the time for an answer is over. */
@@ -108,7 +114,7 @@ class HttpSession implements McpSession {
     const tools: McpToolInfo[] = [];
     const cursors = new Set<string>();
     let params: Params = {};
-    while (true) {
+    for (let pages = 0; pages < MAX_PAGES; pages++) {
       const page = this.#read(
         "tools/list",
         toolPage,
@@ -123,6 +129,7 @@ class HttpSession implements McpSession {
       cursors.add(nextCursor);
       params = { cursor: nextCursor };
     }
+    throw this.#fault(`tools/list has more than ${MAX_PAGES} pages`);
   }
 
   async call(

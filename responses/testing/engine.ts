@@ -1,4 +1,6 @@
 /** An engine on a store of its own, in front of a fake model. */
+import { outbound } from "../../outbound/mod.ts";
+import { mcpConnector } from "../mcp/session.ts";
 import { join } from "node:path";
 import type { ResponseEvent } from "../api/events.ts";
 import type { ResponseObject } from "../api/objects.ts";
@@ -44,7 +46,14 @@ export async function startTestEngine(
   const backend = stack.use(connectBackend({ endpoint: model.endpoint, firstEventTimeoutMs }));
   const logged: string[] = [];
   const engine = stack.use(
-    new Engine({ store, backend, maxRounds: 10, log: (line) => logged.push(line), ...given }),
+    new Engine({
+      store,
+      backend,
+      maxRounds: 10,
+      log: (line) => logged.push(line),
+      connectMcp: mcpConnector(outbound({ allow: ["127.0.0.1"] })),
+      ...given,
+    }),
   );
   const owned = stack.move();
   const start = (body: Record<string, unknown>, { tenant = TENANT, signal }: AskOptions = {}) =>

@@ -1,4 +1,6 @@
 /** What looks into the web for `web_search`: a search engine of one's own, or a service with a key. */
+import { bounded } from "../../../outbound/mod.ts";
+import { deadlineSignal } from "../../../service/mod.ts";
 import type { WebHit, WebSearch } from "./web_search.ts";
 
 /** How many pages the model is shown, by `search_context_size`. */
@@ -66,11 +68,23 @@ function hitOf(url: string, title = url, text = ""): WebHit {
   return { url, title, text };
 }
 
-async function jsonAt(url: string, init: RequestInit): Promise<unknown> {
-  const response = await fetch(url, init);
+/** Longest answer taken, bytes, and how long it may take, milliseconds. */
+const MAX_BYTES = 4 * 1024 * 1024;
+const ANSWER_MS = 15_000;
+
+/** The address is the operator's, so that it may be anywhere, and behind a proxy; it is called and no other. */
+async function jsonAt(
+  url: string,
+  { signal, headers = {} }: { signal: AbortSignal; headers?: Record<string, string> },
+): Promise<unknown> {
+  const response = await fetch(url, {
+    headers,
+    redirect: "manual",
+    signal: deadlineSignal(ANSWER_MS, signal),
+  });
   if (!response.ok) {
     await response.body?.cancel();
     throw new Error(`the search engine answered ${response.status}`);
   }
-  return await response.json();
+  return await new Response(response.body?.pipeThrough(bounded(MAX_BYTES))).json();
 }
