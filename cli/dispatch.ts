@@ -1,12 +1,12 @@
 import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
 import { type Command, EXIT, PERMISSION_CLASSES } from "./command.ts";
-import { commandHelp, groupHelp } from "./help_text.ts";
+import { commandHelp, groupHelp } from "./help/help_text.ts";
 import type { Host } from "./host.ts";
 import { Interruption, SIGNALS } from "./interruption.ts";
 import { loadCommand } from "./load.ts";
 import { parseCommandLine } from "./parse.ts";
 import { styleFor } from "./style.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "./help/suggest.ts";
 import { COMMANDS, type Entry } from "./table.ts";
 
 /** Where our own faults are reported. */

@@ -1,5 +1,5 @@
 import { EXIT } from "./command.ts";
-import { overview } from "./help_text.ts";
+import { overview } from "./help/help_text.ts";
 import type { Host } from "./host.ts";
 import { styleFor } from "./style.ts";
 import { VERSION } from "./version.ts";

@@ -3,7 +3,7 @@ import { UsageError } from "../service/mod.ts";
 import type { Command } from "./command.ts";
 import type { Host } from "./host.ts";
 import type { AnyOption } from "../options/mod.ts";
-import { didYouMean } from "./suggest.ts";
+import { didYouMean } from "./help/suggest.ts";
 
 /** A command line, read: the values under the names that the command gave its options and arguments. */
 export interface Parsed {

@@ -33,7 +33,7 @@ import {
   startOwnTarget,
 } from "../../targets/mod.ts";
 import type { Context } from "../command.ts";
-import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../gateway_options.ts";
+import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../flags/gateway.ts";
 
 /** What `check` is pointed at. */
 export const TARGET_OPTIONS = {

@@ -23,7 +23,7 @@ import {
   profileOption,
   RUN_OPTIONS,
   runParents,
-} from "../gateway_options.ts";
+} from "../flags/gateway.ts";
 import {
   badValue,
   choiceOption,
@@ -35,7 +35,7 @@ import {
   repeated,
   textOption,
 } from "../../options/mod.ts";
-import { assertReportsWritable, writeReports } from "../reports.ts";
+import { assertReportsWritable, writeReports } from "../check/reports.ts";
 
 /** `--self-test` alone runs what each mutant is made for; `--self-test=full` every case on every mutant. */
 const selfTestOption: Option<"expected" | "full" | undefined> = {

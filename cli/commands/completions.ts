@@ -1,6 +1,6 @@
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { completionScript, SHELLS } from "../completions.ts";
+import { completionScript, SHELLS } from "../help/completions.ts";
 import { loadCommands } from "../load.ts";
 
 export const command = defineCommand({

@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { defineCommand, EXIT } from "../command.ts";
-import { runDemos } from "../demos.ts";
-import { ENVOY_OPTIONS, startFromOptions } from "../gateway_options.ts";
+import { runDemos } from "../live/demos.ts";
+import { ENVOY_OPTIONS, startFromOptions } from "../flags/gateway.ts";
 import { DEFAULT_PORTS } from "../../service/mod.ts";
 import { flagOption, portOption } from "../../options/mod.ts";
 import { FREE_PORTS } from "../../gateway/mod.ts";

@@ -11,7 +11,7 @@ import {
   profileOption,
   RUN_OPTIONS,
   startFromOptions,
-} from "../gateway_options.ts";
+} from "../flags/gateway.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
 

@@ -1,7 +1,7 @@
 import { diffReports, renderDiff } from "../../conformance/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { flagOption } from "../../options/mod.ts";
-import { readReport } from "../reports.ts";
+import { readReport } from "../check/reports.ts";
 
 export const command = defineCommand({
   name: "diff",

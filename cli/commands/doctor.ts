@@ -5,7 +5,7 @@ import { examine, type Finding, type Level } from "../doctor/finding.ts";
 import { machineChecks } from "../doctor/machine.ts";
 import { portChecks, type WantedPort } from "../doctor/ports.ts";
 import { machineProbe } from "../doctor/probe.ts";
-import { ENVOY_OPTIONS, PORT_OPTIONS } from "../gateway_options.ts";
+import { ENVOY_OPTIONS, PORT_OPTIONS } from "../flags/gateway.ts";
 import { flagOption } from "../../options/mod.ts";
 import type { Style } from "../style.ts";
 

@@ -12,7 +12,7 @@ import {
   PORT_OPTIONS,
   PROFILE_FLAGS,
   profileOption,
-} from "../gateway_options.ts";
+} from "../flags/gateway.ts";
 import { fileOption, flagOption } from "../../options/mod.ts";
 
 export const command = defineCommand({

@@ -1,5 +1,5 @@
 import { defineCommand, EXIT } from "../command.ts";
-import { ENVOY_OPTIONS, envoyFromOptions } from "../gateway_options.ts";
+import { ENVOY_OPTIONS, envoyFromOptions } from "../flags/gateway.ts";
 import { flagOption } from "../../options/mod.ts";
 
 export const command = defineCommand({

@@ -8,7 +8,7 @@ import {
   validateConfig,
 } from "../../envoy/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { ENVOY_OPTIONS, envoyFromOptions } from "../gateway_options.ts";
+import { ENVOY_OPTIONS, envoyFromOptions } from "../flags/gateway.ts";
 
 export const command = defineCommand({
   name: "envoy validate",

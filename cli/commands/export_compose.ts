@@ -7,7 +7,7 @@ import {
   exportedProfileOption,
   exportSettings,
   OUT_OPTION,
-} from "../export_options.ts";
+} from "../flags/export.ts";
 import { writeFolder } from "../folder.ts";
 import { DEFAULT_PORTS } from "../../service/mod.ts";
 import { portOption } from "../../options/mod.ts";

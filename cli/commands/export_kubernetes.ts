@@ -9,10 +9,10 @@ import {
   exportedProfileOption,
   exportSettings,
   OUT_OPTION,
-} from "../export_options.ts";
+} from "../flags/export.ts";
 import { writeFolder } from "../folder.ts";
 import { integerOption, textOption } from "../../options/mod.ts";
-import { SHARED_STORAGE_OPTIONS, sharedStorageOf } from "../shared_storage_options.ts";
+import { SHARED_STORAGE_OPTIONS, sharedStorageOf } from "../flags/shared_storage.ts";
 
 /** Names of namespaces: DNS labels (RFC 1123). */
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

@@ -1,11 +1,11 @@
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
-import { commandHelp, overview } from "../help_text.ts";
+import { commandHelp, overview } from "../help/help_text.ts";
 import { loadCommand, loadCommands } from "../load.ts";
 import { flagOption } from "../../options/mod.ts";
-import { didYouMean } from "../suggest.ts";
+import { didYouMean } from "../help/suggest.ts";
 import { COMMANDS } from "../table.ts";
-import { TOPICS } from "../topics.ts";
+import { TOPICS } from "../help/topics.ts";
 
 export const command = defineCommand({
   name: "help",
@@ -32,7 +32,7 @@ export const command = defineCommand({
   },
   async run({ options, args, host, print, style }) {
     if (options.man) {
-      const { manualPage } = await import("../manual.ts");
+      const { manualPage } = await import("../help/manual.ts");
       host.stdout.write(await manualPage());
       return EXIT.ok;
     }

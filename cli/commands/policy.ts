@@ -24,7 +24,7 @@ import {
   portOption,
   textOption,
 } from "../../options/mod.ts";
-import { readServerTls, SERVER_TLS_OPTIONS } from "../tls_files.ts";
+import { readServerTls, SERVER_TLS_OPTIONS } from "../flags/tls_files.ts";
 
 export const command = defineCommand({
   name: "policy",

@@ -1,7 +1,12 @@
 import { exitCode, renderTerminal } from "../../conformance/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { fileOption, repeated } from "../../options/mod.ts";
-import { assertReportsWritable, readReport, REPORT_ENDINGS, writeReports } from "../reports.ts";
+import {
+  assertReportsWritable,
+  readReport,
+  REPORT_ENDINGS,
+  writeReports,
+} from "../check/reports.ts";
 
 export const command = defineCommand({
   name: "report",

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { EnvoySource } from "../envoy/mod.ts";
-import { moduleUrl, UnavailableError } from "../service/mod.ts";
-import type { Host } from "./host.ts";
-import { buildInfo, EMBEDDED_ENVOY } from "./version.ts";
+import type { EnvoySource } from "../../envoy/mod.ts";
+import { moduleUrl, UnavailableError } from "../../service/mod.ts";
+import type { Host } from "../host.ts";
+import { buildInfo, EMBEDDED_ENVOY } from "../version.ts";
 
 /**
  * The Envoy that this binary carries (`deno task compile --with-envoy`), as a source like the others: asked before

@@ -1,7 +1,7 @@
-import type { Argument, Command } from "./command.ts";
-import type { AnyOption } from "../options/mod.ts";
-import { COMMANDS, type Entry, GROUPS } from "./table.ts";
-import type { Style } from "./style.ts";
+import type { Argument, Command } from "../command.ts";
+import type { AnyOption } from "../../options/mod.ts";
+import { COMMANDS, type Entry, GROUPS } from "../table.ts";
+import type { Style } from "../style.ts";
 
 /** The overview: every command in one line. */
 export function overview(style: Style): string {

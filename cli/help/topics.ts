@@ -1,4 +1,4 @@
-import readme from "../README.md" with { type: "text" };
+import readme from "../../README.md" with { type: "text" };
 
 /** A section of README.md that `llmgate help NAME` prints. */
 export interface Topic {

@@ -1,5 +1,5 @@
-import { PERMISSION_CLASSES } from "./command.ts";
-import { loadCommands } from "./load.ts";
+import { PERMISSION_CLASSES } from "../command.ts";
+import { loadCommands } from "../load.ts";
 
 /** Command by permission class, as a Markdown table; README.md holds a copy, which a test compares. */
 export async function permissionTable(): Promise<string> {

@@ -1,5 +1,5 @@
-import { messageOf, UsageError } from "../service/mod.ts";
-import { fileOption } from "../options/mod.ts";
+import { messageOf, UsageError } from "../../service/mod.ts";
+import { fileOption } from "../../options/mod.ts";
 
 /** TLS for a server of ours, and mTLS with the third. */
 export const SERVER_TLS_OPTIONS = {

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import readme from "../README.md" with { type: "text" };
-import { PERMISSION_CLASSES } from "./command.ts";
+import readme from "../../README.md" with { type: "text" };
+import { PERMISSION_CLASSES } from "../command.ts";
 import { permissionTable } from "./permission_table.ts";
 import { section } from "./topics.ts";
 
 /** Runs a command of a given permission list in a Deno that was granted everything, and asks what is left. */
 const PROGRAM = `
-import { denoHost } from ${JSON.stringify(import.meta.resolve("./host.ts"))};
-import { runCommand } from ${JSON.stringify(import.meta.resolve("./dispatch.ts"))};
+import { denoHost } from ${JSON.stringify(import.meta.resolve("../host.ts"))};
+import { runCommand } from ${JSON.stringify(import.meta.resolve("../dispatch.ts"))};
 const states = {};
 await runCommand({
   name: "test", summary: "", options: {}, examples: [], permissions: JSON.parse(Deno.args[0]),
@@ -29,7 +29,7 @@ async function statesOf(permissions: readonly string[]): Promise<Record<string, 
     const { stdout } = await new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "-A", "--no-prompt", "--no-check", "--quiet", "--config"],
-        fileURLToPath(import.meta.resolve("../deno.json")),
+        fileURLToPath(import.meta.resolve("../../deno.json")),
         file,
         JSON.stringify(permissions),
       ],
@@ -78,7 +78,7 @@ for (
   ]
 ) {
   Deno.test(`llmgate ${words.join(" ")} works with what it keeps`, async () => {
-    const main = fileURLToPath(import.meta.resolve("../main.ts"));
+    const main = fileURLToPath(import.meta.resolve("../../main.ts"));
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-prompt", "--no-check", "--quiet", main, ...words],
       env: { DENO_NO_UPDATE_CHECK: "1" },

@@ -1,5 +1,11 @@
 /** Flags of every command that starts a gateway, and the gateway that they describe. */
-import { dataHome, findEnvoy, type FoundEnvoy, publicSources, systemRoots } from "../envoy/mod.ts";
+import {
+  dataHome,
+  findEnvoy,
+  type FoundEnvoy,
+  publicSources,
+  systemRoots,
+} from "../../envoy/mod.ts";
 import {
   type EnvoyPlacement,
   type ForeignUpstream,
@@ -7,8 +13,8 @@ import {
   GATEWAY_PORTS,
   type GatewayOptions,
   type Ports,
-} from "../gateway/mod.ts";
-import { type AnyProfileKind, profileKind, PROFILES } from "../gateway/profiles/mod.ts";
+} from "../../gateway/mod.ts";
+import { type AnyProfileKind, profileKind, PROFILES } from "../../gateway/profiles/mod.ts";
 import {
   addressOption,
   choiceOption,
@@ -19,12 +25,12 @@ import {
   portOption,
   textOption,
   urlOption,
-} from "../options/mod.ts";
-import { DEFAULT_PORTS, defined, loadModule, messageOf, UsageError } from "../service/mod.ts";
-import type { Context } from "./command.ts";
+} from "../../options/mod.ts";
+import { DEFAULT_PORTS, defined, loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import type { Context } from "../command.ts";
 import { embeddedEnvoy } from "./embedded_envoy.ts";
-import type { Host } from "./host.ts";
-import { downloadProgress } from "./live/download.ts";
+import type { Host } from "../host.ts";
+import { downloadProgress } from "../live/download.ts";
 
 /** Which Envoy runs. */
 export const ENVOY_OPTIONS = {
@@ -163,7 +169,9 @@ export async function startFromOptions(
 ): Promise<Gateway> {
   const described = await gatewayFromOptions(options, context, extra);
   // Loaded here, so that commands that only share the flags start without it.
-  const { startGateway } = await loadModule<typeof import("../gateway/mod.ts")>("gateway/mod.ts");
+  const { startGateway } = await loadModule<typeof import("../../gateway/mod.ts")>(
+    "gateway/mod.ts",
+  );
   return await startGateway(described);
 }
 

@@ -1,13 +1,13 @@
 /** The flags that both exports share, and what they describe. */
 import { resolve } from "node:path";
-import { DEFAULT_ENVOY_VERSION } from "../envoy/mod.ts";
-import { profileKind, PROFILES, ROUTER_FLAGS } from "../gateway/profiles/mod.ts";
-import type { ExportSettings, ProfileManifests } from "../manifests/mod.ts";
-import { DEFAULT_RULES, readRules } from "../policy/mod.ts";
-import { DEFAULT_ROUTES, parseHosts, parseRoutes, type RoutingLogic } from "../router/mod.ts";
-import { loadModule, messageOf, UsageError } from "../service/mod.ts";
-import { assertOwnFlags } from "./gateway_options.ts";
-import type { Host } from "./host.ts";
+import { DEFAULT_ENVOY_VERSION } from "../../envoy/mod.ts";
+import { profileKind, PROFILES, ROUTER_FLAGS } from "../../gateway/profiles/mod.ts";
+import type { ExportSettings, ProfileManifests } from "../../manifests/mod.ts";
+import { DEFAULT_RULES, readRules } from "../../policy/mod.ts";
+import { DEFAULT_ROUTES, parseHosts, parseRoutes, type RoutingLogic } from "../../router/mod.ts";
+import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import { assertOwnFlags } from "./gateway.ts";
+import type { Host } from "../host.ts";
 import {
   addressOption,
   choiceOption,
@@ -16,8 +16,8 @@ import {
   flagOption,
   textOption,
   urlOption,
-} from "../options/mod.ts";
-import { VERSION } from "./version.ts";
+} from "../../options/mod.ts";
+import { VERSION } from "../version.ts";
 
 const { staticHosts, staticModels, logic, routeConfig } = ROUTER_FLAGS;
 
@@ -104,7 +104,7 @@ export async function exportedProfile(values: ExportValues): Promise<ProfileMani
  * @throws {UsageError} for flags that do not go together, or files that cannot be used
  */
 export async function exportSettings(values: ExportValues, host: Host): Promise<ExportSettings> {
-  const { parseUpstreamUrl } = await loadModule<typeof import("../gateway/mod.ts")>(
+  const { parseUpstreamUrl } = await loadModule<typeof import("../../gateway/mod.ts")>(
     "gateway/mod.ts",
   );
   const { staticHosts, staticModels, policy } = values;

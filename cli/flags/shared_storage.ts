@@ -1,7 +1,7 @@
 /** The flags of what several Responses gateways share, and what they describe. */
-import type { SharedStorage } from "../manifests/mod.ts";
-import { UsageError } from "../service/mod.ts";
-import { textOption, urlOption } from "../options/mod.ts";
+import type { SharedStorage } from "../../manifests/mod.ts";
+import { UsageError } from "../../service/mod.ts";
+import { textOption, urlOption } from "../../options/mod.ts";
 
 /** Names of Secrets: DNS subdomains (RFC 1123). Keys in them: letters, digits, `-`, `_` and `.`. */
 const SECRET = /^([a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)(?:\/([-._a-zA-Z0-9]+))?$/;

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
-import { chatFields, curlLine, DEMO_KEY } from "../gateway/mod.ts";
-import { DONE, parseSse } from "../openai/mod.ts";
-import type { Style } from "./style.ts";
+import { chatFields, curlLine, DEMO_KEY } from "../../gateway/mod.ts";
+import { DONE, parseSse } from "../../openai/mod.ts";
+import type { Style } from "../style.ts";
 
 /** Media type of server-sent events (WHATWG HTML, section 9.2). */
 const EVENT_STREAM = "text/event-stream";

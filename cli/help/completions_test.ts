@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { completionScript, type Shell } from "./completions.ts";
-import { loadCommands } from "./load.ts";
-import { COMMANDS } from "./table.ts";
+import { loadCommands } from "../load.ts";
+import { COMMANDS } from "../table.ts";
 
 /** What bash offers for a line whose last word is being typed. */
 async function bashOffers(line: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { main } from "./main.ts";
-import { fakeHost } from "./testing.ts";
+import { main } from "../main.ts";
+import { fakeHost } from "../testing.ts";
 
 async function run(...words: string[]) {
   const host = fakeHost();

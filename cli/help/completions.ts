@@ -1,7 +1,7 @@
-import type { Command } from "./command.ts";
+import type { Command } from "../command.ts";
 import { shownOptions } from "./help_text.ts";
-import { longName } from "./parse.ts";
-import type { AnyOption } from "../options/mod.ts";
+import { longName } from "../parse.ts";
+import type { AnyOption } from "../../options/mod.ts";
 
 /** Shells that a script can be made for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;

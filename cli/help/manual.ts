@@ -1,8 +1,8 @@
-import type { Command } from "./command.ts";
+import type { Command } from "../command.ts";
 import { optionText, shownOptions, usageLine } from "./help_text.ts";
-import { loadCommands } from "./load.ts";
+import { loadCommands } from "../load.ts";
 import { TOPICS } from "./topics.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "../version.ts";
 
 /** The manual page llmgate(1) of every command, in the man macros (groff_man(7)). */
 export async function manualPage(): Promise<string> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { main } from "./main.ts";
-import { fakeHost } from "./testing.ts";
+import { main } from "../main.ts";
+import { fakeHost } from "../testing.ts";
 import { section, TOPICS } from "./topics.ts";
 
 Deno.test("every topic is a section of README.md that says something", () => {

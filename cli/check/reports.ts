@@ -1,5 +1,5 @@
-import { parseReport, type Report, REPORT_FORMATS } from "../conformance/mod.ts";
-import { type Log, messageOf, silent, UsageError } from "../service/mod.ts";
+import { parseReport, type Report, REPORT_FORMATS } from "../../conformance/mod.ts";
+import { type Log, messageOf, silent, UsageError } from "../../service/mod.ts";
 
 /** The endings that a report's file may have; each is a format. */
 export const REPORT_ENDINGS = Object.keys(REPORT_FORMATS);
