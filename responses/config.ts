@@ -1,6 +1,10 @@
 /** The gateway's file, `extproc-config.yaml`: what it listens on, which model it asks, where it keeps things. */
 import { z } from "zod";
 import { type DataFileKind, parseData, readData } from "../data_files/mod.ts";
+import { defined } from "../service/mod.ts";
+import { REASONING_FIELDS } from "./backend/chat.ts";
+import type { ModelSettings } from "./engine/model_manners.ts";
+import { SYSTEM_MESSAGES } from "./engine/system_messages.ts";
 import { BRAVE_ENDPOINT } from "./engine/tools/web_providers.ts";
 
 const port = z.int().min(0).max(65_535);
@@ -14,6 +18,11 @@ const DATABASES = ["sqlite", "postgres", "postgres_env"] as const;
 function oneAtMost(store: Partial<Record<typeof DATABASES[number], unknown>>): boolean {
   return DATABASES.filter((name) => store[name] !== undefined).length <= 1;
 }
+
+/** What may be set for all models, and for some. */
+const maxTokensField = z.enum(["max_tokens", "max_completion_tokens"]);
+const systemMessages = z.enum(SYSTEM_MESSAGES);
+const reasoningField = z.enum(["auto", "none", ...REASONING_FIELDS]);
 
 const schema = z.strictObject({
   extproc: z.strictObject({
@@ -45,8 +54,22 @@ const schema = z.strictObject({
     forward_headers: z.array(z.string().regex(/^[a-z0-9-]+$/, "Expected a lower-case header name"))
       .default(["x-request-id", "traceparent", "tracestate"])
       .describe("Headers of a request that the model server gets, too"),
-    max_tokens_field: z.enum(["max_tokens", "max_completion_tokens"]).default("max_tokens")
+    max_tokens_field: maxTokensField.default("max_tokens")
       .describe("What the model server calls the longest answer"),
+    system_messages: systemMessages.default("first").describe(
+      "first makes system and developer messages one at the beginning; in_place and developer leave them",
+    ),
+    reasoning_field: reasoningField.default("auto")
+      .describe("Field in which a model gets its thoughts back; auto is the one that it used"),
+    models: z.array(z.strictObject({
+      name: z.string().min(1).describe("Name of a model; * stands for anything"),
+      max_tokens_field: maxTokensField.optional(),
+      system_messages: systemMessages.optional(),
+      reasoning_field: reasoningField.optional(),
+    })).default([]).describe("The three keys above by model: the first name that fits counts"),
+    seal_key_env: z.string().min(1).optional().describe(
+      "Environment variable with the secret of encrypted_content; made once and kept in the store when left out",
+    ),
   }).prefault({}),
   store: z.strictObject({
     sqlite: z.string().min(1).optional().describe("File of the store, for one process"),
@@ -120,6 +143,23 @@ export const RESPONSES_FILE: DataFileKind<typeof schema> = {
   // An empty file has nothing to say; a section without a value neither.
   prepare: (written) => withoutEmpty(written ?? {}),
 };
+
+/** How models are spoken to. */
+export function modelSettings({ engine }: Pick<ResponsesConfig, "engine">): ModelSettings {
+  return {
+    systemMessages: engine.system_messages,
+    reasoningField: engine.reasoning_field,
+    maxTokensField: engine.max_tokens_field,
+    byName: engine.models.map(({ name, ...own }) => ({
+      name,
+      ...defined({
+        systemMessages: own.system_messages,
+        reasoningField: own.reasoning_field,
+        maxTokensField: own.max_tokens_field,
+      }),
+    })),
+  };
+}
 
 /**
  * Reads a file's text.

@@ -9,7 +9,7 @@ import type { RouteEnv } from "./api/resource.ts";
 import { TENANT_HEADER } from "./api/tenant.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
 import type { Blobs } from "./blobs/blobs.ts";
-import { defaultConfig, type ResponsesConfig } from "./config.ts";
+import { defaultConfig, modelSettings, type ResponsesConfig } from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { fileContents } from "./engine/file_contents.ts";
 import { brave, searxng } from "./engine/tools/web_providers.ts";
@@ -95,6 +95,8 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
       fileSearch: search,
       maxRounds: config.engine.max_tool_rounds,
       forwardHeaders: config.engine.forward_headers,
+      models: modelSettings(config),
+      ...(secrets.sealSecret === undefined ? {} : { sealSecret: secrets.sealSecret }),
       log,
       onBegin: (ms) => metrics.began(ms),
       onEnd: (response) => metrics.ended(response),
@@ -160,7 +162,6 @@ function backendOf({ engine }: ResponsesConfig, apiKey: string | undefined): Bac
   return connectBackend({
     endpoint: engine.model_endpoint,
     firstEventTimeoutMs: engine.first_event_timeout_ms,
-    maxTokensField: engine.max_tokens_field,
     ...(apiKey === undefined ? {} : { apiKey }),
   });
 }

@@ -6,6 +6,8 @@ import type { ResponsesConfig } from "./config.ts";
 export interface Secrets {
   /** The model server's key. */
   readonly apiKey?: string;
+  /** What sealed items are sealed with. */
+  readonly sealSecret?: string;
   /** URL of the PostgreSQL store, its password included. */
   readonly postgresUrl?: string;
   readonly s3?: S3Credentials;
@@ -15,7 +17,7 @@ export interface Secrets {
 
 /**
  * Reads from the environment what a configuration needs: the variables that `engine.api_key_env`,
- * `store.postgres_env` and `web_search.brave.key_env` name, and for `files.s3` those of Amazon's own tools.
+ * `engine.seal_key_env`, `store.postgres_env` and `web_search.brave.key_env` name, and for `files.s3` those of Amazon's own tools.
  *
  * @throws {UsageError} when one of them is not set
  */
@@ -34,6 +36,9 @@ export function secretsOf(
   return {
     ...(engine.api_key_env && {
       apiKey: needed(engine.api_key_env, "engine.api_key_env", "the model server's key"),
+    }),
+    ...(engine.seal_key_env && {
+      sealSecret: needed(engine.seal_key_env, "engine.seal_key_env", "the secret of sealed items"),
     }),
     ...(store.postgres_env && {
       postgresUrl: needed(store.postgres_env, "store.postgres_env", "the database's URL"),

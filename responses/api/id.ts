@@ -8,6 +8,9 @@ export type IdPrefix =
   | "fco"
   | "rs"
   | "item"
+  | "ctc"
+  | "ctco"
+  | "cmp"
   | "conv"
   | "prompt"
   | "file"
@@ -30,11 +33,15 @@ const ITEM_PREFIXES: Readonly<Record<string, IdPrefix>> = {
   function_call: "fc",
   function_call_output: "fco",
   reasoning: "rs",
+  custom_tool_call: "ctc",
+  custom_tool_call_output: "ctco",
+  compaction: "cmp",
   file_search_call: "fs",
   web_search_call: "ws",
   mcp_call: "mcp",
   mcp_list_tools: "mcpl",
   mcp_approval_request: "mcpr",
+  mcp_approval_response: "mcpr",
 };
 
 /** Returns a new id for an item of this type. */

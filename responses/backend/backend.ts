@@ -1,9 +1,11 @@
 /** The model server as a client sees it: any server that speaks OpenAI's chat completions. */
-import { SseParser } from "../../openai/mod.ts";
+import { DONE, SseParser } from "../../openai/mod.ts";
 import { messageOf } from "../../service/mod.ts";
-import { type ChatAnswer, type ChatCall, type ChatDelta, deltasOf } from "./chat.ts";
+import { AnswerReader, type AnswerSource } from "./answer_reader.ts";
+import type { ChatAnswer, ChatCall, ChatDelta } from "./chat.ts";
 import { Deadlines } from "./deadlines.ts";
 import { BackendError, brokenOff, refused, tooSlow, unreachable } from "./errors.ts";
+import { saidIn } from "./said.ts";
 import { type Transport, type TransportAnswer, transportTo } from "./transport.ts";
 
 /** What {@linkcode connectBackend} takes. */
@@ -14,8 +16,6 @@ export interface BackendOptions {
   readonly apiKey?: string;
   /** Milliseconds that the server may take to the first piece of an answer. */
   readonly firstEventTimeoutMs: number;
-  /** The body's field for the longest answer; `max_tokens` is what most servers know. */
-  readonly maxTokensField?: "max_tokens" | "max_completion_tokens";
 }
 
 /** The state of the model server, for `/health`. */
@@ -76,15 +76,18 @@ class HttpBackend implements Backend {
         headers: call.headers,
       });
       if (!isOk(response)) throw await this.#refusal(response, call.model);
+      const source = this.#sourceOf(call.model, response);
       const streamed = response.header("content-type")?.includes("text/event-stream");
       if (!streamed) {
         const text = await response.text();
         deadline.met();
-        return { deltas: wholeAnswer(text, this.endpoint), [Symbol.dispose]() {} };
+        return { deltas: whole(text, source), [Symbol.dispose]() {} };
       }
-      const pieces = this.#pieces(response, signal);
-      const first = await pieces.next();
+      const pieces = this.#pieces(response, source, signal);
+      let first = await pieces.next();
       deadline.met();
+      // What says nothing yet (a role, a comment) may still be followed by an error in the answer's place.
+      while (!first.done && first.value.length === 0) first = await pieces.next();
       return {
         deltas: first.done ? pieces : withFirst(first.value, pieces),
         [Symbol.dispose]: () => deadline.giveUp(),
@@ -152,8 +155,9 @@ class HttpBackend implements Backend {
     }
   }
 
-  #bodyOf({ model, messages, tools, parameters, maxTokens, stream }: ChatCall): string {
-    const field = this.#options.maxTokensField ?? "max_tokens";
+  #bodyOf(call: ChatCall): string {
+    const { model, messages, tools, parameters, maxTokens, stream } = call;
+    const field = call.maxTokensField ?? "max_tokens";
     return JSON.stringify({
       model,
       messages,
@@ -164,56 +168,51 @@ class HttpBackend implements Backend {
     });
   }
 
+  #sourceOf(model: string, response: TransportAnswer): AnswerSource {
+    return { endpoint: this.endpoint, model, retryAfter: response.header("retry-after") };
+  }
+
   async #refusal(response: TransportAnswer, model: string): Promise<BackendError> {
     const text = await response.text().catch((error) => messageOf(error));
+    const source = this.#sourceOf(model, response);
     return refused({
-      endpoint: this.endpoint,
+      ...source,
+      retryAfter: source.retryAfter,
       status: response.status,
-      text,
-      model,
-      retryAfter: response.header("retry-after"),
+      said: saidIn(text),
     });
   }
 
-  /** Each event's JSON; the end without `[DONE]` is a break unless the answer said it is finished. */
+  /** What each piece of the stream says; the end without `[DONE]` is a break unless the answer said it is finished. */
   async *#pieces(
     response: TransportAnswer,
+    source: AnswerSource,
     signal: AbortSignal,
   ): AsyncGenerator<ChatDelta[], void> {
     const parser = new SseParser();
-    let finished = false;
+    const reader = new AnswerReader(source);
     try {
       for await (const bytes of response.body) {
         const deltas: ChatDelta[] = [];
+        let failure: unknown;
         for (const item of parser.push(bytes)) {
           if (item.kind !== "event") continue;
-          if (item.data === "[DONE]") {
-            finished = true;
-            continue;
+          try {
+            deltas.push(...reader.read(item.data, item.type));
+          } catch (error) {
+            failure = error;
+            break;
           }
-          deltas.push(...this.#read(item.data));
         }
-        finished ||= deltas.some(({ kind }) => kind === "finish");
         // An empty list too: whatever came, the model server lives.
-        yield deltas;
+        if (failure === undefined || deltas.length > 0) yield deltas;
+        if (failure !== undefined) throw failure;
       }
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw error instanceof BackendError ? error : brokenOff(this.endpoint, messageOf(error));
     }
-    if (!finished) throw brokenOff(this.endpoint, "the stream ended before the answer did");
-  }
-
-  #read(data: string): ChatDelta[] {
-    let body: unknown;
-    try {
-      body = JSON.parse(data);
-    } catch {
-      throw brokenOff(this.endpoint, `an event is not JSON: ${data.slice(0, 100)}`);
-    }
-    const error = (body as { error?: { message?: string } | null } | null)?.error;
-    if (error) throw brokenOff(this.endpoint, error.message ?? "an error event came");
-    return [...deltasOf(body)];
+    reader.end();
   }
 }
 
@@ -233,13 +232,15 @@ async function* withFirst(
   }
 }
 
-/** A whole answer as one list of deltas. */
-async function* wholeAnswer(text: string, endpoint: string): AsyncGenerator<ChatDelta[], void> {
-  let body: unknown;
-  try {
-    body = await JSON.parse(text);
-  } catch {
-    throw brokenOff(endpoint, `the answer is not JSON: ${text.slice(0, 100)}`);
-  }
-  yield [...deltasOf(body)];
+/** A whole answer as one list of deltas; read at once, so that a failure is known before anything is said. */
+function whole(text: string, source: AnswerSource): AsyncIterable<readonly ChatDelta[]> {
+  const reader = new AnswerReader(source);
+  const deltas = reader.read(text);
+  reader.read(DONE);
+  reader.end();
+  return once(deltas);
+}
+
+async function* once<T>(value: T): AsyncGenerator<T, void> {
+  yield await value;
 }

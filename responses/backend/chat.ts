@@ -1,5 +1,6 @@
-/** The model server's chat completions as this gateway uses them: one answer, as a stream of deltas. */
+/** The model server's chat completions as this gateway uses them: one answer, as a stream of deltas. Pure. */
 import type { ChatMessage, ChatTool, TokenLogprob } from "../../openai/mod.ts";
+import { jsonText } from "../api/json_text.ts";
 
 /** What is asked of the model server: `POST /chat/completions`, and whether it is to stream. */
 export interface ChatCall {
@@ -9,28 +10,39 @@ export interface ChatCall {
   /** Whatever else goes into the body as it is: sampling, formats, limits. */
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly maxTokens?: number;
+  /** The body's field for the longest answer; `max_tokens` is what most servers know. */
+  readonly maxTokensField?: "max_tokens" | "max_completion_tokens";
   /** Headers of the client's request that go along. */
   readonly headers: Readonly<Record<string, string>>;
   /** False asks for the whole answer in one piece; it still comes as deltas. */
   readonly stream: boolean;
 }
 
+/** The fields in which servers send what a model thinks; the one that was used is given back. */
+export const REASONING_FIELDS = ["reasoning_content", "reasoning"] as const;
+export type ReasoningField = typeof REASONING_FIELDS[number];
+
 /** A piece of an answer. */
 export type ChatDelta =
   | { readonly kind: "text"; readonly text: string; readonly logprobs?: readonly TokenLogprob[] }
   | { readonly kind: "refusal"; readonly text: string }
-  | { readonly kind: "reasoning"; readonly text: string }
-  | {
-    readonly kind: "tool_call";
-    /** Which of the answer's calls. */
-    readonly index: number;
-    readonly id?: string;
-    readonly name?: string;
-    readonly arguments: string;
-  }
+  | { readonly kind: "reasoning"; readonly text: string; readonly field?: ReasoningField }
+  | ToolCallDelta
   | { readonly kind: "finish"; readonly reason: string }
   | { readonly kind: "usage"; readonly usage: ChatUsage }
   | { readonly kind: "tier"; readonly tier: string };
+
+/** A piece of a call; what a server leaves out is undefined. */
+export interface ToolCallDelta {
+  readonly kind: "tool_call";
+  /** Which of the answer's calls, as the server counts them. */
+  readonly index?: number;
+  /** Where it stands among the calls of its chunk, and how many those are. */
+  readonly place: { readonly at: number; readonly of: number };
+  readonly id?: string;
+  readonly name?: string;
+  readonly arguments: string;
+}
 
 /** Tokens of one answer. */
 export interface ChatUsage {
@@ -52,68 +64,114 @@ export interface ChatAnswer extends Disposable {
   readonly deltas: AsyncIterable<readonly ChatDelta[]>;
 }
 
-interface Delta {
-  content?: string | null;
-  refusal?: string | null;
-  reasoning_content?: string | null;
-  reasoning?: string | null;
-  tool_calls?: {
-    index?: number;
-    id?: string;
-    function?: { name?: string; arguments?: string };
-  }[] | null;
-}
-
-interface Choice {
-  delta?: Delta;
-  message?: Delta;
-  finish_reason?: string | null;
-  logprobs?: { content?: TokenLogprob[] | null } | null;
-}
-
-interface Usage {
-  prompt_tokens?: number;
-  completion_tokens?: number;
-  prompt_tokens_details?: { cached_tokens?: number } | null;
-  completion_tokens_details?: { reasoning_tokens?: number } | null;
-}
+type Fields = Readonly<Record<string, unknown>>;
 
 /** Returns what a chunk of a streamed answer, or a whole answer, says. Only the first choice counts. */
 export function* deltasOf(body: unknown): Generator<ChatDelta> {
-  const { choices, usage, service_tier } = (body ?? {}) as {
-    choices?: Choice[];
-    usage?: Usage | null;
-    service_tier?: string | null;
-  };
-  const choice = choices?.[0];
-  const delta = choice?.delta ?? choice?.message;
-  const reasoning = delta?.reasoning_content ?? delta?.reasoning;
-  if (service_tier) yield { kind: "tier", tier: service_tier };
-  if (reasoning) yield { kind: "reasoning", text: reasoning };
-  if (delta?.content) {
-    const logprobs = choice?.logprobs?.content;
-    yield { kind: "text", text: delta.content, ...(logprobs ? { logprobs } : {}) };
+  const { choices, usage, service_tier } = fieldsOf(body);
+  const choice = fieldsOf(Array.isArray(choices) ? choices[0] : undefined);
+  const delta = fieldsOf(choice["delta"] ?? choice["message"]);
+  if (typeof service_tier === "string") yield { kind: "tier", tier: service_tier };
+  yield* reasoningIn(delta);
+  const logprobs = fieldsOf(choice["logprobs"])["content"] as TokenLogprob[] | null | undefined;
+  yield* contentIn(delta["content"], logprobs ?? undefined);
+  if (delta["refusal"]) yield { kind: "refusal", text: textOf(delta["refusal"]) };
+  yield* callsIn(delta);
+  const finish = choice["finish_reason"];
+  if (finish !== undefined && finish !== null && finish !== "") {
+    yield { kind: "finish", reason: String(finish) };
   }
-  if (delta?.refusal) yield { kind: "refusal", text: delta.refusal };
-  for (const [position, call] of (delta?.tool_calls ?? []).entries()) {
-    yield {
-      kind: "tool_call",
-      // Some servers leave the index out where there is one call in a chunk.
-      index: call.index ?? position,
-      ...(call.id ? { id: call.id } : {}),
-      ...(call.function?.name ? { name: call.function.name } : {}),
-      arguments: call.function?.arguments ?? "",
-    };
-  }
-  if (choice?.finish_reason) yield { kind: "finish", reason: choice.finish_reason };
-  if (usage) yield { kind: "usage", usage: usageOf(usage) };
+  if (usage) yield { kind: "usage", usage: usageOf(fieldsOf(usage)) };
 }
 
-function usageOf(usage: Usage): ChatUsage {
+function* reasoningIn(delta: Fields): Generator<ChatDelta> {
+  for (const field of REASONING_FIELDS) {
+    const text = textOf(delta[field]);
+    if (text === "") continue;
+    // Servers that know both names send the same under each.
+    yield { kind: "reasoning", text, field };
+    return;
+  }
+  // OpenRouter's list, for models that have nothing but it.
+  const details = delta["reasoning_details"];
+  if (!Array.isArray(details)) return;
+  const text = details.map((one) => textOf(fieldsOf(one)["text"] ?? fieldsOf(one)["summary"]))
+    .join("");
+  if (text !== "") yield { kind: "reasoning", text };
+}
+
+/** Text, or a list of parts: Mistral's thinking models send theirs so. */
+function* contentIn(
+  content: unknown,
+  logprobs: readonly TokenLogprob[] | undefined,
+): Generator<ChatDelta> {
+  if (!Array.isArray(content)) {
+    const text = textOf(content);
+    if (text !== "") yield { kind: "text", text, ...(logprobs ? { logprobs } : {}) };
+    return;
+  }
+  for (const given of content) {
+    const part = fieldsOf(given);
+    const thought = part["thinking"] ?? part["reasoning"];
+    if (thought !== undefined) {
+      const text = textOf(thought);
+      if (text !== "") yield { kind: "reasoning", text };
+    } else if (part["type"] === "refusal") {
+      yield { kind: "refusal", text: textOf(part["refusal"]) };
+    } else {
+      const text = typeof given === "string" ? given : textOf(part["text"]);
+      if (text !== "") yield { kind: "text", text };
+    }
+  }
+}
+
+function* callsIn(delta: Fields): Generator<ChatDelta> {
+  const listed = delta["tool_calls"];
+  // The older form has one call, and no list.
+  const old = delta["function_call"];
+  const calls = Array.isArray(listed) ? listed : old ? [{ function: old }] : [];
+  for (const [at, given] of calls.entries()) {
+    const call = fieldsOf(given);
+    const { name, arguments: args } = fieldsOf(call["function"]);
+    const { index, id } = call;
+    yield {
+      kind: "tool_call",
+      place: { at, of: calls.length },
+      ...(typeof index === "number" && index >= 0 ? { index } : {}),
+      ...(id === undefined || id === null || id === "" ? {} : { id: String(id) }),
+      ...(typeof name === "string" && name !== "" ? { name } : {}),
+      arguments: jsonText(args),
+    };
+  }
+}
+
+/** The text of a field that may also hold parts. */
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value === undefined || value === null) return "";
+  if (!Array.isArray(value)) {
+    const { text } = fieldsOf(value);
+    return typeof text === "string" ? text : jsonText(value);
+  }
+  return value.map((part) => textOf(part)).join("");
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Fields
+    : {};
+}
+
+function usageOf(usage: Fields): ChatUsage {
   return {
-    input: usage.prompt_tokens ?? 0,
-    output: usage.completion_tokens ?? 0,
-    cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
-    reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+    input: countOf(usage["prompt_tokens"] ?? usage["input_tokens"]),
+    output: countOf(usage["completion_tokens"] ?? usage["output_tokens"]),
+    cached: countOf(fieldsOf(usage["prompt_tokens_details"])["cached_tokens"]),
+    reasoning: countOf(fieldsOf(usage["completion_tokens_details"])["reasoning_tokens"]),
   };
+}
+
+function countOf(value: unknown): number {
+  const count = Number(value ?? 0);
+  return Number.isFinite(count) && count > 0 ? count : 0;
 }

@@ -1,5 +1,7 @@
 /** What goes wrong at the model server, and what the caller is told about it. */
 import { ApiError } from "../api/errors.ts";
+import { isTooLong } from "./context_limits.ts";
+import type { Said } from "./said.ts";
 
 /** The model server could not be reached, was too slow, refused the request, or broke off. */
 export class BackendError extends ApiError {
@@ -42,21 +44,38 @@ export function brokenOff(endpoint: string, cause: string): BackendError {
   });
 }
 
-/** What a model server said when it refused a request. */
+/** Returns the error of an answer that is none: it ended with a word for failure, or says nothing. */
+export function noAnswer(endpoint: string, why: string): BackendError {
+  return new BackendError(502, "backend_error", `The model server failed: ${why}`, {
+    detail: `The answer of the model server at ${endpoint} is a failure: ${why}`,
+  });
+}
+
+/** A refusal of a model server, or an error in the place of its answer. */
 export interface Refused {
   readonly endpoint: string;
+  /** Of the HTTP answer. */
   readonly status: number;
-  readonly text: string;
+  readonly said: Said;
   readonly model: string;
   readonly retryAfter: string | undefined;
 }
 
+/** Statuses of the model server's own trouble that a client may act on; any other becomes 502. */
+const TROUBLE: Readonly<Record<number, readonly [status: number, code: string]>> = {
+  503: [503, "backend_unavailable"],
+  529: [503, "backend_unavailable"],
+  504: [504, "backend_timeout"],
+};
+
 /**
- * Returns what a refusal means to the caller. A missing model names the remedy; whatever concerns
- * the gateway's own credential is the gateway's fault, not the caller's.
+ * Returns what a refusal means to the caller: status, code and words are the model server's own. A missing model names
+ * the remedy; whatever concerns the gateway's own credential is the gateway's fault, not the caller's.
  */
-export function refused({ endpoint, status, text, model, retryAfter }: Refused): BackendError {
-  const said = messageIn(text);
+export function refused({ endpoint, said, model, ...answer }: Refused): BackendError {
+  // An answer of 200 that is an error says its status itself, or not at all.
+  const status = answer.status >= 400 ? answer.status : said.status ?? 502;
+  const retryAfter = answer.retryAfter ?? said.retryAfter;
   const detail = `The model server at ${endpoint} answered ${status}: ${said.message}`;
   if (isMissingModel(status, said)) {
     return new BackendError(
@@ -67,7 +86,8 @@ export function refused({ endpoint, status, text, model, retryAfter }: Refused):
     );
   }
   if (status === 429) {
-    return new BackendError(429, "rate_limit_exceeded", said.message, { detail, retryAfter });
+    const code = said.code === "insufficient_quota" ? said.code : "rate_limit_exceeded";
+    return new BackendError(429, code, said.message, { detail, retryAfter });
   }
   if (isTooLong(said)) {
     return new BackendError(400, "context_length_exceeded", said.message, {
@@ -75,7 +95,7 @@ export function refused({ endpoint, status, text, model, retryAfter }: Refused):
       param: "input",
     });
   }
-  if (status === 401 || status === 403) {
+  if (status === 401 || status === 403 || status === 407) {
     return new BackendError(
       502,
       "backend_refused",
@@ -84,37 +104,18 @@ export function refused({ endpoint, status, text, model, retryAfter }: Refused):
     );
   }
   if (status >= 400 && status < 500) {
-    return new BackendError(400, said.code ?? "invalid_request", said.message, { detail });
+    const code = said.code ?? "invalid_request";
+    return new BackendError(status, code, said.message, { detail, retryAfter });
   }
-  return new BackendError(502, "backend_error", `The model server failed: ${said.message}`, {
+  const [told, code] = TROUBLE[status] ?? [502, "backend_error"];
+  return new BackendError(told, code, `The model server failed: ${said.message}`, {
     detail,
+    retryAfter,
   });
-}
-
-interface Said {
-  readonly message: string;
-  readonly code: string | undefined;
-}
-
-function messageIn(text: string): Said {
-  try {
-    const { error } = JSON.parse(text);
-    if (typeof error === "string") return { message: error, code: undefined };
-    const code = typeof error?.code === "string" ? error.code : undefined;
-    if (typeof error?.message === "string") return { message: error.message, code };
-  } catch {
-    // Not JSON: the text itself is all there is.
-  }
-  return { message: text.slice(0, 500) || "no reason given", code: undefined };
 }
 
 function isMissingModel(status: number, { message, code }: Said): boolean {
   if (code === "model_not_found") return true;
   return (status === 404 || status === 400) && /model/i.test(message) &&
     /not found|does not exist|try pulling|not exist/i.test(message);
-}
-
-function isTooLong({ message, code }: Said): boolean {
-  return code === "context_length_exceeded" ||
-    /maximum context length|context window/i.test(message);
 }

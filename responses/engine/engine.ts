@@ -1,26 +1,33 @@
 /** The engine: from a checked request to a running response, the same for both fronts. */
+import { randomBytes } from "node:crypto";
+import type { ChatMessage } from "../../openai/mod.ts";
 import { type Log, messageOf, now, silent, withDeadline } from "../../service/mod.ts";
 import { ApiError, invalidRequest, notFound } from "../api/errors.ts";
 import type { ResponseEvent } from "../api/events.ts";
 import { newId } from "../api/id.ts";
 import type { ConversationItem, Item, ResponseObject } from "../api/objects.ts";
-import type { CreateRequest, FileSearchTool, McpTool, WebSearchTool } from "../api/request.ts";
+import type { CreateRequest } from "../api/request.ts";
+import { type FileSearchTool, kindOfTool, type McpTool, type WebSearchTool } from "../api/tools.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Backend } from "../backend/backend.ts";
 import { BackendError } from "../backend/errors.ts";
 import type { NewResponse, Store } from "../store/store.ts";
 import { type ConnectMcp, mcpConnector } from "../mcp/session.ts";
 import type { FileContents } from "./file_contents.ts";
-import { historyOf, withFiles, withoutReferences } from "./history.ts";
+import { historyOf, type Recall, withFiles, withReferences } from "./history.ts";
 import { EventLog, type Live, LiveResponses } from "./live.ts";
 import { messagesOf } from "./messages.ts";
+import { type Manner, ModelManners, type ModelSettings } from "./model_manners.ts";
 import { newResponse } from "./parameters.ts";
 import { instructionsOf } from "./prompt.ts";
+import { hasSealed, type Seal, sealOf, unsealed } from "./sealed.ts";
+import { arranged } from "./system_messages.ts";
 import { Cancelled, gained, type Keeper, run, type RunPlan } from "./run.ts";
 import { Toolbox } from "./toolbox.ts";
 import { type FileSearch, fileSearchTool } from "./tools/file_search.ts";
-import { mcpPrelude, type McpServer, mcpServers } from "./tools/mcp.ts";
+import { approvedCalls, mcpPrelude, type McpServer, mcpServers } from "./tools/mcp.ts";
 import { type WebSearch, webSearchTool } from "./tools/web_search.ts";
+import type { ReasoningForm } from "./writer.ts";
 
 /** What the engine works with. */
 export interface EngineOptions {
@@ -37,6 +44,10 @@ export interface EngineOptions {
   readonly forwardHeaders?: readonly string[];
   /** Answers of the model that one response may take: the bound of the tool loop. */
   readonly maxRounds: number;
+  /** How models are spoken to, by their names. */
+  readonly models?: ModelSettings;
+  /** Secret of what clients keep sealed; one that the store keeps when left out. */
+  readonly sealSecret?: string;
   readonly log?: Log;
   /** Called with each response that has begun, and how many milliseconds that took. */
   readonly onBegin?: (ms: number) => void;
@@ -50,6 +61,8 @@ export interface Caller {
   readonly signal: AbortSignal;
   /** A header of the request, by its lower-case name. */
   header(name: string): string | undefined;
+  /** What this caller is known to have been told, beside what is stored. */
+  readonly recall?: Recall;
 }
 
 /** A response that has begun: its first events are there. */
@@ -72,11 +85,14 @@ export class Engine implements AsyncDisposable {
   readonly #running = new Map<AbortController, Promise<void>>();
   readonly #log: Log;
   readonly #connectMcp: ConnectMcp;
+  readonly #manners: ModelManners;
+  #seal: Promise<Seal> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#connectMcp = options.connectMcp ?? mcpConnector();
     this.#log = options.log ?? silent;
+    this.#manners = new ModelManners(options.models);
   }
 
   /**
@@ -92,17 +108,24 @@ export class Engine implements AsyncDisposable {
       if (signal.aborted) leave();
       else signal.addEventListener("abort", leave, { once: true });
     }
+    const claim = await this.#claim(tenant, request);
     const over = Promise.withResolvers<void>();
     const { plan, servers } = await this.#plan(tenant, request, {
+      ...caller,
+      header: (name) => caller.header(name),
       signal: abort.signal,
-      header: caller.header,
       // The caller does not wait until the servers have heard that the session is over.
       onOver: async () => {
         signal.removeEventListener("abort", leave);
+        await claim?.[Symbol.asyncDispose]();
         await Promise.all(servers.map(({ session }) => session[Symbol.asyncDispose]()));
         this.#running.delete(abort);
         over.resolve();
       },
+    }).catch(async (error) => {
+      signal.removeEventListener("abort", leave);
+      await claim?.[Symbol.asyncDispose]();
+      throw error;
     });
     this.#running.set(abort, over.promise);
     const events = run(plan);
@@ -199,34 +222,41 @@ export class Engine implements AsyncDisposable {
   async #plan(
     tenant: Tenant,
     request: CreateRequest,
-    { signal, header, onOver }: Caller & { onOver(): void },
+    { signal, header, recall, onOver }: Caller & { onOver(): void },
   ): Promise<{ plan: RunPlan; servers: readonly McpServer[] }> {
-    const { forwardHeaders = [], store, backend, files, maxRounds, onBegin, onEnd } = this.#options;
+    const { forwardHeaders = [], store, backend, maxRounds, onBegin, onEnd } = this.#options;
     const started = now();
+    const toolbox = this.#toolbox(tenant, request);
     const [history, instructions] = await Promise.all([
-      historyOf(store, tenant, request),
+      historyOf(store, tenant, request, recall),
       instructionsOf(store.prompts, tenant, request),
     ]);
-    const input = withoutReferences(request.input, history);
-    const shown = await withFiles([...history, ...input], files, tenant);
+    const input = await withReferences(
+      request.input,
+      history,
+      (id) => store.conversations.findItem(tenant, id),
+    );
+    const mcpTools = request.tools.filter((tool): tool is McpTool => tool.type === "mcp");
+    const approved = approvedCalls(history, input, mcpTools);
+    const model = this.#manners.of(request.model);
+    const messages = await this.#messages(tenant, [...history, ...input], { instructions, model });
     const stored = request.store !== false;
-    const toolbox = this.#toolbox(tenant, request);
     const servers = await mcpServers(
-      request.tools.filter((tool): tool is McpTool => tool.type === "mcp"),
+      mcpTools,
       (id) => store.connectors.get(tenant, id),
       this.#connectMcp,
     );
     const conversation = request.conversation ?? (stored ? newId("conv") : null);
     const createdAt = unixNow();
     const response = newResponse(request, { createdAt, conversation, instructions });
-    const system = instructions === null ? [] : [{ role: "system", content: instructions }];
     const plan: RunPlan = {
       request,
       response,
-      messages: [...system, ...messagesOf(shown)],
+      messages,
       toolbox,
       ...(servers.length === 0 ? {} : {
-        prelude: (writer) => mcpPrelude({ servers, history, input, toolbox, signal }, writer),
+        prelude: (writer) =>
+          mcpPrelude({ servers, history, input, approved, toolbox, signal }, writer),
       }),
       keeper: stored ? this.#keeper(tenant, request, input) : KEEP_NOTHING,
       backend,
@@ -236,6 +266,8 @@ export class Engine implements AsyncDisposable {
       })),
       signal,
       maxRounds,
+      model,
+      reasoning: await this.#reasoningForm(tenant, request),
       now: unixNow,
       onBegin: () => onBegin?.(now() - started),
       onEnd: (ended, error) => {
@@ -245,6 +277,55 @@ export class Engine implements AsyncDisposable {
       onOver,
     };
     return { plan, servers };
+  }
+
+  /** What the model is shown: instructions, history and input, as its chat template takes them. */
+  async #messages(
+    tenant: Tenant,
+    items: readonly Item[],
+    { instructions, model }: { readonly instructions: string | null; readonly model: Manner },
+  ): Promise<ChatMessage[]> {
+    const open = hasSealed(items) ? unsealed(items, await this.#sealed(), tenant) : items;
+    const shown = await withFiles(open, this.#options.files, tenant);
+    const system = instructions === null ? [] : [{ role: "system", content: instructions }];
+    const said = messagesOf(shown, { reasoningField: model.reasoningField() });
+    return arranged([...system, ...said], model.systemMessages);
+  }
+
+  async #reasoningForm(
+    tenant: Tenant,
+    { reasoning, include }: CreateRequest,
+  ): Promise<ReasoningForm> {
+    const asSummary = typeof reasoning?.summary === "string" && reasoning.summary !== "none";
+    if (!include?.includes("reasoning.encrypted_content")) return { asSummary };
+    const seal = await this.#sealed();
+    return { asSummary, seal: (text) => seal.close(tenant, text) };
+  }
+
+  /** Made when it is first needed: most callers never ask for it. */
+  #sealed(): Promise<Seal> {
+    const { sealSecret, store } = this.#options;
+    this.#seal ??=
+      (sealSecret === undefined
+        ? store.settings.fixed("seal_secret", () => randomBytes(32).toString("base64"))
+        : Promise.resolve(sealSecret)).then(sealOf);
+    return this.#seal;
+  }
+
+  /** Of two responses on one conversation, the second would not know of the first: it is refused, as OpenAI does. */
+  async #claim(
+    tenant: Tenant,
+    { conversation }: CreateRequest,
+  ): Promise<AsyncDisposable | undefined> {
+    if (conversation === undefined) return undefined;
+    const claim = await this.#options.store.conversations.claim(tenant, conversation);
+    if (claim !== undefined) return claim;
+    throw new ApiError(
+      400,
+      "conversation_locked",
+      "Another process is currently operating on this conversation. Please retry in a few seconds.",
+      "conversation",
+    );
   }
 
   /** Tells the operator what went wrong; what the caller did wrong is the caller's to know. */
@@ -262,9 +343,14 @@ export class Engine implements AsyncDisposable {
       if (tool.type === "file_search" && fileSearch !== undefined) {
         const withResults = wants("file_search_call.results");
         toolbox.add(fileSearchTool(fileSearch, tool as FileSearchTool, { tenant, withResults }));
-      } else if (tool.type.startsWith("web_search") && webSearch !== undefined) {
+      } else if (kindOfTool(tool.type) === "web_search" && webSearch !== undefined) {
         const withSources = wants("web_search_call.action.sources");
-        toolbox.add(webSearchTool(webSearch, tool as WebSearchTool, { withSources }));
+        const withResults = wants("web_search_call.results");
+        const search = webSearchTool(webSearch, tool as WebSearchTool, {
+          withSources,
+          withResults,
+        });
+        toolbox.add(search);
       }
     }
     return toolbox;

@@ -124,7 +124,7 @@ Deno.test("what cannot be begun is refused with its reason", async () => {
     { body: { conversation: "a", previous_response_id: "b" }, code: "invalid_request" },
     { body: { prompt: { id: "a" }, instructions: "b" }, code: "invalid_request" },
     { body: { background: true, store: false }, code: "invalid_request" },
-    { body: { tools: [{ type: "code_interpreter" }] }, code: "unsupported_tool" },
+    { body: { tools: [{ type: "function" }] }, code: "invalid_request" },
     { body: { tools: [{ type: "mcp", server_label: "nobody" }] }, code: "invalid_request" },
     { body: { input: [{ type: "item_reference", id: "msg_x" }] }, code: "item_not_found" },
     { body: { input: [{ type: "message", role: "user" }] }, code: "invalid_request" },

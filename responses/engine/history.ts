@@ -7,8 +7,8 @@ import type { Tenant } from "../api/tenant.ts";
 import type { Store } from "../store/store.ts";
 import type { FileContents } from "./file_contents.ts";
 
-/** Turns that one chain may have; beyond it, something must be wrong. */
-const MAX_TURNS = 1_000;
+/** What is known of a response that is not stored: everything up to its end. */
+export type Recall = (id: string) => readonly Item[] | undefined;
 
 /**
  * Returns the items before this request's own, oldest first: those of its conversation, or of the
@@ -23,23 +23,20 @@ export async function historyOf(
     CreateRequest,
     "conversation" | "previous_response_id"
   >,
+  recall?: Recall,
 ): Promise<readonly Item[]> {
   if (conversation !== undefined) {
     const items = await store.conversations.history(tenant, conversation);
     if (items === undefined) throw notFound("conversation", conversation);
     return items;
   }
-  const turns: Item[][] = [];
-  let id = previous_response_id;
-  while (typeof id === "string" && turns.length < MAX_TURNS) {
-    const turn = await store.responses.get(tenant, id);
-    // An earlier turn may have been deleted since; the one that is named must be there.
-    if (turn === undefined && turns.length > 0) break;
-    if (turn === undefined) throw unknownPrevious(id);
-    turns.unshift([...turn.input, ...turn.response.output]);
-    id = turn.response["previous_response_id"] as string | null | undefined;
-  }
-  return turns.flat();
+  if (typeof previous_response_id !== "string") return [];
+  const known = recall?.(previous_response_id);
+  if (known !== undefined) return known;
+  const turns = await store.responses.chain(tenant, previous_response_id);
+  // An earlier turn may have been deleted since; the one that is named must be there.
+  if (turns.length === 0) throw unknownPrevious(previous_response_id);
+  return turns.flatMap(({ input, response }) => [...input, ...response.output]);
 }
 
 function unknownPrevious(id: string): ApiError {
@@ -52,19 +49,31 @@ function unknownPrevious(id: string): ApiError {
 }
 
 /**
- * Leaves out references to items that the history holds anyway.
+ * Puts items in the place of references to them. One that the history or the input holds anyway is left out.
  *
- * @throws {ApiError} 404 for a reference to anything else
+ * @throws {ApiError} 404 for a reference to an item that the tenant does not have
  */
-export function withoutReferences<T extends Item>(
+export async function withReferences<T extends Item & { readonly id: string }>(
   input: readonly T[],
   history: readonly Item[],
-): T[] {
-  return input.filter((item) => {
-    if (item.type !== "item_reference") return true;
-    if (!history.some(({ id }) => id === item.id)) throw notFound("item", String(item.id));
-    return false;
-  });
+  find: (id: string) => Promise<Item | undefined>,
+): Promise<(Item & { readonly id: string })[]> {
+  if (!input.some(isReference)) return [...input];
+  const held = new Set<unknown>(history.map(({ id }) => id));
+  for (const item of input) if (!isReference(item)) held.add(item.id);
+  const found = await Promise.all(input.map(async (item) => {
+    if (!isReference(item)) return [item];
+    if (held.has(item.id)) return [];
+    held.add(item.id);
+    const named = await find(item.id);
+    if (named === undefined) throw notFound("item", item.id);
+    return [{ ...named, id: item.id }];
+  }));
+  return found.flat();
+}
+
+function isReference({ type }: Item): boolean {
+  return type === "item_reference";
 }
 
 /**
@@ -79,16 +88,19 @@ export async function withFiles(
   tenant: Tenant,
 ): Promise<Item[]> {
   return await Promise.all(items.map(async (item) => {
-    const content = item["content"];
-    if (item.type !== "message" || !Array.isArray(content) || !content.some(namesFile)) return item;
+    // A message has parts, and so may the output of a tool.
+    const field = item.type === "message" ? "content" : "output";
+    const content = item[field];
+    if (!Array.isArray(content) || !content.some(namesFile)) return item;
     const parts = content.map((part) => namesFile(part) ? withFile(part, files, tenant) : part);
-    return { ...item, content: await Promise.all(parts) };
+    return { ...item, [field]: await Promise.all(parts) };
   }));
 }
 
 type Part = Record<string, unknown>;
 
-function namesFile(part: Part): boolean {
+function namesFile(part: Part | null): boolean {
+  if (part === null || typeof part !== "object") return false;
   const nested = part["file"] as Part | undefined;
   return typeof (part["file_id"] ?? nested?.["file_id"] ?? part["file_url"]) === "string";
 }

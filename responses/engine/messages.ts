@@ -1,30 +1,30 @@
 /** Items as the messages of a chat: what the model is shown. Pure. */
 import type { ChatMessage, ContentPart, ToolCall } from "../../openai/mod.ts";
 import { invalidRequest } from "../api/errors.ts";
+import { jsonText } from "../api/json_text.ts";
 import type { Item } from "../api/objects.ts";
+import type { ReasoningField } from "../backend/chat.ts";
+import { onlyText, partsOf } from "./content_parts.ts";
+import { customArguments } from "./offered_tool.ts";
+import { labelledName } from "./tool_names.ts";
+
+/** How a model wants to be shown what it was told before. */
+export interface ShownOptions {
+  /** The field in which it gets its own thoughts back; without it, it does not. */
+  readonly reasoningField?: ReasoningField | undefined;
+}
 
 /**
  * Returns the messages of a history, oldest first. Calls that stand next to each other become one
  * assistant message, as chat completions want them; items that a model cannot be shown (searches,
  * lists of tools, requests for approval) are left out.
  *
- * @throws {ApiError} 400 for a part of a message that cannot be passed on
+ * @throws {ApiError} 400 for an item or a part that cannot be passed on
  */
-export function messagesOf(items: readonly Item[]): ChatMessage[] {
-  const messages: ChatMessage[] = [];
-  for (const item of items) {
-    const call = callOf(item);
-    if (call !== undefined) {
-      appendCall(messages, call);
-      const output = item.type === "mcp_call" ? item["output"] ?? item["error"] : undefined;
-      if (item.type === "mcp_call") messages.push(toolMessage(call.id, textOfOutput(output)));
-    } else if (item.type === "message") {
-      messages.push(messageOf(item));
-    } else if (item.type === "function_call_output") {
-      messages.push(toolMessage(String(item["call_id"]), textOfOutput(item["output"])));
-    }
-  }
-  return messages;
+export function messagesOf(items: readonly Item[], options: ShownOptions = {}): ChatMessage[] {
+  const builder = new MessageBuilder(items, options);
+  for (const item of items) builder.add(item);
+  return builder.end();
 }
 
 /** The message that carries a tool's result back to the model. */
@@ -32,100 +32,201 @@ export function toolMessage(callId: string, text: string): ChatMessage {
   return { role: "tool", tool_call_id: callId, content: text };
 }
 
-/** The message in which the model asked for tools. */
-export function callMessage(calls: readonly ToolCall[], text?: string): ChatMessage {
-  return { role: "assistant", content: text || null, tool_calls: calls };
+/** The message in which the model asked for tools, with what it thought. */
+export function callMessage(
+  calls: readonly ToolCall[],
+  { text, thought = "", field }: { text?: string; thought?: string; field?: ReasoningField } = {},
+): ChatMessage {
+  return {
+    role: "assistant",
+    content: text || null,
+    ...(field === undefined || thought === "" ? {} : { [field]: thought }),
+    tool_calls: calls,
+  };
+}
+
+/** What the model is told of a call to which its user did not agree. */
+export const DISAGREED = "The user did not agree to this call.";
+
+/** What the gateway notes for the caller; what came of it stands in the messages after it. */
+const NOT_SHOWN: ReadonlySet<string> = new Set([
+  "file_search_call",
+  "web_search_call",
+  "mcp_list_tools",
+  "mcp_approval_request",
+  "item_reference",
+]);
+
+/** What a model calls the tools whose calls have no name of their own, by the type of the call. */
+const CALL_TYPE = /^(\w+)_call$/;
+const OUTPUT_TYPE = /_output$/;
+
+/** Fields of a call that are no part of what was asked for. */
+const CALL_FIELDS: ReadonlySet<string> = new Set([
+  ...["id", "type", "call_id", "status", "name", "namespace", "output", "outputs", "result"],
+  ...["created_by", "object", "created_at"],
+]);
+
+class MessageBuilder {
+  readonly #messages: ChatMessage[] = [];
+  readonly #items: readonly Item[];
+  readonly #field: ReasoningField | undefined;
+  /** What the model thought before what comes next. */
+  #thought = "";
+  /** Parts of tools' outputs that a tool's message cannot carry: they follow the last of them. */
+  #media: ContentPart[] = [];
+
+  constructor(items: readonly Item[], { reasoningField }: ShownOptions) {
+    this.#items = items;
+    this.#field = reasoningField;
+  }
+
+  add(item: Item): void {
+    const { type } = item;
+    if (NOT_SHOWN.has(type)) return;
+    switch (type) {
+      case "message":
+        return this.#message(item);
+      case "reasoning":
+        this.#thought += thoughtOf(item);
+        return;
+      case "compaction":
+        return this.#said({ role: "user", content: jsonText(item["text"]) });
+      case "mcp_approval_response":
+        return this.#approval(item);
+    }
+    if (OUTPUT_TYPE.test(type)) return this.#output(item["call_id"] ?? item.id, item["output"]);
+    const call = callOf(item);
+    if (call === undefined) {
+      throw invalidRequest(`Cannot show the model an item of type '${type}'`, "input");
+    }
+    this.#call(call);
+    const own = ownOutput(item);
+    if (own !== undefined) this.#output(call.id, own);
+  }
+
+  end(): ChatMessage[] {
+    this.#flush();
+    return this.#messages;
+  }
+
+  #message(item: Item): void {
+    const role = String(item["role"]);
+    const parts = partsOf(item["content"]);
+    // Plain servers take a text alone.
+    const text = onlyText(parts);
+    if (role !== "assistant") return this.#said({ role, content: text ?? parts });
+    if (text === undefined) {
+      throw invalidRequest("An assistant's message can hold text alone", "input");
+    }
+    this.#said({ role, content: text, ...this.#thoughts() });
+  }
+
+  #said(message: ChatMessage): void {
+    this.#flush();
+    this.#messages.push(message);
+    this.#thought = "";
+  }
+
+  #call(call: ToolCall): void {
+    const last = this.#messages.at(-1);
+    if (last?.role !== "assistant") {
+      const message = callMessage([call]);
+      return this.#said({ ...message, ...this.#thoughts() });
+    }
+    const { tool_calls = [] } = last;
+    this.#messages[this.#messages.length - 1] = {
+      ...last,
+      ...this.#thoughts(last),
+      tool_calls: [...tool_calls, call],
+    };
+    this.#thought = "";
+  }
+
+  /** The thoughts that go with a message of the model's, after those that it has. */
+  #thoughts(message?: ChatMessage): Readonly<Record<string, string>> {
+    if (this.#field === undefined || this.#thought === "") return {};
+    const before = message?.[this.#field];
+    return { [this.#field]: `${typeof before === "string" ? before : ""}${this.#thought}` };
+  }
+
+  #output(callId: unknown, output: unknown): void {
+    const parts = partsOf(isContent(output) ? output : jsonText(output));
+    const texts = parts.filter(({ type }) => type === "text");
+    const media = parts.filter(({ type }) => type !== "text");
+    const id = String(callId);
+    if (media.length > 0) {
+      this.#media.push({ type: "text", text: `Output of the call ${id}:` }, ...media);
+    }
+    const said = onlyText(texts) ?? "";
+    const text = media.length > 0 && said === "" ? "See the message that follows." : said;
+    this.#messages.push(toolMessage(id, text));
+  }
+
+  #approval(item: Item): void {
+    const id = String(item["approval_request_id"]);
+    // One that was agreed to is run, and then stands in the history as a call.
+    if (item["approve"] === true) return;
+    const request = this.#items.find((one) => one.type === "mcp_approval_request" && one.id === id);
+    if (request === undefined) return;
+    const args = jsonText(request["arguments"]);
+    this.#call({
+      id,
+      type: "function",
+      function: { name: jsonText(request["name"]), arguments: args },
+    });
+    this.#messages.push(toolMessage(id, DISAGREED));
+  }
+
+  /** Between a call and its output nothing may stand, so what a tool's message cannot carry comes after all of them. */
+  #flush(): void {
+    if (this.#media.length === 0) return;
+    this.#messages.push({ role: "user", content: this.#media });
+    this.#media = [];
+  }
+}
+
+/** What an item of reasoning holds of the thought: the whole, or its summary. */
+export function thoughtOf(item: Item): string {
+  const content = onlyText(partsOf(item["content"])) ?? "";
+  return content !== "" ? content : onlyText(partsOf(item["summary"])) ?? "";
 }
 
 function callOf(item: Item): ToolCall | undefined {
-  if (item.type !== "function_call" && item.type !== "mcp_call") return undefined;
-  return {
-    id: String(item["call_id"] ?? item.id),
-    type: "function",
-    function: { name: String(item["name"]), arguments: String(item["arguments"]) },
-  };
+  const id = String(item["call_id"] ?? item.id);
+  const { type, namespace } = item;
+  const given = item["name"] ?? CALL_TYPE.exec(type)?.[1];
+  if (typeof given !== "string" || !CALL_TYPE.test(type)) return undefined;
+  const name = typeof namespace === "string" && namespace !== ""
+    ? labelledName(namespace, given)
+    : given;
+  return { id, type: "function", function: { name, arguments: argumentsOf(item) || "{}" } };
 }
 
-function appendCall(messages: ChatMessage[], call: ToolCall): void {
-  const last = messages.at(-1);
-  if (last?.role === "assistant") {
-    messages[messages.length - 1] = { ...last, tool_calls: [...last.tool_calls ?? [], call] };
-  } else messages.push(callMessage([call]));
+function argumentsOf(item: Item): string {
+  if (item.type === "custom_tool_call") return customArguments(jsonText(item["input"]));
+  if (item["arguments"] !== undefined) return jsonText(item["arguments"]);
+  if (item["action"] !== undefined) return jsonText(item["action"]);
+  const own = Object.entries(item).filter(([name]) => !CALL_FIELDS.has(name));
+  return JSON.stringify(Object.fromEntries(own));
 }
 
-function textOfOutput(output: unknown): string {
-  if (typeof output === "string") return output;
-  if (!Array.isArray(output)) return output === undefined ? "" : JSON.stringify(output);
-  return output.map((part) => String(part?.text ?? "")).join("");
-}
-
-function messageOf(item: Item): ChatMessage {
-  const given = String(item["role"]);
-  // Servers other than OpenAI's know no developers; both words name the same rank.
-  const role = given === "developer" ? "system" : given;
-  const content = item["content"];
-  if (typeof content === "string") return { role, content };
-  const parts = (content as Record<string, unknown>[]).map((part) => partOf(part));
-  const texts = parts.filter(({ type }) => type === "text");
-  // Plain servers take a text alone.
-  if (texts.length === parts.length || role === "assistant") {
-    return { role, content: texts.map(({ text }) => text ?? "").join("") };
+/** What came of a call, where it stands in the call itself. */
+function ownOutput(item: Item): unknown {
+  if (item.type === "mcp_call") return item["output"] ?? item["error"] ?? "";
+  const { result } = item;
+  if (item.type === "image_generation_call" && typeof result === "string") {
+    return [{ type: "input_image", image_url: `data:image/png;base64,${result}` }];
   }
-  return { role, content: parts };
+  return item["outputs"] ?? result ?? item["output"];
 }
 
-type Part = Record<string, unknown>;
-
-/** How each part of a message is passed on. */
-const PARTS: Readonly<Record<string, (part: Part) => Part>> = {
-  input_text: ({ text }) => ({ type: "text", text: String(text ?? "") }),
-  output_text: ({ text }) => ({ type: "text", text: String(text ?? "") }),
-  text: ({ text }) => ({ type: "text", text: String(text ?? "") }),
-  summary_text: ({ text }) => ({ type: "text", text: String(text ?? "") }),
-  refusal: ({ refusal }) => ({ type: "text", text: String(refusal ?? "") }),
-  input_image: imagePart,
-  image_url: imagePart,
-  input_file: filePart,
-  file: filePart,
-  input_audio: (part) => part,
-};
-
-function partOf(part: Part): ContentPart {
-  const write = PARTS[String(part["type"])];
-  if (write === undefined) {
-    throw invalidRequest(
-      `Cannot pass on a content part of type '${part["type"]}': expected ${
-        Object.keys(PARTS).join(", ")
-      }`,
-      "input",
-    );
-  }
-  return write(part) as unknown as ContentPart;
+/** Whether an output is text or parts, and no value of another kind. */
+function isContent(output: unknown): boolean {
+  if (typeof output === "string") return true;
+  const all = Array.isArray(output) ? output : [output];
+  return all.length > 0 &&
+    all.every((one) => typeof one === "object" && one !== null && PART_TYPE.test(String(one.type)));
 }
 
-function imagePart(part: Part): Part {
-  const given = part["image_url"];
-  const { url, detail } = (typeof given === "string" ? { url: given } : given ?? {}) as {
-    url?: unknown;
-    detail?: unknown;
-  };
-  if (typeof url !== "string" || !/^(data:|https?:)/.test(url)) {
-    throw invalidRequest("An image needs 'image_url': a data: or http(s): URL", "input");
-  }
-  const wanted = detail ?? part["detail"];
-  return { type: "image_url", image_url: { url, ...(wanted ? { detail: wanted } : {}) } };
-}
-
-function filePart(part: Part): Part {
-  const nested = (part["file"] ?? part) as { file_data?: unknown; filename?: unknown };
-  if (typeof nested.file_data !== "string") {
-    throw invalidRequest(
-      "A file needs 'file_data' (base64) or the 'file_id' of an upload",
-      "input",
-    );
-  }
-  return {
-    type: "file",
-    file: { file_data: nested.file_data, filename: String(nested.filename ?? "file") },
-  };
-}
+const PART_TYPE = /^(input_|output_text$|text$|image_url$|file$|refusal$|computer_screenshot$)/;

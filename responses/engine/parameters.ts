@@ -1,9 +1,8 @@
 /** What of a request goes to the model as it is, and what stands in the response for the record. Pure. */
-import type { ChatTool } from "../../openai/mod.ts";
 import { newId } from "../api/id.ts";
 import type { ResponseObject } from "../api/objects.ts";
-import type { CreateRequest, FunctionTool, Tool } from "../api/request.ts";
-import { labelledName } from "./tool_names.ts";
+import type { CreateRequest } from "../api/request.ts";
+import type { Tool } from "../api/tools.ts";
 
 /** Fields of chat completions that are called the same in the Responses API. */
 const SAME_NAME = [
@@ -19,13 +18,10 @@ const SAME_NAME = [
   "prompt_cache_key",
 ] as const;
 
-/**
- * The parameters of the chat request. `tools` are those that are offered; a tool that must be called
- * is asked for the first time only, so that a loop comes to its end.
- */
+/** The parameters of the chat request; `offer` is what goes with the tools, where any are offered. */
 export function chatParameters(
   request: CreateRequest,
-  { tools, first }: { readonly tools: readonly ChatTool[]; readonly first: boolean },
+  offer: { readonly choice: unknown } | undefined,
 ): Record<string, unknown> {
   const parameters: Record<string, unknown> = {};
   const set = (name: string, value: unknown) => {
@@ -39,24 +35,11 @@ export function chatParameters(
     parameters["logprobs"] = true;
     set("top_logprobs", request.top_logprobs);
   }
-  if (tools.length > 0) {
+  if (offer !== undefined) {
     set("parallel_tool_calls", request.parallel_tool_calls);
-    set("tool_choice", toolChoice(request, tools, first));
+    set("tool_choice", offer.choice);
   }
   return parameters;
-}
-
-/** A function as chat completions want it. */
-export function chatTool({ name, description, parameters, strict }: FunctionTool): ChatTool {
-  return {
-    type: "function",
-    function: {
-      name,
-      ...(description ? { description } : {}),
-      parameters: parameters ?? { type: "object", properties: {} },
-      ...(strict === undefined || strict === null ? {} : { strict }),
-    },
-  };
 }
 
 function responseFormat({ text }: CreateRequest): unknown {
@@ -65,28 +48,6 @@ function responseFormat({ text }: CreateRequest): unknown {
   if (format.type === "json_object") return { type: "json_object" };
   const { type, ...schema } = format;
   return { type, json_schema: schema };
-}
-
-/** Kinds of tools that are one function of their own name to the model. */
-const HOSTED = ["file_search", "web_search"];
-
-function toolChoice(
-  { tool_choice }: CreateRequest,
-  tools: readonly ChatTool[],
-  first: boolean,
-): unknown {
-  if (tool_choice === "none" || tool_choice === "auto") return tool_choice;
-  if (!first || tool_choice === undefined || tool_choice === null) return undefined;
-  if (typeof tool_choice === "string") return tool_choice;
-  const kind = tool_choice.type.startsWith("web_search") ? "web_search" : tool_choice.type;
-  const own = HOSTED.includes(kind) ? kind : String(tool_choice["name"]);
-  const label = tool_choice["server_label"];
-  const names = typeof label === "string" ? [labelledName(label, own), own] : [own];
-  // A tool that is not offered cannot be asked for: servers answer 400.
-  const name = names.find((one) => tools.some((tool) => tool.function.name === one));
-  if (name !== undefined) return { type: "function", function: { name } };
-  const mode = tool_choice["mode"];
-  return mode === "required" || mode === "auto" ? mode : undefined;
 }
 
 /** The response to a request before anything came of it; `createdAt` in Unix seconds. */

@@ -4,15 +4,17 @@ import { ApiError } from "../api/errors.ts";
 import type { ResponseEvent } from "../api/events.ts";
 import type { Item, ResponseObject } from "../api/objects.ts";
 import type { CreateRequest } from "../api/request.ts";
-import type { ChatAnswer } from "../backend/chat.ts";
+import type { ChatAnswer, ReasoningField } from "../backend/chat.ts";
 import type { Backend } from "../backend/backend.ts";
+import type { Finish } from "../backend/finish_reasons.ts";
 import { callMessage, toolMessage } from "./messages.ts";
 import { chatParameters } from "./parameters.ts";
-import { type PendingCall, Round } from "./round.ts";
-import type { Toolbox } from "./toolbox.ts";
+import { Round, type RoundCalls } from "./round.ts";
+import type { Offer, Toolbox } from "./toolbox.ts";
 import { citations } from "./tools/search_tool.ts";
+import { shortened } from "./truncation.ts";
 import { UsageTotal } from "./usage.ts";
-import { type Annotation, ResponseWriter } from "./writer.ts";
+import { type Annotation, type ReasoningForm, ResponseWriter } from "./writer.ts";
 
 /** Why a running response was stopped: the reason of its signal. */
 export class Cancelled extends Error {
@@ -31,6 +33,15 @@ export interface Keeper {
   end(response: ResponseObject): Promise<boolean>;
 }
 
+/** How a model is spoken to, where servers differ. */
+export interface ModelManner {
+  readonly maxTokensField: "max_tokens" | "max_completion_tokens";
+  /** The field in which it gets its thoughts back; undefined where it does not want them. */
+  reasoningField(): ReasoningField | undefined;
+  /** Told of the field in which its thoughts came. */
+  onReasoning(field: ReasoningField): void;
+}
+
 /** Everything that a run needs; nothing of it changes while it runs. */
 export interface RunPlan {
   readonly request: CreateRequest;
@@ -44,6 +55,10 @@ export interface RunPlan {
   readonly signal: AbortSignal;
   /** Answers of the model that one response may take. */
   readonly maxRounds: number;
+  /** How its model is spoken to. */
+  readonly model: ModelManner;
+  /** How the response tells what the model thinks. */
+  readonly reasoning: ReasoningForm;
   /** What is done before the model is asked: lists of tools, calls that were approved. */
   readonly prelude?: (writer: ResponseWriter) => AsyncGenerator<void, readonly ChatMessage[]>;
   /** Unix seconds. */
@@ -85,7 +100,7 @@ class RunState {
   readonly #usage = new UsageTotal();
   readonly #messages: ChatMessage[];
   readonly #sources: Annotation[] = [];
-  #finish: string | undefined;
+  #finish: Finish | undefined;
   #tier: string | undefined;
   #calls = 0;
   #inserted: Promise<void> | undefined;
@@ -93,7 +108,7 @@ class RunState {
 
   constructor(plan: RunPlan) {
     this.#plan = plan;
-    this.#writer = new ResponseWriter(plan.response);
+    this.#writer = new ResponseWriter(plan.response, plan.reasoning);
     this.#messages = [...plan.messages];
   }
 
@@ -111,38 +126,42 @@ class RunState {
       }
     }
     for (let round = 1; round <= maxRounds; round++) {
-      const server = yield* this.#round(round < maxRounds);
-      if (server.length === 0) return;
-      const asked = yield* this.#runTools(server);
+      const calls = yield* this.#round(round < maxRounds, round === 1);
+      this.#refuse(calls);
+      if (calls.server.length + calls.ruledOut.length === 0) return;
+      const asked = yield* this.#runTools(calls);
       if (asked || !await this.#keep()) return;
     }
   }
 
   /** The response has come to its end: keeps it, and says so. */
   async *end(): AsyncGenerator<ResponseEvent[], ResponseObject> {
-    const incomplete = INCOMPLETE[this.#finish ?? ""];
-    const status = incomplete === undefined ? "completed" : "incomplete";
+    const cut = this.#finish?.kind === "cut" ? this.#finish : undefined;
+    const status = cut === undefined ? "completed" : "incomplete";
     this.#closeText(status);
+    if (cut !== undefined) this.#writer.closeOpen();
     return yield* this.#last({
       status,
-      incomplete_details: incomplete === undefined ? null : { reason: incomplete },
+      usage: this.#usage.total,
+      incomplete_details: cut === undefined ? null : { reason: cut.reason },
       completed_at: this.#plan.now(),
     });
   }
 
   /** Something went wrong, or the response was cancelled. */
   async *fail(error: unknown): AsyncGenerator<ResponseEvent[], ResponseObject> {
-    this.#closeText("incomplete");
-    return yield* this.#last(this.#failure(error), error);
+    this.#cut();
+    return yield* this.#last({ ...this.#failure(error), usage: this.#usage.counted }, error);
   }
 
   /** Nobody reads the events any more: what is there is kept as cancelled. */
   async abandon(): Promise<void> {
     if (this.#ended || !this.begun) return;
     this.#ended = true;
-    this.#closeText("incomplete");
+    this.#cut();
     const reason = new Cancelled("the client left");
-    const response = this.#writer.response(this.#failure(reason));
+    const usage = this.#usage.counted;
+    const response = this.#writer.response({ ...this.#failure(reason), usage });
     await this.#plan.keeper.end(response);
     this.#plan.onEnd?.(response, reason);
   }
@@ -182,12 +201,15 @@ class RunState {
     if (events.length > 0) yield events;
   }
 
-  /** Asks the model once. Returns the calls that are to be run here. */
-  async *#round(withServerTools: boolean): AsyncGenerator<ResponseEvent[], PendingCall[]> {
-    const { toolbox } = this.#plan;
-    const offered = toolbox.offered({ server: withServerTools && this.#mayCall() });
+  /** Asks the model once. Returns the calls that it asks for. */
+  async *#round(
+    withServerTools: boolean,
+    first: boolean,
+  ): AsyncGenerator<ResponseEvent[], RoundCalls> {
+    const { toolbox, model } = this.#plan;
+    const offer = toolbox.offer({ server: withServerTools && this.#mayCall(), first });
     void this.#insert();
-    using answer = await this.#ask(offered);
+    using answer = await this.#ask(offer);
     if (!this.begun) yield* this.#begin();
     const round = new Round(this.#writer, toolbox);
     for await (const deltas of answer.deltas) {
@@ -201,10 +223,23 @@ class RunState {
     });
     this.#finish = round.finish;
     this.#tier = round.tier ?? this.#tier;
-    const { server, all } = round.calls();
-    if (server.length > 0) this.#messages.push(callMessage(all, round.text));
+    if (round.reasoningField !== undefined) model.onReasoning(round.reasoningField);
+    const calls = round.calls();
+    const field = model.reasoningField();
+    if (calls.server.length + calls.ruledOut.length > 0) {
+      const { text, thought } = round;
+      const more = field === undefined ? { text } : { text, thought, field };
+      this.#messages.push(callMessage(calls.all, more));
+    }
     // The caller must answer its own calls first; ours are run all the same.
-    return server;
+    return calls;
+  }
+
+  /** Calls that the request rules out are not run, and not handed on: the model is told. */
+  #refuse({ ruledOut }: RoundCalls): void {
+    for (const { id, function: { name } } of ruledOut) {
+      this.#messages.push(toolMessage(id, `The tool '${name}' must not be called here.`));
+    }
   }
 
   #mayCall(): boolean {
@@ -212,14 +247,15 @@ class RunState {
     return typeof max_tool_calls !== "number" || this.#calls < max_tool_calls;
   }
 
-  async #ask(tools: ReturnType<Toolbox["offered"]>): Promise<ChatAnswer> {
-    const { request, backend, headers, signal } = this.#plan;
+  async #ask({ tools, choice }: Offer): Promise<ChatAnswer> {
+    const { request, backend, headers, signal, model } = this.#plan;
     const { max_output_tokens } = request;
     const call = {
       headers,
       model: request.model,
       tools,
-      parameters: chatParameters(request, { tools, first: this.#calls === 0 }),
+      maxTokensField: model.maxTokensField,
+      parameters: chatParameters(request, tools.length === 0 ? undefined : { choice }),
       stream: request.stream === true || request.background === true,
       ...(typeof max_output_tokens === "number" ? { maxTokens: max_output_tokens } : {}),
     };
@@ -235,18 +271,16 @@ class RunState {
 
   /** Leaves out the older half of what may be left out. False when there is nothing more. */
   #forget(): boolean {
-    const head = this.#messages.findIndex(({ role }) => role !== "system");
-    const lastUser = this.#messages.findLastIndex(({ role }) => role === "user");
-    if (head < 0 || lastUser <= head) return false;
-    let until = head + Math.ceil((lastUser - head) / 2);
-    // A tool's result makes no sense without the call before it.
-    while (until < lastUser && this.#messages[until]?.role === "tool") until++;
-    this.#messages.splice(head, until - head);
+    const rest = shortened(this.#messages);
+    if (rest === undefined) return false;
+    this.#messages.splice(0, this.#messages.length, ...rest);
     return true;
   }
 
   /** Runs what the model asked for, side by side. True when the caller must agree first. */
-  async *#runTools(calls: readonly PendingCall[]): AsyncGenerator<ResponseEvent[], boolean> {
+  async *#runTools(
+    { server: calls, ruledOut, all }: RoundCalls,
+  ): AsyncGenerator<ResponseEvent[], boolean> {
     const { signal } = this.#plan;
     const allowed = calls.filter(({ tool }) => !tool.needsApproval);
     const begun = allowed.map((pending) => {
@@ -266,18 +300,19 @@ class RunState {
     for (const { tool, call } of waiting) tool.begin(this.#writer, call, undefined);
     yield* this.#flush();
     // A call of the caller's own stands open: the next word is the caller's.
-    return waiting.length > 0 || this.#hasOpenFunctionCall(calls);
-  }
-
-  #hasOpenFunctionCall(calls: readonly PendingCall[]): boolean {
-    const asked = this.#messages.findLast(({ tool_calls }) => tool_calls !== undefined);
-    return (asked?.tool_calls?.length ?? 0) > calls.length;
+    return waiting.length > 0 || all.length > calls.length + ruledOut.length;
   }
 
   async #keep(): Promise<boolean> {
     const kept = await this.#plan.keeper.progress(this.#writer.response({ status: "in_progress" }));
     if (!kept) throw new Cancelled("the response was ended elsewhere");
     return kept;
+  }
+
+  /** What has begun ends here, before it is whole. */
+  #cut(): void {
+    this.#closeText("incomplete");
+    this.#writer.closeOpen();
   }
 
   #closeText(status: "completed" | "incomplete"): void {
@@ -289,7 +324,7 @@ class RunState {
     error?: unknown,
   ): AsyncGenerator<ResponseEvent[], ResponseObject> {
     const tier = this.#tier === undefined ? {} : { service_tier: this.#tier };
-    const response = this.#writer.response({ usage: this.#usage.total, ...tier, ...fields });
+    const response = this.#writer.response({ ...tier, ...fields });
     this.#ended = true;
     await this.#plan.keeper.end(response);
     this.#plan.onEnd?.(response, error);
@@ -308,12 +343,6 @@ class RunState {
     return { status: "failed", error: known };
   }
 }
-
-/** What the model's word for its end means when the answer is not whole. */
-const INCOMPLETE: Readonly<Record<string, string>> = {
-  length: "max_output_tokens",
-  content_filter: "content_filter",
-};
 
 /** The last event of each status; a cancelled response has none of its own in the API. */
 const LAST_EVENTS: Readonly<Record<string, string>> = {

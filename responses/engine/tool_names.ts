@@ -2,9 +2,9 @@
 
 const MAX_NAME = 64;
 
-/** The name of a server's tool where the plain one would not do: `label__name`. */
+/** The name of a tool that belongs to a server or a namespace: `label__name`. */
 export function labelledName(label: string, name: string): string {
-  const whole = `${label}__${name}`.replace(/[^\w-]/g, "_");
+  const whole = `${label.replace(/_+$/, "")}__${name}`.replace(/[^\w-]/g, "_");
   // The end tells tools apart, the beginning servers.
   return whole.length <= MAX_NAME ? whole : `${whole.slice(0, 20)}${whole.slice(20 - MAX_NAME)}`;
 }

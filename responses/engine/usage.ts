@@ -19,16 +19,23 @@ export class UsageTotal {
   #output = 0;
   #cached = 0;
   #reasoning = 0;
+  #isCounted = false;
 
   /** Adds a round; without `usage`, an estimate by its characters. */
   add(
     usage: ChatUsage | undefined,
     characters: { input(): number; output(): number },
   ): void {
+    if (usage !== undefined) this.#isCounted = true;
     this.#input += usage?.input || estimate(characters.input());
     this.#output += usage?.output || estimate(characters.output());
     this.#cached += usage?.cached ?? 0;
     this.#reasoning += usage?.reasoning ?? 0;
+  }
+
+  /** What the model server counted of a response that is not whole; null when it counted nothing. */
+  get counted(): ResponseUsage | null {
+    return this.#isCounted ? this.total : null;
   }
 
   get total(): ResponseUsage {

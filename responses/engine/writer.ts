@@ -34,10 +34,35 @@ interface OpenReasoning {
   text: string;
 }
 
-/** What a call's arguments are streamed as: a function's, or those of an MCP server's tool. */
-export type CallKind = "function_call" | "mcp_call";
+/** How a response tells what the model thinks. */
+export interface ReasoningForm {
+  /** As a summary, which the caller asked for, in place of the thought itself. */
+  readonly asSummary?: boolean;
+  /** Makes `encrypted_content` of a whole thought. */
+  readonly seal?: ((text: string) => string) | undefined;
+}
 
-interface OpenCall {
+/** Where the events of a thought stand, and its part. */
+const THOUGHT = {
+  place: "content_index",
+  added: "response.content_part.added",
+  text: "response.reasoning_text",
+  done: "response.content_part.done",
+  part: "reasoning_text",
+} as const;
+const SUMMARY = {
+  place: "summary_index",
+  added: "response.reasoning_summary_part.added",
+  text: "response.reasoning_summary_text",
+  done: "response.reasoning_summary_part.done",
+  part: "summary_text",
+} as const;
+
+/** What a call's arguments are streamed as: a function's, a custom tool's, or those of an MCP server's tool. */
+export type CallKind = "function_call" | "custom_tool_call" | "mcp_call";
+
+/** A call whose arguments still come. */
+export interface OpenCall {
   readonly index: number;
   readonly item: OutputItem;
   readonly kind: CallKind;
@@ -55,9 +80,12 @@ export class ResponseWriter {
   #text: OpenText | undefined;
   #reasoning: OpenReasoning | undefined;
   #events: ResponseEvent[] = [];
+  readonly #calls = new Set<OpenCall>();
+  readonly #form: ReasoningForm;
 
-  constructor(base: ResponseObject) {
+  constructor(base: ResponseObject, form: ReasoningForm = {}) {
     this.#base = base;
+    this.#form = form;
   }
 
   /** The events since the last call. */
@@ -121,21 +149,22 @@ export class ResponseWriter {
 
   /** More of what the model thinks. */
   reasoning(text: string): void {
-    this.closeText();
+    if (this.#reasoning === undefined) this.closeText();
     const open = this.#reasoning ??= this.#openReasoning();
     open.text += text;
-    this.emit("response.reasoning_text.delta", { ...placeOf(open), delta: text });
+    this.emit(`${this.#kind.text}.delta`, { ...this.#thoughtPlace(open), delta: text });
   }
 
   /** A call begins; `fields` are those that its kind has beside name and arguments. */
   openCall(kind: CallKind, call: { name: string; callId: string }, fields: Fields = {}): OpenCall {
     this.closeText();
+    const { prefix, field } = CALLS[kind];
     const item = {
-      id: newId(kind === "function_call" ? "fc" : "mcp"),
+      id: newId(prefix),
       type: kind,
-      ...(kind === "function_call" ? { call_id: call.callId } : {}),
+      ...(kind === "mcp_call" ? {} : { call_id: call.callId }),
       name: call.name,
-      arguments: "",
+      [field]: "",
       ...fields,
       status: "in_progress",
     };
@@ -143,24 +172,39 @@ export class ResponseWriter {
     if (kind === "mcp_call") {
       this.emit("response.mcp_call.in_progress", { output_index: index, item_id: item.id });
     }
-    return { index, item, kind, arguments: "" };
+    const open: OpenCall = { index, item, kind, arguments: "" };
+    this.#calls.add(open);
+    return open;
   }
 
   /** More of a call's arguments. */
   callArguments(open: OpenCall, text: string): void {
     if (text === "") return;
     open.arguments += text;
-    this.#change(open.index, { arguments: open.arguments });
     const place = { item_id: open.item.id, output_index: open.index };
-    this.emit(`${eventsOf(open)}.delta`, { ...place, delta: text });
+    this.emit(`${CALLS[open.kind].events}.delta`, { ...place, delta: text });
   }
 
-  /** The arguments are complete; a function's call is complete with them. */
+  /** The arguments are complete; a call of the caller's own is complete with them. */
   closeArguments(open: OpenCall): void {
+    this.#calls.delete(open);
+    const { events, field } = CALLS[open.kind];
     const place = { item_id: open.item.id, output_index: open.index };
     const name = open.kind === "function_call" ? { name: open.item["name"] } : {};
-    this.emit(`${eventsOf(open)}.done`, { ...place, ...name, arguments: open.arguments });
-    if (open.kind === "function_call") this.done(open.index, { status: "completed" });
+    this.emit(`${events}.done`, { ...place, ...name, [field]: open.arguments });
+    this.#change(open.index, { [field]: open.arguments });
+    if (open.kind !== "mcp_call") this.done(open.index, { status: "completed" });
+  }
+
+  /** The response ends before they do: items that are open end as they are. */
+  closeOpen(): void {
+    for (const { index, kind, arguments: text } of this.#calls) {
+      this.#change(index, { [CALLS[kind].field]: text });
+    }
+    this.#calls.clear();
+    for (const [index, { status }] of this.#output.entries()) {
+      if (status === "in_progress") this.done(index, { status: "incomplete" });
+    }
   }
 
   /** The text is complete, with the sources that it names. */
@@ -200,11 +244,25 @@ export class ResponseWriter {
     const open = this.#reasoning;
     if (open === undefined) return;
     this.#reasoning = undefined;
-    const place = placeOf(open);
-    const part = { type: "reasoning_text", text: open.text };
-    this.emit("response.reasoning_text.done", { ...place, text: open.text });
-    this.emit("response.content_part.done", { ...place, part });
-    this.done(open.index, { content: [part], status: "completed" });
+    const { text } = open;
+    const place = this.#thoughtPlace(open);
+    const part = { type: this.#kind.part, text };
+    this.emit(`${this.#kind.text}.done`, { ...place, text });
+    this.emit(this.#kind.done, { ...place, part });
+    const { asSummary, seal } = this.#form;
+    this.done(open.index, {
+      ...(asSummary ? { summary: [part] } : { content: [part] }),
+      ...(seal === undefined ? {} : { encrypted_content: seal(text) }),
+      status: "completed",
+    });
+  }
+
+  get #kind(): typeof THOUGHT | typeof SUMMARY {
+    return this.#form.asSummary ? SUMMARY : THOUGHT;
+  }
+
+  #thoughtPlace({ item, index }: OpenReasoning): Fields {
+    return { item_id: item.id, output_index: index, [this.#kind.place]: 0 };
   }
 
   #openText(kind: OpenText["kind"]): OpenText {
@@ -223,8 +281,8 @@ export class ResponseWriter {
   #openReasoning(): OpenReasoning {
     const item = { id: newId("rs"), type: "reasoning", summary: [], status: "in_progress" };
     const open: OpenReasoning = { index: this.add(item), item, text: "" };
-    const part = { type: "reasoning_text", text: "" };
-    this.emit("response.content_part.added", { ...placeOf(open), part });
+    const part = { type: this.#kind.part, text: "" };
+    this.emit(this.#kind.added, { ...this.#thoughtPlace(open), part });
     return open;
   }
 }
@@ -241,8 +299,17 @@ function partOf(open: OpenText, annotations: readonly Annotation[]): Fields {
   return { type: "output_text", text, annotations, logprobs: [...logprobs] };
 }
 
-function eventsOf({ kind }: OpenCall): string {
-  return kind === "function_call"
-    ? "response.function_call_arguments"
-    : "response.mcp_call_arguments";
-}
+/** Ids, fields and events of each kind of call. */
+const CALLS = {
+  function_call: {
+    prefix: "fc",
+    field: "arguments",
+    events: "response.function_call_arguments",
+  },
+  custom_tool_call: {
+    prefix: "ctc",
+    field: "input",
+    events: "response.custom_tool_call_input",
+  },
+  mcp_call: { prefix: "mcp", field: "arguments", events: "response.mcp_call_arguments" },
+} as const;

@@ -1,5 +1,6 @@
 import type { Conversation, ConversationItem } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
+import { conversationClaims } from "./conversation_claims.ts";
 import type { Database, Statement } from "./database.ts";
 import { bodyOf, firstBody, type List, readPage, removal } from "./lists.ts";
 import type { ConversationStore } from "./store.ts";
@@ -9,8 +10,9 @@ const ITEMS: List = { table: "conversation_items", parent: "conversation" };
 
 export function conversationRows(
   database: Database,
-  { now }: { now: () => number },
+  context: { owner: string; now: () => number },
 ): ConversationStore {
+  const { now } = context;
   const get = async (tenant: Tenant, id: string) =>
     firstBody<Conversation>(
       await database.query(
@@ -67,6 +69,15 @@ export function conversationRows(
         ),
       );
     },
+    async findItem(tenant, itemId) {
+      return firstBody(
+        await database.query(
+          `SELECT body FROM conversation_items WHERE tenant = $1 AND id = $2 ORDER BY seq DESC LIMIT 1`,
+          [tenant, itemId],
+        ),
+      );
+    },
+    claim: conversationClaims(database, context),
     deleteItem: (tenant, id, itemId) =>
       database.transaction(removal(ITEMS, { tenant, parent: id, id: itemId, now: now() })),
   };

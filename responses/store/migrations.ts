@@ -1,12 +1,18 @@
 import type { Database, Dialect, Statement } from "./database.ts";
 
-/** The column types that the dialects name differently; `{key}` in a migration stands for one. */
+/** Column types, and the like, that the dialects name differently; `{key}` in a migration stands for one. */
 const TYPES: Readonly<Record<Dialect, Readonly<Record<string, string>>>> = {
-  sqlite: { serial: "INTEGER PRIMARY KEY AUTOINCREMENT", integer: "INTEGER", bytes: "BLOB" },
+  sqlite: {
+    serial: "INTEGER PRIMARY KEY AUTOINCREMENT",
+    integer: "INTEGER",
+    bytes: "BLOB",
+    previous: "json_extract(body, '$.previous_response_id')",
+  },
   postgres: {
     serial: "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     integer: "BIGINT",
     bytes: "BYTEA",
+    previous: "body::json->>'previous_response_id'",
   },
 };
 
@@ -85,6 +91,16 @@ const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE INDEX tombstones_due ON tombstones (due)`,
     // The processes that share the database, each with the time (Unix seconds) until which it counts as alive.
     `CREATE TABLE processes (owner TEXT PRIMARY KEY, alive_until {integer} NOT NULL)`,
+  ],
+  [
+    // A chain of responses is read at once, and an item is found wherever it stands.
+    `ALTER TABLE responses ADD COLUMN previous TEXT`,
+    `UPDATE responses SET previous = {previous}`,
+    `CREATE INDEX conversation_items_id ON conversation_items (tenant, id)`,
+    `CREATE TABLE conversation_claims (
+      tenant TEXT NOT NULL, conversation TEXT NOT NULL, owner TEXT NOT NULL,
+      PRIMARY KEY (tenant, conversation))`,
+    `CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
   ],
 ];
 

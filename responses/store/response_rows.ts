@@ -2,7 +2,7 @@ import type { ConversationItem, ResponseObject } from "../api/objects.ts";
 import { pageOf } from "../api/page.ts";
 import type { Tenant } from "../api/tenant.ts";
 import { appended, inserted } from "./conversation_rows.ts";
-import type { Database, Statement } from "./database.ts";
+import type { Database, Row, Statement } from "./database.ts";
 import { bodyOf, type List, readPage, removal } from "./lists.ts";
 import type { NewResponse, ResponseStore, StoredResponse } from "./store.ts";
 
@@ -22,7 +22,7 @@ export function responseRows(
       [tenant, id],
     );
     if (row === undefined) return undefined;
-    return { response: bodyOf(row), input: JSON.parse(String(row["input"])) };
+    return storedIn(row);
   };
   return {
     async insert(tenant, entry, options) {
@@ -30,6 +30,19 @@ export function responseRows(
     },
     update: (tenant, response) => database.transaction([replaced(tenant, response, owner)]),
     get,
+    async chain(tenant, id) {
+      const rows = await database.query(
+        `WITH RECURSIVE chain (depth, id, previous) AS (
+           SELECT 0, id, previous FROM responses WHERE tenant = $1 AND id = $2
+           UNION ALL
+           SELECT chain.depth + 1, turn.id, turn.previous FROM chain
+           JOIN responses turn ON turn.tenant = $1 AND turn.id = chain.previous)
+         SELECT turn.body, turn.input FROM chain
+         JOIN responses turn ON turn.tenant = $1 AND turn.id = chain.id ORDER BY chain.depth DESC`,
+        [tenant, id],
+      );
+      return rows.map(storedIn);
+    },
     delete: (tenant, id) => database.transaction(removal(RESPONSES, { tenant, id, now: now() })),
     list: (tenant, page, { model } = {}) =>
       readPage(database, RESPONSES, { tenant, page, filter: { model } }, bodyOf<ResponseObject>),
@@ -38,6 +51,10 @@ export function responseRows(
       return stored && pageOf(stored.input, page, (item) => item.id ?? "");
     },
   };
+}
+
+function storedIn(row: Row): StoredResponse {
+  return { response: bodyOf(row), input: JSON.parse(String(row["input"])) };
 }
 
 /** The transaction of `ResponseStore.insert`. */
@@ -49,8 +66,8 @@ function adding(
   return [
     ...(conversation === undefined ? [] : [inserted(tenant, conversation)]),
     {
-      sql: `INSERT INTO responses (tenant, id, model, status, owner, body, input)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      sql: `INSERT INTO responses (tenant, id, model, status, owner, body, input, previous)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
       params: [
         tenant,
         response.id,
@@ -59,6 +76,7 @@ function adding(
         isRunning(response) ? owner : null,
         JSON.stringify(response),
         JSON.stringify(input),
+        (response["previous_response_id"] as string | null | undefined) ?? null,
       ],
     },
   ];

@@ -9,6 +9,7 @@ import { bodyOf } from "./lists.ts";
 import { migrate, SCHEMA_VERSION } from "./migrations.ts";
 import { promptRows } from "./prompt_rows.ts";
 import { finishing, recording, responseRows, RUNNING } from "./response_rows.ts";
+import { settingRows } from "./setting_rows.ts";
 import type { Store } from "./store.ts";
 import { vectorStoreRows } from "./vector_store_rows.ts";
 
@@ -75,6 +76,7 @@ export async function openStore(database: Database, options: StoreOptions = {}):
     connectors: connectorRows(database, context),
     files: fileRows(database, context),
     vectorStores: vectorStoreRows(database, context),
+    settings: settingRows(database),
     finish: (tenant, response, items) =>
       database.transaction(finishing(tenant, response, items, owner)),
     async record(tenant, entry, items) {

@@ -27,6 +27,7 @@ export interface Store extends AsyncDisposable {
   readonly connectors: ConnectorStore;
   readonly files: FileStore;
   readonly vectorStores: VectorStoreStore;
+  readonly settings: SettingStore;
   /**
    * The final response, and what its conversation (`response.conversation`) gained, in one transaction. False, and
    * nothing is written, when the response is gone or has ended already (cancelled meanwhile, or given up by
@@ -78,6 +79,8 @@ export interface ResponseStore {
   /** Replaces a response that has not ended yet. False when it is gone or has ended: stop working on it. */
   update(tenant: Tenant, response: ResponseObject): Promise<boolean>;
   get(tenant: Tenant, id: string): Promise<StoredResponse | undefined>;
+  /** The response and those that it follows, oldest first; empty when there is no such response. It ends where one is gone. */
+  chain(tenant: Tenant, id: string): Promise<StoredResponse[]>;
   delete(tenant: Tenant, id: string): Promise<boolean>;
   list(
     tenant: Tenant,
@@ -107,7 +110,17 @@ export interface ConversationStore {
   /** Every item, oldest first: the history that goes to the model. Undefined when there is no such conversation. */
   history(tenant: Tenant, id: string): Promise<ConversationItem[] | undefined>;
   getItem(tenant: Tenant, id: string, itemId: string): Promise<ConversationItem | undefined>;
+  /** An item of any conversation: of several that have one of this id, the latest. */
+  findItem(tenant: Tenant, itemId: string): Promise<ConversationItem | undefined>;
   deleteItem(tenant: Tenant, id: string, itemId: string): Promise<boolean>;
+  /** Until it is disposed, nobody else can claim the conversation; undefined while somebody else has it. */
+  claim(tenant: Tenant, id: string): Promise<AsyncDisposable | undefined>;
+}
+
+/** What is set once, for all processes. */
+export interface SettingStore {
+  /** Its value; the first one that asks makes it. */
+  fixed(name: string, make: () => string): Promise<string>;
 }
 
 export interface PromptStore {

@@ -3,7 +3,7 @@
 /** One answer. Pieces of text and arguments are sent one by one. */
 export interface FakeAnswer {
   readonly text?: readonly string[];
-  readonly reasoning?: string;
+  readonly reasoning?: string | readonly string[];
   readonly refusal?: string;
   readonly calls?: readonly { readonly name: string; readonly arguments: unknown }[];
   readonly finish?: string;
@@ -98,7 +98,7 @@ function whole(answer: FakeAnswer): unknown {
       message: {
         role: "assistant",
         content: answer.text?.join("") ?? null,
-        reasoning_content: answer.reasoning,
+        reasoning_content: [answer.reasoning ?? []].flat().join("") || undefined,
         refusal: answer.refusal,
         tool_calls,
       },
@@ -122,7 +122,7 @@ async function* streamed(answer: FakeAnswer): AsyncGenerator<string> {
 }
 
 function* deltas({ reasoning, text, refusal, calls }: FakeAnswer): Generator<unknown> {
-  if (reasoning !== undefined) yield { reasoning_content: reasoning };
+  for (const reasoning_content of [reasoning ?? []].flat()) yield { reasoning_content };
   for (const content of text ?? []) yield { content };
   if (refusal !== undefined) yield { refusal };
   for (const [index, { name, arguments: args }] of (calls ?? []).entries()) {

@@ -1,5 +1,5 @@
 /** `file_search`: the model looks into vector stores (API reference, "File search"). */
-import type { FileSearchTool } from "../../api/request.ts";
+import type { FileSearchTool } from "../../api/tools.ts";
 import type { Tenant } from "../../api/tenant.ts";
 import { searchTool } from "./search_tool.ts";
 import type { ServerTool } from "./tool.ts";

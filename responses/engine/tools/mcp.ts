@@ -4,7 +4,8 @@ import { messageOf } from "../../../service/mod.ts";
 import { invalidRequest } from "../../api/errors.ts";
 import { newId } from "../../api/id.ts";
 import type { Connector, Item } from "../../api/objects.ts";
-import type { McpTool } from "../../api/request.ts";
+import { jsonText } from "../../api/json_text.ts";
+import type { McpFilter, McpTool } from "../../api/tools.ts";
 import { callMessage, toolMessage } from "../messages.ts";
 import { labelledName } from "../tool_names.ts";
 import type { Toolbox } from "../toolbox.ts";
@@ -56,18 +57,20 @@ function headersOf(tool: McpTool): Record<string, string> {
  * asked for again.
  */
 export async function* mcpPrelude(
-  { servers, history, input, toolbox, signal }: {
+  { servers, history, input, approved, toolbox, signal }: {
     readonly servers: readonly McpServer[];
     readonly history: readonly Item[];
     readonly input: readonly Item[];
+    readonly approved: readonly ApprovedCall[];
     readonly toolbox: Toolbox;
     readonly signal: AbortSignal;
   },
   writer: ResponseWriter,
 ): AsyncGenerator<void, readonly ChatMessage[]> {
   const offered: { readonly server: McpServer; readonly info: McpToolInfo }[] = [];
+  const before = [...history, ...input];
   for (const server of servers) {
-    const known = history.findLast((item) =>
+    const known = before.findLast((item) =>
       item.type === "mcp_list_tools" && item["server_label"] === server.tool.server_label &&
       !item["error"]
     );
@@ -75,7 +78,7 @@ export async function* mcpPrelude(
       ? yield* list(server, writer, signal)
       : (known["tools"] as ListedTool[]).map(fromListed);
     for (const info of tools) {
-      if (isAllowed(server.tool, info.name)) offered.push({ server, info });
+      if (isAllowed(server.tool, info)) offered.push({ server, info });
     }
   }
   // Which of two it would be must not hang on their order, so neither has the plain name.
@@ -85,13 +88,60 @@ export async function* mcpPrelude(
     const name = shared || toolbox.has(info.name)
       ? labelledName(server.tool.server_label, info.name)
       : info.name;
-    toolbox.add(mcpTool(server, info, name));
+    const { server_label: serverLabel } = server.tool;
+    toolbox.add(mcpTool(server, info, name), { name: info.name, serverLabel });
   }
   const messages: ChatMessage[] = [];
-  for (const item of input.filter(({ type }) => type === "mcp_approval_response")) {
-    messages.push(...yield* runApproved(item, { servers, history, writer, signal }));
+  for (const approval of approved) {
+    messages.push(...yield* runApproved(approval, { servers, writer, signal }));
   }
   return messages;
+}
+
+/** A call to which the caller has agreed, and that has not been run yet. */
+export interface ApprovedCall {
+  readonly id: string;
+  readonly label: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/**
+ * Returns the calls to which the input agrees. Where the request for it stands makes no difference: before, or in a
+ * history that the input repeats. A call that has been run since is not run again.
+ *
+ * @throws {ApiError} 400 for an answer to a request that nobody made, or to one of a server that is not among the tools
+ */
+export function approvedCalls(
+  history: readonly Item[],
+  input: readonly Item[],
+  tools: readonly McpTool[],
+): ApprovedCall[] {
+  const all = [...history, ...input];
+  const seen = new Set<unknown>(
+    all.filter(({ type }) => type === "mcp_call").map((call) => call["approval_request_id"]),
+  );
+  return input.flatMap((item) => {
+    const id = item["approval_request_id"];
+    if (item.type !== "mcp_approval_response" || seen.has(id)) return [];
+    seen.add(id);
+    const request = all.find((one) => one.type === "mcp_approval_request" && one.id === id);
+    const label = request?.["server_label"];
+    if (request === undefined || !tools.some(({ server_label }) => server_label === label)) {
+      throw invalidRequest(
+        `No request for approval '${id}' in this conversation, or its server is not among the tools`,
+        "input",
+      );
+    }
+    if (item["approve"] !== true) return [];
+    const { name, arguments: args } = request;
+    return [{
+      id: String(id),
+      label: String(label),
+      name: String(name),
+      arguments: jsonText(args),
+    }];
+  });
 }
 
 /** A tool as `mcp_list_tools` has it. */
@@ -102,8 +152,10 @@ interface ListedTool {
   readonly annotations: unknown;
 }
 
-function fromListed({ name, description, input_schema }: ListedTool): McpToolInfo {
-  return { name, description: description ?? undefined, inputSchema: input_schema };
+function fromListed(
+  { name, description, input_schema, annotations }: ListedTool,
+): McpToolInfo {
+  return { name, description: description ?? undefined, inputSchema: input_schema, annotations };
 }
 
 async function* list(
@@ -145,7 +197,7 @@ async function* list(
 function mcpTool(server: McpServer, info: McpToolInfo, offered: string): ServerTool {
   const { tool, session } = server;
   const { name } = info;
-  const needsApproval = approvalNeeded(tool, name);
+  const needsApproval = approvalNeeded(tool, info);
   const opened = { name, server_label: tool.server_label, approval_request_id: null };
   return {
     kind: "mcp",
@@ -202,44 +254,39 @@ function end(writer: ResponseWriter, output_index: number, outcome: ToolOutcome)
 }
 
 /** Registered servers are the operator's choice, so silence means that their tools may be run. */
-function approvalNeeded({ require_approval: rule }: McpTool, name: string): boolean {
+function approvalNeeded({ require_approval: rule }: McpTool, info: McpToolInfo): boolean {
   if (typeof rule === "string") return rule === "always";
   if (!rule) return false;
-  if (rule.never?.tool_names?.includes(name)) return false;
-  return rule.always?.tool_names?.includes(name) ?? rule.never !== undefined;
+  const { always, never } = rule;
+  // Who is named in both is asked for: the stricter word holds.
+  if (always && isIn(always, info)) return true;
+  return never ? !isIn(never, info) : false;
 }
 
-function isAllowed({ allowed_tools: allowed }: McpTool, name: string): boolean {
+function isAllowed({ allowed_tools: allowed }: McpTool, info: McpToolInfo): boolean {
   if (!allowed) return true;
-  return (Array.isArray(allowed) ? allowed : allowed.tool_names ?? [name]).includes(name);
+  return Array.isArray(allowed) ? allowed.includes(info.name) : isIn(allowed, info);
 }
 
-/** The call that an approval is about, run or refused. */
+/** Whether a filter takes a tool: its name is listed, and it only reads, each where the filter says so. */
+function isIn({ tool_names: names, read_only: readOnly }: McpFilter, info: McpToolInfo): boolean {
+  if (names && !names.includes(info.name)) return false;
+  if (readOnly === undefined || readOnly === null) return true;
+  const { readOnlyHint } = (info.annotations ?? {}) as { readOnlyHint?: unknown };
+  return (readOnlyHint === true) === readOnly;
+}
+
+/** Runs a call to which the caller has agreed. Returns what the model is told of it. */
 async function* runApproved(
-  response: Item,
-  { servers, history, writer, signal }: {
+  { id, label, name, arguments: text }: ApprovedCall,
+  { servers, writer, signal }: {
     readonly servers: readonly McpServer[];
-    readonly history: readonly Item[];
     readonly writer: ResponseWriter;
     readonly signal: AbortSignal;
   },
 ): AsyncGenerator<void, ChatMessage[]> {
-  const id = String(response["approval_request_id"]);
-  const request = history.find((item) => item.type === "mcp_approval_request" && item.id === id);
-  const label = request?.["server_label"];
   const server = servers.find(({ tool }) => tool.server_label === label);
-  if (request === undefined || server === undefined) {
-    throw invalidRequest(
-      `No request for approval '${id}' in this conversation, or its server is not among the tools`,
-      "input",
-    );
-  }
-  const name = String(request["name"]);
-  const text = String(request["arguments"]);
-  const call = { id, type: "function" as const, function: { name, arguments: text } };
-  if (response["approve"] !== true) {
-    return [callMessage([call]), toolMessage(id, "The user did not agree to this call.")];
-  }
+  if (server === undefined) return [];
   const open = writer.openCall("mcp_call", { name, callId: id }, {
     server_label: label,
     approval_request_id: id,
@@ -249,5 +296,6 @@ async function* runApproved(
   yield;
   const outcome = await callServer(server.session, { name, arguments: text }, signal);
   end(writer, open.index, outcome);
+  const call = { id, type: "function" as const, function: { name, arguments: text } };
   return [callMessage([call]), toolMessage(id, outcome.text)];
 }

@@ -3,7 +3,7 @@
  * function in web_providers.ts that returns a {@linkcode WebSearch}, a section of the gateway's file that names it, and
  * its key, if it has one, in `secrets.ts`.
  */
-import type { WebSearchTool } from "../../api/request.ts";
+import type { WebSearchTool } from "../../api/tools.ts";
 import { searchTool } from "./search_tool.ts";
 import type { ServerTool } from "./tool.ts";
 
@@ -27,11 +27,14 @@ export interface WebSearch {
   ): Promise<readonly WebHit[]>;
 }
 
-/** Returns the tool; `withSources` leaves the addresses in the output item. */
+/** Returns the tool; `withSources` leaves the addresses in the output item, `withResults` what was found. */
 export function webSearchTool(
   provider: WebSearch,
   tool: WebSearchTool,
-  { withSources }: { readonly withSources: boolean },
+  { withSources, withResults = false }: {
+    readonly withSources: boolean;
+    readonly withResults?: boolean;
+  },
 ): ServerTool {
   return searchTool({
     kind: "web_search",
@@ -45,7 +48,10 @@ export function webSearchTool(
       }, signal);
       const sources = hits.map(({ url }) => ({ type: "url", url }));
       return {
-        fields: withSources ? { action: { type: "search", query, sources } } : {},
+        fields: {
+          ...(withSources ? { action: { type: "search", query, sources } } : {}),
+          ...(withResults ? { results: hits } : {}),
+        },
         sources: hits.map(({ url, title, text }) => ({
           title: `${title} (${url})`,
           text,
