@@ -66,10 +66,18 @@ export async function directGet(url: URL, options: GetOptions): Promise<GetAnswe
   }
 }
 
-/** Reads an answer's body to its end. */
-export async function readAll(answer: GetAnswer): Promise<string> {
+/**
+ * Reads an answer's body to its end.
+ *
+ * @param maxLength longest text that is taken, in UTF-16 units; the connection is closed beyond
+ * @throws {RangeError} when there is more
+ */
+export async function readAll(answer: GetAnswer, maxLength = Infinity): Promise<string> {
   let text = "";
-  for await (const chunk of answer.body) text += chunk;
+  for await (const chunk of answer.body) {
+    text += chunk;
+    if (text.length > maxLength) throw new RangeError(`an answer longer than ${maxLength} bytes`);
+  }
   return text;
 }
 

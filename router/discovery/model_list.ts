@@ -14,6 +14,8 @@ export type ModelAnswer =
 
 /** How long a host may take to list its models, in milliseconds. */
 const ANSWER_MS = 5_000;
+/** Longest such list that is read: 1 MiB has ten thousand models. */
+const MAX_LIST = 1_048_576;
 
 /**
  * Asks a host for its models: `GET /v1/models` (API reference, "List models"). Waits at most 5 s,
@@ -32,7 +34,7 @@ export async function readModels(
       new URL(`${host.tls ? "https" : "http"}://${authority}/v1/models`),
       { address: host.host, signal: within, ...(tls === undefined ? {} : { tls }) },
     );
-    const text = await readAll(answer);
+    const text = await readAll(answer, MAX_LIST);
     const { status } = answer;
     if (status >= 500) return { kind: "silent", why: `status ${status}` };
     if (status !== 200) return { kind: "unsaid", why: `status ${status}` };

@@ -78,6 +78,9 @@ export interface HostGet {
   readonly signal: AbortSignal;
 }
 
+/** Longest answer of a host that is read: vLLM's metrics have some 50 KiB. */
+const MAX_TEXT = 1_048_576;
+
 /** Sends a GET to a host, past Envoy, and returns its whole answer. Never throws. */
 export async function getFromHost(host: BackendHost, get: HostGet): Promise<HostAnswer> {
   const signal = deadlineSignal(get.timeoutMs, get.signal);
@@ -87,7 +90,7 @@ export async function getFromHost(host: BackendHost, get: HostGet): Promise<Host
       new URL(`${host.tls ? "https" : "http"}://${authority}${get.path}`),
       { address: host.host, signal, ...(get.tls === undefined ? {} : { tls: get.tls }) },
     );
-    return { kind: "answer", status: answer.status, text: await readAll(answer) };
+    return { kind: "answer", status: answer.status, text: await readAll(answer, MAX_TEXT) };
   } catch (error) {
     return { kind: "silent", why: messageOf(error) };
   }

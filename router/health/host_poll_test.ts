@@ -77,3 +77,19 @@ Deno.test("getFromHost() reads a host's answer, and says why there is none", asy
   await server.shutdown();
   assert.equal((await getFromHost(host, get)).kind, "silent");
 });
+
+Deno.test("getFromHost() leaves a host that never ends its answer", async () => {
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => {
+      const chunk = new TextEncoder().encode("# HELP more\n".repeat(5_000));
+      return new Response(new ReadableStream({ pull: (stream) => stream.enqueue(chunk) }));
+    },
+  );
+  const [host] = parseHosts(`127.0.0.1:${server.addr.port}`);
+  assert.ok(host);
+  const { signal } = new AbortController();
+  const answer = await getFromHost(host, { path: "/metrics", timeoutMs: 60_000, signal });
+  assert.deepEqual(answer, { kind: "silent", why: "an answer longer than 1048576 bytes" });
+  await server.shutdown();
+});
