@@ -104,12 +104,17 @@ class PolicyThread implements Policy {
       options.journalLimit ?? JOURNAL_LIMIT,
       () => this.#catchUp(),
     );
+    const scripted = new Set<string>();
     this.scripts = {
       set: (nonce, answers) => {
         checkAnswers(answers);
+        scripted.add(nonce);
         this.#command({ set: nonce, answers });
       },
-      delete: (nonce) => this.#command({ delete: nonce }),
+      delete: (nonce) => {
+        this.#command({ delete: nonce });
+        return scripted.delete(nonce);
+      },
     };
     this.barriers = {
       release: (name) => this.#command({ release: name }),

@@ -1,5 +1,5 @@
 /**
- * The one way in which the project serves HTTP on this machine: who may ask.
+ * The one way in which the project serves HTTP on this machine: who may ask, and how a control plane answers.
  *
  * ```ts
  * import { guarded } from "../local_http/mod.ts";
@@ -11,4 +11,12 @@
  *
  * @module
  */
+export {
+  type ControlCall,
+  type ControlRoute,
+  controlRoutes,
+  done,
+  Problem,
+  waitOf,
+} from "./control_routes.ts";
 export { type Asked, guarded, OWN_HEADER, type Refusal, refusalOf, type Surface } from "./guard.ts";

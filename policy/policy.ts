@@ -76,7 +76,8 @@ export interface Policy extends AsyncDisposable {
   readonly scripts: {
     /** Answers in sequence for requests with this nonce; the last one repeats. Throws `UsageError`. */
     set(nonce: string, answers: readonly PolicyAnswer[]): void;
-    delete(nonce: string): void;
+    /** False when there was none. */
+    delete(nonce: string): boolean;
   };
   /**
    * The `x-harness-case` value whose requests are answered by the script of `nonce`; undefined when

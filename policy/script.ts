@@ -83,9 +83,9 @@ export class Scripts {
     this.#scripts.set(nonce, { answers: checkAnswers(answers), next: 0 });
   }
 
-  /** Forgets a nonce: its requests are decided by the rules again. */
-  delete(nonce: string): void {
-    this.#scripts.delete(nonce);
+  /** Forgets a nonce: its requests are decided by the rules again. False when it had no script. */
+  delete(nonce: string): boolean {
+    return this.#scripts.delete(nonce);
   }
 
   /** The next answer for a nonce; undefined when it has no script. */

@@ -1,4 +1,12 @@
-import { loadModule, messageOf, now, UnavailableError, UsageError } from "../service/mod.ts";
+import {
+  type ControlCall,
+  type ControlRoute,
+  controlRoutes,
+  done,
+  Problem,
+  waitOf,
+} from "../local_http/mod.ts";
+import { loadModule, now } from "../service/mod.ts";
 import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import type { UpstreamExchange } from "./types.ts";
 import type { Upstream } from "./upstream.ts";
@@ -6,30 +14,15 @@ import type { Upstream } from "./upstream.ts";
 /** Where the control plane lives; the data port never serves it. */
 export const CONTROL_PREFIX = "/__mock/";
 
-/** Longest wait that one call may ask for. */
-const MAX_WAIT_MS = 120_000;
-
 /** What the control plane steers: one upstream, or several that act as one. */
 export interface ControlledUpstream extends Pick<Upstream, "scripts" | "barriers" | "reset"> {
   readonly journal: Pick<Upstream["journal"], "entries" | "waitFor" | "dropped">;
 }
 
-interface Call {
-  readonly upstream: ControlledUpstream;
-  readonly request: Request;
-  readonly query: URLSearchParams;
-  readonly parts: readonly string[];
-}
+type Call = ControlCall<ControlledUpstream>;
 
-interface Route {
-  readonly method: string;
-  /** Path segments after the prefix; `:name` takes one. */
-  readonly path: string;
-  readonly run: (call: Call) => Response | Promise<Response>;
-}
-
-const ROUTES: readonly Route[] = [
-  { method: "GET", path: "scripts", run: ({ upstream }) => json(200, upstream.scripts.ids()) },
+const ROUTES: readonly ControlRoute<ControlledUpstream>[] = [
+  { method: "GET", path: "scripts", run: ({ part }) => Response.json(part.scripts.ids()) },
   { method: "PUT", path: "scripts/:id", run: putScript },
   { method: "GET", path: "scripts/:id", run: getScript },
   { method: "DELETE", path: "scripts/:id", run: deleteScript },
@@ -46,25 +39,7 @@ const ROUTES: readonly Route[] = [
 export function controlHandler(
   upstream: ControlledUpstream,
 ): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const url = new URL(request.url);
-    if (!url.pathname.startsWith(CONTROL_PREFIX)) return problem(404, "Not a control path");
-    const parts = url.pathname.slice(CONTROL_PREFIX.length).split("/").map(decodeURIComponent);
-    const found = ROUTES.filter((route) => fits(route.path, parts));
-    const route = found.find((candidate) => candidate.method === request.method);
-    if (!route) {
-      if (found.length === 0) return problem(404, `Unknown control path "${url.pathname}"`);
-      const allow = found.map((candidate) => candidate.method).join(", ");
-      return problem(405, `Method not allowed: use ${allow}`, { allow });
-    }
-    try {
-      return await route.run({ upstream, request, query: url.searchParams, parts });
-    } catch (error) {
-      if (error instanceof UnavailableError) return problem(504, error.message);
-      if (error instanceof UsageError) return problem(400, error.message);
-      return problem(500, messageOf(error));
-    }
-  };
+  return controlRoutes(CONTROL_PREFIX, ROUTES, upstream);
 }
 
 /**
@@ -91,8 +66,7 @@ export function redact(name: string, value: string): string {
   return `${scheme ? scheme[0] : ""}[redacted]`;
 }
 
-async function putScript({ upstream, request, parts }: Call): Promise<Response> {
-  const id = parts[1] ?? "";
+async function putScript({ part: upstream, request, params: { id = "" } }: Call) {
   const known = upstream.scripts.get(id) !== undefined;
   const schema = SCRIPT_SCHEMA;
   // Loaded here: most runs read no YAML.
@@ -101,38 +75,39 @@ async function putScript({ upstream, request, parts }: Call): Promise<Response> 
   );
   const kind = { what: "script", name: "script.yaml", docs: "docs/upstream.md", schema };
   upstream.scripts.set(id, parseData(kind, await request.text(), `script "${id}"`));
-  return json(known ? 200 : 201, { id });
+  return Response.json({ id }, { status: known ? 200 : 201 });
 }
 
-function getScript({ upstream, parts }: Call): Response {
-  const script = upstream.scripts.get(parts[1] ?? "");
-  return script ? json(200, script) : problem(404, `No script "${parts[1]}"`);
+function getScript({ part: upstream, params: { id = "" } }: Call): Response {
+  const script = upstream.scripts.get(id);
+  if (script === undefined) throw new Problem(404, `No script "${id}"`);
+  return Response.json(script);
 }
 
-function deleteScript({ upstream, parts }: Call): Response {
-  const deleted = upstream.scripts.delete(parts[1] ?? "");
-  return deleted ? new Response(null, { status: 204 }) : problem(404, `No script "${parts[1]}"`);
+function deleteScript({ part: upstream, params: { id = "" } }: Call): Response {
+  if (upstream.scripts.delete(id)) return done();
+  throw new Problem(404, `No script "${id}"`);
 }
 
-function releaseBarrier({ upstream, parts }: Call): Response {
-  upstream.barriers.release(`${parts[1]}/${parts[2]}`);
-  return new Response(null, { status: 204 });
+function releaseBarrier({ part: upstream, params: { nonce, name } }: Call): Response {
+  upstream.barriers.release(`${nonce}/${name}`);
+  return done();
 }
 
-async function awaitArrival({ upstream, parts, query, request }: Call): Promise<Response> {
-  await upstream.barriers.arrival(`${parts[1]}/${parts[2]}`, {
+async function awaitArrival({ part: upstream, params, query, request }: Call): Promise<Response> {
+  await upstream.barriers.arrival(`${params["nonce"]}/${params["name"]}`, {
     count: Math.max(1, Number(query.get("count") ?? 1) || 1),
     deadlineMs: waitOf(query),
     signal: request.signal,
   });
-  return new Response(null, { status: 204 });
+  return done();
 }
 
 /**
  * `GET /__mock/journal`: JSON lines, oldest first; `nonce`, `request_id`, `limit` choose, and
  * `wait=end` waits until the chosen exchange has ended. The clock of the times is in `x-mock-now`.
  */
-async function journal({ upstream, query, request }: Call): Promise<Response> {
+async function journal({ part: upstream, query, request }: Call): Promise<Response> {
   const nonce = query.get("nonce");
   const requestId = query.get("request_id");
   const chosen = (exchange: UpstreamExchange) =>
@@ -156,26 +131,7 @@ async function journal({ upstream, query, request }: Call): Promise<Response> {
   });
 }
 
-function resetNonce({ upstream, parts }: Call): Response {
-  upstream.reset(parts[1] ?? "");
-  return new Response(null, { status: 204 });
-}
-
-function waitOf(query: URLSearchParams): number {
-  const asked = Number(query.get("deadline_ms") ?? 30_000);
-  return Number.isFinite(asked) ? Math.min(MAX_WAIT_MS, Math.max(1, asked)) : 30_000;
-}
-
-function fits(pattern: string, parts: readonly string[]): boolean {
-  const wanted = pattern.split("/");
-  return wanted.length === parts.length &&
-    wanted.every((part, i) => part.startsWith(":") ? parts[i] !== "" : part === parts[i]);
-}
-
-function json(status: number, body: unknown): Response {
-  return Response.json(body, { status });
-}
-
-function problem(status: number, message: string, headers: Record<string, string> = {}): Response {
-  return Response.json({ error: { message } }, { status, headers });
+function resetNonce({ part: upstream, params: { nonce = "" } }: Call): Response {
+  upstream.reset(nonce);
+  return done();
 }
