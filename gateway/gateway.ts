@@ -118,6 +118,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     envoyStart,
   ]);
   feed.join({ policy, upstreams: part.mocks });
+  if (part.onRequest) feed.onRequest((record) => part.onRequest?.(record));
   const url = ingressUrl(envoy, options.names?.listener ?? profile.listener);
   await warmUp({
     url,

@@ -12,6 +12,7 @@
  *
  * @module
  */
+export { type AddOn, type AddOnPart, withAddOns } from "./add_on.ts";
 export { type BackendPool, startBackendPool } from "./backend_pool.ts";
 export { type ControlServer, startControl } from "./control.ts";
 export { chatFields, curlLine, DEMO_KEY, QUESTION, suggestionsFor } from "./curl.ts";

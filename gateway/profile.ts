@@ -2,6 +2,7 @@
 import type { EnvoyConfigFile, EnvoyOverlay } from "../envoy/mod.ts";
 import type { Log } from "../service/mod.ts";
 import type { ControlledUpstream, Upstream } from "../upstream/mod.ts";
+import type { RequestRecord } from "./requests.ts";
 
 /** A port that a gateway listens on. */
 export interface PortSpec {
@@ -67,6 +68,8 @@ export interface Part extends AsyncDisposable {
   readonly services: Readonly<Record<string, unknown>>;
   /** Lines about the parts, in the order in which a request meets them. */
   welcome(): readonly WelcomeLine[];
+  /** Called for each finished request, the gateway's own warm-up left out. */
+  onRequest?(record: RequestRecord): void;
   /** Commands to try on the ingress at `url`. */
   suggestions(url: string): readonly Suggestion[];
 }

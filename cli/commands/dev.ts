@@ -4,6 +4,7 @@ import { flagOption } from "../../options/mod.ts";
 import { watchLaunchers } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
 import {
+  ADD_ON_FLAGS,
   ENVOY_OPTIONS,
   PART_OPTIONS,
   PORT_OPTIONS,
@@ -32,6 +33,7 @@ export const command = defineCommand({
       description: "print JSON: one line with every address when ready, then one per request",
     }),
     quiet: flagOption("-q, --quiet", { description: "no line per request" }),
+    ...ADD_ON_FLAGS,
     ...PROFILE_FLAGS,
   },
   examples: [

@@ -13,8 +13,16 @@ import {
   GATEWAY_PORTS,
   type GatewayOptions,
   type Ports,
+  type PortSpec,
+  withAddOns,
 } from "../../gateway/mod.ts";
-import { type AnyProfileKind, profileKind, PROFILES } from "../../gateway/profiles/mod.ts";
+import {
+  ADD_ONS,
+  addOnsOf,
+  type AnyProfileKind,
+  profileKind,
+  PROFILES,
+} from "../../gateway/profiles/mod.ts";
 import {
   addressOption,
   choiceOption,
@@ -113,6 +121,9 @@ export const PROFILE_FLAGS: OptionRecord = Object.assign(
   {},
   ...PROFILES.map(({ flags }) => flags),
 );
+
+/** The flags of optional parts that go with every profile. */
+export const ADD_ON_FLAGS: OptionRecord = Object.assign({}, ...ADD_ONS.map(({ flags }) => flags));
 
 /** The flags that judging somebody else's gateway of a profile needs. */
 export const JUDGE_FLAGS: OptionRecord = Object.assign(
@@ -215,21 +226,24 @@ export async function placementOf(options: StartOptions, host: Host): Promise<En
   assertOwnFlags(kind, options);
   const policy = await foreignPolicy(options, host);
   const { upstream: url } = options;
-  const { profile, ports } = await kind.bind(options as object, {
-    env: (name) => host.env(name),
+  const surroundings = {
+    env: (name: string) => host.env(name),
     upstream: url === undefined ? undefined : await foreignUpstream(url, host),
-  });
+  };
+  const { profile, ports } = await kind.bind(options as object, surroundings);
+  const addOns = await addOnsOf(options, surroundings);
+  const specs = [...kind.ports, ...addOns.flatMap((addOn) => addOn.ports)];
   return {
     ...defined({ host: options.host, policy }),
-    profile,
-    ports: options.ports ?? { ...portsOf(kind, options), ...ports },
+    profile: withAddOns(profile, addOns),
+    ports: options.ports ?? { ...portsOf(specs, options), ...ports },
   };
 }
 
 /** The ports of the flags, and of the contract where there is none. */
-function portsOf(kind: AnyProfileKind, options: StartOptions): Ports {
+function portsOf(specs: readonly PortSpec[], options: StartOptions): Ports {
   const { port: ingress, adminPort: admin, policyPort: policy, controlPort: control } = options;
-  const own = kind.ports.map(({ name, default: usual }) => {
+  const own = specs.map(({ name, default: usual }) => {
     const value = (options as Record<string, unknown>)[`${name}Port`];
     return [name, typeof value === "number" ? value : usual];
   });

@@ -20,6 +20,7 @@
  *
  * @module
  */
+export { ADD_ONS, type AddOnKind, addOnsOf, type AnyAddOnKind } from "./add_ons.ts";
 export { profileKind, PROFILES } from "./all.ts";
 export type { Asked, Judge } from "./judge.ts";
 export type { AnyProfileKind, BoundProfile, ProfileKind, Surroundings } from "./kind.ts";
