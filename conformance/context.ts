@@ -1,6 +1,7 @@
 import { NONCE_HEADER, now } from "../service/mod.ts";
 import type { Connection } from "./client/connection.ts";
 import { connectTo } from "./client/open_connection.ts";
+import { authorityOf, markedPath, wirePath } from "./client/way_in.ts";
 import type { Exchange, RequestSpec } from "./client/exchange.ts";
 import { requestIdOf, type Transcript } from "./client/transcript.ts";
 import type { Lateness } from "./run/lateness.ts";
@@ -88,7 +89,7 @@ export class CaseContext {
   get upstream(): UpstreamView {
     const upstream = this.target.upstream;
     if (!upstream) throw new NotJudged("not-measured", "The upstream is not ours");
-    return new UpstreamView(upstream, this.nonce, this.#wait());
+    return new UpstreamView(upstream, this.nonce, { wait: this.#wait(), way: this.target });
   }
 
   /** Our policy engine, seen through this nonce. */
@@ -96,7 +97,7 @@ export class CaseContext {
     const policy = this.target.policy;
     if (!policy) throw new NotJudged("not-measured", "The policy engine is not ours");
     const onHold = () => this.#run.held.add(this.nonce);
-    return new PolicyView(policy, this.nonce, { wait: this.#wait(), onHold });
+    return new PolicyView(policy, this.nonce, { wait: this.#wait(), way: this.target, onHold });
   }
 
   /** What Envoy itself tells. */
@@ -120,11 +121,25 @@ export class CaseContext {
       headers.push(["content-type", "application/json"]);
     }
     headers.push(...(options.headers ?? []));
-    const spec: RequestSpec = { method, path, headers };
+    const spec: RequestSpec = {
+      method,
+      path: markedPath(this.target, path, this.nonce),
+      headers,
+    };
     if (options.framing) spec.framing = options.framing;
     if (options.manual) spec.manual = true;
     else if (withBody) spec.body = this.#body(options);
     return spec;
+  }
+
+  /** Returns a path as it has to stand in a request line that the case writes itself. */
+  wirePath(path: string): string {
+    return wirePath(this.target, markedPath(this.target, path, this.nonce));
+  }
+
+  /** The value of `host` or `:authority` for a head that the case writes itself. */
+  get authority(): string {
+    return authorityOf(this.target);
   }
 
   /** Returns the headers that mark a request as this case's. */
@@ -135,6 +150,9 @@ export class CaseContext {
 
   /** Opens a connection, closed when the case is over. */
   async connect(protocol: Protocol = this.protocol): Promise<Connection> {
+    if (!this.target.protocols.includes(protocol)) {
+      throw new NotJudged("unsupported", `The target does not speak ${protocol}`);
+    }
     const connection = await connectTo(this.target, protocol, this.#wait());
     this.#run.connections.push(connection);
     return connection;

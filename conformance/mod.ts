@@ -47,6 +47,7 @@ export {
   reportSchema,
   type Summary,
 } from "./report/report.ts";
+export type { WayIn } from "./client/way_in.ts";
 export { type Progress, type RunOptions, runSuite } from "./run/runner.ts";
 export { listCases, type Selection } from "./run/select.ts";
 export type {

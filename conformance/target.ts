@@ -3,6 +3,8 @@
  * stack; anyone else's gateway is described with the same words.
  */
 
+import type { WayIn } from "./client/way_in.ts";
+
 /** A header list as it goes over the wire: order, case and duplicates kept. */
 export type HeaderList = [name: string, value: string][];
 
@@ -317,6 +319,10 @@ export interface Target {
   readonly envoy?: EnvoyEvidence;
   /** Returns the value of `x-harness-case` for a nonce; without it, scripts cannot be used. */
   readonly sign?: (nonce: string) => string;
+  /** What requests need beside a path and a credential to get in. */
+  readonly wayIn?: WayIn;
+  /** Policy is shown only some headers, without the nonce's: it travels in the query, too. */
+  readonly marksPath?: true;
   /** Where the upstream finds the nonce: a header, or the body where headers do not pass. */
   readonly carry?: "header" | "body";
   /** Free facts for the report's header: versions, hashes, addresses. */

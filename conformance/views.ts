@@ -1,10 +1,12 @@
 import { messageOf, UnavailableError } from "../service/mod.ts";
+import { plainPath } from "./client/way_in.ts";
 import type {
   EnvoyEvidence,
   EnvoyRecord,
   PolicyAnswer,
   PolicyControl,
   PolicyRecord,
+  Target,
   UpstreamControl,
   UpstreamRecord,
   UpstreamStep,
@@ -13,16 +15,25 @@ import type {
 } from "./target.ts";
 import { Awaited, NotJudged } from "./verdict/verdict.ts";
 
+/** What stands on the way between the paths that a case asks for and those that the witnesses see. */
+export type Way = Pick<Target, "url" | "marksPath">;
+
 /** The upstream as one case sees it: only its own nonce. */
 export class UpstreamView {
   readonly #upstream: UpstreamControl;
   readonly #nonce: string;
   readonly #wait: WaitOptions;
+  readonly #way: Way;
 
-  constructor(upstream: UpstreamControl, nonce: string, wait: WaitOptions) {
+  constructor(
+    upstream: UpstreamControl,
+    nonce: string,
+    { wait, way }: { wait: WaitOptions; way: Way },
+  ) {
     this.#upstream = upstream;
     this.#nonce = nonce;
     this.#wait = wait;
+    this.#way = way;
   }
 
   /** Sets what the upstream does when a request with this nonce comes. */
@@ -37,21 +48,23 @@ export class UpstreamView {
 
   /** Returns the requests seen so far. */
   requests(): UpstreamRecord[] {
-    return this.#upstream.journal.entries().filter((entry) => entry.nonce === this.#nonce);
+    return this.#upstream.journal.entries().filter((entry) => entry.nonce === this.#nonce)
+      .map((entry) => asAsked(entry, this.#way));
   }
 
   /** Resolves with the first request that satisfies the predicate. */
-  request(
+  async request(
     what = "request at the upstream",
     predicate: (entry: UpstreamRecord) => boolean = () => true,
     options: WaitOptions = {},
   ): Promise<UpstreamRecord> {
-    return awaitEntry(what, {
+    const found = await awaitEntry(what, {
       journal: this.#upstream.journal,
       predicate: (entry) => entry.nonce === this.#nonce && predicate(entry),
       wait: { ...this.#wait, ...options },
       seen: () => this.requests().map(describeUpstream).join("; ") || "no request",
     });
+    return asAsked(found, this.#way);
   }
 
   /** Lets the upstream pass one barrier of the script. */
@@ -74,16 +87,18 @@ export class PolicyView {
   readonly #policy: PolicyControl;
   readonly #nonce: string;
   readonly #wait: WaitOptions;
+  readonly #way: Way;
   readonly #onHold: () => void;
 
   constructor(
     policy: PolicyControl,
     nonce: string,
-    options: { wait: WaitOptions; onHold: () => void },
+    options: { wait: WaitOptions; way: Way; onHold: () => void },
   ) {
     this.#policy = policy;
     this.#nonce = nonce;
     this.#wait = options.wait;
+    this.#way = options.way;
     this.#onHold = options.onHold;
   }
 
@@ -95,21 +110,23 @@ export class PolicyView {
 
   /** Returns the Check calls seen so far. */
   checks(): PolicyRecord[] {
-    return this.#policy.journal.entries().filter((entry) => entry.nonce === this.#nonce);
+    return this.#policy.journal.entries().filter((entry) => entry.nonce === this.#nonce)
+      .map((entry) => checkAsAsked(entry, this.#way));
   }
 
   /** Resolves with the first Check call that satisfies the predicate. */
-  check(
+  async check(
     what = "Check call at the policy engine",
     predicate: (entry: PolicyRecord) => boolean = () => true,
     options: WaitOptions = {},
   ): Promise<PolicyRecord> {
-    return awaitEntry(what, {
+    const found = await awaitEntry(what, {
       journal: this.#policy.journal,
       predicate: (entry) => entry.nonce === this.#nonce && predicate(entry),
       wait: { ...this.#wait, ...options },
       seen: () => this.checks().map(describePolicy).join("; ") || "no Check call",
     });
+    return checkAsAsked(found, this.#way);
   }
 
   /** Lets one answer pass its barrier. */
@@ -190,6 +207,18 @@ export class EnvoyView {
     if (!this.#envoy.memory) throw new NotJudged("not-measured", "Envoy's memory is not readable");
     return await this.#envoy.memory();
   }
+}
+
+/** A request at the upstream with the path that the case asked for. */
+export function asAsked(entry: UpstreamRecord, way: Way): UpstreamRecord {
+  const target = plainPath(way, entry.target);
+  return target === entry.target ? entry : { ...entry, target };
+}
+
+/** A Check call with the path that the case asked for. */
+export function checkAsAsked(entry: PolicyRecord, way: Way): PolicyRecord {
+  const path = plainPath(way, entry.path);
+  return path === entry.path ? entry : { ...entry, path };
 }
 
 /** Says in a few words what the upstream did. */

@@ -120,12 +120,14 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   feed.join({ policy, upstreams: part.mocks });
   if (part.onRequest) feed.onRequest((record) => part.onRequest?.(record));
   const url = ingressUrl(envoy, options.names?.listener ?? profile.listener);
-  await warmUp({
-    url,
-    feed,
-    foreignPolicy: options.policy !== undefined,
-    log: options.log ?? silent,
-  });
+  if (!options.isCold) {
+    await warmUp({
+      url,
+      feed,
+      foreignPolicy: options.policy !== undefined,
+      log: options.log ?? silent,
+    });
+  }
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const failed = watchEnvoy(envoy, () => closing !== undefined, directory);

@@ -56,6 +56,8 @@ export interface GatewayOptions<P extends Part = Part> {
   readonly scriptSecret?: string;
   /** Entries that each journal keeps; the suite needs more than a person. 1,000 when left out. */
   readonly journalLimit?: number;
+  /** Sends no request of its own at the start: the configuration is somebody's, and may want other requests than ours. */
+  readonly isCold?: boolean;
   /** The folder of the run, kept; a fresh one in `runParents` when left out. */
   readonly runDir?: string;
   readonly runParents: readonly string[];

@@ -1,6 +1,6 @@
 /** What the stub remembers of a Check. */
 import type { CheckRequest } from "../ext_authz/mod.ts";
-import { NONCE_HEADER, nonceOf } from "../service/mod.ts";
+import { markOf, NONCE_HEADER, nonceOf } from "../service/mod.ts";
 import type { RulesEngine } from "./engine.ts";
 import { redact } from "./redact.ts";
 
@@ -53,7 +53,7 @@ export function entryOf(
     grpcPath: string;
   },
 ): PolicyCheck {
-  const nonce = nonceOf(request.headers[NONCE_HEADER]);
+  const nonce = nonceOf(request.headers[NONCE_HEADER] ?? markOf(request.path));
   const requestId = request.headers["x-request-id"];
   const entry: PolicyCheck = {
     receivedAt,

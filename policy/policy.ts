@@ -15,6 +15,7 @@ import {
   Journal,
   listenLasting,
   type Log,
+  markOf,
   messageOf,
   nextOrder,
   NONCE_HEADER,
@@ -240,7 +241,7 @@ class PolicyStub implements Policy {
     const receivedAt = now();
     this.#options.beforeCheck?.();
     const request = this.#decode(bytes);
-    const signed = request.headers[NONCE_HEADER];
+    const signed = request.headers[NONCE_HEADER] ?? markOf(request.path);
     const { scriptSecret } = this.#options;
     if (signed !== undefined && scriptSecret !== undefined) {
       const nonce = openNonce(signed, scriptSecret);

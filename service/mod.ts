@@ -28,7 +28,15 @@ export { type Log, silent } from "./log.ts";
 export { closeServer, resetSocket } from "./net_server.ts";
 export { HistogramCounts, type MetricFamily, metricsText, type Sample } from "./metrics_text.ts";
 export { loadModule, moduleUrl } from "./module.ts";
-export { NONCE_HEADER, nonceOf, openNonce, signNonce } from "./nonce.ts";
+export {
+  markOf,
+  markPath,
+  NONCE_HEADER,
+  nonceOf,
+  openNonce,
+  signNonce,
+  unmarkPath,
+} from "./nonce.ts";
 export { assertPortFree, listenLasting, whoListens } from "./ports.ts";
 export {
   type ChildProcess,

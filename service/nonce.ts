@@ -4,6 +4,8 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 /** The request header that carries a case's signed nonce. */
 export const NONCE_HEADER = "x-harness-case";
 
+const MARK = new RegExp(`[?&]${NONCE_HEADER}=([^&#]*)`);
+
 const NONCE = /^[a-z0-9-]{8,64}$/;
 
 /**
@@ -19,6 +21,24 @@ export function signNonce(nonce: string, secret: string): string {
     );
   }
   return `${nonce}.${signature(nonce, secret)}`;
+}
+
+/** Adds a signed nonce to the query of a path, for who is not shown the header. */
+export function markPath(path: string, signed: string): string {
+  const [whole = "", fragment] = path.split(/(?=#)/, 2);
+  const mark = whole.includes("?") ? "&" : "?";
+  return `${whole}${mark}${NONCE_HEADER}=${signed}${fragment ?? ""}`;
+}
+
+/** Takes off a path what {@linkcode markPath} added. */
+export function unmarkPath(path: string): string {
+  return path.replace(MARK, "");
+}
+
+/** Returns the value of a nonce that {@linkcode markPath} added, or `undefined`. */
+export function markOf(path: string): string | undefined {
+  // Almost every path has none: the expression would cost a policy engine time.
+  return path.includes(NONCE_HEADER) ? MARK.exec(path)?.[1] : undefined;
 }
 
 /** Returns the nonce when its signature is right, else `undefined`. Compares in constant time. */

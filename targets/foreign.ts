@@ -2,14 +2,16 @@ import {
   type Control,
   type Credentials,
   type Expectations,
+  type Probe,
   probeTarget,
   type Target,
 } from "../conformance/mod.ts";
 import { type BackendPool, startBackendPool } from "../gateway/mod.ts";
 import { startPolicyThread } from "../instruments/mod.ts";
 import type { Policy } from "../policy/mod.ts";
-import { assertPortFree, type Log, signNonce, silent } from "../service/mod.ts";
+import { assertPortFree, type Log, signNonce, silent, UnavailableError } from "../service/mod.ts";
 import { startUpstream, type Upstream } from "../upstream/mod.ts";
+import { type Declared, withDeclared } from "./declared.ts";
 import { BASE_EXPECTATIONS, TARGET_JOURNAL_LIMIT } from "./own_target.ts";
 
 /** Particulars of the gateways of one profile, as far as the suite must know them. */
@@ -40,6 +42,10 @@ export interface ForeignOptions {
   /** Particulars of its profile; one upstream and the common expectations when left out. */
   readonly shape?: ForeignShape;
   readonly log?: Log;
+  /** What the user says of it. */
+  readonly declared?: Declared;
+  /** Told what the first look waits for. */
+  readonly onWait?: (what: string) => void;
   /** Called with the addresses before the gateway is asked anything; it may be started then. Several upstreams are joined by commas. */
   readonly onReady?: (addresses: { policy?: string; upstream?: string }) => void | Promise<void>;
 }
@@ -61,6 +67,8 @@ const COMMON_ADDITIONS = [
   "x-envoy-expected-rq-timeout-ms",
   "x-envoy-external-address",
   "x-envoy-internal",
+  "x-envoy-original-host",
+  "x-envoy-original-path",
   "x-forwarded-for",
   "x-forwarded-host",
   "x-forwarded-port",
@@ -97,11 +105,17 @@ export const ROUTES_ALL_EXEMPT: Readonly<Record<string, string>> = {
  * Starts the parts that a foreign gateway shall use, looks at it, and describes it to the suite:
  * only cases that the real control can judge will run.
  *
- * @throws {UnavailableError} when a port is taken, or the gateway does not answer
+ * @throws {UnavailableError} when a port is taken, the gateway does not answer, or does not use what it was said to use
  */
 export async function foreignTarget(
   options: ForeignOptions,
-): Promise<Target & AsyncDisposable & { readonly notes: readonly string[] }> {
+): Promise<
+  Target & AsyncDisposable & {
+    readonly notes: readonly string[];
+    /** What an allowed request got. */
+    readonly firstStatus: number | undefined;
+  }
+> {
   const secret = crypto.randomUUID();
   const host = options.host ?? LOOPBACK;
   const log = options.log ?? silent;
@@ -151,7 +165,7 @@ export async function foreignTarget(
     ...(policy && { policy: policy.address }),
     ...(upstream && { upstream: upstream.url }),
   });
-  const described: Target = {
+  const described: Target = withDeclared({
     name: `gateway ${new URL(options.url).host}`,
     url: options.url,
     control: options.control,
@@ -167,8 +181,10 @@ export async function foreignTarget(
       ...(options.url.startsWith("https:") ? ["tls"] : []),
       ...shape.features ?? [],
     ],
-  };
-  const { protocols, carry, control, notes } = await probeTarget(described);
+  }, options.declared ?? {});
+  const probed = await probeTarget(described, options.onWait ? { onWait: options.onWait } : {});
+  const { protocols, carry, control, notes, marksPath, routesAll } = probed;
+  if (control !== options.control) throw notHeld(described, options.control, probed);
   const owned = stack.move();
   const { policy: _policy, upstream: _upstream, ...rest } = described;
   const judgesPolicy = control === "both" || control === "policy";
@@ -180,10 +196,33 @@ export async function foreignTarget(
     control,
     ...(judgesPolicy && policy && { policy }),
     ...(judgesUpstream && upstream && { upstream }),
+    ...(marksPath && { marksPath }),
+    ...(routesAll && { exempt: { ...rest.exempt, ...ROUTES_ALL_EXEMPT } }),
     facts: { declared_control: options.control, probe: notes.join("; ") },
     notes,
+    firstStatus: probed.status,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** A control that was asked for by name, and does not hold: the run would be another one than was wanted. */
+function notHeld(target: Target, wanted: Control, { control, status }: Probe): UnavailableError {
+  const { policy, upstream } = target;
+  const missing = [
+    ...(policy && control !== "both" && control !== "policy"
+      ? [`never asked our policy engine at ${policy.address} (ext_authz, gRPC)`]
+      : []),
+    ...(upstream && control !== "both" && control !== "upstream"
+      ? [`never reached our upstream at ${upstream.url}`]
+      : []),
+  ];
+  return new UnavailableError(
+    `Cannot judge with --control ${wanted}: the gateway ${missing.join(", and it ")}; an allowed ` +
+      `request got ${
+        status === undefined ? "no response" : `status ${status}`
+      }: point it there, or ` +
+      `say --control ${control}`,
+  );
 }
 
 /** Ports of our upstreams, in a row. */

@@ -15,6 +15,7 @@
  *
  * @module
  */
+export { type Declared, withDeclared } from "./declared.ts";
 export {
   FOREIGN_EXPECTATIONS,
   type ForeignOptions,

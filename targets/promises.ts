@@ -7,15 +7,10 @@ const DEFAULT_POLICY_MS = 200;
 const DEFAULT_CONNECT_MS = 5_000;
 
 /** What of {@linkcode Expectations} a configuration says. */
-export type Promises =
-  & Pick<
-    Expectations,
-    "policyTimeoutMs" | "requestHeadersTimeoutMs" | "connectTimeoutMs" | "requestIdKept"
-  >
-  & {
-    /** Whether a route takes every path, so that none is unknown. */
-    readonly routesAll: boolean;
-  };
+export type Promises = Pick<
+  Expectations,
+  "policyTimeoutMs" | "requestHeadersTimeoutMs" | "connectTimeoutMs" | "requestIdKept"
+>;
 
 /**
  * Reads the promises of a listener and its upstream cluster from `/config_dump`, where Envoy writes every duration and
@@ -39,17 +34,7 @@ export function promisesOf(
     requestHeadersTimeoutMs: milliseconds(manager?.request_headers_timeout) ?? 0,
     connectTimeoutMs: milliseconds(cluster?.connect_timeout) ?? DEFAULT_CONNECT_MS,
     requestIdKept: !replaces,
-    routesAll:
-      ingress?.routes.some(({ value, forwards }) => forwards && takesAll(object(value.match))) ??
-        false,
   };
-}
-
-/** Whether a route matches every path of every method. */
-function takesAll(match: Record<string, Json | undefined> | undefined): boolean {
-  if (match === undefined || match.headers !== undefined) return false;
-  return match.prefix === "/" || match.prefix === "" ||
-    object(match.safe_regex)?.regex === ".*";
 }
 
 function object(value: Json | undefined): Record<string, Json | undefined> | undefined {

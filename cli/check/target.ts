@@ -31,8 +31,11 @@ import {
   promisesOf,
   ROUTES_ALL_EXEMPT,
   startOwnTarget,
+  withDeclared,
 } from "../../targets/mod.ts";
 import type { Context } from "../command.ts";
+import { DECLARED_OPTIONS, declaredOf, type DeclaredOptions } from "./declared.ts";
+import { headerOf } from "./header.ts";
 import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../flags/gateway.ts";
 
 /** What `check` is pointed at. */
@@ -72,10 +75,11 @@ export const TARGET_OPTIONS = {
     default: DEFAULT_PORTS.upstream,
   }),
   ...JUDGE_FLAGS,
+  ...DECLARED_OPTIONS,
 };
 
 /** The values of the flags above, and of those that start a stack. */
-export interface CheckTargetOptions extends StartOptions {
+export interface CheckTargetOptions extends StartOptions, DeclaredOptions {
   readonly gateway: string | undefined;
   readonly envoyConfig: string | undefined;
   readonly control: "none" | "upstream" | "policy" | "both";
@@ -204,20 +208,27 @@ async function ownConfig(
     ...described,
     config: file,
     names,
+    isCold: true,
     name: `Envoy configuration ${basename(file.name)}`,
   });
   const { gateway } = own;
   const { policy, envoy, gateway: _, ...rest } = own;
-  const { routesAll, ...promises } = promisesOf(await gateway.envoy.admin.configDump(), names);
+  const promises = promisesOf(await gateway.envoy.admin.configDump(), names);
   const asked = names.policyCluster !== undefined && policy !== undefined;
-  const target: Target = {
+  const target: Target = withDeclared({
     ...rest,
     ...(asked && { policy }),
     credentials: credentialsOf(options) ?? own.credentials,
     expect: { ...FOREIGN_EXPECTATIONS, ...promises },
-    ...(routesAll && { exempt: ROUTES_ALL_EXEMPT }),
-  };
-  const { protocols, control, notes, requestIds } = await probeTarget(target);
+  }, await declaredOf(options));
+  const { protocols, control, notes, requestIds, marksPath, routesAll, status } = await probeTarget(
+    target,
+    {
+      onWait: (what) => context.log(`Probe: ${what}`),
+      signal: context.signal,
+    },
+  );
+  if (status === 404) context.log(NOT_FOUND);
   for (const note of notes) context.log(`Probe: ${note}`);
   const logged = await isLogged(envoy?.accessLog, requestIds);
   return {
@@ -225,6 +236,8 @@ async function ownConfig(
       ...target,
       protocols,
       control,
+      ...(marksPath && { marksPath }),
+      ...(routesAll && { exempt: ROUTES_ALL_EXEMPT }),
       // A log of another format is no witness; the statistics still are.
       ...(envoy && { envoy: logged ? envoy : silent(envoy) }),
       facts: { ...own.facts, adjustments: adjustments.join("; ") },
@@ -248,6 +261,10 @@ async function isLogged(log: EnvoyEvidence["accessLog"], ids: readonly string[])
     throw error;
   }
 }
+
+/** What may be missing when nothing is routed. */
+const NOT_FOUND =
+  "Probe: the gateway answers 404: its routes may want another host (--host-name) or path (--base-path)";
 
 /** Envoy's evidence without its access log. */
 function silent({ accessLog: _, ...rest }: EnvoyEvidence): EnvoyEvidence {
@@ -274,6 +291,8 @@ async function foreignGateway(
   }
   const target = await foreignTarget({
     url,
+    declared: await declaredOf(options),
+    onWait: (what) => log(`Probe: ${what}`),
     control: options.control,
     shape,
     credentials,
@@ -287,6 +306,7 @@ async function foreignGateway(
     },
   });
   for (const note of target.notes) log(`Probe: ${note}`);
+  if (target.firstStatus === 404) log(NOT_FOUND);
   return { target, cases: judge.cases, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
@@ -299,11 +319,4 @@ function credentialsOf(
     allow: options.allowHeader.map((text) => headerOf(text, "--allow-header")),
     ...(deny.length > 0 && { deny }),
   };
-}
-
-function headerOf(text: string, flag: string): [string, string] {
-  const match = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+) *: *(\S.*)$/.exec(text);
-  // The value is a secret: it is not repeated in the message.
-  if (!match) throw new UsageError(`Cannot use ${flag}: it must be 'name: value'`);
-  return [match[1] ?? "", match[2] ?? ""];
 }

@@ -96,6 +96,7 @@ export const PASS_CASES: readonly Case[] = [
     control: "upstream",
     requirement: "Hop-by-hop headers are not forwarded",
     source: "RFC 9110 section 7.6.1",
+    axes: ["h1"],
     async run(t) {
       const transcript = await t.ask({
         headers: [
@@ -124,6 +125,7 @@ export const PASS_CASES: readonly Case[] = [
     control: "upstream",
     requirement: "A header that Connection names is refused or not forwarded",
     source: "RFC 9110 section 7.6.1",
+    axes: ["h1"],
     async run(t) {
       const transcript = await t.ask({
         headers: [["connection", "x-case-hop"], ["x-case-hop", "1"]],

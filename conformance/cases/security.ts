@@ -155,9 +155,15 @@ export const SECURITY_CASES: readonly Case[] = [
       t.equal("status", 503, head?.status);
       t.equal("requests at the upstream", 1, t.upstream.requests().length);
       const seen = await t.upstream.request();
-      const names = ["x-envoy-internal", "x-envoy-original-path", "x-envoy-retry-on"];
-      for (const name of names) {
-        t.equal(`${name} at the upstream`, [], valuesOf(seen.headers, name));
+      // The gateway may say the same of itself: x-envoy-original-path, where it rewrites a prefix.
+      const claimed = {
+        "x-envoy-internal": "true",
+        "x-envoy-original-path": "/admin",
+        "x-envoy-retry-on": "5xx",
+      };
+      for (const [name, value] of Object.entries(claimed)) {
+        const passed = valuesOf(seen.headers, name).filter((one) => one === value);
+        t.equal(`${name} of the client at the upstream`, [], passed);
       }
     },
   },
@@ -283,6 +289,7 @@ export const SECURITY_CASES: readonly Case[] = [
     requirement:
       "With an absolute target, policy engine and upstream see one and the same host and path",
     source: "RFC 9112 section 3.2.2",
+    axes: ["h1"],
     async run(t) {
       const path = "/v1/chat/completions";
       const { head } = await t.ask({

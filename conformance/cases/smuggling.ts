@@ -9,11 +9,15 @@ import { jsonAnswer } from "./shapes.ts";
 /** The request that an attacker hides: were it seen by the upstream, it was smuggled. */
 const HIDDEN = "/v1/models?smuggled=1";
 
+/** The path of the case's own request. */
+const CHAT = "/v1/chat/completions";
+
 /** Lines of a head for the case's own request, credential and nonce included. */
 function headLines(t: CaseContext): string {
   const headers: HeaderList = [
-    ["host", new URL(t.target.url).host],
+    ["host", t.authority],
     ...t.target.credentials.allow,
+    ...(t.target.wayIn?.headers ?? []),
     ...t.identity(),
     ["content-type", "application/json"],
   ];
@@ -30,8 +34,9 @@ async function sendRaw(
   part.upstream.script(...jsonAnswer("{}"));
   const connection = await part.connect("h1");
   if (!(connection instanceof H1Connection)) t.unsupported("Needs HTTP/1.1");
-  const hidden = `GET ${HIDDEN} HTTP/1.1\r\n${headLines(part)}\r\n`;
-  const [exchange, second] = connection.raw(bytes(headLines(part)) + hidden, ["POST", "GET"]);
+  const hidden = `GET ${part.wirePath(HIDDEN)} HTTP/1.1\r\n${headLines(part)}\r\n`;
+  const own = bytes(headLines(part)).replaceAll(CHAT, part.wirePath(CHAT));
+  const [exchange, second] = connection.raw(own + hidden, ["POST", "GET"]);
   if (!exchange || !second) t.unsupported("Needs HTTP/1.1");
   const end = await exchange.ended();
   // The hidden request is answered too, or its connection closed; some gateways leave it open.
@@ -94,7 +99,7 @@ async function refusesOrRepairs(
   }
 }
 
-const POST = "POST /v1/chat/completions HTTP/1.1\r\n";
+const POST = `POST ${CHAT} HTTP/1.1\r\n`;
 
 /** Two readers, two meanings: what is ambiguous is refused. */
 export const SMUGGLING_CASES: readonly Case[] = [
@@ -300,7 +305,7 @@ export const SMUGGLING_CASES: readonly Case[] = [
         const fields: HeaderList = [
           [":method", "GET"],
           [":scheme", "http"],
-          [":authority", new URL(t.target.url).host],
+          [":authority", t.authority],
           [":path", "/healthz"],
         ];
         const exchange = t.watch(connection.requestWith(
@@ -337,8 +342,8 @@ async function sendFields(
   const exchange = t.watch(connection.requestWith([
     [":method", "POST"],
     [":scheme", "http"],
-    [":authority", new URL(t.target.url).host],
-    [":path", path],
+    [":authority", t.authority],
+    [":path", t.wirePath(path)],
     ...lower,
     ...extra,
   ], spec));

@@ -16,17 +16,35 @@ export interface Address {
 /** How long a connection to the target may take to stand, milliseconds. */
 export const CONNECT_MS = 5_000;
 
-/** Returns the address that a base URL names. */
-export function addressOf(base: string): Address {
+/** Returns the address that a base URL names; `host` is what requests call it, in place of the URL's name. */
+export function addressOf(base: string, host?: string): Address {
   const url = new URL(base);
   const secure = url.protocol === "https:";
   return {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: Number(url.port || (secure ? 443 : 80)),
     tls: secure,
-    authority: url.host,
+    authority: host ?? url.host,
     prefix: url.pathname.replace(/\/+$/, ""),
   };
+}
+
+/** Connects and says for whom, as a load balancer does (PROXY protocol version 1, section 2.1). */
+async function announced(to: { host: string; port: number }): Promise<net.Socket> {
+  const socket = net.connect({ ...to, allowHalfOpen: true });
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (error: Error) =>
+      reject(new UnavailableError(`Cannot connect to "${to.host}:${to.port}": ${error.message}`));
+    socket.once("error", refuse);
+    socket.once("connect", () => {
+      socket.removeListener("error", refuse);
+      resolve();
+    });
+  });
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  const family = net.isIPv6(localAddress ?? "") ? "TCP6" : "TCP4";
+  socket.write(`PROXY ${family} ${localAddress} ${remoteAddress} ${localPort} ${remotePort}\r\n`);
+  return socket;
 }
 
 /**
@@ -36,19 +54,20 @@ export function addressOf(base: string): Address {
  */
 export async function openSocket(
   address: Address,
-  options: { alpn: string; ca?: string; signal?: AbortSignal },
+  options: { alpn: string; ca?: string; proxyProtocol?: true; signal?: AbortSignal },
 ): Promise<net.Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const { host, port } = address;
   const { ca, alpn } = options;
   // SNI is for names, not for addresses (RFC 6066 section 3).
-  const name = net.isIP(host) ? {} : { servername: host };
+  const called = address.authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  const name = net.isIP(called) ? {} : { servername: called };
+  const secured = { ...name, ALPNProtocols: [alpn], ...(ca && { ca }) };
+  const through = options.proxyProtocol ? await announced({ host, port }) : undefined;
   const socket = address.tls
-    ? tls.connect(
-      { host, port, ...name, ALPNProtocols: [alpn], ...(ca && { ca }) },
-      resolve,
-    )
-    : net.connect({ host, port, allowHalfOpen: true }, resolve);
+    ? tls.connect(through ? { socket: through, ...secured } : { host, port, ...secured }, resolve)
+    : through ?? net.connect({ host, port, allowHalfOpen: true }, resolve);
+  if (through && !address.tls) resolve();
   const refuse = (error: Error) =>
     reject(new UnavailableError(`Cannot connect to "${host}:${port}": ${error.message}`));
   socket.once("error", refuse);

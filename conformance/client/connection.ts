@@ -1,4 +1,5 @@
 import type { Protocol, WaitOptions } from "../target.ts";
+import type { WayIn } from "./way_in.ts";
 import type { Exchange, RequestSpec } from "./exchange.ts";
 
 /** One connection to the target, whichever HTTP version. */
@@ -16,4 +17,6 @@ export interface Connection extends AsyncDisposable {
 export interface ConnectOptions extends WaitOptions {
   /** PEM of the root that the target's certificate chains to. */
   ca?: string;
+  /** What the gateway wants of every connection and request. */
+  wayIn?: WayIn;
 }

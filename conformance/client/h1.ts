@@ -7,6 +7,7 @@ import type { Connection, ConnectOptions } from "./connection.ts";
 import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";
 import { MalformedResponse, ResponseReader } from "./response_reader.ts";
 import type { End } from "./transcript.ts";
+import { dressed, type WayIn } from "./way_in.ts";
 
 /** An HTTP/1.1 connection on which the exact bytes of every request are the caller's. */
 export class H1Connection implements Connection {
@@ -14,14 +15,20 @@ export class H1Connection implements Connection {
   readonly #socket: net.Socket;
   readonly #address: Address;
   readonly #wait: WaitOptions;
+  readonly #wayIn: WayIn;
   readonly #exchanges: Exchange[] = [];
   readonly #closed = Promise.withResolvers<void>();
   #answered = 0;
 
-  private constructor(socket: net.Socket, address: Address, wait: WaitOptions) {
+  private constructor(
+    socket: net.Socket,
+    address: Address,
+    { wait, wayIn }: { wait: WaitOptions; wayIn: WayIn },
+  ) {
     this.#socket = socket;
     this.#address = address;
     this.#wait = wait;
+    this.#wayIn = wayIn;
     const reader = new ResponseReader(() => this.#exchanges[this.#answered++]);
     socket.on("data", (bytes: Uint8Array) => {
       try {
@@ -48,14 +55,15 @@ export class H1Connection implements Connection {
 
   /** Connects to the target. */
   static async open(url: string, options: ConnectOptions = {}): Promise<H1Connection> {
-    const address = addressOf(url);
-    const { ca, ...wait } = options;
+    const { ca, wayIn = {}, ...wait } = options;
+    const address = addressOf(url, wayIn.host);
     const socket = await openSocket(address, {
       alpn: "http/1.1",
+      ...(wayIn.proxyProtocol && { proxyProtocol: true as const }),
       ...(ca !== undefined && { ca }),
       ...(wait.signal && { signal: wait.signal }),
     });
-    return new H1Connection(socket, address, wait);
+    return new H1Connection(socket, address, { wait, wayIn });
   }
 
   /** Resolves when the connection is gone. */
@@ -64,7 +72,8 @@ export class H1Connection implements Connection {
   }
 
   /** Sends a request; a second one before the first is answered is pipelined. */
-  request(spec: RequestSpec): Exchange {
+  request(asked: RequestSpec): Exchange {
+    const spec = dressed(asked, this.#wayIn);
     const { head, body } = encodeRequest(spec, this.#address);
     const exchange = this.#expect(spec);
     this.#socket.write(body.length > 0 ? Buffer.concat([head, body]) : head);

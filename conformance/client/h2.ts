@@ -7,6 +7,7 @@ import type { Connection, ConnectOptions } from "./connection.ts";
 import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";
 import { encodeHeaders, HpackDecoder } from "./hpack.ts";
 import type { End } from "./transcript.ts";
+import { dressed, type WayIn } from "./way_in.ts";
 
 /** Frame types (RFC 9113 section 6). */
 const FRAME = {
@@ -71,6 +72,7 @@ export class H2Connection implements Connection {
   readonly #socket: net.Socket;
   readonly #address: Address;
   readonly #wait: WaitOptions;
+  readonly #wayIn: WayIn;
   readonly #decoder = new HpackDecoder();
   readonly #streams = new Map<number, Stream>();
   readonly #closed = Promise.withResolvers<void>();
@@ -84,10 +86,15 @@ export class H2Connection implements Connection {
   /** Set once the peer sent GOAWAY: its last stream id and error name. */
   goaway: { lastStream: number; code: string } | undefined;
 
-  private constructor(socket: net.Socket, address: Address, wait: WaitOptions) {
+  private constructor(
+    socket: net.Socket,
+    address: Address,
+    { wait, wayIn }: { wait: WaitOptions; wayIn: WayIn },
+  ) {
     this.#socket = socket;
     this.#address = address;
     this.#wait = wait;
+    this.#wayIn = wayIn;
     socket.on("data", (bytes: Uint8Array) => this.#receive(bytes));
     socket.on("error", (error: Error & { code?: string }) => {
       const detail = error.code ?? error.message;
@@ -105,14 +112,15 @@ export class H2Connection implements Connection {
 
   /** Connects to the target and exchanges settings. */
   static async open(url: string, options: ConnectOptions = {}): Promise<H2Connection> {
-    const address = addressOf(url);
-    const { ca, ...wait } = options;
+    const { ca, wayIn = {}, ...wait } = options;
+    const address = addressOf(url, wayIn.host);
     const socket = await openSocket(address, {
       alpn: "h2",
+      ...(wayIn.proxyProtocol && { proxyProtocol: true as const }),
       ...(ca !== undefined && { ca }),
       ...(wait.signal && { signal: wait.signal }),
     });
-    const connection = new H2Connection(socket, address, wait);
+    const connection = new H2Connection(socket, address, { wait, wayIn });
     socket.write(PREFACE);
     // No server push, and a stream window: all other settings stay at their defaults.
     const settings = Buffer.concat([
@@ -129,7 +137,8 @@ export class H2Connection implements Connection {
     return this.#closed.promise;
   }
 
-  request(spec: RequestSpec): Exchange {
+  request(asked: RequestSpec): Exchange {
+    const spec = dressed(asked, this.#wayIn);
     const scheme = this.#address.tls ? "https" : "http";
     const host = spec.headers.find(([name]) => name.toLowerCase() === "host")?.[1];
     const pseudo: HeaderList = [

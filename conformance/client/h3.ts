@@ -9,6 +9,7 @@ import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";
 import { frame, FrameReader, H3_FRAME, H3FrameError, readVarint, varint } from "./h3_frames.ts";
 import { decodeFields, encodeFields } from "./qpack.ts";
 import type { End } from "./transcript.ts";
+import { dressed, type WayIn } from "./way_in.ts";
 
 /** Types of unidirectional streams (RFC 9114 section 6.2, RFC 9204 section 4.2). */
 const STREAM = { control: 0x0, push: 0x1, encoder: 0x2, decoder: 0x3 } as const;
@@ -62,6 +63,7 @@ export class H3Connection implements Connection {
   readonly protocol = "h3";
   readonly #address: Address;
   readonly #wait: WaitOptions;
+  readonly #wayIn: WayIn;
   readonly #conn: Deno.QuicConn;
   /** Kept: Deno ends a stream that is collected, and a peer breaks off without our control stream. */
   readonly #control: WritableStreamDefaultWriter<Uint8Array>;
@@ -77,12 +79,13 @@ export class H3Connection implements Connection {
       control: WritableStreamDefaultWriter<Uint8Array>;
     },
     address: Address,
-    wait: WaitOptions,
+    { wait, wayIn }: { wait: WaitOptions; wayIn: WayIn },
   ) {
     this.#conn = conn;
     this.#control = control;
     this.#address = address;
     this.#wait = wait;
+    this.#wayIn = wayIn;
     const listening = this.#listen();
     const ended = (detail: string) =>
       this.#end({ kind: "goaway", at: now(), detail: `connection closed: ${detail}`.trim() });
@@ -105,8 +108,8 @@ export class H3Connection implements Connection {
         "This Deno has no QUIC client: run it with --unstable-net",
       );
     }
-    const address = addressOf(url);
-    const { ca, ...wait } = options;
+    const { ca, wayIn = {}, ...wait } = options;
+    const address = addressOf(url, wayIn.host);
     const { host: hostname, port } = address;
     // The default endpoint is bound to "::", which a machine without IPv6 does not have.
     const endpoint = new Deno.QuicEndpoint(net.isIPv4(hostname) ? { hostname: "0.0.0.0" } : {});
@@ -122,7 +125,7 @@ export class H3Connection implements Connection {
         varint(STREAM.control),
         frame(H3_FRAME.settings, new Uint8Array(0)),
       ]));
-      return new H3Connection({ conn, control }, address, wait);
+      return new H3Connection({ conn, control }, address, { wait, wayIn });
     } catch (error) {
       endpoint.close();
       if (wait.signal?.aborted) throw error;
@@ -136,7 +139,8 @@ export class H3Connection implements Connection {
     return this.#over;
   }
 
-  request(spec: RequestSpec): Exchange {
+  request(asked: RequestSpec): Exchange {
+    const spec = dressed(asked, this.#wayIn);
     const host = spec.headers.find(([name]) => name.toLowerCase() === "host")?.[1];
     const fields: HeaderList = [
       [":method", spec.method],

@@ -23,10 +23,14 @@ export function openConnection(
 
 /** Opens a connection to a target, on the port that it has for the HTTP version. */
 export function connectTo(
-  { url, quicUrl, ca }: Pick<Target, "url" | "quicUrl" | "ca">,
+  { url, quicUrl, ca, wayIn }: Pick<Target, "url" | "quicUrl" | "ca" | "wayIn">,
   protocol: Protocol,
   wait: WaitOptions = {},
 ): Promise<Connection> {
   const base = protocol === "h3" ? quicUrl ?? url : url;
-  return openConnection(protocol, base, { ...wait, ...(ca !== undefined && { ca }) });
+  return openConnection(protocol, base, {
+    ...wait,
+    ...(ca !== undefined && { ca }),
+    ...(wayIn !== undefined && { wayIn }),
+  });
 }

@@ -10,6 +10,7 @@ import type { ReportCase } from "../report/report.ts";
 import type { Axis } from "./schedule.ts";
 import type { EnvoyRecord, Target } from "../target.ts";
 import { shorten, type Timeline, timelineOf, type TraceLine, traceOf } from "../report/trace.ts";
+import { asAsked, checkAsAsked } from "../views.ts";
 import {
   Awaited,
   type Check,
@@ -293,8 +294,12 @@ async function hear(run: CaseRun, signal: AbortSignal): Promise<Story> {
     const lines: EnvoyRecord[] = log.entries().filter(({ requestId }) => wanted.has(requestId));
     story.envoy = lines;
   }
-  if (target.policy) story.policy = ofMine(target.policy.journal.entries());
-  if (target.upstream) story.upstream = ofMine(target.upstream.journal.entries());
+  if (target.policy) {
+    story.policy = ofMine(target.policy.journal.entries()).map((one) => checkAsAsked(one, target));
+  }
+  if (target.upstream) {
+    story.upstream = ofMine(target.upstream.journal.entries()).map((one) => asAsked(one, target));
+  }
   return story;
 }
 

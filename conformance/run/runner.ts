@@ -16,7 +16,7 @@ import {
 } from "../report/report.ts";
 import { assemble, type AxisResult, runAxis } from "./run_case.ts";
 import { type Job, schedule } from "./schedule.ts";
-import { selectCases, type Selection, verdictBeforeRun } from "./select.ts";
+import { axesOf, selectCases, type Selection, verdictBeforeRun } from "./select.ts";
 import type { Target } from "../target.ts";
 import { INTERRUPTED, TOO_BUSY } from "../verdict/verdict.ts";
 
@@ -166,8 +166,7 @@ class Suite {
       const before = verdictBeforeRun(one, target, this.#options);
       if (before) this.#finish(one, before);
       else {
-        const protocols = (one.axes ?? ["h1"]).filter((axis) => target.protocols.includes(axis));
-        jobs.push({ one, protocols });
+        jobs.push({ one, protocols: axesOf(one, target) });
       }
     }
     return schedule(jobs, {

@@ -1,6 +1,6 @@
 import { UsageError } from "../../service/mod.ts";
 import type { Case, Level } from "../case.ts";
-import type { Control, Target } from "../target.ts";
+import type { Control, Protocol, Target } from "../target.ts";
 import type { ReportCase } from "../report/report.ts";
 
 /** Which cases to run. */
@@ -67,11 +67,17 @@ export function verdictBeforeRun(
   if (one.slow && !selection.slow) {
     return { status: "skip", reason: "Takes minutes: run with --slow" };
   }
-  const axes = one.axes ?? ["h1"];
-  if (!axes.some((axis) => target.protocols.includes(axis))) {
+  if (axesOf(one, target).length === 0) {
+    const axes = one.axes ?? ["h1"];
     return { status: "unsupported", reason: `The target does not speak ${axes.join(" or ")}` };
   }
   return undefined;
+}
+
+/** The HTTP versions over which a case runs on a target: those that it names, or else HTTP/1.1, or what is spoken. */
+export function axesOf(one: Case, { protocols }: Pick<Target, "protocols">): Protocol[] {
+  if (one.axes !== undefined) return one.axes.filter((axis) => protocols.includes(axis));
+  return protocols.includes("h1") ? ["h1"] : protocols.slice(0, 1);
 }
 
 /** Whether owning `have` is enough for a case that needs `need`. */

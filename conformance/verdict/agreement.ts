@@ -108,11 +108,15 @@ function refusedStaysAway({ policy, upstream }: Story): string[] | undefined {
   const allowed = new Set(
     policy.filter((check) => check.decision === "allow").map((check) => check.requestId),
   );
-  return upstream.flatMap(({ requestId, method, target }) =>
-    requestId !== undefined && refused.has(requestId) && !allowed.has(requestId)
-      ? [`${method} ${target} (${requestId}) came although it was not allowed`]
-      : []
-  );
+  // Policy may be shown no ids: then nothing of a nonce may come, of which nothing was allowed.
+  const nonces = new Set(policy.filter(({ decision }) => decision === "allow").map((c) => c.nonce));
+  const knowsIds = policy.some(({ requestId }) => requestId !== undefined);
+  return upstream.flatMap(({ requestId, nonce, method, target }) => {
+    const came = knowsIds
+      ? requestId !== undefined && refused.has(requestId) && !allowed.has(requestId)
+      : !nonces.has(nonce);
+    return came ? [`${method} ${target} (${requestId}) came although it was not allowed`] : [];
+  });
 }
 
 function answerHasSource({ client, upstream, ownAnswers }: Story): string[] | undefined {

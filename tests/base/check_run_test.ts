@@ -91,3 +91,23 @@ Deno.test("check --keep leaves the gateway up, and the report repeats the run wi
   program.kill("SIGINT");
   assert.equal((await program.ended).code, 130);
 });
+
+Deno.test("a control that is asked for by name and does not hold is exit code 3 with its reason", async () => {
+  // It answers by itself, and asks nobody.
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response("{}", { headers: { "content-type": "application/json" } }),
+  );
+  const { port } = server.addr;
+  await using program = startProgram([
+    ...["check", "--gateway", `http://127.0.0.1:${port}`, "--control", "upstream"],
+    ...["--upstream-port", "0", "--allow-header", "x-api-key: k"],
+  ]);
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 3);
+  assert.match(stderr, /waiting up to 15 s for the gateway to reach our upstream/);
+  assert.match(
+    stderr,
+    /Cannot judge with --control upstream: the gateway never reached our upstream at http.* status 200: .*--control none/,
+  );
+});

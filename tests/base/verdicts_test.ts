@@ -35,3 +35,102 @@ Deno.test("Envoy's default log, status and time limits make no red MUST but the 
   assert.equal(status.get("obs.error-details"), "not-measured", "the text has no code details");
   assert.equal(status.get("route.unknown-404"), "unsupported", "every path is routed");
 });
+
+/** A change of the plain configuration, and the flags that declare it; what the probe says of it, where it does. */
+const FORMS: Record<
+  string,
+  { edit: (text: string) => string; flags?: string[]; said?: RegExp }
+> = {
+  "policy is shown only the credential's header": {
+    edit: (text) =>
+      text.replace(
+        "validate_mutations: true",
+        "validate_mutations: true\n                      allowed_headers: { patterns: [{ exact: x-api-key }] }",
+      ),
+    said: /shows policy only some headers/,
+  },
+  "HTTP/2 only": {
+    edit: (text) =>
+      text.replace("stat_prefix: edge", "stat_prefix: edge\n                codec_type: HTTP2"),
+    said: /speaks h2c/,
+  },
+  "a PROXY protocol header first": {
+    edit: (text) =>
+      text.replace(
+        "      filter_chains:",
+        "      listener_filters:\n        - name: envoy.filters.listener.proxy_protocol\n          typed_config:\n" +
+          '            "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol\n' +
+          "      filter_chains:",
+      ),
+    flags: ["--proxy-protocol"],
+  },
+  "a host of its own": {
+    edit: (text) => text.replace('domains: ["*"]', "domains: [llm.example.com]"),
+    flags: ["--host-name", "llm.example.com"],
+  },
+  "a path before the API's, and a header that routes": {
+    edit: (text) =>
+      text.replace(
+        'match: { prefix: "/" }',
+        'match: { prefix: "/llm/", headers: [{ name: x-route, string_match: { exact: blue } }] }',
+      ).replace("cluster: model,", 'cluster: model, prefix_rewrite: "/",'),
+    flags: ["--base-path", "/llm", "--header", "x-route: blue"],
+  },
+};
+
+/** Cases that see paths, heads and Check calls; what else a gateway does is the same in every form. */
+const WHAT_A_FORM_CHANGES = [
+  ...["allow.*", "contract.*", "deny.every-*", "deny.reused-connection", "fc.policy-grpc-error"],
+  ...["sse.lockstep", "pass.headers-request", "pass.query-exact", "route.*", "sec.cl-te"],
+  ...["sec.h2-downgrade", "sec.x-envoy-strip", "sec.path-*", "sec.tenant-*"],
+];
+
+for (const [name, { edit, flags = [], said }] of Object.entries(FORMS)) {
+  Deno.test(`a correct gateway with ${name} is judged, and holds the same`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const plain = new URL("../envoy/testdata/plain.yaml", import.meta.url);
+      const config = `${folder}/envoy.yaml`;
+      const text = edit(await Deno.readTextFile(plain));
+      await Deno.writeTextFile(config, text);
+      await using program = startProgram([
+        ...["check", "--json", "--envoy-config", config, "--envoy-path", await envoyPath()],
+        ...WHAT_A_FORM_CHANGES.flatMap((glob) => ["--case", glob]),
+        ...flags,
+      ]);
+      const report = JSON.parse(await program.line());
+      const { code, stderr } = await program.ended;
+      const failed = report.cases.filter(({ status }: Judged) => status === "fail");
+      assert.deepEqual(failed.map(({ id, reason }: Judged) => `${id}: ${reason}`), []);
+      assert.equal(code, 0, stderr);
+      assert.equal(report.target.control, "both");
+      if (said) assert.match(stderr, said);
+      assert.ok(report.summary.passed >= 30, `${report.summary.passed} passed`);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("check says which flag may be missing when an allowed request finds no route", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const plain = new URL("../envoy/testdata/plain.yaml", import.meta.url);
+    const text = await Deno.readTextFile(plain);
+    const config = `${folder}/envoy.yaml`;
+    await Deno.writeTextFile(config, text.replace('domains: ["*"]', "domains: [llm.example.com]"));
+    await using program = startProgram([
+      ...["check", "--json", "--envoy-config", config, "--envoy-path", await envoyPath()],
+      ...["--case", "deny.every-call"],
+    ]);
+    const report = JSON.parse(await program.line());
+    const { code, stderr } = await program.ended;
+    assert.match(stderr, /answers 404: .*--host-name.*--base-path/);
+    // Everything is refused there: that proves no policy.
+    assert.equal(report.cases[0].status, "not-measured");
+    assert.match(report.cases[0].reason, /Nothing passes at all/);
+    assert.equal(code, 4);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,57 @@
+/** What a user says of a gateway: how it is got into, and what it has beyond the core. */
+import type {
+  HeaderList,
+  JwtFeature,
+  RateLimitFeature,
+  Target,
+  WayIn,
+} from "../conformance/mod.ts";
+
+/** What nobody can find out by looking. */
+export interface Declared {
+  /** Value of `host` and `:authority`. */
+  readonly host?: string;
+  /** Path before the paths of the API, such as `/llm`. */
+  readonly basePath?: string;
+  /** Headers of every request, denied ones included. */
+  readonly headers?: HeaderList;
+  readonly proxyProtocol?: boolean;
+  /** HTTP/1.1 is not spoken. */
+  readonly http2Only?: boolean;
+  /** PEM of the root that the gateway's certificate chains to. */
+  readonly ca?: string;
+  /** Names that only policy may set, in place of the project's own. */
+  readonly trustedHeaders?: readonly string[];
+  /** How long the gateway waits for policy, milliseconds. */
+  readonly policyTimeoutMs?: number;
+  readonly features?: readonly string[];
+  readonly jwt?: JwtFeature;
+  readonly rateLimit?: RateLimitFeature;
+}
+
+/** Adds what was declared to what is known of a target. */
+export function withDeclared<T extends Target>(target: T, declared: Declared): T {
+  const { host, headers, proxyProtocol, basePath, ca, jwt, rateLimit } = declared;
+  const wayIn: WayIn = {
+    ...target.wayIn,
+    ...(host !== undefined && { host }),
+    ...(headers !== undefined && headers.length > 0 && { headers }),
+    ...(proxyProtocol && { proxyProtocol: true }),
+  };
+  const { trustedHeaders, policyTimeoutMs } = declared;
+  return {
+    ...target,
+    ...(Object.keys(wayIn).length > 0 && { wayIn }),
+    ...(basePath !== undefined && { url: `${target.url.replace(/\/+$/, "")}${basePath}` }),
+    ...(declared.http2Only && { protocols: ["h2c"] }),
+    ...(ca !== undefined && { ca }),
+    ...(jwt && { jwt }),
+    ...(rateLimit && { rateLimit }),
+    features: [...new Set([...target.features, ...declared.features ?? []])],
+    expect: {
+      ...target.expect,
+      ...(trustedHeaders && trustedHeaders.length > 0 && { trustedHeaders: [...trustedHeaders] }),
+      ...(policyTimeoutMs !== undefined && { policyTimeoutMs }),
+    },
+  };
+}
