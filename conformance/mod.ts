@@ -47,7 +47,6 @@ export {
   reportSchema,
   type Summary,
 } from "./report/report.ts";
-export type { WayIn } from "./client/way_in.ts";
 export { type Progress, type RunOptions, runSuite } from "./run/runner.ts";
 export { listCases, type Selection } from "./run/select.ts";
 export type {
@@ -75,6 +74,7 @@ export type {
   UpstreamRecord,
   UpstreamStep,
   WaitOptions,
+  WayIn,
   Witness,
 } from "./target.ts";
 export type { Check, Status } from "./verdict/verdict.ts";

@@ -3,10 +3,18 @@
  * stack; anyone else's gateway is described with the same words.
  */
 
-import type { WayIn } from "./client/way_in.ts";
-
 /** A header list as it goes over the wire: order, case and duplicates kept. */
 export type HeaderList = [name: string, value: string][];
+
+/** What every request to a gateway has, and every connection begins with. */
+export interface WayIn {
+  /** Value of `host` and `:authority`, where it is not the URL's. */
+  readonly host?: string;
+  /** Headers of every request that does not have them itself. */
+  readonly headers?: HeaderList;
+  /** Connections begin with a PROXY protocol header (version 1), as a load balancer's do. */
+  readonly proxyProtocol?: true;
+}
 
 /** How much of the surroundings of the gateway the harness owns. */
 export type Control = "none" | "upstream" | "policy" | "both";

@@ -1,5 +1,4 @@
-import type { Protocol, WaitOptions } from "../target.ts";
-import type { WayIn } from "./way_in.ts";
+import type { Protocol, WaitOptions, WayIn } from "../target.ts";
 import type { Exchange, RequestSpec } from "./exchange.ts";
 
 /** One connection to the target, whichever HTTP version. */

@@ -1,13 +1,13 @@
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import { now, resetSocket } from "../../service/mod.ts";
-import type { HeaderList, WaitOptions } from "../target.ts";
+import type { HeaderList, WaitOptions, WayIn } from "../target.ts";
 import { type Address, addressOf, openSocket } from "./address.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";
 import { MalformedResponse, ResponseReader } from "./response_reader.ts";
 import type { End } from "./transcript.ts";
-import { dressed, type WayIn } from "./way_in.ts";
+import { dressed } from "./way_in.ts";
 
 /** An HTTP/1.1 connection on which the exact bytes of every request are the caller's. */
 export class H1Connection implements Connection {

@@ -1,13 +1,13 @@
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import { now } from "../../service/mod.ts";
-import type { HeaderList, WaitOptions } from "../target.ts";
+import type { HeaderList, WaitOptions, WayIn } from "../target.ts";
 import { type Address, addressOf, openSocket } from "./address.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";
 import { encodeHeaders, HpackDecoder } from "./hpack.ts";
 import type { End } from "./transcript.ts";
-import { dressed, type WayIn } from "./way_in.ts";
+import { dressed } from "./way_in.ts";
 
 /** Frame types (RFC 9113 section 6). */
 const FRAME = {

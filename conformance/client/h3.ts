@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { messageOf, now, UnavailableError, withDeadline } from "../../service/mod.ts";
-import type { HeaderList, WaitOptions } from "../target.ts";
+import type { HeaderList, WaitOptions, WayIn } from "../target.ts";
 import { NotJudged } from "../verdict/verdict.ts";
 import { type Address, addressOf, CONNECT_MS } from "./address.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
@@ -9,7 +9,7 @@ import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";
 import { frame, FrameReader, H3_FRAME, H3FrameError, readVarint, varint } from "./h3_frames.ts";
 import { decodeFields, encodeFields } from "./qpack.ts";
 import type { End } from "./transcript.ts";
-import { dressed, type WayIn } from "./way_in.ts";
+import { dressed } from "./way_in.ts";
 
 /** Types of unidirectional streams (RFC 9114 section 6.2, RFC 9204 section 4.2). */
 const STREAM = { control: 0x0, push: 0x1, encoder: 0x2, decoder: 0x3 } as const;

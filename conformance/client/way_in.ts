@@ -1,17 +1,7 @@
 /** How requests get into a gateway: what it wants beside a path and a credential, and how that is taken off again. */
 import { markPath, unmarkPath } from "../../service/mod.ts";
-import type { HeaderList, Target } from "../target.ts";
+import type { HeaderList, Target, WayIn } from "../target.ts";
 import { addressOf } from "./address.ts";
-
-/** What every request to a gateway has, and every connection begins with. */
-export interface WayIn {
-  /** Value of `host` and `:authority`, where it is not the URL's. */
-  readonly host?: string;
-  /** Headers of every request that does not have them itself. */
-  readonly headers?: HeaderList;
-  /** Connections begin with a PROXY protocol header (version 1), as a load balancer's do. */
-  readonly proxyProtocol?: true;
-}
 
 /** Adds the headers that every request has. */
 export function dressed<T extends { headers: HeaderList }>(spec: T, { headers = [] }: WayIn): T {
