@@ -12,6 +12,7 @@ const GROUND: Readonly<Record<string, readonly string[]>> = {
   grpc: ["http2", "service"],
   http2: ["service"],
   http1: ["service"],
+  dialects: ["openai"],
   local_http: ["openai", "service"],
   openai: ["service"],
   outbound: ["service"],

@@ -149,13 +149,16 @@ export class Dispatcher {
         running: () => this.#parts.counters.running,
       },
     );
-    const key = `${method} ${wire.path} ${sha256} ${tokens} ${contentType}`;
+    const variant = VARYING.map((name) => wire.header(name));
+    const key = [method, exchange.target, sha256, tokens, contentType, ...variant].join(" ");
     const answer = this.#cache.get(key) ??
       this.#cache.keep(
         key,
         await answerRequest(method, {
           bytes,
           path: wire.path,
+          query: new URLSearchParams(exchange.target.slice(wire.path.length)),
+          header: (name) => wire.header(name),
           contentType,
           random: new Random(mixSeed(sha256, wire.path)),
           models: this.#parts.models,
@@ -176,6 +179,9 @@ export class Dispatcher {
     writeError(wire, theirs ? 400 : 500, { message: messageOf(error) });
   }
 }
+
+/** Request headers that an endpoint looks at, beside the content type. */
+const VARYING = ["anthropic-version", "anthropic-beta", "x-goog-api-key"];
 
 /** What `metadata.mock` may hold: a script, or settings of the normal endpoint. */
 interface MockFields {

@@ -119,6 +119,7 @@ Deno.test("docs/upstream.md has an example of every step, and names every endpoi
   }
   assert.ok(PAGE.includes("`stamp: true`"));
   for (const route of ROUTES) {
-    assert.ok(PAGE.includes(route.path.replace(/\/$/, "/{id}")), route.path);
+    // Gemini's methods of one model share a row: each is named by its verb.
+    assert.ok(PAGE.includes(/:[a-zA-Z]+$/.exec(route.path)?.[0] ?? route.path), route.path);
   }
 });

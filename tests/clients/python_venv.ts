@@ -8,6 +8,8 @@ const UV = "uv==0.13.9";
 const ENVIRONMENTS = {
   clients: { list: "requirements.txt", flags: [] },
   moto: { list: "moto_requirements.txt", flags: [] },
+  // Clients of other providers, apart from those of OpenAI, so that each list stays small.
+  dialects: { list: "dialects_requirements.txt", flags: [] },
   kubernetes: { list: "../export/requirements.txt", flags: [] },
   // Its proxy needs 300 MB of packages. Those for databases, clouds and cost reports are left out of
   // the list, so dependencies are not followed.

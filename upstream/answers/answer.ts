@@ -1,5 +1,5 @@
 /** What endpoints get, and what they answer. */
-import { errorBody, type OpenAiErrorInit } from "../../openai/mod.ts";
+import { type Dialect, errorIn, type ErrorInit } from "../../dialects/mod.ts";
 import type { Random } from "./random.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
 import { RequestError } from "./request_error.ts";
@@ -26,7 +26,13 @@ export type Answer =
     readonly body: Uint8Array | string;
     readonly paced: boolean;
   }
-  | { readonly kind: "events"; readonly events: Iterable<StreamEvent> };
+  | {
+    readonly kind: "events";
+    readonly events: Iterable<StreamEvent>;
+    readonly headers?: readonly (readonly [string, string])[];
+    /** Default: an event stream. */
+    readonly contentType?: string;
+  };
 
 /** What an endpoint gets. It is pure: the same call gives the same answer. */
 export interface EndpointCall {
@@ -34,7 +40,16 @@ export interface EndpointCall {
   readonly body: unknown;
   /** The form of an endpoint that takes files. */
   readonly form?: Form | undefined;
+  /** The path as the table of endpoints has it, whatever prefix it came under. */
   readonly path: string;
+  /** What the path holds in place of the table's `{names}`. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly dialect: Dialect;
+  /** Azure's additions are wanted. */
+  readonly azure: boolean;
+  /** Returns a request header by its lower-case name. */
+  header(name: string): string | undefined;
   /** Seeded by path and body. */
   readonly random: Random;
   /** Model ids that exist; `undefined` when every name does. */
@@ -45,9 +60,10 @@ export interface EndpointCall {
   readonly reply?: Reply | undefined;
 }
 
-/** Returns an error answer. */
-export function refuse(status: number, init: OpenAiErrorInit): Answer {
-  return { kind: "json", status, body: errorBody(status, init), paced: false };
+/** Returns an error answer in the shape of a dialect. */
+export function refuse(dialect: Dialect, status: number, init: ErrorInit): Answer {
+  const { body, headers } = errorIn(dialect, status, init);
+  return { kind: "json", status, body, headers, paced: false };
 }
 
 /** Returns a JSON answer that took a model's time. */
@@ -70,15 +86,28 @@ export function createdOf(random: Random): number {
   return EPOCH + random.below(YEAR);
 }
 
+/** What each dialect says of a model that does not exist. */
+const UNKNOWN_MODEL: Readonly<Record<Dialect, (model: string) => string>> = {
+  openai: (model) => `The model \`${model}\` does not exist or you do not have access to it.`,
+  anthropic: (model) => `model: ${model}`,
+  gemini: (model) =>
+    `models/${model} is not found for API version v1beta, or is not supported for generateContent. ` +
+    "Call ListModels to see the list of available models and their supported methods.",
+};
+
 /**
  * Checks that a model exists, when models are restricted.
  *
- * @throws {RequestError} 404 `model_not_found`, as OpenAI answers
+ * @throws {RequestError} 404 `model_not_found`, as the dialect says it
  */
-export function checkModel(model: string, models: readonly string[] | undefined): void {
+export function checkModel(
+  model: string,
+  { models, dialect }: Pick<EndpointCall, "models" | "dialect">,
+): void {
   if (!models || models.includes(model)) return;
-  throw new RequestError(
-    `The model \`${model}\` does not exist or you do not have access to it.`,
-    { status: 404, param: "model", code: "model_not_found" },
-  );
+  throw new RequestError(UNKNOWN_MODEL[dialect](model), {
+    status: 404,
+    param: "model",
+    code: "model_not_found",
+  });
 }

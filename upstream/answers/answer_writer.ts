@@ -1,4 +1,4 @@
-import { errorBody, type OpenAiErrorInit } from "../../openai/mod.ts";
+import { dialectOf, errorIn, type ErrorInit } from "../../dialects/mod.ts";
 import type { Answer } from "./answer.ts";
 import type { Pacer } from "./pace.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
@@ -9,10 +9,7 @@ import type { Wire } from "../wire/wire.ts";
 const BURST_BYTES = 64 * 1024;
 
 const JSON_HEADERS: [string, string] = ["content-type", "application/json"];
-const EVENT_STREAM_HEADERS: [string, string][] = [
-  ["content-type", "text/event-stream; charset=utf-8"],
-  ["cache-control", "no-cache"],
-];
+const EVENT_STREAM = "text/event-stream; charset=utf-8";
 
 /** Writes an endpoint's answer at the given pace: one write per event, or per burst where nothing is waited for. */
 export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Promise<void> {
@@ -29,7 +26,11 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
     }
     return;
   }
-  await wire.head(200, EVENT_STREAM_HEADERS);
+  await wire.head(200, [
+    ["content-type", answer.contentType ?? EVENT_STREAM],
+    ["cache-control", "no-cache"],
+    ...answer.headers ?? [],
+  ]);
   if (pacer.burst > 1) return await writeBursts(wire, answer.events, pacer.burst);
   const { waits } = pacer;
   const fair = new FairYield();
@@ -81,7 +82,9 @@ async function writeBursts(
   wire.end();
 }
 
-/** Answers with an OpenAI-shaped error. */
-export function writeError(wire: Wire, status: number, init: OpenAiErrorInit): void {
-  wire.whole(status, [JSON_HEADERS], JSON.stringify(errorBody(status, init)));
+/** Answers with an error in the shape of the request's dialect. */
+export function writeError(wire: Wire, status: number, init: ErrorInit): void {
+  const dialect = dialectOf(wire.path, (name) => wire.header(name));
+  const { body, headers } = errorIn(dialect, status, init);
+  wire.whole(status, [JSON_HEADERS, ...headers], JSON.stringify(body));
 }

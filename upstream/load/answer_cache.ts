@@ -33,7 +33,7 @@ export class AnswerCache {
    */
   keep(key: string, made: Answer, { streams = false } = {}): Answer {
     if (made.kind === "whole") return made;
-    if (made.kind === "events") return streams ? this.#keepStream(key, made.events) : made;
+    if (made.kind === "events") return streams ? this.#keepStream(key, made) : made;
     const { status, headers = [], paced } = made;
     const body = JSON.stringify(made.body);
     const contentType = "application/json";
@@ -42,17 +42,17 @@ export class AnswerCache {
     return answer;
   }
 
-  #keepStream(key: string, events: Iterable<StreamEvent>): Answer {
-    const iterator = events[Symbol.iterator]();
+  #keepStream(key: string, made: Answer & { readonly kind: "events" }): Answer {
+    const iterator = made.events[Symbol.iterator]();
     const begun: StreamEvent[] = [];
     let streamed = 0;
     for (let next = iterator.next(); !next.done; next = iterator.next()) {
       begun.push(next.value);
       streamed += next.value.text.length;
       // Too long to be kept: what was made goes out, the rest is made as it is written.
-      if (streamed > STREAM_LIMIT) return { kind: "events", events: follow(begun, iterator) };
+      if (streamed > STREAM_LIMIT) return { ...made, events: follow(begun, iterator) };
     }
-    const answer: Answer = { kind: "events", events: begun };
+    const answer: Answer = { ...made, events: begun };
     this.#keep(key, { answer, streamed });
     return answer;
   }

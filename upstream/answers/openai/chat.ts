@@ -24,12 +24,13 @@ import {
 } from "../plan.ts";
 import { plansOf } from "../plans.ts";
 import type { Random } from "../random.ts";
+import { CONTENT_FILTER, FIRST_CHUNK, PROMPT_FILTER } from "./azure.ts";
 import { askOfChat, parseChatRequest } from "./chat_request.ts";
 
 /** Answers a chat request, whole or as events. */
 export function chat(call: EndpointCall): Answer {
   const request = parseChatRequest(call.body);
-  checkModel(request.model, call.models);
+  checkModel(request.model, call);
   const { random } = call;
   const head = {
     id: `chatcmpl-${random.hex(24)}`,
@@ -40,13 +41,18 @@ export function chat(call: EndpointCall): Answer {
   const { plans, usage: counted } = plansOf(askOfChat(request), call);
   const usage = chatUsage(counted);
   if (request.stream) {
-    return { kind: "events", events: chunks({ head, request, plans, usage, random }) };
+    const { azure } = call;
+    return { kind: "events", events: chunks({ head, request, plans, usage, random, azure }) };
   }
   const body: ChatCompletion = {
     ...pick(head, "chat.completion"),
-    choices: plans.map((plan, index) => wholeChoice(request, plan, { index, random })),
+    choices: plans.map((plan, index) => ({
+      ...wholeChoice(request, plan, { index, random }),
+      ...(call.azure ? CONTENT_FILTER : {}),
+    })),
     usage,
     system_fingerprint: head.system_fingerprint,
+    ...(call.azure ? PROMPT_FILTER : {}),
   };
   return reply(body);
 }
@@ -144,6 +150,7 @@ function* chunks(
     plans: readonly ChoicePlan[];
     usage: Usage;
     random: Random;
+    azure: boolean;
   },
 ): Generator<StreamEvent> {
   const { head, request, plans, random } = options;
@@ -161,6 +168,7 @@ function* chunks(
     const text = `${prefix}${JSON.stringify(choices)}${noise}${suffix}`;
     return new StreamEvent(text, wait);
   };
+  if (options.azure) yield new StreamEvent(`data: ${JSON.stringify(FIRST_CHUNK)}\n\n`);
   for (const index of plans.keys()) {
     const delta: ChatDelta = {
       role: "assistant",

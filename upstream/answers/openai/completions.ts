@@ -36,7 +36,7 @@ const DEFAULT_TOKENS = 16;
 /** Answers a legacy request, whole or as events. */
 export function completions(call: EndpointCall): Answer {
   const request = parseBody(COMPLETION, call.body);
-  checkModel(request.model, call.models);
+  checkModel(request.model, call);
   const { random } = call;
   const prompts = promptsOf(request.prompt);
   const base = {

@@ -27,7 +27,7 @@ const INPUT_LIMIT = 2048;
 /** `POST /v1/embeddings`: unit vectors that depend on the input alone. */
 export function embeddings(call: EndpointCall): Answer {
   const request = parseBody(EMBEDDINGS, call.body);
-  checkModel(request.model, call.models);
+  checkModel(request.model, call);
   const inputs = inputsOf(request.input);
   if (inputs.length === 0 || inputs.length > INPUT_LIMIT) {
     throw new RequestError(
@@ -67,7 +67,7 @@ const OWN_SHARE = 0.05;
  * The same input gives the same vector in every request; length 1, as OpenAI's have. Inputs that share words are alike,
  * so that a search over them can be tried: each word moves a few coordinates, which its hash names.
  */
-function vectorOf(input: string, dimensions: number): Float32Array {
+export function vectorOf(input: string, dimensions: number): Float32Array {
   const random = new Random(sha256(input).toString("hex"));
   const vector = new Float32Array(dimensions).map(() => OWN_SHARE * random.normal());
   for (const word of input.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []) {

@@ -17,7 +17,7 @@ type Item = Record<string, unknown> & { readonly type: string; readonly id: stri
 /** Answers a request for a response, whole or as events. */
 export function responses(call: EndpointCall): Answer {
   const request = parseResponsesRequest(call.body);
-  checkModel(request.model, call.models);
+  checkModel(request.model, call);
   const { random } = call;
   const { plans: [plan], usage } = plansOf(askOfResponses(request), call) as {
     plans: [ChoicePlan];

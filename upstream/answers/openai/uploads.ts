@@ -15,7 +15,7 @@ import { countTokens, tokenize } from "../text.ts";
 export function transcribe(call: EndpointCall): Answer {
   const form = formOf(call);
   const file = form.file("file");
-  checkModel(form.text("model"), call.models);
+  checkModel(form.text("model"), call);
   const { size, sha256 } = echoOf(file);
   const text = `Received ${file.filename}, ${size} bytes, sha256 ${sha256}`;
   const usage = {
@@ -76,7 +76,7 @@ const SAMPLES = 8000;
 
 /** `POST /v1/audio/speech`: a valid WAV file, the same for the same request. */
 export function speech(call: EndpointCall): Answer {
-  checkModel(parseBody(SPEECH, call.body).model, call.models);
+  checkModel(parseBody(SPEECH, call.body).model, call);
   const bytes = new Uint8Array(44 + SAMPLES).fill(128, 44);
   const view = new DataView(bytes.buffer);
   const ascii = (at: number, text: string) => {

@@ -1,0 +1,14 @@
+/**
+ * The wire formats of providers beside each other: which one a path speaks, and how each shapes an error.
+ *
+ * ```ts
+ * import { dialectOf, errorIn } from "../dialects/mod.ts";
+ *
+ * const dialect = dialectOf("/v1/messages"); // "anthropic"
+ * errorIn(dialect, 529, { message: "Overloaded" }).body; // { type: "error", error: { type: "overloaded_error", … } }
+ * ```
+ *
+ * @module
+ */
+export { type Dialect, dialectOf, DIALECTS } from "./paths.ts";
+export { type DialectError, errorIn, type ErrorInit } from "./errors.ts";
