@@ -22,6 +22,7 @@ class FakeSocket extends EventEmitter {
   writableLength = 0;
   setNoDelay(): void {}
   pause(): void {}
+  isPaused = () => false;
   resume(): void {}
   write(bytes: Uint8Array): boolean {
     for (const byte of bytes) this.written.push(byte);

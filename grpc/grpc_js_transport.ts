@@ -14,7 +14,7 @@ import {
 import { GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
 
 /** As many as the other engine takes. */
-const MAX_CONCURRENT_STREAMS = 20_000;
+const MAX_CONCURRENT_STREAMS = 5_000;
 
 type UnaryCall = grpc.ServerUnaryCall<Uint8Array, Uint8Array>;
 type DuplexCall = grpc.ServerDuplexStream<Uint8Array, Uint8Array>;

@@ -40,11 +40,17 @@ export const WORTH = {
 /** DATA payloads below this are "tiny", bytes. */
 export const TINY_BYTES = 64;
 
-/** Bytes that one connection may make this process hold: open headers, messages in part, answers unread. */
-const MAX_HELD_BYTES = 64 * 1024 * 1024;
+/**
+ * Bytes that one connection may make this process hold: open headers, messages in part, answers unread. The longest
+ * message of gRPC (32 MiB) fits.
+ */
+const MAX_HELD_BYTES = 48 * 1024 * 1024;
 
-/** Bytes that an open stream counts beyond its header list: its objects here and above. */
-export const STREAM_BYTES = 2048;
+/** Bytes that an open stream counts beyond its header list: its objects here and above, as measured. */
+export const STREAM_BYTES = 4096;
+
+/** How often a byte of a header list counts: what it was decoded from is not collected at once. */
+export const HEADER_WEIGHT = 2;
 
 /** The account of one connection. */
 export class Budget {

@@ -31,7 +31,7 @@ Deno.test("Budget: a ping for each answer is paid for by the answer, a reset of 
 
 Deno.test("Budget counts what is held, and says when it is too much", () => {
   const budget = new Budget();
-  assert.ok(budget.hold(64 * 1024 * 1024));
+  assert.ok(budget.hold(48 * 1024 * 1024));
   assert.equal(budget.hold(1), false);
   assert.ok(budget.hold(-1));
 });

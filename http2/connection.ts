@@ -28,6 +28,7 @@ import { type HeaderList, MAX_LIST_BYTES } from "./hpack.ts";
 import { readSettings } from "./settings.ts";
 import type { H2Stream, StreamEvents } from "./stream.ts";
 import { MAX_CONCURRENT_STREAMS, StreamTable } from "./stream_table.ts";
+import { yieldTurn } from "./turn.ts";
 
 /** Receive window per connection, bytes: sixteen streams at full window do not wait for each other. */
 const CONNECTION_WINDOW = 16 * 1024 * 1024;
@@ -212,9 +213,15 @@ export class H2Connection {
   }
 
   #drained(): void {
-    if (this.socket.isPaused()) this.socket.resume();
+    this.#resume();
     for (const stream of this.#streams.all()) stream.wake();
   }
+
+  /** Reads on, unless the peer does not read. */
+  readonly #resume = () => {
+    const { socket } = this;
+    if (socket.isPaused() && socket.writableLength <= MAX_UNREAD_BYTES) socket.resume();
+  };
 
   #read(chunk: Uint8Array): void {
     // After an error the rest is read and dropped: a reset would take the reason along.
@@ -231,6 +238,7 @@ export class H2Connection {
     } finally {
       this.#corked = false;
       this.flush();
+      yieldTurn(this.socket, this.#resume);
     }
   }
 

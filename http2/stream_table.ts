@@ -1,5 +1,5 @@
 /** The streams of one connection and their states (RFC 9113, section 5.1), which frames may come in each. */
-import { COST, STREAM_BYTES, TINY_BYTES } from "./budget.ts";
+import { COST, HEADER_WEIGHT, STREAM_BYTES, TINY_BYTES } from "./budget.ts";
 import { ClosedStreams, type Ending } from "./closed_streams.ts";
 import type { ClientSide, H2Connection, ServerSide } from "./connection.ts";
 import { requestFields, responseError, trailersError } from "./field_rules.ts";
@@ -9,8 +9,8 @@ import { HeaderBlock } from "./header_block.ts";
 import { type HeaderList, HpackDecoder, ListTooLong, MAX_LIST_BYTES } from "./hpack.ts";
 import { H2Stream, type StreamEvents } from "./stream.ts";
 
-/** Streams that a peer may have open: as many as base.yaml lets clients have. Envoy opens another connection then. */
-export const MAX_CONCURRENT_STREAMS = 20_000;
+/** Streams that a peer may have open: some 50 MB of them. Envoy opens another connection when it needs more. */
+export const MAX_CONCURRENT_STREAMS = 5_000;
 
 const NOTHING = new Uint8Array(0);
 
@@ -184,7 +184,7 @@ export class StreamTable {
       this.#server?.malformed?.(list, malformed);
       return this.#sendReset(id, H2_ERROR.PROTOCOL_ERROR);
     }
-    const held = STREAM_BYTES + this.#hpack.listBytes;
+    const held = STREAM_BYTES + HEADER_WEIGHT * this.#hpack.listBytes;
     const stream = new H2Stream(this.#connection, { id, headers: list, contentLength, held });
     this.#streams.set(id, stream);
     this.#fresh.push(stream);

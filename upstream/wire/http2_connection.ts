@@ -139,6 +139,8 @@ class Http2Wire extends Wire {
   readonly #host: WireHost;
   #readRate = 0;
   #unread = 0;
+  /** Bytes of the body that the client's budget carries. */
+  #held = 0;
   #readTimer: ReturnType<typeof setTimeout> | undefined;
   #bodiless = false;
 
@@ -158,6 +160,7 @@ class Http2Wire extends Wire {
     return {
       data: (piece) => this.#onData(piece),
       end: () => {
+        this.#stream.hold(-this.#held);
         this.body.finish();
         this.#host.journal.notify();
       },
@@ -278,7 +281,12 @@ class Http2Wire extends Wire {
   }
 
   #onData(piece: Uint8Array): void {
+    const before = this.body.kept;
     this.body.push(piece);
+    // Until it is whole, a body is the client's to account for.
+    const more = this.body.kept - before;
+    this.#held += more;
+    this.#stream.hold(more);
     this.#host.journal.notify();
     if (this.#readRate > 0) this.#creditLater(piece.length);
   }

@@ -43,6 +43,11 @@ export class RequestBody {
     return this.#done;
   }
 
+  /** Bytes that are kept. */
+  get kept(): number {
+    return this.#gathered?.length ?? 0;
+  }
+
   /** Resolves when the body is whole or the peer left; `undefined` when that is so already. */
   wait(): Promise<void> | undefined {
     if (this.#done) return undefined;
