@@ -19,7 +19,6 @@
  *
  * @module
  */
-export { encodeHeaders, HpackDecoder } from "./client/hpack.ts";
 export { MalformedResponse, ResponseReader, type ResponseSink } from "./client/response_reader.ts";
 export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
 export { CASES, RESPONSES_CASES, ROUTER_CASES } from "./cases/mod.ts";

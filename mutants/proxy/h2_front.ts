@@ -4,13 +4,8 @@
  */
 import { Buffer } from "node:buffer";
 import net from "node:net";
-import {
-  encodeHeaders,
-  type HeaderList,
-  HpackDecoder,
-  MalformedResponse,
-  ResponseReader,
-} from "../../conformance/mod.ts";
+import { MalformedResponse, ResponseReader } from "../../conformance/mod.ts";
+import { encodeHeaders, type HeaderList, HpackDecoder } from "../../http2/mod.ts";
 import { closeServer } from "../../service/mod.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
