@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { Budget, COST } from "./budget.ts";
+import type { Carried, Carrier } from "./carrier.ts";
 import type { Ending } from "./closed_streams.ts";
 import { headError, type Violation, violation } from "./frame_rules.ts";
 import {
@@ -24,10 +25,15 @@ import {
   STREAM_WINDOW,
   uint32,
 } from "./frames.ts";
-import { type HeaderList, MAX_LIST_BYTES } from "./hpack.ts";
+import { MAX_LIST_BYTES } from "./hpack.ts";
 import { readSettings } from "./settings.ts";
 import type { H2Stream, StreamEvents } from "./stream.ts";
-import { MAX_CONCURRENT_STREAMS, StreamTable } from "./stream_table.ts";
+import {
+  type ClientSide,
+  MAX_CONCURRENT_STREAMS,
+  type ServerSide,
+  StreamTable,
+} from "./stream_table.ts";
 import { yieldTurn } from "./turn.ts";
 
 /** Receive window per connection, bytes: sixteen streams at full window do not wait for each other. */
@@ -46,24 +52,8 @@ const NOT_HTTP2 =
 
 const NOTHING = new Uint8Array(0);
 
-/** What a server wants to hear of its connection. */
-export interface ServerSide {
-  /** A request came whose head is well-formed. */
-  stream(stream: H2Stream): void;
-  /** A request came that breaks a rule of its own; its stream is reset. */
-  malformed?(headers: HeaderList, why: string): void;
-  /** The peer broke a rule of the connection, which ends. */
-  failed?(why: string): void;
-}
-
-/** What a client wants to hear of its connection. */
-export interface ClientSide {
-  /** More streams can be opened here, or none any more. */
-  changed(): void;
-}
-
 /** One connection. A server's reports each new stream, a client's opens them; the rest stays inside. */
-export class H2Connection {
+export class H2Connection implements Carrier {
   readonly socket: Socket;
   /** The window that the peer grants each new stream. */
   peerStreamWindow = DEFAULT_WINDOW;
@@ -78,7 +68,7 @@ export class H2Connection {
   /** What the peer has cost so far. */
   readonly budget = new Budget();
   readonly #streams: StreamTable;
-  readonly #blocked = new Set<H2Stream>();
+  readonly #blocked = new Set<Carried>();
   readonly #reader = new FrameReader();
   readonly #server: ServerSide | undefined;
   readonly #client: ClientSide | undefined;
@@ -167,12 +157,12 @@ export class H2Connection {
   }
 
   /** Remembers a stream that waits for the connection's window. */
-  block(stream: H2Stream): void {
+  block(stream: Carried): void {
     this.#blocked.add(stream);
   }
 
   /** Forgets a stream that is closed on both sides. */
-  forget(stream: H2Stream, ending: Ending): void {
+  forget(stream: Carried, ending: Ending): void {
     this.#streams.forget(stream, ending);
     this.#blocked.delete(stream);
     this.#client?.changed();

@@ -4,7 +4,8 @@
  *
  * @module
  */
-export { type ClientSide, H2Connection, type ServerSide } from "./connection.ts";
+export type { Carrier } from "./carrier.ts";
+export { H2Connection } from "./connection.ts";
 export {
   DEFAULT_WINDOW,
   FLAG,
@@ -25,3 +26,4 @@ export {
 } from "./frames.ts";
 export { encodeHeaders, type HeaderList, HpackDecoder } from "./hpack.ts";
 export { H2Stream, type StreamEvents } from "./stream.ts";
+export type { ClientSide, ServerSide } from "./stream_table.ts";

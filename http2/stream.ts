@@ -1,6 +1,6 @@
 /** One HTTP/2 stream, as its server or its client sees it. */
 import { WORTH } from "./budget.ts";
-import type { H2Connection } from "./connection.ts";
+import type { Carrier } from "./carrier.ts";
 import { FLAG, FRAME, H2_ERROR, MAX_WINDOW, STREAM_WINDOW } from "./frames.ts";
 import type { Ending } from "./closed_streams.ts";
 import type { HeaderList } from "./hpack.ts";
@@ -44,7 +44,7 @@ export class H2Stream {
   readonly id: number;
   /** The request's header fields; empty on the side that sent them. */
   readonly headers: HeaderList;
-  readonly connection: H2Connection;
+  readonly connection: Carrier;
   /** Set by whoever answers, or asked. */
   events: StreamEvents | undefined;
   /** Whether bytes count as read when they arrive; off, `consume` says when. */
@@ -67,7 +67,7 @@ export class H2Stream {
   #localEnded = false;
   #closed = false;
 
-  constructor(connection: H2Connection, { id, headers, contentLength, held = 0 }: StreamStart) {
+  constructor(connection: Carrier, { id, headers, contentLength, held = 0 }: StreamStart) {
     this.connection = connection;
     this.id = id;
     this.headers = headers;

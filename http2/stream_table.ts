@@ -1,7 +1,7 @@
 /** The streams of one connection and their states (RFC 9113, section 5.1), which frames may come in each. */
 import { COST, HEADER_WEIGHT, STREAM_BYTES, TINY_BYTES } from "./budget.ts";
+import type { Carried, Carrier } from "./carrier.ts";
 import { ClosedStreams, type Ending } from "./closed_streams.ts";
-import type { ClientSide, H2Connection, ServerSide } from "./connection.ts";
 import { requestFields, responseError, trailersError } from "./field_rules.ts";
 import { type Violation, violation } from "./frame_rules.ts";
 import { FLAG, FRAME, type FrameHead, H2_ERROR, uint32, unpadded } from "./frames.ts";
@@ -14,11 +14,27 @@ export const MAX_CONCURRENT_STREAMS = 5_000;
 
 const NOTHING = new Uint8Array(0);
 
+/** What a server wants to hear of its connection. */
+export interface ServerSide {
+  /** A request came whose head is well-formed. */
+  stream(stream: H2Stream): void;
+  /** A request came that breaks a rule of its own; its stream is reset. */
+  malformed?(headers: HeaderList, why: string): void;
+  /** The peer broke a rule of the connection, which ends. */
+  failed?(why: string): void;
+}
+
+/** What a client wants to hear of its connection. */
+export interface ClientSide {
+  /** More streams can be opened here, or none any more. */
+  changed(): void;
+}
+
 /** Streams by number. A method that takes a frame returns the rule by which the connection has to end. */
 export class StreamTable {
   /** The highest number that was opened. */
   last = 0;
-  readonly #connection: H2Connection;
+  readonly #connection: Carrier;
   readonly #server: ServerSide | undefined;
   readonly #client: ClientSide | undefined;
   readonly #streams = new Map<number, H2Stream>();
@@ -28,7 +44,7 @@ export class StreamTable {
   /** Streams opened by the read at hand. */
   #fresh: H2Stream[] = [];
 
-  constructor(connection: H2Connection, side: ServerSide | ClientSide) {
+  constructor(connection: Carrier, side: ServerSide | ClientSide) {
     this.#connection = connection;
     this.#server = "stream" in side ? side : undefined;
     this.#client = "changed" in side ? side : undefined;
@@ -59,7 +75,7 @@ export class StreamTable {
   }
 
   /** Forgets a stream that is closed on both sides. */
-  forget({ id }: H2Stream, ending: Ending): void {
+  forget({ id }: Carried, ending: Ending): void {
     this.#streams.delete(id);
     this.#closed.add(id, ending);
   }

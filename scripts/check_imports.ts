@@ -58,11 +58,6 @@ const NESTED = Object.keys(MAY_IMPORT).filter((room) => room.includes("/"));
 const JUDGE = ["conformance", "targets", "mutants", "instruments"];
 const JUDGES = /^gateway\/profiles\/([^/]+\/)?judge(\.ts|\/)/;
 
-/** Circles that are one thing in two files. */
-const CIRCLES: readonly (readonly string[])[] = [
-  ["http2/connection.ts", "http2/stream.ts", "http2/stream_table.ts"],
-];
-
 /** Packages with one home: the other rooms see plain functions. */
 const HOMES: Readonly<Record<string, string>> = {
   "@grpc/grpc-js": "grpc",
@@ -140,9 +135,7 @@ export function breachOf({ from, to }: Import, specifierIsPath: boolean): string
 
 /** The files of one import cycle, the first one repeated at the end; undefined when there is none. */
 export function cycleOf(imports: readonly Import[]): string[] | undefined {
-  const isKnown = (i: Import) =>
-    CIRCLES.some((files) => files.includes(i.from) && files.includes(i.to));
-  const graph = Map.groupBy(imports.filter((i) => !i.deferred && !isKnown(i)), (i) => i.from);
+  const graph = Map.groupBy(imports.filter((i) => !i.deferred), (i) => i.from);
   const done = new Set<string>();
   const visit = (file: string, path: string[]): string[] | undefined => {
     if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
