@@ -9,7 +9,7 @@ export interface Http1Request {
   readonly path: string;
   /** Beside `host` and the body's length. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   /** Closes the connection when it aborts, unless the answer has been read to its end. */
   readonly signal: AbortSignal;
 }

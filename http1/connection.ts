@@ -59,9 +59,9 @@ export function close(connection: Deno.Conn): void {
 export function requestBytes(
   line: string,
   headers: Readonly<Record<string, string>>,
-  body?: string,
+  body?: string | Uint8Array,
 ): Uint8Array {
-  const content = body === undefined ? undefined : encoder.encode(body);
+  const content = typeof body === "string" ? encoder.encode(body) : body;
   let head = `${line} HTTP/1.1\r\n`;
   for (const name in headers) head += `${name}: ${checked(name, headers[name] ?? "")}\r\n`;
   if (content !== undefined) head += `content-length: ${content.length}\r\n`;

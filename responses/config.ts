@@ -19,6 +19,9 @@ function oneAtMost(store: Partial<Record<typeof DATABASES[number], unknown>>): b
   return DATABASES.filter((name) => store[name] !== undefined).length <= 1;
 }
 
+/** The model server where none is named: Ollama, on this machine. */
+export const DEFAULT_MODEL_ENDPOINT = "http://127.0.0.1:11434/v1";
+
 /** What may be set for all models, and for some. */
 const maxTokensField = z.enum(["max_tokens", "max_completion_tokens"]);
 const systemMessages = z.enum(SYSTEM_MESSAGES);
@@ -39,12 +42,15 @@ const schema = z.strictObject({
       .describe(
         "Names that it may be asked by, beside loopback and the interface: a Service's, say",
       ),
+    websocket: z.boolean().default(true)
+      .describe("Whether GET /v1/responses may become a WebSocket"),
     default_tenant: z.string().min(1).default("default")
       .describe("Tenant of requests that carry no x-tenant"),
   }).prefault({}),
   engine: z.strictObject({
-    model_endpoint: url.default("http://127.0.0.1:11434/v1")
-      .describe("Base URL of a Chat Completions server, its version included"),
+    model_endpoint: url.optional().describe(
+      `Base URL of a Chat Completions server, its version included; ${DEFAULT_MODEL_ENDPOINT} when left out`,
+    ),
     api_key_env: z.string().min(1).optional()
       .describe("Environment variable with the model server's key"),
     first_event_timeout_ms: z.int().min(1).default(120_000)

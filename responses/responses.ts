@@ -9,7 +9,12 @@ import type { RouteEnv } from "./api/resource.ts";
 import { TENANT_HEADER } from "./api/tenant.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
 import type { Blobs } from "./blobs/blobs.ts";
-import { defaultConfig, modelSettings, type ResponsesConfig } from "./config.ts";
+import {
+  DEFAULT_MODEL_ENDPOINT,
+  defaultConfig,
+  modelSettings,
+  type ResponsesConfig,
+} from "./config.ts";
 import { Engine } from "./engine/engine.ts";
 import { fileContents } from "./engine/file_contents.ts";
 import { brave, searxng } from "./engine/tools/web_providers.ts";
@@ -23,6 +28,7 @@ import { connectors } from "./resources/connectors.ts";
 import { conversations } from "./resources/conversations.ts";
 import type { Reply } from "./resources/create.ts";
 import { files } from "./resources/files.ts";
+import { modelRoutes } from "./resources/model_routes.ts";
 import { prompts } from "./resources/prompts.ts";
 import { responsesResource } from "./resources/responses.ts";
 import { vectorStores } from "./resources/vector_stores.ts";
@@ -109,10 +115,12 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
     metrics.requested({ front, status: reply.status }, reply.code);
     options.onRequest?.(lineOf(front, reply, request));
   };
-  const shared = { engine, store, onFault, onCreate: onCreate("http") };
+  const { websocket: webSocket } = config.http;
+  const shared = { engine, store, onFault, webSocket, onCreate: onCreate("http") };
   const app = httpApp({
     resources: [
       about({ backend, metrics }),
+      modelRoutes({ backend, forwardHeaders: config.engine.forward_headers }),
       responsesResource(shared),
       responsesResource(shared, "/responses"),
       conversations({ store, now: unixNow }),
@@ -160,7 +168,7 @@ function lineOf(front: ResponsesLine["front"], reply: Reply, asked: Asked): Resp
 
 function backendOf({ engine }: ResponsesConfig, apiKey: string | undefined): Backend {
   return connectBackend({
-    endpoint: engine.model_endpoint,
+    endpoint: engine.model_endpoint ?? DEFAULT_MODEL_ENDPOINT,
     firstEventTimeoutMs: engine.first_event_timeout_ms,
     ...(apiKey === undefined ? {} : { apiKey }),
   });

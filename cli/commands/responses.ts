@@ -1,9 +1,9 @@
 import { dataHome } from "../../envoy/mod.ts";
 import type { ResponsesLine } from "../../responses/mod.ts";
-import { loadModule } from "../../service/mod.ts";
+import { defined, loadModule } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { choiceOption, directoryOption, flagOption } from "../../options/mod.ts";
-import { RESPONSES_FLAGS } from "../../gateway/profiles/mod.ts";
+import { RESPONSES_FLAGS, RESPONSES_PORT_FLAGS } from "../../gateway/profiles/mod.ts";
 
 export const command = defineCommand({
   name: "responses",
@@ -14,6 +14,7 @@ export const command = defineCommand({
     It trusts x-tenant, so let nobody but Envoy reach its ports. /health tells how the model server is.`,
   options: {
     ...RESPONSES_FLAGS,
+    ...RESPONSES_PORT_FLAGS,
     dataDir: directoryOption("--data-dir <DIR>", {
       description: "store and files; in the system's data folder when left out",
     }),
@@ -43,10 +44,13 @@ export const command = defineCommand({
     >("responses/mod.ts");
     const env = (name: string) => host.env(name);
     const given = options.config === undefined ? defaultConfig() : await readConfig(options.config);
-    const { modelEndpoint } = options;
-    const config = modelEndpoint === undefined
-      ? given
-      : { ...given, engine: { ...given.engine, model_endpoint: modelEndpoint } };
+    const { modelEndpoint, responsesPort, extprocPort } = options;
+    const config = {
+      ...given,
+      http: { ...given.http, ...defined({ port: responsesPort }) },
+      extproc: { ...given.extproc, ...defined({ port: extprocPort }) },
+      engine: { ...given.engine, ...defined({ model_endpoint: modelEndpoint }) },
+    };
     const line = (entry: ResponsesLine) =>
       print(
         options.json ? JSON.stringify(entry) : [

@@ -32,7 +32,7 @@ export {
   staticHostsOf,
 } from "./router/flags.ts";
 export { type RouterPart, type RouterPartOptions, routerProfile } from "./router/profile.ts";
-export { RESPONSES_FLAGS } from "./responses/flags.ts";
+export { RESPONSES_FLAGS, RESPONSES_PORT_FLAGS } from "./responses/flags.ts";
 export {
   type ResponsesPart,
   type ResponsesPartOptions,

@@ -32,11 +32,16 @@ const customCall = z.looseObject({
 });
 const output = z.unknown().refine((value) => value !== undefined, "expected text or parts")
   .transform((value) => isParts(value) ? value : jsonText(value));
+/** Agents also tell their model the output of what it never called: that has a name in place of the call's id. */
 const functionCallOutput = z.looseObject({
   type: z.literal("function_call_output"),
-  call_id: z.string(),
+  call_id: z.string().nullish(),
+  name: z.string().nullish(),
   output,
-});
+}).refine(
+  ({ call_id, name }) => typeof call_id === "string" || typeof name === "string",
+  { path: ["call_id"], message: "expected the id of a call" },
+);
 const customCallOutput = z.looseObject({
   type: z.literal("custom_tool_call_output"),
   call_id: z.string(),

@@ -91,14 +91,17 @@ export type CreateRequest =
  *
  * @throws {ApiError} 400 that names the first field at fault
  */
-export function parseCreate(body: unknown): CreateRequest {
+export function parseCreate(
+  body: unknown,
+  { inputOptional = false }: { readonly inputOptional?: boolean } = {},
+): CreateRequest {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalidRequest("The request's body must be a JSON object");
   }
   const read = checkedAt(createSchema, body, []);
   const { input, tools, conversation, ...rest } = read;
   // What a template says may be all there is to say.
-  if (input === undefined && !read.prompt) {
+  if (input === undefined && !read.prompt && !inputOptional) {
     throw invalidRequest("Missing required parameter: 'input'", "input");
   }
   if (read.previous_response_id && conversation) {

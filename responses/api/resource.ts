@@ -1,7 +1,8 @@
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
-import { MAX_BODY_BYTES, readBody } from "./body.ts";
-import { ApiError, invalidRequest } from "./errors.ts";
+import { readBody } from "./body.ts";
+import { decodedBody, tooLarge } from "./content_coding.ts";
+import { invalidRequest } from "./errors.ts";
 import { type PageQuery, pageQuery } from "./page.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -45,10 +46,9 @@ export async function jsonBody<Schema extends z.ZodType>(
   context: Context<RouteEnv>,
   schema: Schema,
 ): Promise<z.infer<Schema>> {
-  const bytes = await readBody(context.req.raw);
-  if (bytes === undefined) {
-    throw new ApiError(413, "request_too_large", `The body is longer than ${MAX_BODY_BYTES} bytes`);
-  }
+  const body = await readBody(context.req.raw);
+  if (body === undefined) throw tooLarge();
+  const bytes = await decodedBody(body, context.req.header("content-encoding"));
   const text = new TextDecoder().decode(bytes);
   let value: unknown = {};
   if (text.trim() !== "") {

@@ -37,6 +37,16 @@ export interface Backend extends Disposable {
   chat(call: ChatCall, signal: AbortSignal): Promise<ChatAnswer>;
   /** Embeddings of texts, in their order. Throws {@linkcode BackendError}. */
   embed(model: string, texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
+  /**
+   * Passes a POST on as it is, and resolves with the answer's head, whatever its status.
+   *
+   * @throws {BackendError} when the model server cannot be reached
+   */
+  forward(
+    path: string,
+    request: { readonly body: Uint8Array; readonly headers: Readonly<Record<string, string>> },
+    signal: AbortSignal,
+  ): Promise<TransportAnswer>;
   /** Asks for the list of models, at most `STATE_TIMEOUT_MS`; never rejects. */
   state(): Promise<BackendState>;
 }
@@ -55,6 +65,8 @@ class HttpBackend implements Backend {
   readonly #transport: Transport;
   readonly #deadlines: Deadlines;
   readonly #headers: Record<string, string>;
+  /** The gateway's own, whatever a client sent. */
+  readonly #credential: Record<string, string>;
 
   constructor(options: BackendOptions) {
     this.endpoint = options.endpoint.replace(/\/+$/, "");
@@ -62,10 +74,8 @@ class HttpBackend implements Backend {
     this.#transport = transportTo(this.endpoint);
     this.#deadlines = new Deadlines(options.firstEventTimeoutMs);
     const { apiKey } = options;
-    this.#headers = {
-      "content-type": "application/json",
-      ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-    };
+    this.#credential = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    this.#headers = { "content-type": "application/json", ...this.#credential };
   }
 
   async chat(call: ChatCall, signal: AbortSignal): Promise<ChatAnswer> {
@@ -114,6 +124,17 @@ class HttpBackend implements Backend {
       .map(({ embedding }) => Float32Array.from(embedding));
   }
 
+  forward(
+    path: string,
+    { body, headers }: {
+      readonly body: Uint8Array;
+      readonly headers: Readonly<Record<string, string>>;
+    },
+    signal: AbortSignal,
+  ): Promise<TransportAnswer> {
+    return this.#post(path, body, { signal, headers });
+  }
+
   async state(): Promise<BackendState> {
     try {
       const answer = await this.#transport.send("/models", {
@@ -139,13 +160,13 @@ class HttpBackend implements Backend {
 
   async #post(
     path: string,
-    body: string,
+    body: string | Uint8Array,
     { signal, headers }: { signal: AbortSignal; headers?: Readonly<Record<string, string>> },
   ): Promise<TransportAnswer> {
     try {
       return await this.#transport.send(path, {
         method: "POST",
-        headers: { ...headers, ...this.#headers },
+        headers: { ...this.#headers, ...headers, ...this.#credential },
         body,
         signal,
       });

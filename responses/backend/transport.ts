@@ -15,7 +15,7 @@ export interface TransportAnswer {
 export interface TransportRequest {
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly signal: AbortSignal;
 }
 
@@ -48,7 +48,7 @@ function secure(endpoint: string): Transport {
   const client = Deno.createHttpClient({ poolMaxIdlePerHost: IDLE_CONNECTIONS });
   return {
     async send(path, request) {
-      const response = await fetch(`${endpoint}${path}`, { ...request, client });
+      const response = await fetch(`${endpoint}${path}`, { ...request as RequestInit, client });
       return {
         status: response.status,
         header: (name) => response.headers.get(name) ?? undefined,

@@ -1,36 +1,30 @@
 /** The engine: from a checked request to a running response, the same for both fronts. */
-import { randomBytes } from "node:crypto";
-import type { ChatMessage } from "../../openai/mod.ts";
 import { type Log, messageOf, now, silent, withDeadline } from "../../service/mod.ts";
 import { ApiError, invalidRequest, notFound } from "../api/errors.ts";
 import type { ResponseEvent } from "../api/events.ts";
 import { newId } from "../api/id.ts";
-import type { ConversationItem, Item, ResponseObject } from "../api/objects.ts";
+import type { ResponseObject } from "../api/objects.ts";
 import type { CreateRequest } from "../api/request.ts";
 import { type FileSearchTool, kindOfTool, type McpTool, type WebSearchTool } from "../api/tools.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Backend } from "../backend/backend.ts";
 import { BackendError } from "../backend/errors.ts";
-import type { NewResponse, Store } from "../store/store.ts";
 import { type ConnectMcp, mcpConnector } from "../mcp/session.ts";
-import type { FileContents } from "./file_contents.ts";
-import { historyOf, type Recall, withFiles, withReferences } from "./history.ts";
+import type { Store } from "../store/store.ts";
+import type { Recall } from "./history.ts";
 import { EventLog, type Live, LiveResponses } from "./live.ts";
-import { messagesOf } from "./messages.ts";
-import { type Manner, ModelManners, type ModelSettings } from "./model_manners.ts";
+import { type ModelInputOptions, ModelInputs } from "./model_input.ts";
 import { newResponse } from "./parameters.ts";
-import { instructionsOf } from "./prompt.ts";
-import { hasSealed, type Seal, sealOf, unsealed } from "./sealed.ts";
-import { arranged } from "./system_messages.ts";
-import { Cancelled, gained, type Keeper, run, type RunPlan } from "./run.ts";
+import { KEEP_NOTHING, persistence } from "./persistence.ts";
+import { Cancelled, run, type RunPlan } from "./run.ts";
+import { type Compaction, compaction, inputTokens } from "./side_requests.ts";
 import { Toolbox } from "./toolbox.ts";
 import { type FileSearch, fileSearchTool } from "./tools/file_search.ts";
 import { approvedCalls, mcpPrelude, type McpServer, mcpServers } from "./tools/mcp.ts";
 import { type WebSearch, webSearchTool } from "./tools/web_search.ts";
-import type { ReasoningForm } from "./writer.ts";
 
 /** What the engine works with. */
-export interface EngineOptions {
+export interface EngineOptions extends ModelInputOptions {
   readonly store: Store;
   readonly backend: Backend;
   /** Without it, `file_search` finds nothing. */
@@ -39,15 +33,10 @@ export interface EngineOptions {
   readonly webSearch?: WebSearch;
   /** How MCP servers are reached; by streamable HTTP when left out. */
   readonly connectMcp?: ConnectMcp;
-  readonly files?: FileContents;
   /** Headers of a request that the model server gets, too; lower case. */
   readonly forwardHeaders?: readonly string[];
   /** Answers of the model that one response may take: the bound of the tool loop. */
   readonly maxRounds: number;
-  /** How models are spoken to, by their names. */
-  readonly models?: ModelSettings;
-  /** Secret of what clients keep sealed; one that the store keeps when left out. */
-  readonly sealSecret?: string;
   readonly log?: Log;
   /** Called with each response that has begun, and how many milliseconds that took. */
   readonly onBegin?: (ms: number) => void;
@@ -85,14 +74,13 @@ export class Engine implements AsyncDisposable {
   readonly #running = new Map<AbortController, Promise<void>>();
   readonly #log: Log;
   readonly #connectMcp: ConnectMcp;
-  readonly #manners: ModelManners;
-  #seal: Promise<Seal> | undefined;
+  readonly #inputs: ModelInputs;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#connectMcp = options.connectMcp ?? mcpConnector();
     this.#log = options.log ?? silent;
-    this.#manners = new ModelManners(options.models);
+    this.#inputs = new ModelInputs(options);
   }
 
   /**
@@ -148,6 +136,26 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
+   * How many tokens a request has, as the model server counts them.
+   *
+   * @throws {ApiError} as {@linkcode start} does
+   */
+  async countTokens(tenant: Tenant, request: CreateRequest, caller: Caller): Promise<number> {
+    return await inputTokens(await this.#side(tenant, request, caller));
+  }
+
+  /**
+   * A conversation in fewer words: what its user said, and a sealed summary of all of it.
+   *
+   * @throws {ApiError} as {@linkcode start} does
+   */
+  async compact(tenant: Tenant, request: CreateRequest, caller: Caller): Promise<Compaction> {
+    const side = await this.#side(tenant, request, caller);
+    const seal = await this.#inputs.seal();
+    return await compaction(side, (text) => seal.close(tenant, text));
+  }
+
+  /**
    * Cancels a response in the background, in this process or another.
    *
    * @throws {ApiError} 404 for one that the tenant does not have, 400 for one that cannot be cancelled
@@ -197,6 +205,29 @@ export class Engine implements AsyncDisposable {
     this.#live[Symbol.dispose]();
   }
 
+  async #side(tenant: Tenant, request: CreateRequest, { signal, header, recall }: Caller) {
+    const toolbox = this.#toolbox(tenant, request);
+    const { tools } = toolbox.offer({ server: true, first: true });
+    return {
+      input: await this.#inputs.read(tenant, request, recall),
+      request,
+      tools,
+      backend: this.#options.backend,
+      headers: this.#forwarded(header),
+      signal,
+      now: unixNow,
+    };
+  }
+
+  /** What the model server gets of the client's headers. */
+  #forwarded(header: Caller["header"]): Record<string, string> {
+    const { forwardHeaders = [] } = this.#options;
+    return Object.fromEntries(forwardHeaders.flatMap((name) => {
+      const value = header(name);
+      return value === undefined ? [] : [[name, value]];
+    }));
+  }
+
   #inBackground(
     { tenant, plan, abort }: { tenant: Tenant; plan: RunPlan; abort: AbortController },
     first: readonly (readonly ResponseEvent[])[],
@@ -224,22 +255,16 @@ export class Engine implements AsyncDisposable {
     request: CreateRequest,
     { signal, header, recall, onOver }: Caller & { onOver(): void },
   ): Promise<{ plan: RunPlan; servers: readonly McpServer[] }> {
-    const { forwardHeaders = [], store, backend, maxRounds, onBegin, onEnd } = this.#options;
+    const { store, backend, maxRounds, onBegin, onEnd } = this.#options;
     const started = now();
     const toolbox = this.#toolbox(tenant, request);
-    const [history, instructions] = await Promise.all([
-      historyOf(store, tenant, request, recall),
-      instructionsOf(store.prompts, tenant, request),
-    ]);
-    const input = await withReferences(
-      request.input,
-      history,
-      (id) => store.conversations.findItem(tenant, id),
+    const { history, input, instructions, messages, model } = await this.#inputs.read(
+      tenant,
+      request,
+      recall,
     );
     const mcpTools = request.tools.filter((tool): tool is McpTool => tool.type === "mcp");
     const approved = approvedCalls(history, input, mcpTools);
-    const model = this.#manners.of(request.model);
-    const messages = await this.#messages(tenant, [...history, ...input], { instructions, model });
     const stored = request.store !== false;
     const servers = await mcpServers(
       mcpTools,
@@ -258,16 +283,13 @@ export class Engine implements AsyncDisposable {
         prelude: (writer) =>
           mcpPrelude({ servers, history, input, approved, toolbox, signal }, writer),
       }),
-      keeper: stored ? this.#keeper(tenant, request, input) : KEEP_NOTHING,
+      keeper: stored ? persistence(store, tenant, request, input) : KEEP_NOTHING,
       backend,
-      headers: Object.fromEntries(forwardHeaders.flatMap((name) => {
-        const value = header(name);
-        return value === undefined ? [] : [[name, value]];
-      })),
+      headers: this.#forwarded(header),
       signal,
       maxRounds,
       model,
-      reasoning: await this.#reasoningForm(tenant, request),
+      reasoning: await this.#inputs.reasoningForm(tenant, request),
       now: unixNow,
       onBegin: () => onBegin?.(now() - started),
       onEnd: (ended, error) => {
@@ -277,39 +299,6 @@ export class Engine implements AsyncDisposable {
       onOver,
     };
     return { plan, servers };
-  }
-
-  /** What the model is shown: instructions, history and input, as its chat template takes them. */
-  async #messages(
-    tenant: Tenant,
-    items: readonly Item[],
-    { instructions, model }: { readonly instructions: string | null; readonly model: Manner },
-  ): Promise<ChatMessage[]> {
-    const open = hasSealed(items) ? unsealed(items, await this.#sealed(), tenant) : items;
-    const shown = await withFiles(open, this.#options.files, tenant);
-    const system = instructions === null ? [] : [{ role: "system", content: instructions }];
-    const said = messagesOf(shown, { reasoningField: model.reasoningField() });
-    return arranged([...system, ...said], model.systemMessages);
-  }
-
-  async #reasoningForm(
-    tenant: Tenant,
-    { reasoning, include }: CreateRequest,
-  ): Promise<ReasoningForm> {
-    const asSummary = typeof reasoning?.summary === "string" && reasoning.summary !== "none";
-    if (!include?.includes("reasoning.encrypted_content")) return { asSummary };
-    const seal = await this.#sealed();
-    return { asSummary, seal: (text) => seal.close(tenant, text) };
-  }
-
-  /** Made when it is first needed: most callers never ask for it. */
-  #sealed(): Promise<Seal> {
-    const { sealSecret, store } = this.#options;
-    this.#seal ??=
-      (sealSecret === undefined
-        ? store.settings.fixed("seal_secret", () => randomBytes(32).toString("base64"))
-        : Promise.resolve(sealSecret)).then(sealOf);
-    return this.#seal;
   }
 
   /** Of two responses on one conversation, the second would not know of the first: it is refused, as OpenAI does. */
@@ -355,56 +344,7 @@ export class Engine implements AsyncDisposable {
     }
     return toolbox;
   }
-
-  #keeper(tenant: Tenant, request: CreateRequest, input: readonly Item[]): Keeper {
-    const { store } = this.#options;
-    const entryOf = (response: ResponseObject): NewResponse => ({
-      response,
-      input,
-      ...(request.conversation !== undefined || !response.conversation ? {} : {
-        conversation: {
-          id: response.conversation,
-          object: "conversation",
-          created_at: response.created_at,
-          metadata: null,
-        },
-      }),
-    });
-    const itemsOf = (response: ResponseObject) => gained(input, response) as ConversationItem[];
-    if (!request.stream && !request.background) {
-      // Its id is told when it has ended, so nobody can ask for it, or end it, before.
-      return {
-        ...KEEP_NOTHING,
-        async end(response) {
-          await store.record(tenant, entryOf(response), itemsOf(response));
-          return true;
-        },
-      };
-    }
-    return {
-      begin: (response) =>
-        // Of a stream, nothing but the end is promised to outlive the machine: the client sees a stream that broke.
-        store.responses.insert(tenant, entryOf(response), { sync: request.background === true }),
-      async undo({ id, conversation }) {
-        await store.responses.delete(tenant, id);
-        // One that was named was there before.
-        if (conversation && request.conversation === undefined) {
-          await store.conversations.delete(tenant, conversation);
-        }
-      },
-      progress: (response) => store.responses.update(tenant, response),
-      end: (response) => store.finish(tenant, response, itemsOf(response)),
-    };
-  }
 }
-
-/** For `store: false`: nothing is written, and nobody else can end it. */
-const KEEP_NOTHING: Keeper = {
-  begin: () => Promise.resolve(),
-  undo: () => Promise.resolve(),
-  progress: () => Promise.resolve(true),
-  end: () => Promise.resolve(true),
-};
 
 function unixNow(): number {
   return Math.floor(Date.now() / 1000);

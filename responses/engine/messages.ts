@@ -95,7 +95,11 @@ class MessageBuilder {
       case "mcp_approval_response":
         return this.#approval(item);
     }
-    if (OUTPUT_TYPE.test(type)) return this.#output(item["call_id"] ?? item.id, item["output"]);
+    if (OUTPUT_TYPE.test(type)) {
+      const { call_id: id = null, name } = item;
+      if (id === null && typeof name === "string") return this.#told(name, item["output"]);
+      return this.#output(id ?? item.id, item["output"]);
+    }
     const call = callOf(item);
     if (call === undefined) {
       throw invalidRequest(`Cannot show the model an item of type '${type}'`, "input");
@@ -161,6 +165,13 @@ class MessageBuilder {
     const said = onlyText(texts) ?? "";
     const text = media.length > 0 && said === "" ? "See the message that follows." : said;
     this.#messages.push(toolMessage(id, text));
+  }
+
+  /** An output that nobody called for: the user's word, since no call can carry it. */
+  #told(name: string, output: unknown): void {
+    const parts = partsOf(isContent(output) ? output : jsonText(output));
+    const all = [{ type: "text", text: `${name}: ` }, ...parts];
+    this.#said({ role: "user", content: onlyText(all) ?? all });
   }
 
   #approval(item: Item): void {

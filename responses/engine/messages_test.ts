@@ -73,6 +73,11 @@ Deno.test("custom, shell and computer calls are calls to the model, with what ca
   }
 });
 
+Deno.test("an output without a call is told as the user's word", () => {
+  const told = { type: "function_call_output", namespace: "agent", name: "goal", output: "win" };
+  assert.deepEqual(shown(told), [{ role: "user", content: "goal: win" }]);
+});
+
 Deno.test("an item that nobody knows is refused, and not left out", () => {
   assert.throws(() => shown({ type: "hologram", id: "h" }), /type 'hologram'/);
   const parts = [{ type: "output_text", text: "x" }, IMAGE];

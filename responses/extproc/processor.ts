@@ -3,7 +3,7 @@ import type { Answer, PhaseMessage, Processor, ProcessorStream } from "../../ext
 import { DEFAULT_TENANT, type Tenant, TENANT_HEADER } from "../api/tenant.ts";
 import type { Engine } from "../engine/engine.ts";
 import { joined, MAX_BODY_BYTES } from "../api/body.ts";
-import { answerCreate, type Reply, tooLarge } from "../resources/create.ts";
+import { answerCreate, type Reply, tooLargeReply } from "../resources/create.ts";
 
 /** What the processor works with. */
 export interface ProcessorOptions {
@@ -47,11 +47,11 @@ export function responsesProcessor(options: ProcessorOptions): Processor {
       switch (message.phase) {
         case "request_headers":
           head = headOf(message, options.defaultTenant ?? DEFAULT_TENANT);
-          if (head.contentLength > MAX_BODY_BYTES) return tell(tooLarge(), head);
+          if (head.contentLength > MAX_BODY_BYTES) return tell(tooLargeReply(), head);
           return message.endOfStream ? finish(stream) : WAIT;
         case "request_body":
           length += message.body.length;
-          if (length > MAX_BODY_BYTES) return tell(tooLarge(), head);
+          if (length > MAX_BODY_BYTES) return tell(tooLargeReply(), head);
           pieces.push(message.body);
           return message.endOfStream ? finish(stream) : WAIT;
         case "request_trailers":

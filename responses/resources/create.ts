@@ -1,5 +1,5 @@
 /** `POST /v1/responses`, apart from how it arrived: the same answer over ext_proc and over HTTP. */
-import { MAX_BODY_BYTES } from "../api/body.ts";
+import { decodedBody, tooLarge } from "../api/content_coding.ts";
 import { ApiError, invalidRequest } from "../api/errors.ts";
 import { encodeEvents, publicResponse, type ResponseEvent } from "../api/events.ts";
 import { parseCreate } from "../api/request.ts";
@@ -40,7 +40,8 @@ export async function answerCreate(
 ): Promise<Reply> {
   let model: string | undefined;
   try {
-    const request = parseCreate(jsonOf(call.body));
+    const body = await decodedBody(call.body, call.header("content-encoding"));
+    const request = parseCreate(jsonOf(body));
     model = request.model;
     if (request.stream && call.noStream !== undefined) {
       throw new ApiError(400, "streaming_unsupported", call.noStream, "stream");
@@ -68,15 +69,8 @@ export async function answerCreate(
 }
 
 /** The answer to a body that is too long. */
-export function tooLarge(): Reply {
-  return errorReply(
-    new ApiError(
-      413,
-      "request_too_large",
-      `The request's body is too large: this gateway takes ${MAX_BODY_BYTES} bytes`,
-    ),
-    () => {},
-  );
+export function tooLargeReply(): Reply {
+  return errorReply(tooLarge(), () => {});
 }
 
 /** Returns the answer that an error is. */
@@ -109,7 +103,8 @@ export async function* encoded(
   for await (const events of batches) yield encodeEvents(events);
 }
 
-function jsonOf(body: Uint8Array): unknown {
+/** @throws {ApiError} 400 for what is no JSON */
+export function jsonOf(body: Uint8Array): unknown {
   try {
     return JSON.parse(decoder.decode(body));
   } catch {

@@ -8,7 +8,9 @@ import { listBody, pageQuery } from "../api/page.ts";
 import type { Operations, Resource, RouteEnv } from "../api/resource.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Store } from "../store/store.ts";
-import { answerCreate, encoded, type Reply, STREAM_HEADERS, tooLarge } from "./create.ts";
+import { answerCreate, encoded, type Reply, STREAM_HEADERS, tooLargeReply } from "./create.ts";
+import { addTokenRoutes, TOKEN_OPERATIONS } from "./token_routes.ts";
+import { pageRefused, serveSocket, upgradeRefused, wantsSocket } from "./web_socket.ts";
 
 /** What the resource works with. */
 export interface ResponsesDependencies {
@@ -16,6 +18,8 @@ export interface ResponsesDependencies {
   readonly store: Store;
   /** Hears of failures that are the gateway's own. */
   readonly onFault: (error: unknown) => void;
+  /** Whether `GET` with an upgrade becomes a WebSocket; false when left out. */
+  readonly webSocket?: boolean;
   /** Hears of each request that made, or should have made, a response. */
   readonly onCreate?: (
     reply: Reply,
@@ -45,6 +49,7 @@ const OPERATIONS: Operations = {
     },
     answers: ["application/json", "text/event-stream"],
   },
+  ...TOKEN_OPERATIONS,
   "DELETE /:id": { summary: "Delete a response; its conversation stays" },
   "POST /:id/cancel": { summary: "Cancel a response that runs in the background" },
   "GET /:id/input_items": { summary: "List the items that went in", list: true },
@@ -55,13 +60,14 @@ export function responsesResource(
   dependencies: ResponsesDependencies,
   path = "/v1/responses",
 ): Resource {
-  const { engine, store, onFault, onCreate } = dependencies;
+  const { engine, store, onFault, onCreate, webSocket = false } = dependencies;
   const routes = new Hono<RouteEnv>();
+  addTokenRoutes(routes, engine);
 
   routes.post("/", async (context) => {
     const tenant = context.get("tenant");
     const body = await readBody(context.req.raw);
-    const reply = body === undefined ? tooLarge() : await answerCreate(
+    const reply = body === undefined ? tooLargeReply() : await answerCreate(
       engine,
       {
         tenant,
@@ -73,6 +79,26 @@ export function responsesResource(
     );
     onCreate?.(reply, { tenant, requestId: context.req.header("x-request-id") ?? "" });
     return toResponse(reply);
+  });
+
+  routes.get("/", async (context, next) => {
+    if (!wantsSocket(context.req.raw.headers)) return await next();
+    if (!webSocket) throw upgradeRefused();
+    // Browsers ask nobody before they open a socket, so no page may.
+    if (context.req.header("origin") !== undefined) throw pageRefused();
+    const tenant = context.get("tenant");
+    const requestId = context.req.header("x-request-id") ?? "";
+    // The request ends with the upgrade, and its headers with it.
+    const headers = new Headers(context.req.raw.headers);
+    const { socket, response } = Deno.upgradeWebSocket(context.req.raw);
+    serveSocket(socket, {
+      engine,
+      tenant,
+      header: (name) => headers.get(name) ?? undefined,
+      onFault,
+      onCreate: (reply) => onCreate?.(reply, { tenant, requestId }),
+    });
+    return response;
   });
 
   routes.get("/", async (context) => {

@@ -27,3 +27,14 @@ Deno.test("the file says which ports, flags win over it, and the mock stands in 
   ]);
   await Deno.remove(config);
 });
+
+Deno.test("a file that names no model server keeps the mock", async () => {
+  const config = await fileOf("engine: { max_tool_rounds: 3 }\n");
+  const names = async (flags: { modelEndpoint?: string }) =>
+    (await RESPONSES.bind({ config, ...flags }, SURROUNDINGS)).profile.ports.map(({ name }) =>
+      name
+    );
+  assert.ok((await names({})).includes("upstream"));
+  assert.ok(!(await names({ modelEndpoint: "http://a.test/v1" })).includes("upstream"));
+  await Deno.remove(config);
+});

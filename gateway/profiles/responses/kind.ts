@@ -30,7 +30,8 @@ export const RESPONSES: ProfileKind<typeof FLAGS> = {
     return {
       profile: responsesProfile({
         config,
-        modelEndpoint: modelEndpoint ?? config.engine.model_endpoint,
+        // Neither of them: the mock answers, as it does without a file.
+        ...defined({ modelEndpoint: modelEndpoint ?? config.engine.model_endpoint }),
         secrets: secretsOf(config, env),
       }),
       ports: { responses: config.http.port, extproc: config.extproc.port, ...given },

@@ -49,7 +49,13 @@ export async function startResponsesPart(
     services: { responses: { http: http.url, extproc: extproc.address } },
     welcome: () => [
       { label: "responses", text: `${http.url}  ext_proc ${extproc.address}` },
-      { label: "upstream", text: responses.modelEndpoint, foreign: mock === undefined },
+      {
+        label: "upstream",
+        text: mock === undefined || options.config === undefined
+          ? responses.modelEndpoint
+          : `${responses.modelEndpoint}  the mock: the file names no engine.model_endpoint`,
+        foreign: mock === undefined,
+      },
     ],
     suggestions: (ingress) =>
       suggestionsFor(ingress, "/v1/responses", { model: "gpt-4o-mini", input: QUESTION }),
