@@ -1,3 +1,4 @@
+/** The program. */
 import { denoHost, main } from "./cli/mod.ts";
 
 Deno.exit(await main(Deno.args, denoHost()));

@@ -36,7 +36,7 @@ import type { Style } from "./style.ts";
 /** Exit codes (see the table in README.md); signals are 128 plus their number. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unavailable: 3, internal: 4 } as const;
 
-/** What a running command is given. */
+/** Arguments of a running command. */
 export interface Context<Options, Arguments> {
   readonly options: Options;
   readonly args: Arguments;
@@ -58,7 +58,7 @@ export interface Argument {
   readonly name: string;
   readonly description: string;
   readonly required?: boolean;
-  /** Takes the rest of the line; `args[name]` is then an array. */
+  /** Whether it holds the rest of the line; `args[name]` is then an array. */
   readonly variadic?: boolean;
 }
 

@@ -1,3 +1,4 @@
+/** Finds the command of a command line, runs it, and turns its end into an exit code. */
 import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
 import { type Command, EXIT, PERMISSION_CLASSES } from "./command.ts";
 import { commandHelp, groupHelp } from "./help/help_text.ts";

@@ -1,3 +1,4 @@
+/** Writes new files into a folder. */
 import { join } from "node:path";
 import { messageOf, UsageError } from "../service/mod.ts";
 

@@ -11,7 +11,7 @@ export interface Host {
   stdin(): Promise<string>;
   /** Calls `handler` at each arrival of `signal` until disposed; a no-op where the system lacks it. */
   onSignal(signal: Deno.Signal, handler: () => void): Disposable;
-  /** Gives up the permission classes named, for the rest of the process. */
+  /** Revokes permission classes for the rest of the process. */
   revoke(permissions: readonly PermissionName[]): Promise<void>;
   /** Wall clock, for what people read. */
   now(): Date;
@@ -35,7 +35,7 @@ export interface Output {
   onClosed(handler: () => void): void;
 }
 
-/** What the program runs on. */
+/** Facts about the machine. */
 export interface Runtime {
   readonly deno: string;
   readonly v8: string;

@@ -1,4 +1,4 @@
-/** What signals of the system mean: the first ends a run, another one ends its grace. */
+/** Signals of the system: the first ends a run, another one ends its grace. */
 
 /** POSIX: a program ended by a signal is reported as 128 plus the signal's number. */
 const SIGNAL_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -22,7 +22,7 @@ export class Interruption {
     return this.#code;
   }
 
-  /** Takes a signal that came `at` so many milliseconds of a clock that is never set. Returns what it is. */
+  /** Classifies a signal that came at `at`, in milliseconds of a clock that is never set. */
   arrive(signal: keyof typeof SIGNAL_CODES, at: number): "first" | "copy" | "second" {
     if (this.#first === undefined) {
       this.#first = { signal, at };

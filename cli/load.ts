@@ -1,3 +1,4 @@
+/** Loads commands when they are needed. */
 import { loadModule } from "../service/mod.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS, type Entry } from "./table.ts";

@@ -1,3 +1,4 @@
+/** The whole program as a function: arguments to exit code. */
 import { EXIT } from "./command.ts";
 import { overview } from "./help/help_text.ts";
 import type { Host } from "./host.ts";

@@ -1,3 +1,4 @@
+/** Reads the words of a command line with commander. */
 import { Command as Parser, CommanderError, Option as Flag } from "commander";
 import { UsageError } from "../service/mod.ts";
 import type { Command } from "./command.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 
-/** What a start costs is what it loads; these tests hold the loads, where a clock would flake. */
+/** Modules that a start loads: they are its cost, and can be counted where a clock would flake. */
 const ROOT = import.meta.resolve("../");
 
 interface Graph {
@@ -15,7 +15,7 @@ interface Graph {
   readonly redirects: Readonly<Record<string, string>>;
 }
 
-/** What a module loads by literal imports: at once, or `later` too. Files by their path in the repository. */
+/** Files that a module loads by literal imports: at once, or `later` too, as paths in the repository. */
 async function loadedBy(module: string, when: "at once" | "later"): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["info", "--json", fileURLToPath(new URL(module, ROOT))],

@@ -1,3 +1,4 @@
+/** Colours of the terminal. */
 import type { Host, Output } from "./host.ts";
 
 /** Colours that mean something, each a no-op where colour is off. */

@@ -1,3 +1,4 @@
+/** A host for tests. */
 import type { Host } from "./host.ts";
 
 /** A host whose streams are text, and whose signals are sent by hand. For tests. */

@@ -1,10 +1,11 @@
+/** The program's own version, and what it was built from. */
 import configuration from "../deno.json" with { type: "json" };
 import type { Runtime } from "./host.ts";
 
 /** Own version, as deno.json says. */
 export const VERSION: string = configuration.version;
 
-/** What the build knows and a running binary could not find out; scripts/build/bundle.ts puts it at the top of the program. */
+/** Facts of the build that a running binary could not find out; scripts/build/bundle.ts puts them at the top of the program. */
 export interface BuildInfo {
   readonly commit: string | null;
   readonly lock_sha256: string | null;

@@ -3,7 +3,7 @@ import { Barriers, loadModule, type Log } from "../service/mod.ts";
 import type { ControlledUpstream, Upstream, UpstreamExchange } from "../upstream/mod.ts";
 import { startTogether } from "./start_together.ts";
 
-/** What the backends of a pool share. */
+/** Settings that the backends of a pool share. */
 export interface BackendPoolOptions {
   readonly host: string;
   /** One backend for each; 0 picks a free port. */

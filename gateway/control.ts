@@ -10,7 +10,7 @@ export interface ControlServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** What the control listener tells of and steers. */
+/** The parts that the control listener reports on and steers. */
 export interface ControlledParts {
   readonly policy?: Policy | undefined;
   /** The mocks as one: its journal is shown and its scripts are set. */

@@ -1,3 +1,4 @@
+/** Routes of the control listener. */
 import { Hono } from "hono";
 import { guarded } from "../local_http/mod.ts";
 import { CONTROL_PREFIX as POLICY_PREFIX, policyControlHandler } from "../policy/mod.ts";

@@ -4,7 +4,7 @@ import type { Suggestion } from "./profile.ts";
 /** The credential of the demo rules. */
 export const DEMO_KEY = "demo-key";
 
-/** What the demos ask a model. */
+/** The question that the demos ask a model. */
 export const QUESTION = "Say hello to Envoy";
 
 /** One request. */

@@ -23,7 +23,7 @@ export interface Gateway<P extends Part = Part> extends AsyncDisposable {
   /** The stub, unless a foreign engine stands in. */
   readonly policy: Policy | undefined;
   readonly policyAddress: string;
-  /** What the profile started. */
+  /** The running parts of the profile. */
   readonly part: P;
   readonly control: ControlServer;
   readonly runDir: string;
@@ -153,7 +153,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   };
 }
 
-/** What runs beside Envoy; each is started by its first call. */
+/** The parts that run beside Envoy; each is started by its first call. */
 interface Parts {
   policy(): Promise<Policy | undefined>;
   own(): Promise<Part>;

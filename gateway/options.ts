@@ -1,4 +1,4 @@
-/** What a gateway is made of. */
+/** Options of a gateway, and the ports that every gateway has. */
 import type { EnvoyConfigFile, TlsFiles } from "../envoy/mod.ts";
 import type { Policy, PolicyOptions } from "../policy/mod.ts";
 import { DEFAULT_PORTS, type Log } from "../service/mod.ts";
@@ -31,7 +31,7 @@ export type StartPolicy = (options: PolicyOptions) => Promise<Policy>;
 
 /** A gateway to start. Whatever is left out is the bundled part. */
 export interface GatewayOptions<P extends Part = Part> {
-  /** What the gateway is; policy in front of the mock upstream when left out. */
+  /** The profile; policy in front of the mock upstream when left out. */
   readonly profile?: Profile<P>;
   /** Interface of the ingress; 127.0.0.1 when left out. Everything else stays on loopback. */
   readonly host?: string;
@@ -40,7 +40,7 @@ export interface GatewayOptions<P extends Part = Part> {
   readonly envoyPath: string;
   /** A configuration in place of the profile's. */
   readonly config?: EnvoyConfigFile;
-  /** What that configuration calls its parts; the profile's names when left out. */
+  /** Names of the parts in that configuration; the profile's names when left out. */
   readonly names?: PartNames;
   /** A foreign ext_authz engine in place of the stub. */
   readonly policy?: { readonly host: string; readonly port: number; readonly tls?: TlsFiles };

@@ -2,7 +2,7 @@
 import type { EnvoyOverlay, TlsFiles } from "../envoy/mod.ts";
 import type { PartNames, Ports, Profile } from "./profile.ts";
 
-/** What of a gateway's options Envoy is told at launch. */
+/** The options of a gateway that Envoy is told at launch. */
 export interface EnvoyPlacement {
   readonly profile: Profile;
   /** Names in a configuration that is not the profile's. */

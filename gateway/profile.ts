@@ -1,4 +1,4 @@
-/** What makes one gateway different from another: an object that the assembly asks, and never its name. */
+/** A profile: everything in which one gateway differs from another, as an object that the assembly asks. */
 import type { EnvoyConfigFile, EnvoyOverlay } from "../envoy/mod.ts";
 import type { Log } from "../service/mod.ts";
 import type { ControlledUpstream, Upstream } from "../upstream/mod.ts";

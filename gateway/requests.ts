@@ -1,3 +1,4 @@
+/** Joins Envoy's log line of a request with the journals of policy and upstream. */
 import type { AccessLogEntry } from "../envoy/mod.ts";
 import type { Policy, PolicyCheck } from "../policy/mod.ts";
 import type { Journal } from "../service/mod.ts";
@@ -28,7 +29,7 @@ export interface RequestRecord {
   readonly flags: string;
 }
 
-/** What our own parts know of a request beside Envoy's line. */
+/** The records that our own parts keep of a request, beside Envoy's line. */
 export interface Beside {
   readonly policy?: Pick<PolicyCheck, "rule" | "code" | "tenant"> | undefined;
   readonly upstream?: Pick<UpstreamExchange, "events"> | undefined;
@@ -89,7 +90,7 @@ export class RequestFeed implements Disposable {
     this.#ignored.add(requestId);
   }
 
-  /** Takes one of Envoy's lines. */
+  /** Adds one of Envoy's log lines. */
   log(entry: AccessLogEntry): void {
     for (const listener of this.#raw) listener(entry);
     if (this.#ignored.delete(entry.requestId) || this.#listeners.size === 0) return;

@@ -1,3 +1,4 @@
+/** The folder of one run, and the sweep of those that earlier runs left. */
 import { basename, dirname, join } from "node:path";
 import { UnavailableError } from "../service/mod.ts";
 
@@ -114,7 +115,7 @@ async function sweep(parent: string): Promise<void> {
   }
 }
 
-/** Takes its name from a folder first, so that nobody counts one that is half removed as a run. */
+/** Renames a folder before removing it, so that one that is half removed never counts as a run. */
 async function discard(path: string): Promise<void> {
   const name = basename(path).replace(RUN_PREFIX, TEMPORARY_PREFIX);
   const temporary = join(dirname(path), name);
@@ -125,7 +126,7 @@ async function remove(path: string): Promise<void> {
   await Deno.remove(path, { recursive: true }).catch(() => {});
 }
 
-/** Takes the lock of a run that has ended, so that only one sweeps it; undefined when the run lives, or is gone. */
+/** Locks a run that has ended, so that only one process sweeps it; undefined when the run lives, or is gone. */
 async function lockOfEnded(path: string): Promise<Deno.FsFile | undefined> {
   let file: Deno.FsFile & { tryLock?(exclusive: boolean): Promise<boolean> };
   try {

@@ -8,7 +8,7 @@ import { parseUpstreamUrl } from "./upstream_url.ts";
 
 /** A model server in place of the mock. */
 export interface ForeignUpstream {
-  /** What comes before `/v1/…`: `http://127.0.0.1:11434`. */
+  /** Base URL without `/v1`: `http://127.0.0.1:11434`. */
   readonly url: string;
   /** Roots that its certificate must chain to, a PEM file; needed for https. */
   readonly caFile?: string;

@@ -1,13 +1,14 @@
+/** Reads the URL of a model server into the places that Envoy has for it. */
 import { UsageError } from "../service/mod.ts";
 
 /** An upstream as Envoy is told about it. */
 export interface UpstreamAddress {
   readonly host: string;
   readonly port: number;
-  /** What `Host` becomes: the URL's own authority, a default port left out. */
+  /** `Host` of the requests: the URL's own authority, a default port left out. */
   readonly hostname: string;
   readonly tls: boolean;
-  /** What is put before the request's path; empty for none. */
+  /** Prefix of the request's path; empty for none. */
   readonly pathPrefix: string;
 }
 

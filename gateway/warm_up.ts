@@ -1,3 +1,4 @@
+/** Sends the first request through Envoy, before any client's. */
 import { request as httpRequest } from "node:http";
 import { type Log, messageOf, now, startDeadline, UnavailableError } from "../service/mod.ts";
 import type { RequestFeed } from "./requests.ts";
@@ -41,7 +42,7 @@ async function statusOf(url: string, requestId: string): Promise<number> {
   return await promise;
 }
 
-/** Who hears of the answer's status, or of what went wrong. */
+/** Callbacks for the answer's status, or for the failure. */
 interface Heard {
   readonly resolve: (status: number) => void;
   readonly fail: (error: unknown) => void;

@@ -1,5 +1,5 @@
 /**
- * What a gateway under test asks with a deadline, on a thread of its own: the policy stub and an external processor,
+ * Parts that a gateway under test asks with a deadline, on a thread of their own: the policy stub and an external processor,
  * both obeying the scripts of cases. They answer in time however busy the thread of the suite is.
  *
  * ```ts

@@ -45,7 +45,7 @@ export async function startPolicyThread(
   }
 }
 
-/** What the thread says of the stub that it has started. */
+/** The thread's description of the stub that it has started. */
 type Started = Pick<Policy, "host" | "port" | "address" | "version"> & { readonly id: number };
 
 /** A journal that is read from the log of events whenever somebody looks at it. */

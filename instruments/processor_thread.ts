@@ -1,3 +1,4 @@
+/** A scripted processor on the instruments' thread. */
 import type { ProcessorScript } from "../conformance/mod.ts";
 import { SharedLog } from "../service/mod.ts";
 import type { ScriptedProcessor } from "./scripted_processor.ts";

@@ -1,3 +1,4 @@
+/** An external processor under the control of a case. */
 import { Buffer } from "node:buffer";
 import type { ProcessorControl, ProcessorScript } from "../conformance/mod.ts";
 import { type BidiCall, GrpcError, messageCodec, startGrpcServer } from "../grpc/mod.ts";

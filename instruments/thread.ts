@@ -1,3 +1,4 @@
+/** The thread that all instruments of a process share. */
 import { type RunningWorker, startWorker } from "../service/mod.ts";
 import type { InstrumentMethods } from "./worker.ts";
 

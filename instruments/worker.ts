@@ -13,7 +13,7 @@ import { serveWorker, SharedLog } from "../service/mod.ts";
 import type { ProcessorScript } from "../conformance/mod.ts";
 import { type ScriptedProcessor, startScriptedProcessor } from "./scripted_processor.ts";
 
-/** What of the stub's options can be told to another thread. */
+/** The stub's options that can be sent to another thread. */
 export type PolicyThreadOptions = Pick<
   PolicyOptions,
   "host" | "port" | "rulesFile" | "providerKey" | "scriptSecret" | "journalLimit"
@@ -29,21 +29,21 @@ export interface Lines {
   readonly bell: MessagePort;
 }
 
-/** What is done at once, and in order. */
+/** Commands that are obeyed at once, and in order. */
 export type PolicyCommand =
   | { readonly set: string; readonly answers: readonly PolicyAnswer[] }
   | { readonly delete: string }
   | { readonly release: string }
   | { readonly forget: string };
 
-/** What is told of the stub. */
+/** Events of the stub. */
 export type PolicyEvent =
   /** A Check: when it came, and again under the same number when it is over. */
   | { readonly number: number; readonly check: PolicyCheck }
   | { readonly log: string }
   | { readonly version: string };
 
-/** What is done at once by a processor. */
+/** Commands that a processor obeys at once. */
 export type ProcessorCommand =
   | { readonly set: string; readonly script: ProcessorScript }
   | { readonly delete: string };
@@ -146,7 +146,7 @@ const methods = {
   },
 };
 
-/** What the thread can be asked. */
+/** Methods of the thread. */
 export type InstrumentMethods = typeof methods;
 
 serveWorker(methods);

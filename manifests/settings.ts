@@ -1,4 +1,4 @@
-/** What an export is made of, and where its parts are reached. */
+/** Settings of an export, and the addresses of its parts. */
 import type { UpstreamAddress } from "../gateway/mod.ts";
 
 /** One file of an export. */
@@ -7,7 +7,7 @@ export interface ExportedFile {
   readonly text: string;
 }
 
-/** What both kinds of export take. */
+/** Settings that both kinds of export share. */
 export interface ExportSettings {
   /** Image that holds `llmgate`. */
   readonly image: string;

@@ -1,3 +1,4 @@
+/** Writes YAML that a person can read. */
 import { Document } from "yaml";
 
 /** Writes documents as one YAML text, each behind its comment. Long texts are literal blocks. */

@@ -1,3 +1,4 @@
+/** Mutants that are Envoy configurations, but for its ext_authz filter. */
 import {
   addBefore,
   hcm,

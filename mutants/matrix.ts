@@ -1,7 +1,8 @@
+/** The kill matrix: which case noticed which mutant, and what that proves. */
 import type { Case } from "../conformance/mod.ts";
 import type { Mutant } from "./mutant.ts";
 
-/** What the suite said about one mutant. */
+/** Verdicts of the suite on one mutant. */
 export interface MutantResult {
   mutant: Mutant;
   /** Ids of the cases that did not pass. */
@@ -12,7 +13,7 @@ export interface MutantResult {
   problem?: string;
 }
 
-/** What the suite said about a correct gateway. */
+/** Verdicts of the suite on a correct gateway. */
 export interface CorrectResult {
   name: string;
   /** It is the small proxy, and not an Envoy. */
@@ -36,7 +37,7 @@ export interface KillMatrix {
   covered: number;
 }
 
-/** What a relay must let through whatever it changes: else every case would notice it. */
+/** The case that every relay passes, whatever it changes: else every case would notice it. */
 const SERVES = "http.h1";
 
 /** A mutant that more cases notice than this says nothing about any one of them. */
@@ -95,7 +96,7 @@ export function killMatrix(
   };
 }
 
-/** Takes away what a correct gateway of the same kind is warned of, too. */
+/** Removes the warnings that a correct gateway of the same kind gets, too. */
 function withoutNoise(result: MutantResult, correct: readonly CorrectResult[]): MutantResult {
   const alike = correct.filter(({ proxy }) => proxy === (result.mutant.defects !== undefined));
   const noise = new Set(alike.flatMap(({ warned }) => warned));

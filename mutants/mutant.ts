@@ -1,3 +1,4 @@
+/** The shape of a mutant. */
 import type { Protocol } from "../conformance/mod.ts";
 import type { Defects } from "./proxy/defects.ts";
 
@@ -9,7 +10,7 @@ export type Config = any;
 export interface Mutant {
   /** Stable, kebab-case. */
   readonly id: string;
-  /** What is wrong, in one sentence. */
+  /** The defect, in one sentence. */
   readonly defect: string;
   /** Cases that were made for this requirement and must not pass. */
   readonly kills: readonly string[];

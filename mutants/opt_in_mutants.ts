@@ -1,3 +1,4 @@
+/** Mutants of the check-only configurations. */
 import {
   addBefore,
   cluster,
@@ -29,7 +30,7 @@ function overQuic({ static_resources }: Config): Config {
   return { static_resources: { ...static_resources, listeners } };
 }
 
-/** Takes a token, or what `otherwise` says when there is no good one. */
+/** Requires a valid token, or `otherwise` when there is none. */
 function tokenOr(config: Config, otherwise: "allow_missing" | "allow_missing_or_failed"): void {
   const [rule] = settingsOf(config, "jwt_authn").rules;
   const requirements = [{ provider_name: "check_only" }, { [otherwise]: {} }];

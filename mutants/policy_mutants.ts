@@ -1,3 +1,4 @@
+/** Mutants of Envoy's ext_authz filter. */
 import {
   addBefore,
   filter,

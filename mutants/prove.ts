@@ -8,7 +8,7 @@ import { Semaphore } from "./semaphore.ts";
 
 /** How to test the suite. */
 export interface SelfTestOptions extends StartOptions {
-  /** What is to be proven. */
+  /** Options of a proof. */
   proof: Proof;
   /** Runs every case against every mutant, not only those that it is made for. */
   full?: boolean;

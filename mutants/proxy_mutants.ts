@@ -1,3 +1,4 @@
+/** Mutants that are defects of the small proxy. */
 import type { Defects } from "./proxy/defects.ts";
 import type { Mutant } from "./mutant.ts";
 

@@ -1,3 +1,4 @@
+/** Writes the kill matrix as text. */
 import { type KillMatrix, type MutantResult, TOO_BROAD } from "./matrix.ts";
 
 /**

@@ -13,7 +13,7 @@ export class Semaphore {
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Gives a place back, to whoever has waited longest. */
+  /** Releases one place, to the waiter that came first. */
   give(): void {
     const next = this.#waiting.shift();
     if (next) next();

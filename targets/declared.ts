@@ -1,4 +1,4 @@
-/** What a user says of a gateway: how it is got into, and what it has beyond the core. */
+/** Declarations of a user about a gateway: how to get in, and its features beyond the core. */
 import type {
   HeaderList,
   JwtFeature,
@@ -7,7 +7,7 @@ import type {
   WayIn,
 } from "../conformance/mod.ts";
 
-/** What nobody can find out by looking. */
+/** Facts that cannot be found by probing. */
 export interface Declared {
   /** Value of `host` and `:authority`. */
   readonly host?: string;

@@ -1,3 +1,4 @@
+/** Somebody else's gateway as a target. */
 import {
   type Control,
   type Credentials,
@@ -30,7 +31,7 @@ export interface ForeignShape {
 export interface ForeignOptions {
   /** Base URL of its ingress. */
   readonly url: string;
-  /** What it was told to use: our policy engine, our upstream, both or none. */
+  /** The parts of ours that it uses: our policy engine, our upstream, both or none. */
   readonly control: Control;
   readonly credentials: Credentials;
   /** Interface and ports of our parts: the gateway must use these addresses. */
@@ -42,7 +43,7 @@ export interface ForeignOptions {
   /** Particulars of its profile; one upstream and the common expectations when left out. */
   readonly shape?: ForeignShape;
   readonly log?: Log;
-  /** What the user says of it. */
+  /** Declarations of the user about it. */
   readonly declared?: Declared;
   /** Told what the first look waits for. */
   readonly onWait?: (what: string) => void;
@@ -77,7 +78,7 @@ const COMMON_ADDITIONS = [
   "x-request-id",
 ];
 
-/** What may be expected of a gateway of which nothing is known. */
+/** Expectations for a gateway of which nothing is known. */
 export const FOREIGN_EXPECTATIONS: Expectations = {
   ...BASE_EXPECTATIONS,
   policyErrorStatus: undefined,
@@ -112,7 +113,7 @@ export async function foreignTarget(
 ): Promise<
   Target & AsyncDisposable & {
     readonly notes: readonly string[];
-    /** What an allowed request got. */
+    /** The answer to an allowed request. */
     readonly firstStatus: number | undefined;
   }
 > {

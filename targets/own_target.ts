@@ -1,3 +1,4 @@
+/** A gateway of our own as a target. */
 import type {
   EnvoyEvidence,
   EnvoyRecord,
@@ -27,7 +28,7 @@ const EVIDENCE_LIMIT = 50_000;
 export const TARGET_JOURNAL_LIMIT = 50_000;
 
 /**
- * What the base profile promises: the numbers of `envoy/configs/base.yaml`, and the published list
+ * Promises of the base profile: the numbers of `envoy/configs/base.yaml`, and the published list
  * of headers that Envoy itself adds, changes or drops.
  */
 export const BASE_EXPECTATIONS: Expectations = {
@@ -62,7 +63,7 @@ export const BASE_EXPECTATIONS: Expectations = {
   requestIdKept: true,
 };
 
-/** What the suite may do with a gateway of our own. */
+/** Options of a target that is a gateway of our own. */
 export interface OwnTargetOptions {
   /** The secret that the gateway's stub was started with. */
   readonly scriptSecret: string;

@@ -1,4 +1,4 @@
-/** What a running Envoy promises, read from its own dump of the configuration, and not assumed. */
+/** Promises of a running Envoy, read from its own dump of the configuration, and not assumed. */
 import type { Expectations } from "../conformance/mod.ts";
 import { type Json, lintModel, seconds } from "../envoy/mod.ts";
 
@@ -6,7 +6,7 @@ import { type Json, lintModel, seconds } from "../envoy/mod.ts";
 const DEFAULT_POLICY_MS = 200;
 const DEFAULT_CONNECT_MS = 5_000;
 
-/** What of {@linkcode Expectations} a configuration says. */
+/** The part of {@linkcode Expectations} that a configuration states. */
 export type Promises = Pick<
   Expectations,
   "policyTimeoutMs" | "requestHeadersTimeoutMs" | "connectTimeoutMs" | "requestIdKept"

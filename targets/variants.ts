@@ -1,3 +1,4 @@
+/** Gateways on the check-only configurations, beside the one that is judged. */
 import type { Target } from "../conformance/mod.ts";
 import {
   bundledConfig,
@@ -23,7 +24,7 @@ const RATE_LIMIT = { header: "x-rate-key", burst: 3 };
 /** The listener of `check/tls.yaml` that serves HTTP/3. */
 const QUIC_LISTENER = "ingress_h3";
 
-/** What a variant tells the suite beside the base profile's expectations. */
+/** Facts about each variant for the suite, beside the base profile's expectations. */
 const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
   jwt: { jwt: { key: CHECK_JWT_KEY, ...CHECK_JWT } },
   rate_limit: { rateLimit: RATE_LIMIT },

@@ -1,3 +1,4 @@
+/** Reads a header that a flag gives. */
 import { UsageError } from "../../service/mod.ts";
 
 /**

@@ -1,10 +1,10 @@
 /** The command lines that repeat a run, and one of its cases. */
 
-/** What only says how the result is shown, or which run of several it was: a repetition has its own. */
+/** Flags that say how the result is shown, or which run of several it was: a repetition has its own. */
 const LEFT_OUT_VALUES = ["--seed", "--report"];
 const LEFT_OUT_FLAGS = ["--json", "--watch", "--list", "--keep"];
 
-/** What selects cases; the repetition of one case selects that. */
+/** Flags that select cases; the repetition of one case selects that case. */
 const SELECTING_VALUES = ["--case", "--skip", "--level"];
 
 /** Credentials, and the variable that stands for each: a report holds none. */
@@ -29,7 +29,7 @@ export function repetitionOf(words: readonly string[]): Repetition {
   return { command: line(whole), caseCommand: line(one) };
 }
 
-/** Takes options out, with their values: `--name value` and `--name=value`. */
+/** Removes options with their values: `--name value` and `--name=value`. */
 function leaveOut(
   words: readonly string[],
   withValue: readonly string[],

@@ -1,3 +1,4 @@
+/** Writes the reports of a run, each in the format that its file's ending names. */
 import { parseReport, type Report, REPORT_FORMATS } from "../../conformance/mod.ts";
 import { type Log, messageOf, silent, UsageError } from "../../service/mod.ts";
 

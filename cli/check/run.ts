@@ -1,3 +1,4 @@
+/** Runs the suite once, as the flags of `check` say. */
 import { createHash } from "node:crypto";
 import {
   type KnownFailure,

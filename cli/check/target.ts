@@ -1,4 +1,4 @@
-/** What `check` judges, as its flags describe it. */
+/** The target of `check`, as its flags describe it. */
 import { basename } from "node:path";
 import {
   type Case,
@@ -38,7 +38,7 @@ import { DECLARED_OPTIONS, declaredOf, type DeclaredOptions } from "./declared.t
 import { headerOf } from "./header.ts";
 import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../flags/gateway.ts";
 
-/** What `check` is pointed at. */
+/** Flags that choose the target. */
 export const TARGET_OPTIONS = {
   gateway: urlOption("--gateway <URL>", {
     description: "judge this gateway instead of a stack of our own",
@@ -97,7 +97,7 @@ export interface CheckTarget extends AsyncDisposable {
   readonly cases: readonly Case[];
 }
 
-/** What our own policy stub allows and refuses. */
+/** Credentials that our own policy stub allows and refuses. */
 const DEMO_CREDENTIALS: Credentials = {
   allow: [["x-api-key", "demo-key"]],
   deny: [["x-api-key", "wrong-key"]],
@@ -262,7 +262,7 @@ async function isLogged(log: EnvoyEvidence["accessLog"], ids: readonly string[])
   }
 }
 
-/** What may be missing when nothing is routed. */
+/** Features that may be missing when nothing is routed. */
 const NOT_FOUND =
   "Probe: the gateway answers 404: its routes may want another host (--host-name) or path (--base-path)";
 

@@ -1,3 +1,4 @@
+/** Judges one gateway on several versions of Envoy and prints where verdicts differ. */
 import {
   disagreements,
   exitCode,
@@ -6,7 +7,7 @@ import {
 } from "../../conformance/mod.ts";
 import { EXIT } from "../command.ts";
 
-/** What the suite said about the same gateway on several versions of Envoy. */
+/** Verdicts of the suite on the same gateway, by version of Envoy. */
 export interface VersionRuns {
   readonly versions: readonly string[];
   /** One for each version, in the same order. */

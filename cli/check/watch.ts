@@ -1,3 +1,4 @@
+/** Repeats a run of `check` when a file that it depends on changes. */
 import { differenceLine, diffReports, type Report } from "../../conformance/mod.ts";
 import {
   messageOf,
@@ -60,7 +61,7 @@ export class ChangeQueue implements Changes {
     return this.#fresh.signal;
   }
 
-  /** Takes a watch over; it ends with the queue. */
+  /** Adds a watch, which ends with the queue. */
   use(watch: AsyncDisposable): void {
     this.#watches++;
     this.#stack.use(watch);
@@ -98,7 +99,7 @@ export class ChangeQueue implements Changes {
   }
 }
 
-/** What a watch does, seen from outside. */
+/** Options of a watch. */
 export interface WatchOptions {
   readonly changes: Changes;
   /** One run; it ends early when its signal aborts. */

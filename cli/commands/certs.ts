@@ -1,3 +1,4 @@
+/** `llmgate certs`: makes a development CA and certificates for TLS and mTLS. */
 import { resolve } from "node:path";
 import { prepareTlsFolder } from "../../certs/mod.ts";
 import { directoryOption, flagOption, repeated, textOption } from "../../options/mod.ts";

@@ -1,3 +1,4 @@
+/** `llmgate check`: runs the conformance suite against a gateway. */
 import {
   diffReports,
   exitCode,
@@ -194,7 +195,7 @@ export const command = defineCommand({
   },
 });
 
-/** What the ways to run have in common. */
+/** Arguments that all ways to run share. */
 interface Shown {
   readonly json: boolean;
   readonly strict: boolean;

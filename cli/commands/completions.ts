@@ -1,3 +1,4 @@
+/** `llmgate completions`: prints a completion script for your shell. */
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { completionScript, SHELLS } from "../help/completions.ts";

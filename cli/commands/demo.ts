@@ -1,3 +1,4 @@
+/** `llmgate demo`: shows allow, streaming and deny, as with curl. */
 import { request } from "node:http";
 import { defineCommand, EXIT } from "../command.ts";
 import { runDemos } from "../live/demos.ts";

@@ -1,3 +1,4 @@
+/** `llmgate diff`: compares the verdicts of two reports. */
 import { diffReports, renderDiff } from "../../conformance/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { flagOption } from "../../options/mod.ts";

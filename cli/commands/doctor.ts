@@ -1,3 +1,4 @@
+/** `llmgate doctor`: says what this machine lacks, and what to do. */
 import { assertPortFree } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { envoyChecks } from "../doctor/envoy.ts";

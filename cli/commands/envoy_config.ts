@@ -1,3 +1,4 @@
+/** `llmgate envoy config`: prints the configuration as Envoy is given it. */
 import {
   formatChanges,
   launchConfig,

@@ -1,3 +1,4 @@
+/** `llmgate envoy fetch`: gets Envoy into the cache and print its path. */
 import { defineCommand, EXIT } from "../command.ts";
 import { ENVOY_OPTIONS, envoyFromOptions } from "../flags/gateway.ts";
 import { flagOption } from "../../options/mod.ts";

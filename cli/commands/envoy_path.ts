@@ -1,3 +1,4 @@
+/** `llmgate envoy path`: prints the path of the Envoy that would be used. */
 import { defineCommand, EXIT } from "../command.ts";
 import { ENVOY_OPTIONS, envoyFromOptions } from "../flags/gateway.ts";
 import { flagOption } from "../../options/mod.ts";

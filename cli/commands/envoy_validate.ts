@@ -1,3 +1,4 @@
+/** `llmgate envoy validate`: lets Envoy validate a configuration. */
 import {
   bundledConfig,
   bundledConfigNames,

@@ -1,3 +1,4 @@
+/** `llmgate export compose`: writes a gateway as a Compose file. */
 import { resolve } from "node:path";
 import { exportCompose } from "../../manifests/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";

@@ -1,3 +1,4 @@
+/** `llmgate export kubernetes`: writes a gateway as Kubernetes manifests. */
 import { resolve } from "node:path";
 import { exportKubernetes } from "../../manifests/mod.ts";
 import { UsageError } from "../../service/mod.ts";

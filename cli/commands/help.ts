@@ -1,3 +1,4 @@
+/** `llmgate help`: explains a command or a topic. */
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { commandHelp, overview } from "../help/help_text.ts";

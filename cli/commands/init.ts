@@ -1,10 +1,11 @@
+/** `llmgate init`: writes rules of your own to start from. */
 import { join, resolve } from "node:path";
 import { DEFAULT_RULES } from "../../policy/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { writeFolder } from "../folder.ts";
 import { flagOption } from "../../options/mod.ts";
 
-/** What a folder starts with: file name and text. */
+/** The files that a folder starts with: name and text. */
 const FILES: readonly { name: string; text: () => string }[] = [
   { name: "rules.yaml", text: () => DEFAULT_RULES },
 ];

@@ -1,3 +1,4 @@
+/** `llmgate limits`: runs the limits service alone (Envoy's rate-limit service over gRPC). */
 import { startLimits } from "../../limits/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { DEFAULT_PORTS, defined } from "../../service/mod.ts";

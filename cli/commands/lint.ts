@@ -1,3 +1,4 @@
+/** `llmgate lint`: finds what is wrong with an Envoy configuration for LLM traffic. */
 import {
   AdminClient,
   bundledConfig,

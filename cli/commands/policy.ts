@@ -1,3 +1,4 @@
+/** `llmgate policy`: runs the policy stub alone (ext_authz over gRPC). */
 import { GrpcError } from "../../grpc/mod.ts";
 import {
   DEFAULT_RULES,

@@ -1,3 +1,4 @@
+/** `llmgate report`: renders a report again in another format. */
 import { exitCode, renderTerminal } from "../../conformance/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { fileOption, repeated } from "../../options/mod.ts";

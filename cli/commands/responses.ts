@@ -1,3 +1,4 @@
+/** `llmgate responses`: runs the OpenAI Responses gateway alone (HTTP, and ext_proc over gRPC). */
 import { dataHome } from "../../envoy/mod.ts";
 import type { ResponsesLine } from "../../responses/mod.ts";
 import { defined, loadModule } from "../../service/mod.ts";

@@ -1,3 +1,4 @@
+/** `llmgate router`: runs the model router alone (ext_proc over gRPC). */
 import { discoverHosts, startRouter } from "../../router/mod.ts";
 import { DEFAULT_PORTS, loadModule, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";

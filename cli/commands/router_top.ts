@@ -1,3 +1,4 @@
+/** `llmgate router top`: shows what a running router's hosts do, live. */
 import { readRouterSamples, routerLoad, type RouterSamples } from "../../router/mod.ts";
 import { DEFAULT_PORTS, delay, messageOf, now, UnavailableError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";

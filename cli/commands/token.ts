@@ -1,3 +1,4 @@
+/** `llmgate token`: prints a token of the development issuer (JWT). */
 import { join } from "node:path";
 import { type Claim, openIssuer } from "../../certs/mod.ts";
 import { dataHome } from "../../envoy/mod.ts";

@@ -1,3 +1,4 @@
+/** `llmgate upstream`: runs the mock OpenAI upstream alone. */
 import {
   exchangeLine as jsonLine,
   type Pace,

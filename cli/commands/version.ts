@@ -1,3 +1,4 @@
+/** `llmgate version`: prints versions: own, Deno, Envoy. */
 import { loadModule } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { flagOption } from "../../options/mod.ts";

@@ -1,3 +1,4 @@
+/** Checks of the doctor about Envoy: the executable, the cache, and the sources. */
 import { join } from "node:path";
 import {
   cachedEnvoyPath,
@@ -15,7 +16,7 @@ import type { Probe } from "./probe.ts";
 /** A mirror that has not answered by then is passed over when Envoy is fetched. */
 const REACH_MS = 4_000;
 
-/** What is known about Envoy: which would run, whether the cache is sound, and where a new one could come from. */
+/** Checks which Envoy would run, whether the cache is sound, and where a new one could come from. */
 export function envoyChecks(probe: Probe, options: { offline: boolean }): Check[] {
   const env = (name: string) => probe.env(name);
   return [

@@ -6,9 +6,9 @@ export interface Finding {
   /** Stable name, for machines. */
   readonly id: string;
   readonly level: Level;
-  /** What is, in one line. */
+  /** The state, in one line. */
   readonly detail: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly advice?: string;
 }
 

@@ -1,3 +1,4 @@
+/** Checks of the doctor about the machine: platform, Deno, descriptors, proxies, tools. */
 import { type Check, type Finding, note, ok, problem } from "./finding.ts";
 import type { Probe } from "./probe.ts";
 
@@ -16,7 +17,7 @@ const DESCRIPTORS_WANTED = 100_000;
 /** Below it, even a laptop's load test fails. */
 const DESCRIPTORS_NEEDED = 1_024;
 
-/** What the machine is. */
+/** Returns the checks of the machine. */
 export function machineChecks(probe: Probe): Check[] {
   return [
     { id: "platform", run: () => platform(probe) },

@@ -1,3 +1,4 @@
+/** Checks of the doctor about the ports that `dev` wants. */
 import { UnavailableError } from "../../service/mod.ts";
 import { type Check, ok, problem } from "./finding.ts";
 

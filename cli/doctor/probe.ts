@@ -1,6 +1,7 @@
+/** The doctor's view of the machine, so that tests can replace it. */
 import { deadlineSignal } from "../../service/mod.ts";
 
-/** What a program printed; undefined code: it could not be started, or was stopped at the deadline. */
+/** Output of a program; undefined code: it could not be started, or was stopped at the deadline. */
 export interface Ran {
   readonly code: number | undefined;
   readonly text: string;

@@ -1,3 +1,4 @@
+/** The Envoy inside of a binary, as a source of Envoy. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { EnvoySource } from "../../envoy/mod.ts";

@@ -21,7 +21,7 @@ import { VERSION } from "../version.ts";
 
 const { staticHosts, staticModels, logic, routeConfig } = ROUTER_FLAGS;
 
-/** What can be exported, and of what it is made. */
+/** Flags of an export: the profile, its files and its images. */
 export const EXPORT_OPTIONS = {
   image: textOption("--image <IMAGE>", {
     description: "image that holds llmgate",
@@ -99,7 +99,7 @@ export async function exportedProfile(values: ExportValues): Promise<ProfileMani
 }
 
 /**
- * What the flags describe, files read and checked.
+ * Returns the export that the flags describe, files read and checked.
  *
  * @throws {UsageError} for flags that do not go together, or files that cannot be used
  */

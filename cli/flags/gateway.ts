@@ -50,7 +50,7 @@ export const ENVOY_OPTIONS = {
   offline: flagOption("--offline", { description: "never dial out to get Envoy" }),
 };
 
-/** What stands in for our own parts. */
+/** Flags for foreign parts in place of ours, and for what ours read. */
 export const PART_OPTIONS = {
   policy: addressOption("--policy <HOST:PORT>", {
     description: "ext_authz engine to use in place of the stub",
@@ -131,7 +131,7 @@ export const JUDGE_FLAGS: OptionRecord = Object.assign(
   ...PROFILES.map(({ judgeFlags }) => judgeFlags ?? {}),
 );
 
-/** What every command that starts a gateway takes. */
+/** Flags of every command that starts a gateway. */
 export const RUN_OPTIONS = {
   runDir: directoryOption("--run-dir <DIR>", {
     description:

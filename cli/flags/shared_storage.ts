@@ -39,7 +39,7 @@ export interface SharedStorageValues {
 }
 
 /**
- * What the flags describe; undefined without any of them.
+ * Returns the storage that the flags describe; undefined without any of them.
  *
  * @throws {UsageError} when one is missing or malformed
  */

@@ -1,3 +1,4 @@
+/** Flags for serving TLS, and the files that they name. */
 import { messageOf, UsageError } from "../../service/mod.ts";
 import { fileOption } from "../../options/mod.ts";
 

@@ -1,3 +1,4 @@
+/** Completion scripts for bash, zsh and fish, made from the flags themselves. */
 import type { Command } from "../command.ts";
 import { shownOptions } from "./help_text.ts";
 import { longName } from "../parse.ts";

@@ -3,7 +3,7 @@ import { completionScript, type Shell } from "./completions.ts";
 import { loadCommands } from "../load.ts";
 import { COMMANDS } from "../table.ts";
 
-/** What bash offers for a line whose last word is being typed. */
+/** Returns the completions that bash offers for a line whose last word is being typed. */
 async function bashOffers(line: string): Promise<string[]> {
   const script = completionScript("bash", await loadCommands());
   const words = line.split(" ");

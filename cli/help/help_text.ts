@@ -1,3 +1,4 @@
+/** Writes the help of the program and of each command. */
 import type { Argument, Command } from "../command.ts";
 import type { AnyOption } from "../../options/mod.ts";
 import { COMMANDS, type Entry, GROUPS } from "../table.ts";

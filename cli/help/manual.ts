@@ -1,3 +1,4 @@
+/** Writes the manual page. */
 import type { Command } from "../command.ts";
 import { optionText, shownOptions, usageLine } from "./help_text.ts";
 import { loadCommands } from "../load.ts";

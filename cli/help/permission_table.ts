@@ -1,3 +1,4 @@
+/** Writes the table of permissions in README.md. */
 import { PERMISSION_CLASSES } from "../command.ts";
 import { loadCommands } from "../load.ts";
 

@@ -1,3 +1,4 @@
+/** Topics of `llmgate help`, taken from README.md. */
 import readme from "../../README.md" with { type: "text" };
 
 /** A section of README.md that `llmgate help NAME` prints. */
@@ -20,7 +21,7 @@ const HEADINGS: readonly [string, string][] = [
   ["environment", "Environment"],
 ];
 
-/** What `llmgate help topics` lists. */
+/** The list of `llmgate help topics`. */
 export const TOPICS: readonly Topic[] = HEADINGS.map(([name, title]) => ({
   name,
   title,

@@ -1,3 +1,4 @@
+/** The demos: requests with a promise each, and how an answer is judged by it. */
 import { type IncomingMessage, request } from "node:http";
 import { chatFields, curlLine, DEMO_KEY } from "../../gateway/mod.ts";
 import { DONE, parseSse } from "../../openai/mod.ts";

@@ -1,3 +1,4 @@
+/** Shows how a download gets on. */
 import type { OnProgress } from "../../envoy/mod.ts";
 import type { Output } from "../host.ts";
 

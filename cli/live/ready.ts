@@ -1,3 +1,4 @@
+/** The ready line of `dev`. */
 import type { Gateway } from "../../gateway/mod.ts";
 
 /** The fields of the ready line, in the contract's words. */

@@ -1,3 +1,4 @@
+/** The line that `dev` prints per request. */
 import type { RequestRecord } from "../../gateway/mod.ts";
 import type { Style } from "../style.ts";
 

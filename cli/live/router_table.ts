@@ -1,3 +1,4 @@
+/** The table that `router top` prints. */
 import type { LoadRow } from "../../router/mod.ts";
 import type { Style } from "../style.ts";
 

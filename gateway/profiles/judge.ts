@@ -4,7 +4,7 @@ import type { Proof } from "../../mutants/mod.ts";
 import type { ForeignShape } from "../../targets/mod.ts";
 import type { GatewayOptions } from "../mod.ts";
 
-/** What `check` was asked beside the gateway itself. */
+/** Foreign parts that `check` was asked to judge behind our Envoy. */
 export interface Asked {
   /** HOST:PORT of a foreign policy engine behind our Envoy. */
   readonly policy?: string | undefined;

@@ -4,7 +4,7 @@ import type { ForeignUpstream, Ports, PortSpec, Profile } from "../mod.ts";
 import type { ProfileManifests } from "../../manifests/mod.ts";
 import type { Judge } from "./judge.ts";
 
-/** What of the surroundings a profile's flags are read with. */
+/** Surroundings that a profile's flags are read with. */
 export interface Surroundings {
   /** An environment variable's value. */
   env(name: string): string | undefined;

@@ -1,4 +1,4 @@
-/** What an export to Compose takes. */
+/** Settings of an export to Compose. */
 import type { ExportSettings } from "../settings.ts";
 
 /** Settings that Compose needs beside. */

@@ -1,4 +1,4 @@
-/** What the containers of `llmgate` have in common, whichever part they are. */
+/** Fields that all containers of `llmgate` have in common. */
 import { createHash } from "node:crypto";
 
 /** User of the image of llmgate (`nobody` of distroless images). */

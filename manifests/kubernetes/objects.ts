@@ -10,7 +10,7 @@ export interface KubernetesObject {
 
 type Labels = Readonly<Record<string, string>>;
 
-/** Who an object belongs to. */
+/** The part that an object belongs to. */
 export interface Owner {
   readonly name: string;
   readonly namespace: string;

@@ -1,12 +1,12 @@
-/** What an export to Kubernetes takes. */
+/** Settings of an export to Kubernetes. */
 import type { ExportSettings } from "../settings.ts";
 
-/** What Kubernetes needs beside. */
+/** Settings that only Kubernetes needs. */
 export interface KubernetesSettings extends ExportSettings {
   readonly namespace: string;
   /** Pods of each part. */
   readonly replicas: number;
-  /** What the pods of the Responses gateway share; a file on a volume of the only pod when left out. */
+  /** Storage that the pods of the Responses gateway share; a file on a volume of the only pod when left out. */
   readonly shared?: SharedStorage | undefined;
 }
 

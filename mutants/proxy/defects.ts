@@ -7,7 +7,7 @@ export type Leniency =
   | "folds"
   | "chunk-sizes";
 
-/** What can be wrong with the small proxy; without any it is a correct gateway over HTTP/1.1. */
+/** Defects of the small proxy; without any it is a correct gateway over HTTP/1.1. */
 export interface Defects {
   // The policy's part.
   failsOpen?: true;
@@ -94,7 +94,7 @@ export interface Defects {
   leaksCredential?: true;
   otherRequestId?: true;
   exposesAdmin?: true;
-  /** Takes the first event of each read and loses the others. */
+  /** Passes the first event of each read and loses the others. */
   losesJoinedEvents?: true;
   /** Writes LF as CRLF, after words. */
   widensLines?: true;
@@ -110,6 +110,6 @@ export interface Defects {
   downgradesBlindly?: true;
   /** Closes an HTTP/2 connection when one of its streams is reset. */
   resetEndsConnection?: true;
-  /** What of HTTP/1.1 framing it reads leniently. */
+  /** Rules of HTTP/1.1 framing that it does not enforce. */
   lenient?: Leniency;
 }

@@ -55,7 +55,7 @@ export class H2Front {
     this.#send(FRAME.settings, 0, 0, new Uint8Array(0));
   }
 
-  /** Takes the next bytes of the connection. */
+  /** Reads the next bytes of the connection. */
   take(bytes: Uint8Array): void {
     this.#input = Buffer.concat([this.#input, bytes]);
     while (this.#input.length >= HEAD_BYTES) {

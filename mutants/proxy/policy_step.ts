@@ -1,3 +1,4 @@
+/** The small proxy's ext_authz step: asks policy, reads the answer. */
 import type { HeaderList } from "../../conformance/mod.ts";
 import { type CheckClient, checkClient } from "../../ext_authz/mod.ts";
 import { GrpcError } from "../../grpc/mod.ts";
@@ -5,7 +6,7 @@ import { now } from "../../service/mod.ts";
 import type { Defects } from "./defects.ts";
 import type { RequestHead } from "./request_reader.ts";
 
-/** What the policy engine said, ready to be acted on. */
+/** Decision of the policy engine, ready to be acted on. */
 export type Decision =
   | { kind: "allow"; request: HeaderList; path: string; response: HeaderList }
   | { kind: "deny"; status: number; headers: HeaderList; body: string }
@@ -21,7 +22,7 @@ interface Option {
 /** How long the policy engine may take, milliseconds: more than Envoy grants, for the proxy shares its thread with the suite. */
 export const POLICY_TIMEOUT_MS = 5_000;
 
-/** What `givesUpAtOnce` grants in its place: less than a slow engine may take, more than a busy machine does. */
+/** Timeout of `givesUpAtOnce`: less than a slow engine may take, more than a busy machine does. */
 const IMPATIENT_MS = 800;
 
 const PROTECTED = new Set(["host", "content-length", "transfer-encoding", "connection"]);
@@ -192,7 +193,7 @@ function checkRequest(head: RequestHead, options: {
   };
 }
 
-/** What the rules and the nonce need, and nothing else. */
+/** The headers that the rules and the nonce need, and no other. */
 function keyOnly(headers: HeaderList): HeaderList {
   const kept = ["x-api-key", "authorization", "x-harness-case", "x-request-id", "host"];
   return headers.filter(([name]) => kept.includes(name.toLowerCase()));

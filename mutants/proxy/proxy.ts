@@ -1,3 +1,4 @@
+/** A small HTTP/1.1 gateway with any of the defects; correct without one. */
 import net, { type AddressInfo } from "node:net";
 import { closeServer } from "../../service/mod.ts";
 import type { Defects } from "./defects.ts";

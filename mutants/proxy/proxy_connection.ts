@@ -1,3 +1,4 @@
+/** One client connection of the small proxy. */
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import net from "node:net";
@@ -11,7 +12,7 @@ import { changeBody, headerOf, normalize, requestHead, withAuthority } from "./r
 import { BadRequest, type RequestHead, RequestReader } from "./request_reader.ts";
 import { ResponseFlow } from "./response_flow.ts";
 
-/** What all connections of a proxy share. */
+/** Settings that all connections of a proxy share. */
 export interface ProxyPlace {
   client: CheckClient | undefined;
   upstream: { host: string; port: number };

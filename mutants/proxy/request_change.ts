@@ -1,3 +1,4 @@
+/** Changes that a gateway makes to a request: its path and its headers. */
 import { Buffer } from "node:buffer";
 import type { HeaderList } from "../../conformance/mod.ts";
 import type { Defects } from "./defects.ts";

@@ -1,3 +1,4 @@
+/** Reads HTTP/1.1 requests, strictly or with the leniencies of a defect. */
 import type { HeaderList } from "../../conformance/mod.ts";
 import type { Leniency } from "./defects.ts";
 
@@ -8,7 +9,7 @@ export interface RequestHead {
   headers: HeaderList;
 }
 
-/** What the reader tells about the request that is being read. */
+/** Callbacks for the request that is being read. */
 export interface RequestSink {
   head(head: RequestHead): void;
   body(bytes: Uint8Array): void;

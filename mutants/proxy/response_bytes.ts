@@ -1,3 +1,4 @@
+/** Whole responses that the small proxy makes itself. */
 import { Buffer } from "node:buffer";
 
 /** Returns an OpenAI-shaped error body. */

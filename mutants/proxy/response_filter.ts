@@ -1,3 +1,4 @@
+/** Defects that change the bytes of a response's body. */
 import { Buffer } from "node:buffer";
 import type { Defects } from "./defects.ts";
 

@@ -1,3 +1,4 @@
+/** Passes a response on to the client, with defects of timing and framing. */
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import type { HeaderList, ResponseSink } from "../../conformance/mod.ts";
@@ -12,7 +13,7 @@ const LENGTH_PATIENCE_MS = 2_000;
 /** How long `lingersAfterDone` keeps a response open after its last event. */
 const LINGER_MS = 8_000;
 
-/** What a response is told beside its bytes. */
+/** Options of a response's flow. */
 interface FlowOptions {
   /** The request's id, in place of whatever the upstream calls it. */
   id?: string;

@@ -89,7 +89,7 @@ function volumeClaim(owner: Owner): KubernetesObject {
   });
 }
 
-/** What the gateway's file says of the storage; docs/responses.md has the keys. */
+/** The storage keys of the gateway's file; docs/responses.md describes them. */
 function storageOf({ s3: { secret: _, ...s3 } }: SharedStorage): object {
   return { store: { postgres_env: POSTGRES_ENV }, files: { s3 } };
 }

@@ -6,7 +6,7 @@ import { type Part, type PortSpec, type Profile, UPSTREAM_PORT } from "../../mod
 
 /** The Responses gateway of a profile, and the model server that it asks. */
 export interface ResponsesPartOptions {
-  /** What its file says, but for the ports; the defaults when left out. */
+  /** Its configuration, but for the ports; the defaults when left out. */
   readonly config?: ResponsesConfig;
   /** Base URL of a model server in place of the mock upstream: `http://127.0.0.1:11434/v1`. */
   readonly modelEndpoint?: string;

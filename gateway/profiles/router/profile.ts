@@ -33,7 +33,7 @@ export interface RouterPartOptions {
   readonly logic?: RoutingLogic;
   /** Header that names a request's session. */
   readonly sessionHeader?: string;
-  /** What each mock backend serves, as `--static-models` says it; every model when left out. */
+  /** Models of each mock backend, written as for `--static-models`; every model when left out. */
   readonly models?: string;
   /** Stands between Envoy and the router, on a port of its own: how a broken router is made. */
   readonly relay?: (

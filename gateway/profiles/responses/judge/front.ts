@@ -12,7 +12,7 @@ export interface FrontRequest {
   readonly body: Json;
 }
 
-/** What a front does wrong; it leaves alone what is not named. */
+/** The defect of a front; messages that it does not name pass unchanged. */
 export interface FrontTampering {
   readonly request?: (request: FrontRequest) => void;
   /** Answers in the gateway's place; undefined lets the request pass. */

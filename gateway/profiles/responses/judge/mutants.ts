@@ -1,3 +1,4 @@
+/** Mutants of the Responses gateway. */
 import {
   addBefore,
   header,

@@ -1,3 +1,4 @@
+/** Mutants of the model router. */
 import {
   addBefore,
   cluster,

@@ -1,14 +1,15 @@
+/** Stands between Envoy and the router and edits their messages: how a broken router is made. */
 import { type BidiCall, connectGrpc, messageCodec, startGrpcServer } from "../../../../grpc/mod.ts";
 
 /** A ProcessingRequest or ProcessingResponse, decoded. */
 // deno-lint-ignore no-explicit-any -- a message is edited at known places; the codec checks the rest
 export type Message = any;
 
-/** What a relay does wrong. Both edits change the message in place. */
+/** The defect of a relay. Both edits change the message in place. */
 export interface Tampering {
-  /** What Envoy tells the router. */
+  /** Edits what Envoy sends to the router. */
   readonly request?: (message: Message) => void;
-  /** What the router tells Envoy; `about` is the message that it answers. */
+  /** Edits what the router sends to Envoy; `about` is the message that it answers. */
   readonly response?: (message: Message, about: Message) => void;
   /** The router never hears that a stream has ended. */
   readonly endsNever?: true;

@@ -1,4 +1,4 @@
-/** What the suite asks of any router: the models of the seed's routes, and who saw the requests. */
+/** Models that the suite asks of any router, and which backend saw the requests. */
 import type { RouterFeature } from "../../../../conformance/mod.ts";
 import type { BackendHost } from "../../../../router/mod.ts";
 import type { Upstream } from "../../../../upstream/mod.ts";

@@ -48,7 +48,7 @@ const ROUTES = JSON.stringify([
   ...BASE_MODELS.map((model) => ({ name: `any-${model}`, model, path_prefix: "/v1/" })),
 ]);
 
-/** What each of the three backends serves: one model of the two is missing on each of two. */
+/** Models of each of the three backends: one model of the two is missing on each of two. */
 const MODELS = [
   [CHAT.model, ...BASE_MODELS].join("|"),
   [COMPLETION.model, ...BASE_MODELS].join("|"),
@@ -114,7 +114,7 @@ export async function startRouterTarget(
   });
 }
 
-/** What a copy of the router differs in. */
+/** The difference of a copy of the router. */
 interface Variant {
   readonly router?: RouterPartOptions;
   /** Something is stopped before the cases run. */
@@ -140,7 +140,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   },
 };
 
-/** What the variants share with the router beside which they are judged. */
+/** Settings that the variants share with the router beside which they are judged. */
 export type RouterVariantOptions = Pick<
   RouterTargetOptions,
   "envoyPath" | "runParents" | "signal" | "config" | "name" | "router"
