@@ -137,19 +137,28 @@ export function lintModel(
   };
 }
 
+/** Worked out once for each way in: rules ask often, and dumps have thousands of routes. */
+const inForce = new WeakMap<Ingress, readonly FilterOnRoute[]>();
+
 /** Returns the filters of a type that run on some route as they act there; without routes, as the chain has them. */
-export function filtersInForce(ingress: Ingress, type?: string): FilterOnRoute[] {
-  const filters = ingress.filters.filter((filter) => type === undefined || filter.type === type);
-  const routes = ingress.routes.filter(({ forwards }) => forwards);
-  return filters.flatMap((filter) => {
-    if (routes.length === 0) return filter.disabled ? [] : [inChain(filter)];
-    const seen = new Map<string, FilterOnRoute>();
-    for (const route of routes) {
-      const acting = filterOnRoute(filter, route);
-      if (acting.state !== "off") seen.set(acting.by?.path ?? "", acting);
-    }
-    return [...seen.values()];
-  });
+export function filtersInForce(ingress: Ingress, type?: string): readonly FilterOnRoute[] {
+  let all = inForce.get(ingress);
+  if (all === undefined) {
+    const routes = ingress.routes.filter(({ forwards }) => forwards);
+    all = ingress.filters.flatMap((filter) => onRoutes(filter, routes));
+    inForce.set(ingress, all);
+  }
+  return type === undefined ? all : all.filter(({ filter }) => filter.type === type);
+}
+
+function onRoutes(filter: HttpFilter, routes: readonly Route[]): FilterOnRoute[] {
+  if (routes.length === 0) return filter.disabled ? [] : [inChain(filter)];
+  const seen = new Map<string, FilterOnRoute>();
+  for (const route of routes) {
+    const acting = filterOnRoute(filter, route);
+    if (acting.state !== "off") seen.set(acting.by?.path ?? "", acting);
+  }
+  return [...seen.values()];
 }
 
 /** Returns the first filter of a type that runs on some route. */

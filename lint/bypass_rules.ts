@@ -8,11 +8,10 @@ import {
   isObject,
   type Placed,
   placedAt,
-  type Route,
   valueAt,
 } from "../envoy/mod.ts";
 import { clearsRouteCache } from "./lua.ts";
-import { asksPolicy, forwarding, hasPolicy, type Hit, type LintRule } from "./rule.ts";
+import { asksPolicy, hasPolicy, type Hit, type LintRule } from "./rule.ts";
 
 /** Filters that answer by themselves or forward by themselves, and what they do, by type. */
 const ANSWERING: Readonly<Record<string, string>> = {
@@ -78,8 +77,8 @@ export const BYPASS_RULES: readonly LintRule[] = [
     source: "TcpProxy.cluster",
     check: (model) => {
       const judged = new Set(
-        forwarding(model).filter(({ ingress }) => hasPolicy(ingress))
-          .flatMap(({ route }) => route.clusters),
+        model.ingresses.filter(hasPolicy).flatMap(({ routes }) => routes)
+          .flatMap(({ clusters }) => clusters),
       );
       return model.tcpProxies.flatMap(({ path, listener, clusters }): Hit[] => {
         const shared = clusters.filter((name) => judged.has(name));
@@ -137,11 +136,16 @@ function lateRoutes(ingress: Ingress): Hit[] {
   const unasked = ingress.routes.filter((route) => !asksPolicy(ingress, route));
   const open = !ingress.coversAll || unasked.length > 0;
   if (!open) return [];
+  const forwards = ingress.routes.filter((route) => route.forwards);
+  const waiting = {
+    anything: forwards,
+    headers: forwards.filter(({ conditions }) => conditions.length > 0),
+  };
   return filters.flatMap((acting): Hit[] => {
     const { filter, by } = acting;
     const changed = rerouting(acting);
     if (changed === undefined) return [];
-    const waits = ingress.routes.filter((route) => route.forwards && waitsFor(route, changed));
+    const waits = waiting[changed];
     if (waits.length === 0 && !(filter.type === "OnDemand" && ingress.routesMissing)) return [];
     const [route] = waits;
     const why = unasked.length > 0 && ingress.coversAll
@@ -154,11 +158,6 @@ function lateRoutes(ingress: Ingress): Hit[] {
         : `${why}, and the filter "${filter.name}" can then lead it to route ${route.match}`,
     }];
   });
-}
-
-/** Can a request that did not match the route match it after the change? */
-function waitsFor(route: Route, changed: "headers" | "anything"): boolean {
-  return changed === "anything" || route.conditions.length > 0;
 }
 
 /** What a filter can change before the route is chosen again; `undefined` when it does not let it be. */

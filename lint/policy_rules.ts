@@ -88,10 +88,10 @@ export const POLICY_RULES: readonly LintRule[] = [
     case: "fc.no-route-bypass",
     source: "ExtAuthzPerRoute.disabled",
     check: (model) =>
-      forwarding(model).flatMap(({ ingress, route }) =>
-        isProbe(route) || isWithoutPolicy(ingress) || isPartly(ingress, route)
-          ? []
-          : exemption(ingress, route)
+      model.ingresses.filter((ingress) => !isWithoutPolicy(ingress)).flatMap((ingress) =>
+        ingress.routes
+          .filter((route) => route.forwards && !isProbe(route) && !isPartly(ingress, route))
+          .flatMap((route) => exemption(ingress, route))
       ),
   },
   {
