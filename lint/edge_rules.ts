@@ -98,6 +98,7 @@ export const EDGE_RULES: readonly LintRule[] = [
     why: "Envoy believes the x-forwarded-for and x-envoy-* headers that a client sends",
     fix: "set `use_remote_address: true` on a listener that clients reach directly",
     case: "sec.xff",
+    also: ["sec.x-envoy-strip"],
     source: "HttpConnectionManager.use_remote_address",
     check: unless(
       "use_remote_address",

@@ -67,6 +67,7 @@ export const POLICY_RULES: readonly LintRule[] = [
     why: "some requests are forwarded without a decision",
     fix: "take `filter_enabled` and `filter_enabled_metadata` away, or set `deny_at_disable`",
     case: "deny.no-credential",
+    also: ["fc.disabled-filter", "deny.every-path-form", "deny.reused-connection"],
     source: "ExtAuthz.filter_enabled",
     check: (model) => [
       ...where(model, isPartlyEnabled, {
@@ -86,6 +87,7 @@ export const POLICY_RULES: readonly LintRule[] = [
     fix:
       "take the exemption away; answer open paths such as health checks by `direct_response`, or forward GET on the exact path of a probe alone",
     case: "fc.no-route-bypass",
+    also: ["deny.every-route", "deny.every-call"],
     source: "ExtAuthzPerRoute.disabled",
     check: (model) =>
       model.ingresses.filter((ingress) => !isWithoutPolicy(ingress)).flatMap((ingress) =>

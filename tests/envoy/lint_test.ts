@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CASES } from "../../conformance/mod.ts";
 import { bundledConfig, parseEnvoyConfig } from "../../envoy/mod.ts";
-import { LINT_RULES, lintEnvoyConfig } from "../../lint/mod.ts";
+import { LINT_RULES, lintEnvoyConfig, NOT_BY_CONFIGURATION } from "../../lint/mod.ts";
 import { lintPage } from "../../scripts/lint_docs.ts";
 import { type EnvoyStack, startEnvoyStack } from "./stack.ts";
 
@@ -37,8 +37,21 @@ Deno.test("a running Envoy shows the findings of its file", async () => {
 
 Deno.test("every case that a lint rule names is a case of the suite", () => {
   const known = new Set(CASES.map(({ id }) => id));
-  const unknown = LINT_RULES.filter((rule) => rule.case !== undefined && !known.has(rule.case));
-  assert.deepEqual(unknown.map(({ id, case: name }) => `${id}: ${name}`), []);
+  const named = LINT_RULES.flatMap((rule) =>
+    [...(rule.case === undefined ? [] : [rule.case]), ...(rule.also ?? [])]
+      .map((name) => `${rule.id}: ${name}`)
+  );
+  assert.deepEqual(named.filter((one) => !known.has(one.split(": ")[1] ?? "")), []);
+});
+
+Deno.test("each MUST of the suite has a rule of lint, or a reason why a file cannot break it", () => {
+  const ruled = new Set(LINT_RULES.flatMap((rule) => [rule.case, ...(rule.also ?? [])]));
+  const musts = CASES.filter(({ level }) => level === "must").map(({ id }) => id);
+  const open = musts.filter((id) => !ruled.has(id) && !Object.hasOwn(NOT_BY_CONFIGURATION, id));
+  assert.deepEqual(open, []);
+  const known = new Set(musts);
+  const stale = Object.keys(NOT_BY_CONFIGURATION).filter((id) => ruled.has(id) || !known.has(id));
+  assert.deepEqual(stale, [], "a case with a rule needs no reason");
 });
 
 Deno.test("docs/lint.md says what the rules say", async () => {
