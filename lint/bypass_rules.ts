@@ -95,7 +95,6 @@ export const BYPASS_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "policy decides without the headers that it is not shown",
     fix: "take `allowed_headers` and `disallowed_headers` away, or list what your engine reads",
-    case: "contract.headers-complete",
     source: "ExtAuthz.allowed_headers",
     check: (model) =>
       model.ingresses.flatMap((ingress) => filtersInForce(ingress, "ExtAuthz"))

@@ -35,7 +35,6 @@ export const EDGE_RULES: readonly LintRule[] = [
     fix: "remove them in `early_header_mutation_extensions`, before policy sees the request",
     case: "sec.tenant-absent-when-none",
     source: "HttpConnectionManager.early_header_mutation_extensions",
-    also: ["sec.tenant-spoof"],
     check: unlessRemoved(({ trustedNames }) => trustedNames),
   },
   {
@@ -50,7 +49,7 @@ export const EDGE_RULES: readonly LintRule[] = [
   },
   {
     id: "edge.underscores",
-    severity: "warning",
+    severity: "error",
     why: "x_tenant and x-tenant are one name to CGI, WSGI and many frameworks",
     fix: "set `headers_with_underscores_action: REJECT_REQUEST`",
     case: "sec.tenant-spoof-variants",
@@ -72,7 +71,7 @@ export const EDGE_RULES: readonly LintRule[] = [
   },
   {
     id: "edge.merge-slashes",
-    severity: "warning",
+    severity: "error",
     why: "//admin is another path than /admin to policy, and the same to many upstreams",
     fix: "set `merge_slashes: true`",
     case: "sec.path-dotdot",
@@ -81,10 +80,11 @@ export const EDGE_RULES: readonly LintRule[] = [
   },
   {
     id: "edge.escaped-slashes",
-    severity: "warning",
+    severity: "error",
     why: "%2F is no slash to policy, and one to many upstreams",
     fix: "set `path_with_escaped_slashes_action: REJECT_REQUEST`",
-    case: "sec.path-escape",
+    case: "sec.path-dotdot",
+    also: ["sec.path-escape"],
     source: "HttpConnectionManager.path_with_escaped_slashes_action",
     check: unless(
       "path_with_escaped_slashes_action",
@@ -94,11 +94,11 @@ export const EDGE_RULES: readonly LintRule[] = [
   },
   {
     id: "edge.remote-address",
-    severity: "warning",
+    severity: "error",
     why: "Envoy believes the x-forwarded-for and x-envoy-* headers that a client sends",
     fix: "set `use_remote_address: true` on a listener that clients reach directly",
-    case: "sec.xff",
-    also: ["sec.x-envoy-strip"],
+    case: "sec.x-envoy-strip",
+    also: ["sec.xff"],
     source: "HttpConnectionManager.use_remote_address",
     check: unless(
       "use_remote_address",
@@ -128,7 +128,6 @@ export const EDGE_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "a client that sends its head byte by byte holds a connection for ever",
     fix: "set `request_headers_timeout`, 10 s for one",
-    case: "lim.slowloris-headers",
     source: "HttpConnectionManager.request_headers_timeout",
     check: unless(
       "request_headers_timeout",
@@ -141,7 +140,6 @@ export const EDGE_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "without an action the value is added to the client's own, and both reach the upstream",
     fix: "set `append_action: OVERWRITE_IF_EXISTS_OR_ADD`",
-    case: "mut.unset-append",
     source: "HeaderValueOption.append_action",
     check: (model) => model.ingresses.flatMap(unsetAppendActions),
   },
@@ -160,7 +158,7 @@ export const EDGE_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "clients get Envoy's plain text for its own errors, and OpenAI SDKs cannot read it",
     fix: "give `local_reply_config` a mapper per kind of error",
-    case: "obs.error-details",
+    case: "fc.error-status",
     source: "HttpConnectionManager.local_reply_config",
     check: unless("local_reply_config", (value) => value !== undefined, "errors are plain text"),
   },
@@ -182,7 +180,6 @@ export const EDGE_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "nobody can tell afterwards who was let in, and why a stream ended",
     fix: "add an `access_log` with code details and flags",
-    case: "obs.access-log-line",
     source: "HttpConnectionManager.access_log",
     check: unless(
       "access_log",

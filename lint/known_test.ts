@@ -67,7 +67,7 @@ Deno.test("formatFindings() shows one of many equal findings, and counts the res
   assert.equal(printed.match(/stream\.route-timeout/g)?.length, 1);
   assert.match(
     printed,
-    /and 8 more like it:\n    line \d+: route \/v1 ends every stream after 15s/,
+    /and 8 more like it:\n {4}line \d+: route \/v1 ends every stream after 15s/,
   );
   assert.match(printed, /… \(--all lists them\)/);
   const all = formatFindings(result, "envoy.yaml", { all: true });

@@ -132,7 +132,7 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
   ["policy.body-buffered", `${AUTHZ}/with_request_body`, { max_request_bytes: 8192 }],
   ["policy.clears-route-cache", `${AUTHZ}/clear_route_cache`, true],
   ["policy.timeout", `${AUTHZ}/grpc_service/timeout`, GONE],
-  ["policy.timeout", `${AUTHZ}/grpc_service/timeout`, "0s"],
+  ["policy.no-timeout", `${AUTHZ}/grpc_service/timeout`, "0s"],
   ["policy.error-status", `${AUTHZ}/status_on_error`, GONE],
   ["policy.mutations-unchecked", `${AUTHZ}/validate_mutations`, GONE],
   ["policy.steers-envoy", `${AUTHZ}/decoder_header_mutation_rules`, GONE],

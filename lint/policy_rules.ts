@@ -6,6 +6,7 @@ import {
   HTTP_OPTIONS,
   type Ingress,
   isObject,
+  type Json,
   type JsonObject,
   type LintModel,
   type Placed,
@@ -86,8 +87,8 @@ export const POLICY_RULES: readonly LintRule[] = [
     why: "whoever finds the path reaches the model without a decision",
     fix:
       "take the exemption away; answer open paths such as health checks by `direct_response`, or forward GET on the exact path of a probe alone",
-    case: "fc.no-route-bypass",
-    also: ["deny.every-route", "deny.every-call"],
+    case: "deny.every-route",
+    also: ["deny.every-call"],
     source: "ExtAuthzPerRoute.disabled",
     check: (model) =>
       model.ingresses.filter((ingress) => !isWithoutPolicy(ingress)).flatMap((ingress) =>
@@ -121,21 +122,32 @@ export const POLICY_RULES: readonly LintRule[] = [
       where(model, ({ config }) => config.clear_route_cache === true, {
         field: "clear_route_cache",
         found: "the route is chosen again after the decision",
+      }).map((hit) => steersRoutes(model) ? hit : { ...hit, case: null }),
+  },
+  {
+    id: "policy.no-timeout",
+    severity: "error",
+    why: "an engine that never answers holds each request, and each connection, for ever",
+    fix: "set `timeout` of the filter's `grpc_service`, 2 s for one",
+    case: "fc.policy-timeout",
+    source: "GrpcService.timeout",
+    check: (model) =>
+      where(model, ({ config }) => seconds(timeoutOf(config)) === 0, {
+        field: "grpc_service",
+        found: "the engine has no time limit (0s)",
       }),
   },
   {
     id: "policy.timeout",
     severity: "warning",
-    why: "Envoy's default of 200 ms refuses requests in a burst; 0 s waits for ever",
+    why: "Envoy's default of 200 ms refuses requests in a burst",
     fix: "set `timeout` of the filter's `grpc_service`, 2 s for one",
-    case: "fc.slow-but-in-time",
     source: "GrpcService.timeout",
     check: (model) =>
-      where(model, ({ config }) => {
-        const service = isObject(config.grpc_service) ? config.grpc_service : config.http_service;
-        const timeout = valueAt(service, "timeout") ?? valueAt(service, "server_uri/timeout");
-        return !(seconds(timeout) !== undefined && seconds(timeout) !== 0);
-      }, { field: "grpc_service", found: "no time limit for the engine's answer is set" }),
+      where(model, ({ config }) => seconds(timeoutOf(config)) === undefined, {
+        field: "grpc_service",
+        found: "no time limit for the engine's answer is set",
+      }),
   },
   {
     id: "policy.error-status",
@@ -155,7 +167,6 @@ export const POLICY_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "a header with a line break from the engine is applied as far as it goes",
     fix: "set `validate_mutations: true`",
-    case: "mut.invalid-name",
     source: "ExtAuthz.validate_mutations",
     check: (model) =>
       where(model, ({ config }) => config.validate_mutations !== true, {
@@ -234,6 +245,11 @@ export const POLICY_RULES: readonly LintRule[] = [
   },
 ];
 
+function timeoutOf(config: JsonObject): Json | undefined {
+  const service = isObject(config.grpc_service) ? config.grpc_service : config.http_service;
+  return valueAt(service, "timeout") ?? valueAt(service, "server_uri/timeout");
+}
+
 function where(
   model: LintModel,
   broken: (filter: FilterOnRoute) => boolean,
@@ -263,6 +279,13 @@ function isPartlyEnabled({ config }: FilterOnRoute): boolean {
   if (!isObject(enabled)) return config.filter_enabled !== undefined;
   const whole = { TEN_THOUSAND: 10_000, MILLION: 1_000_000 }[String(enabled.denominator)] ?? 100;
   return Number(enabled.numerator ?? 0) < whole;
+}
+
+/** Can what policy sets lead to another route: is the path its to change, or do routes match on headers? */
+function steersRoutes(model: LintModel): boolean {
+  return filters(model, "ExtAuthz").some(({ config }) =>
+    !isObject(config.decoder_header_mutation_rules)
+  ) || forwarding(model).some(({ route }) => route.conditions.length > 0);
 }
 
 /** Paths under which servers tell how they are (Kubernetes, gRPC gateways, model servers). */

@@ -40,7 +40,11 @@ Deno.test("the faults of somebody else's configuration are named", async () => {
     "edge.admin-exposed",
     "edge.trusted-names",
     "edge.auth-failure-header",
+    "edge.underscores",
     "edge.path-normalization",
+    "edge.merge-slashes",
+    "edge.escaped-slashes",
+    "edge.remote-address",
     "edge.secrets-logged",
   ]);
 });
