@@ -255,7 +255,7 @@ export class CaseContext {
       if (carry !== "body") return body;
       const reason =
         "The gateway passes no unknown headers on, and this body cannot carry the nonce";
-      throw new NotJudged("not-measured", reason);
+      throw new NotJudged("unsupported", reason);
     }
     return JSON.stringify({
       model,

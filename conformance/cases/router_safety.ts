@@ -85,6 +85,7 @@ export const ROUTER_SAFETY_CASES: readonly Case[] = [
     source: "Envoy ext_proc.proto: failure_mode_allow",
     axes: BOTH,
     async run(t) {
+      t.excuse("agree.something-passes", "Its router is down");
       const transcript = await t.ask(chatWith(t));
       const status = transcript.head?.status ?? 0;
       t.that("status", status >= 500, "5xx", status);

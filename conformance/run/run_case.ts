@@ -186,7 +186,10 @@ async function runOnce(
   }
   // Refusals prove something only where something passes.
   const refusals = story.client.length > 0 && story.client.every(({ head }) => !isSuccess(head));
-  const blocked = status === "pass" && refusals ? await options.passage.blocked() : undefined;
+  const isExcused = run.excused.has("agree.something-passes");
+  const blocked = status === "pass" && refusals && !isExcused
+    ? await options.passage.blocked()
+    : undefined;
   if (blocked !== undefined) {
     status = "not-measured";
     reason =

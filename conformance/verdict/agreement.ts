@@ -23,6 +23,8 @@ export const INVARIANTS = [
   "agree.log-status",
   "agree.log-bytes",
   "agree.log-decision",
+  /** Judged by a request of its own, after a case that saw refusals alone. */
+  "agree.something-passes",
 ] as const;
 
 /** The witnesses that a story has, for the report. */
@@ -123,11 +125,26 @@ function answerHasSource({ client, upstream, ownAnswers }: Story): string[] | un
   if (!upstream) return undefined;
   const answered = client.filter(({ head, path, method }) =>
     head !== undefined && head.status >= 200 && head.status < 300 &&
-    path.startsWith("/v1/") && method !== "OPTIONS" && !ownAnswers?.includes(path)
+    path.startsWith("/v1/") && method !== "OPTIONS" && !ownAnswers?.includes(normalized(path))
   );
   if (answered.length === 0) return undefined;
   if (upstream.length >= answered.length) return [];
   return [`${answered.length} answers at the client, ${upstream.length} requests at the upstream`];
+}
+
+/** A path as most readers take it, however it is written: RFC 3986 section 6.2.2, and no slash at the end. */
+function normalized(path: string): string {
+  const [bare = ""] = path.split(/[?#;]/, 1);
+  const plain = bare.replace(
+    /%([0-9a-f]{2})/gi,
+    (_, hex) => String.fromCharCode(parseInt(hex, 16)),
+  );
+  const parts: string[] = [];
+  for (const part of plain.split(/[/\\]+/)) {
+    if (part === "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
 }
 
 function oneRequestId({ client, policy, upstream }: Story): string[] | undefined {

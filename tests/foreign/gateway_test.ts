@@ -52,6 +52,10 @@ Deno.test({
     );
     assert.deepEqual(unexplained.map(({ id, reason }: Record<string, string>) => [id, reason]), []);
     assert.deepEqual(report.problems, []);
+    const open = report.cases.filter((one: Record<string, unknown>) =>
+      one.status === "not-measured" && one.beyond_control !== true
+    );
+    assert.deepEqual(open.map(({ id, reason }: Record<string, string>) => [id, reason]), []);
     const { passed, failed } = report.summary;
     assert.ok(passed + failed >= 40, JSON.stringify(report.summary));
     assert.equal((await program.ended).code, 0);
