@@ -7,6 +7,7 @@ import {
   type ExitStatus,
   messageOf,
   now,
+  PRIVATE,
   startDeadline,
   startProcess,
   UnavailableError,
@@ -112,7 +113,7 @@ async function launch(
     ...options.overlay,
   });
   // Not awaited, so that the process runs before the caller goes on: what it loads then is loaded beside Envoy's start.
-  Deno.writeTextFileSync(files.config, launched.text);
+  Deno.writeTextFileSync(files.config, launched.text, PRIVATE);
   const started = now();
   await using rescue = new AsyncDisposableStack();
   const process = rescue.use(
@@ -243,8 +244,8 @@ export function describeExit({ code, signal }: ExitStatus): string {
 async function saveEvidence(admin: AdminClient, runDir: string): Promise<void> {
   const [stats, dump] = await Promise.all([admin.statsText(), admin.configDump()]);
   await Promise.all([
-    Deno.writeTextFile(join(runDir, "stats.txt"), stats),
-    Deno.writeTextFile(join(runDir, "config_dump.json"), JSON.stringify(dump, null, 1)),
+    Deno.writeTextFile(join(runDir, "stats.txt"), stats, PRIVATE),
+    Deno.writeTextFile(join(runDir, "config_dump.json"), JSON.stringify(dump, null, 1), PRIVATE),
   ]);
 }
 

@@ -1,6 +1,6 @@
 /** The folder of one run, and the sweep of those that earlier runs left. */
 import { basename, dirname, join } from "node:path";
-import { UnavailableError } from "../service/mod.ts";
+import { makePrivateFolder, UnavailableError } from "../service/mod.ts";
 
 /** How many folders of ended runs are left: those of failed runs, and of runs that were killed. */
 export const KEPT_RUNS = 5;
@@ -58,7 +58,7 @@ export async function makeRunDirectory(
 
 async function named(path: string): Promise<string> {
   try {
-    await Deno.mkdir(path, { recursive: true });
+    await makePrivateFolder(path);
     return await Deno.realPath(path);
   } catch (error) {
     throw new UnavailableError(
@@ -72,7 +72,7 @@ async function fresh(parents: readonly string[]): Promise<{ path: string; lock: 
   const failures: string[] = [];
   for (const parent of parents) {
     try {
-      await Deno.mkdir(parent, { recursive: true });
+      await makePrivateFolder(parent);
       const made = await Deno.makeTempDir({ dir: parent, prefix: TEMPORARY_PREFIX });
       const lock = await Deno.open(join(made, LOCK_FILE), { write: true, createNew: true });
       await lock.lock(true);

@@ -1,13 +1,7 @@
 /** Takes secrets out of what is kept: journals, logs and recordings see the result alone. */
 import type { CheckRequest } from "../ext_authz/mod.ts";
 import type { RulesEngine } from "./engine.ts";
-import { SECRET_HEADERS } from "./template.ts";
-
-/** Query parameters that APIs take keys in. */
-const SECRET_PARAMETERS = /([?&](?:api[-_]?key|key|access_token|token)=)[^&#]*/gi;
-
-/** What stands in for a secret that is not a known key. */
-const REDACTED = "[redacted]";
+import { REDACTED, redactedHeader, redactedTarget } from "../service/mod.ts";
 
 /** A request's texts without its secrets. */
 export interface Redacted {
@@ -28,7 +22,7 @@ export function redact(request: CheckRequest, engine: RulesEngine, key: string):
     if (credential !== undefined && value.includes(credential)) {
       return value.replaceAll(credential, mark);
     }
-    return SECRET_HEADERS.has(name) || engine.credentialHeaders.includes(name) ? REDACTED : value;
+    return engine.credentialHeaders.includes(name) ? REDACTED : redactedHeader(name, value);
   };
   const headers: Record<string, string> = {};
   for (const name in request.headers) {
@@ -45,7 +39,7 @@ export function redact(request: CheckRequest, engine: RulesEngine, key: string):
 }
 
 function hidePath(path: string, credential: string | undefined): string {
-  const hidden = path.includes("=") ? path.replace(SECRET_PARAMETERS, `$1${REDACTED}`) : path;
+  const hidden = redactedTarget(path);
   return credential !== undefined && hidden.includes(credential)
     ? hidden.replaceAll(credential, REDACTED)
     : hidden;

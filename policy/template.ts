@@ -1,5 +1,7 @@
 /** The tiny template of header values: `{name}`, `{kind:argument}`, `{…|default}`, and `{{` for a brace. */
 
+import { isCredentialHeader } from "../service/mod.ts";
+
 /** What a template may ask of a request. */
 export interface TemplateInput {
   readonly method: string;
@@ -30,16 +32,6 @@ const PLAIN = [
   "rule",
   "decision_id",
 ] as const;
-
-/** Headers that hold credentials: a copy of one in another header, in metadata or in a message would end in a log. */
-export const SECRET_HEADERS: ReadonlySet<string> = new Set([
-  "authorization",
-  "proxy-authorization",
-  "x-api-key",
-  "api-key",
-  "cookie",
-  "set-cookie",
-]);
 
 type Part = string | ((input: TemplateInput) => string);
 
@@ -97,7 +89,8 @@ function variable(expression: string): Part {
   }
   if (kind === "header" && argument !== "") {
     const name = argument.toLowerCase();
-    if (SECRET_HEADERS.has(name)) {
+    // A copy of one in another header, in metadata or in a message would end in a log.
+    if (isCredentialHeader(name)) {
       throw new SyntaxError(`Expected a header without secrets: "${name}" would end in a log`);
     }
     return (input) => input.header(name) ?? fallback;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { parseTemplate, SECRET_HEADERS, type TemplateInput } from "./template.ts";
+import { CREDENTIAL_HEADERS } from "../service/mod.ts";
+import { parseTemplate, type TemplateInput } from "./template.ts";
 
 const INPUT: TemplateInput = {
   method: "POST",
@@ -44,7 +45,7 @@ Deno.test("parseTemplate() refuses unknown variables, an open brace and headers 
   for (const text of ["{nope}", "{header:}", "{metadata:x}", "{tenant", "{tenant:x}"]) {
     assert.throws(() => parseTemplate(text), SyntaxError, text);
   }
-  for (const name of SECRET_HEADERS) {
+  for (const name of Object.keys(CREDENTIAL_HEADERS)) {
     assert.throws(() => parseTemplate(`{header:${name.toUpperCase()}}`), /without secrets/);
   }
 });

@@ -44,6 +44,8 @@ export {
   type ProcessOptions,
   startProcess,
 } from "./process.ts";
+export { makePrivateFileSync, makePrivateFolder, PRIVATE } from "./private_files.ts";
+export { REDACTED, redactedHead, redactedHeader, redactedTarget } from "./redaction.ts";
 export { SharedLog } from "./shared_log.ts";
 export { watchFile, watchFolder } from "./watch.ts";
 export {

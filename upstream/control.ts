@@ -6,7 +6,7 @@ import {
   Problem,
   waitOf,
 } from "../local_http/mod.ts";
-import { loadModule, now } from "../service/mod.ts";
+import { loadModule, now, redactedHead, redactedHeader, redactedTarget } from "../service/mod.ts";
 import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import type { UpstreamExchange } from "./types.ts";
 import type { Upstream } from "./upstream.ts";
@@ -43,27 +43,20 @@ export function controlHandler(
 }
 
 /**
- * Returns one exchange as a line of JSON, without its end of line. Values of `authorization`,
- * `cookie` and API key headers are replaced, in the list and in the raw head.
+ * Returns one exchange as a line of JSON, without its end of line and without credentials: in the headers, in the raw
+ * head, and in the target's query.
  */
 export function exchangeLine(exchange: UpstreamExchange): string {
-  const headers = exchange.headers.map(([name, value]) => [name, redact(name, value)]);
-  const rawHead = exchange.rawHead?.replace(
-    /^([^:\r\n]+)(:[ \t]*)([^\r\n]*)/gm,
-    (line, name: string, colon: string, value: string) =>
-      SECRET.test(name) ? `${name}${colon}${redact(name, value)}` : line,
-  );
-  return JSON.stringify({ ...exchange, headers, ...(rawHead === undefined ? {} : { rawHead }) });
-}
-
-/** Header names whose values are credentials. */
-const SECRET = /^(proxy-)?authorization$|^(set-)?cookie$|api-?key|token$|secret/i;
-
-/** Returns a header's value as it may be shown: credentials keep their scheme only. */
-export function redact(name: string, value: string): string {
-  if (!SECRET.test(name)) return value;
-  const scheme = /^(Bearer|Basic) /i.exec(value);
-  return `${scheme ? scheme[0] : ""}[redacted]`;
+  const { rawHead } = exchange;
+  return JSON.stringify({
+    ...exchange,
+    target: redactedTarget(exchange.target),
+    headers: exchange.headers.map(([name, value]) => [
+      name,
+      name === ":path" ? redactedTarget(value) : redactedHeader(name, value),
+    ]),
+    ...(rawHead === undefined ? {} : { rawHead: redactedHead(rawHead) }),
+  });
 }
 
 async function putScript({ part: upstream, request, params: { id = "" } }: Call) {

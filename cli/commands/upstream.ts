@@ -8,7 +8,13 @@ import {
   type UpstreamExchange,
   type UpstreamOptions,
 } from "../../upstream/mod.ts";
-import { DEFAULT_PORTS, loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import {
+  DEFAULT_PORTS,
+  loadModule,
+  messageOf,
+  redactedTarget,
+  UsageError,
+} from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import type { Host } from "../host.ts";
 import {
@@ -219,7 +225,7 @@ function tapeOf(options: TapeOptions, host: Host): Pick<UpstreamOptions, "record
 function exchangeLine(exchange: UpstreamExchange): string {
   const { method, target, status, events, bytesWritten, end, receivedAt } = exchange;
   const ms = ((exchange.endedAt ?? receivedAt) - receivedAt).toFixed(1);
-  const parts = [`${method} ${target}`, status ?? "-", `${bytesWritten} bytes`];
+  const parts = [`${method} ${redactedTarget(target)}`, status ?? "-", `${bytesWritten} bytes`];
   if (events > 0) parts.push(`${events} events`);
   return [...parts, end, `${ms} ms`].join("  ");
 }

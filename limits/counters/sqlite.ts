@@ -1,6 +1,6 @@
 /** Counters that survive a restart, in an SQLite file. */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { messageOf, UnavailableError } from "../../service/mod.ts";
+import { makePrivateFileSync, messageOf, UnavailableError } from "../../service/mod.ts";
 import { MemoryCounters } from "./memory.ts";
 import type { Take } from "./store.ts";
 
@@ -25,6 +25,7 @@ export class SqliteCounters extends MemoryCounters {
     super(now);
     this.place = path;
     try {
+      if (path !== ":memory:") makePrivateFileSync(path);
       this.#database = new DatabaseSync(path);
       this.#database.exec(
         `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { messageOf, UnavailableError } from "../../service/mod.ts";
+import { makePrivateFolder, messageOf, PRIVATE, UnavailableError } from "../../service/mod.ts";
 import { blobKey, type Blobs, limited } from "./blobs.ts";
 
 /**
@@ -10,7 +10,7 @@ import { blobKey, type Blobs, limited } from "./blobs.ts";
  */
 export async function openDisk(folder: string): Promise<Blobs> {
   try {
-    await Deno.mkdir(folder, { recursive: true });
+    await makePrivateFolder(folder);
   } catch (error) {
     throw new UnavailableError(`Cannot keep files in "${folder}": ${messageOf(error)}`);
   }
@@ -21,11 +21,16 @@ export async function openDisk(folder: string): Promise<Blobs> {
   return {
     async put(key, body, limit) {
       const { parent, path, partial } = placeOf(key);
-      await Deno.mkdir(parent, { recursive: true });
+      await makePrivateFolder(parent);
       let bytes = 0;
       try {
         {
-          using file = await Deno.open(partial, { write: true, create: true, truncate: true });
+          using file = await Deno.open(partial, {
+            write: true,
+            create: true,
+            truncate: true,
+            ...PRIVATE,
+          });
           // The file is closed here and not by the stream, so that it can be synced first.
           const sink = new WritableStream<Uint8Array>({ write: (chunk) => writeAll(file, chunk) });
           await body.pipeThrough(limited(limit, (total) => bytes = total)).pipeTo(sink);

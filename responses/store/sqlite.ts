@@ -1,6 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { messageOf, startWorker, UnavailableError } from "../../service/mod.ts";
+import { makePrivateFolder, messageOf, startWorker, UnavailableError } from "../../service/mod.ts";
 import { type Database, DatabaseError, type Statement } from "./database.ts";
 import type { Outcome, SqliteMethods } from "./sqlite_worker.ts";
 
@@ -36,7 +35,7 @@ export async function openSqlite({ path, busyMs }: SqliteOptions): Promise<Datab
       : messageOf(error);
     return new UnavailableError(`Cannot open the store "${path}": ${help}`);
   };
-  await mkdir(dirname(path), { recursive: true }).catch((error) => {
+  await makePrivateFolder(dirname(path)).catch((error) => {
     throw fail(error);
   });
   const worker = startWorker<SqliteMethods>("responses/store/sqlite_worker.ts");

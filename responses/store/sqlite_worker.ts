@@ -3,7 +3,7 @@
  * main thread. One connection, one writer; a group of transactions is committed with one fsync.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { serveWorker } from "../../service/mod.ts";
+import { makePrivateFileSync, serveWorker } from "../../service/mod.ts";
 import type { Row, Statement, Value } from "./database.ts";
 
 /** What became of one transaction of a group. */
@@ -26,6 +26,7 @@ const methods = {
    * first. `synchronous = FULL` syncs the log at each commit (https://sqlite.org/pragma.html#pragma_synchronous).
    */
   open({ path, busyMs = BUSY_MS }: { path: string; busyMs?: number }): void {
+    if (path !== ":memory:") makePrivateFileSync(path);
     const opened = new DatabaseSync(path);
     try {
       opened.exec(`

@@ -1,4 +1,12 @@
-import { type Log, messageOf, now, UsageError } from "../../service/mod.ts";
+import {
+  type Log,
+  makePrivateFolder,
+  messageOf,
+  now,
+  PRIVATE,
+  redactedTarget,
+  UsageError,
+} from "../../service/mod.ts";
 import { writeError } from "../answers/answer_writer.ts";
 import { countEvents } from "../scripts/sse_cut.ts";
 import type { Tape } from "../dispatcher.ts";
@@ -42,7 +50,7 @@ export async function openRecorder(options: RecordOptions, log: Log): Promise<Ta
     );
   }
   try {
-    await Deno.mkdir(options.folder, { recursive: true });
+    await makePrivateFolder(options.folder);
   } catch (error) {
     throw new UsageError(`Cannot record to "${options.folder}": ${messageOf(error)}`);
   }
@@ -96,7 +104,7 @@ class Recorder implements Tape {
     await this.#store({
       request: {
         method,
-        target,
+        target: redactedTarget(target),
         headers: keptRequestHeaders(wire.exchange.headers),
         body: contentOf(body),
       },
@@ -133,7 +141,7 @@ class Recorder implements Tape {
   async #store(recording: Parameters<typeof formatRecording>[0]): Promise<void> {
     const path = `${this.#options.folder}/${fileName(recording)}`;
     const part = `${path}.${crypto.randomUUID().slice(0, 8)}.part`;
-    await Deno.writeTextFile(part, formatRecording(recording));
+    await Deno.writeTextFile(part, formatRecording(recording), PRIVATE);
     await Deno.rename(part, path);
   }
 }

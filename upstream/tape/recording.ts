@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { UsageError } from "../../service/mod.ts";
+import { isCredentialHeader, redactedTarget, UsageError } from "../../service/mod.ts";
 
 /** Bytes as they can be reviewed: text when they are UTF-8, else base64. */
 export type Content = { readonly text: string } | { readonly base64: string };
@@ -50,7 +50,7 @@ export function keptResponseHeaders(
   headers: Iterable<readonly [string, string]>,
 ): [string, string][] {
   return [...headers].map(([name, value]): [string, string] => [name.toLowerCase(), value])
-    .filter(([name]) => !DROPPED_RESPONSE_HEADERS.test(name));
+    .filter(([name]) => !DROPPED_RESPONSE_HEADERS.test(name) && !isCredentialHeader(name));
 }
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -76,7 +76,7 @@ export function bytesOf(content: Content): Uint8Array {
  * its keys and its blanks.
  */
 export function requestKey(method: string, target: string, body: Uint8Array): string {
-  const hash = createHash("sha256").update(`${method} ${target}\n`);
+  const hash = createHash("sha256").update(`${method} ${redactedTarget(target)}\n`);
   return hash.update(canonical(body)).digest("hex");
 }
 

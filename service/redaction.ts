@@ -1,0 +1,58 @@
+/** Takes credentials out of what is shown, logged or kept; by their names, wherever they travel. */
+import { isCredentialHeader, isCredentialParameter } from "./credential_names.ts";
+
+/** What stands in a credential's place. */
+export const REDACTED = "[redacted]";
+
+/** Names of which it was found out before; requests repeat theirs. */
+const known = new Map<string, boolean>();
+const MAX_KNOWN = 1_000;
+
+/** A header's value as it may be shown: of a credential only its scheme (`Bearer [redacted]`). */
+export function redactedHeader(name: string, value: string): string {
+  if (!isSecret(name)) return value;
+  const scheme = /^(Bearer|Basic|Digest|Negotiate) /i.exec(value);
+  return `${scheme === null ? "" : scheme[0]}${REDACTED}`;
+}
+
+/** A request's target, or a URL, as it may be shown: without the values of query parameters that hold a credential. */
+export function redactedTarget(target: string): string {
+  const start = target.indexOf("?");
+  if (start < 0 || !target.includes("=", start)) return target;
+  const query = target.slice(start + 1).replace(
+    /([^&=#?]+)=([^&#]*)/g,
+    (pair, name: string) => isCredentialParameter(decoded(name)) ? `${name}=${REDACTED}` : pair,
+  );
+  return `${target.slice(0, start + 1)}${query}`;
+}
+
+/** A raw request head as it may be shown; each line keeps its spelling. */
+export function redactedHead(head: string): string {
+  const end = head.indexOf("\n");
+  const line = head.slice(0, end + 1).replace(
+    / (\S+) /,
+    (_, target: string) => ` ${redactedTarget(target)} `,
+  );
+  const fields = head.slice(end + 1).replace(
+    /^([^:\r\n]+)(:[ \t]*)([^\r\n]*)/gm,
+    (_, name: string, colon: string, value: string) =>
+      `${name}${colon}${redactedHeader(name, value)}`,
+  );
+  return `${line}${fields}`;
+}
+
+function isSecret(name: string): boolean {
+  const before = known.get(name);
+  if (before !== undefined) return before;
+  const secret = isCredentialHeader(name);
+  if (known.size < MAX_KNOWN && name.length < 100) known.set(name, secret);
+  return secret;
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name.replaceAll("+", " "));
+  } catch {
+    return name;
+  }
+}
