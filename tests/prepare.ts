@@ -7,6 +7,7 @@
 import { buildTwins, canBuildTwins } from "../scripts/bench/twins.ts";
 import { findPostgres } from "../responses/testing/postgres_server.ts";
 import { PYTHON_ENVIRONMENTS, pythonOf } from "./clients/python_venv.ts";
+import { GO_PROGRAMS, goProgram, hasGo } from "./testing/go_program.ts";
 import { envoyPath, OLDER_ENVOY } from "./testing/stack.ts";
 
 const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -14,6 +15,9 @@ const PARTS: Readonly<Record<string, () => Promise<unknown>>> = {
   [`Envoy ${OLDER_ENVOY}`]: () => envoyPath(OLDER_ENVOY),
   ...Object.fromEntries(
     PYTHON_ENVIRONMENTS.map((name) => [`Python packages: ${name}`, () => pythonOf(name)]),
+  ),
+  ...Object.fromEntries(
+    (hasGo ? GO_PROGRAMS : []).map((name) => [`${name} (Go)`, () => goProgram(name)]),
   ),
   "PostgreSQL": () => findPostgres(),
   "twins in Go": async () => {

@@ -7,6 +7,7 @@ const UV = "uv==0.13.9";
 /** Each environment: the list of its packages, and more words for `uv pip install`. */
 const ENVIRONMENTS = {
   clients: { list: "requirements.txt", flags: [] },
+  grpc: { list: "grpc_requirements.txt", flags: [] },
   moto: { list: "moto_requirements.txt", flags: [] },
   // Clients of other providers, apart from those of OpenAI, so that each list stays small.
   dialects: { list: "dialects_requirements.txt", flags: [] },

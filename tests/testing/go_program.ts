@@ -3,8 +3,8 @@
 /** Programs by name: package and version. */
 const PROGRAMS = {
   h2spec: "github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible",
-  grpcurl: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3",
-  "grpc-health-probe": "github.com/grpc-ecosystem/grpc-health-probe@v0.4.42",
+  grpcurl: "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4",
+  "grpc-health-probe": "github.com/grpc-ecosystem/grpc-health-probe@v0.4.63",
 } as const;
 
 export type GoProgram = keyof typeof PROGRAMS;
