@@ -1,3 +1,4 @@
+/** Reads and follows Envoy's access log. */
 import { delay } from "../service/mod.ts";
 
 /** One line of the access log: one finished request, as Envoy saw it. Names and units are the log's. */

@@ -1,3 +1,4 @@
+/** A client of Envoy's admin interface. */
 import { Agent, request as httpRequest } from "node:http";
 import { Buffer } from "node:buffer";
 import { messageOf, startDeadline, UnavailableError } from "../service/mod.ts";

@@ -1,3 +1,4 @@
+/** Keys and certificates of the check-only configurations. */
 import { bundledConfig } from "./config_file.ts";
 import key from "./configs/check/jwt_key.json" with { type: "json" };
 import { valuesAt } from "./tree.ts";

@@ -1,3 +1,4 @@
+/** Reads Envoy configurations: the bundled ones, and files of other people. */
 import { createHash } from "node:crypto";
 import { UsageError } from "../service/mod.ts";
 import parsedLines from "./configs/parsed.jsonl" with { type: "text" };

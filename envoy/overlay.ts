@@ -1,3 +1,4 @@
+/** The overlay: the only fields that Envoy is told at launch beside its file. */
 import { UsageError } from "../service/mod.ts";
 import { type EnvoyConfigFile, sha256 } from "./config_file.ts";
 import {

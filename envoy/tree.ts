@@ -1,3 +1,4 @@
+/** Reads and edits JSON trees by path. */
 import { UsageError } from "../service/mod.ts";
 
 /** A value of a parsed configuration: what JSON can hold. */

@@ -1,3 +1,4 @@
+/** Lets Envoy itself validate a configuration (`--mode validate`). */
 import { UnavailableError } from "../service/mod.ts";
 
 /** What Envoy says about a configuration. */

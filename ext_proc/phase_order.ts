@@ -1,3 +1,4 @@
+/** Enforces the order of phases that the ext_proc contract allows. */
 import type { Answer, Phase, PhaseMessage, StreamPart } from "./phase.ts";
 
 /** A message or an answer that the contract does not allow at this moment. */

@@ -1,3 +1,4 @@
+/** The gRPC service of an external processor. */
 import { type BidiCall, GRPC_STATUS, GrpcError, type GrpcService } from "../grpc/mod.ts";
 import { decodePhase, encodeAnswer } from "./codec.ts";
 import type { Answer, Phase, PhaseMessage, StreamedAnswer, StreamPart } from "./phase.ts";

@@ -1,3 +1,4 @@
+/** Reads rules from YAML. */
 import { createHash } from "node:crypto";
 import { DEFAULT_RULES } from "./default_rules.ts";
 import parsed from "./rules.parsed.json" with { type: "json" };

@@ -1,3 +1,4 @@
+/** The built-in routes. */
 import text from "./routes.json" with { type: "text" };
 
 /** The routes used when no file is given: two models, chat and text completion. */

@@ -1,3 +1,4 @@
+/** Model servers, and how flags name them. */
 import { UsageError } from "../service/mod.ts";
 
 /** A model server. */

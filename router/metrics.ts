@@ -1,3 +1,4 @@
+/** Metrics of the router. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { AnswerMetrics } from "./answers/answer_metrics.ts";
 import { VllmGauges } from "./vllm_gauges.ts";

@@ -1,3 +1,4 @@
+/** Barriers: places where one side waits until the other lets it pass. */
 import { withDeadline } from "./deadline.ts";
 
 const DEFAULT_WAIT_MS = 30_000;

@@ -1,3 +1,4 @@
+/** Deadlines that count the program's own time. */
 import { UnavailableError } from "./errors.ts";
 
 /** Returns a signal that aborts after `ms` milliseconds, or when `signal` does. */

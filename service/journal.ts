@@ -1,3 +1,4 @@
+/** Journals: bounded lists of what happened, that can be waited on. */
 import { withDeadline } from "./deadline.ts";
 
 /** How long `Journal.waitFor` waits when nothing else is said: longer than any case needs. */

@@ -1,3 +1,4 @@
+/** Notices when the program that launched this one is gone. */
 import process from "node:process";
 import { delay } from "./deadline.ts";
 

@@ -1,3 +1,4 @@
+/** Closes servers of node:net, with their connections. */
 import type { AddressInfo, Server, Socket } from "node:net";
 import { delay } from "./deadline.ts";
 

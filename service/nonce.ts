@@ -1,3 +1,4 @@
+/** Signed nonces, by which scripts are obeyed. */
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
 

@@ -1,3 +1,4 @@
+/** Free ports, taken ports, and the process that holds one. */
 import { UnavailableError } from "./errors.ts";
 
 /** The state of a listening socket in /proc/net/tcp (Linux, include/net/tcp_states.h). */

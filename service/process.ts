@@ -1,3 +1,4 @@
+/** Child processes that cannot outlive the program. */
 import { constants } from "node:os";
 import { UnavailableError } from "./errors.ts";
 import { withDeadline } from "./deadline.ts";

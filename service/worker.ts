@@ -1,3 +1,4 @@
+/** Worker threads with typed methods. */
 import { followClock, now, sharedSequence } from "./clock.ts";
 import { UnavailableError, UsageError } from "./errors.ts";
 import { moduleUrl } from "./module.ts";

@@ -1,3 +1,4 @@
+/** The user's cache of Envoy executables. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { messageOf, UnavailableError } from "../../service/mod.ts";

@@ -1,3 +1,4 @@
+/** Compares a file with its checksum. */
 import { createHash } from "node:crypto";
 import { UnavailableError } from "../../service/mod.ts";
 

@@ -1,3 +1,4 @@
+/** Finds the Envoy to run: a given path, the cache, or a download. */
 import { delimiter, join } from "node:path";
 import { messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
 import {

@@ -1,3 +1,4 @@
+/** func-e's index of Envoy builds as a source. */
 import { join } from "node:path";
 import { deadlineSignal, messageOf, UnavailableError } from "../../service/mod.ts";
 import { assertSha256 } from "./checksum.ts";

@@ -1,3 +1,4 @@
+/** Names the platform that this program runs on. */
 import { UnavailableError } from "../../service/mod.ts";
 
 /** A platform that Envoy is built for, in the words of func-e's index. */

@@ -1,3 +1,4 @@
+/** Reports how far a download is. */
 import { now } from "../../service/mod.ts";
 
 /** How far a download is. */

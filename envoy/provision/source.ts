@@ -1,3 +1,4 @@
+/** The shape of a source of Envoy. */
 import type { Env } from "./cache.ts";
 import type { Platform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";

@@ -1,3 +1,4 @@
+/** Versions of Envoy: the default, the oldest, and those that can be fetched. */
 import { UsageError } from "../../service/mod.ts";
 import type { Platform } from "./platform.ts";
 

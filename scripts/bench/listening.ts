@@ -1,3 +1,4 @@
+/** Starts programs of others and waits until they listen. */
 import { delay, listenLasting, UnavailableError } from "../../service/mod.ts";
 
 /** A program of somebody else's that listens, and where (HOST:PORT). */

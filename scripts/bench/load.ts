@@ -1,3 +1,4 @@
+/** Runs the load generators. */
 import { messageCodec } from "../../grpc/mod.ts";
 
 /** The subset that our own server speaks; a plain server needs no reflection then. */

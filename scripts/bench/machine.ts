@@ -1,3 +1,4 @@
+/** Describes the machine that is measured on. */
 import os from "node:os";
 
 /** What the figures were measured on. */

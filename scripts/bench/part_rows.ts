@@ -1,3 +1,4 @@
+/** Figures of policy and mock alone. */
 import { ghz, h2load, type LoadResult, wrk } from "./load.ts";
 import type { Effort } from "./gateway_rows.ts";
 import { median, type Row } from "./row.ts";

@@ -1,3 +1,4 @@
+/** Figures of the model router. */
 import { firstTokenClient } from "./first_token.ts";
 import type { Effort } from "./gateway_rows.ts";
 import { besideEach, inTurn, type Side } from "./in_turn.ts";

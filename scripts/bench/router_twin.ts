@@ -1,3 +1,4 @@
+/** Starts the Go program beside which the router is measured. */
 import { startListening } from "./listening.ts";
 import { MissingToolError } from "./load.ts";
 

@@ -1,3 +1,4 @@
+/** Figures of the search in vector stores. */
 import {
   defaultConfig,
   hashedEmbedding,

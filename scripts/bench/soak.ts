@@ -1,3 +1,4 @@
+/** Runs a gateway for minutes and looks whether anything grows. */
 import { residentMiB } from "./machine.ts";
 import { median, quantile } from "./row.ts";
 import { programCommand, type Running, startDev } from "./stack.ts";

@@ -1,3 +1,4 @@
+/** Starts the program for a measurement, from source or as a binary. */
 import {
   bundledConfig,
   findEnvoy,

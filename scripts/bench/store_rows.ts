@@ -1,3 +1,4 @@
+/** Figures of the stores of responses. */
 import { defaultConfig, startResponses } from "../../responses/mod.ts";
 import type { Effort } from "./gateway_rows.ts";
 import { compare, type Row } from "./row.ts";

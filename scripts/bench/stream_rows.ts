@@ -1,3 +1,4 @@
+/** Figures of many streams at once. */
 import type { Effort } from "./gateway_rows.ts";
 import { runPacedStreams, tallyOf } from "./paced_streams.ts";
 import { quantile, type Row } from "./row.ts";

@@ -1,3 +1,4 @@
+/** Builds and starts the Go programs for figures side by side. */
 import { startListening } from "./listening.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** Bundles the program and its files into a folder. */
 import { join, posix, relative } from "node:path";
 import type { BuildInfo } from "../../cli/mod.ts";
 import { moduleGraph } from "./graph.ts";

@@ -1,3 +1,4 @@
+/** Gets the Deno executable of a platform. */
 import { join } from "node:path";
 import { run } from "./run.ts";
 import { hostTarget, type Target } from "./targets.ts";

@@ -1,3 +1,4 @@
+/** Packs an Envoy executable into a binary. */
 import type { BuildInfo } from "../../cli/mod.ts";
 import { findEnvoy, type Platform } from "../../envoy/mod.ts";
 import { pack, sha256 } from "./self_extracting.ts";

@@ -1,3 +1,4 @@
+/** Reads the module graph of the program. */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { lateModules } from "./late_modules.ts";

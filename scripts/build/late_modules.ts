@@ -1,3 +1,4 @@
+/** Finds the modules that the program loads by their path. */
 import { dirname, join, normalize } from "node:path";
 import { sourceFiles } from "../check_imports.ts";
 

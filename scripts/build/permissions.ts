@@ -1,3 +1,4 @@
+/** The permissions of a binary. */
 import { PERMISSION_CLASSES } from "../../cli/mod.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** Writes the list of the parts of a build (CycloneDX). */
 import type { ModuleGraph } from "./graph.ts";
 
 /** The npm part of deno.lock. */

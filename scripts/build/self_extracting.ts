@@ -1,3 +1,4 @@
+/** Makes a binary that unpacks itself. */
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";

@@ -1,3 +1,4 @@
+/** Prints what the simulation of the routing logics found. */
 import { ROUTING_LOGICS } from "../../router/mod.ts";
 import type { Outcome, Scenario } from "./scenarios.ts";
 

@@ -1,3 +1,4 @@
+/** Starts moto, an S3 server. */
 import { TextLineStream } from "../testing/text_line_stream.ts";
 import { pythonOf } from "./python_venv.ts";
 

@@ -1,3 +1,4 @@
+/** Makes Python environments for tests. */
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 

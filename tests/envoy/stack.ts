@@ -1,3 +1,4 @@
+/** A real Envoy between the smallest parts that can be had, for tests of Envoy alone. */
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import {
