@@ -115,6 +115,88 @@ for (
   });
 }
 
+/** One cluster's endpoint as the launch leaves it. */
+async function launched(text: string) {
+  const { file, listener, policyCluster, upstreamCluster, adjustments } = adoptEnvoyConfig(
+    await parseEnvoyConfig(text, "own.yaml"),
+  );
+  const { bootstrap } = launchConfig(file, {
+    adminPort: 0,
+    listeners: { [listener]: { host: "127.0.0.1", port: 0 } },
+    clusters: {
+      ...(policyCluster === undefined ? {} : { [policyCluster]: { host: "127.0.0.1", port: 1 } }),
+      [upstreamCluster]: { host: "127.0.0.1", port: 2 },
+    },
+  });
+  return { bootstrap, adjustments: adjustments.join("\n"), policyCluster };
+}
+
+for (
+  const [form, address] of [
+    ["a Unix socket", "{ pipe: { path: /run/a.sock } }"],
+    ["a named port", "{ socketAddress: { address: 0.0.0.0, namedPort: http } }"],
+    [
+      "an address for IPv4 and IPv6",
+      '{ socketAddress: { address: "::", portValue: 443, ipv4Compat: true } }',
+    ],
+  ] as const
+) {
+  Deno.test(`adoptEnvoyConfig() replaces ${form} whole, of listeners, endpoints and the admin`, async () => {
+    const text = FOREIGN.replaceAll(/\{ socketAddress: \{ [^}]* \} \}/g, address);
+    const { bootstrap } = await launched(`admin: { address: ${address} }\n${text}`);
+    const written = JSON.stringify(bootstrap);
+    assert.doesNotMatch(written, /pipe|named_port|ipv4_compat|0\.0\.0\.0|"::"/);
+    assert.equal(
+      valueAt(bootstrap, "static_resources/listeners/0/address/socket_address/port_value"),
+      0,
+    );
+  });
+}
+
+Deno.test("adoptEnvoyConfig() opens nothing of the file's own: further addresses, and what LDS would bring", async () => {
+  const text = FOREIGN.replace(
+    "    - name: other",
+    "      additionalAddresses: [ { address: { socketAddress: { address: 0.0.0.0, portValue: 8443 } } } ]\n    - name: other",
+  ) + "dynamicResources: { ldsConfig: { ads: {} } }\n";
+  const { bootstrap, adjustments } = await launched(text);
+  assert.doesNotMatch(JSON.stringify(bootstrap), /8443|dynamic_resources|"port_value":(443|80)\b/);
+  assert.match(adjustments, /"listener_0" has its first address alone/);
+  assert.match(adjustments, /dynamic_resources are left away/);
+});
+
+Deno.test("adoptEnvoyConfig() gives a cluster that discovers its endpoints the one of our part", async () => {
+  const { bootstrap, adjustments } = await launched(
+    FOREIGN.replace(
+      "type: LOGICAL_DNS",
+      "type: eds\n      edsClusterConfig: { edsConfig: { ads: {} } }",
+    ),
+  );
+  assert.equal(valueAt(bootstrap, "static_resources/clusters/0/type"), "STATIC");
+  assert.match(adjustments, /"openai" finds no endpoints of its own \(EDS\)/);
+});
+
+Deno.test("adoptEnvoyConfig() takes a cluster type in any case, and asks Google's engines by Envoy's client", async () => {
+  const { policyCluster, adjustments } = await launched(
+    FOREIGN.replaceAll("STRICT_DNS", "strict_dns").replace(
+      "envoyGrpc: { clusterName: opa }",
+      "googleGrpc: { targetUri: 127.0.0.1:9191, statPrefix: opa }",
+    ),
+  );
+  assert.equal(policyCluster, "llmgate_policy_engine");
+  assert.match(adjustments, /not by Google's at 127.0.0.1:9191/);
+});
+
+Deno.test("adoptEnvoyConfig() judges a route that chooses its cluster by a header", async () => {
+  const chosen = FOREIGN.replace("cluster: small", "clusterHeader: x-target");
+  const { adjustments } = await launched(chosen);
+  assert.match(
+    adjustments,
+    /Route \/v1\/embeddings chooses its cluster by cluster_header: it goes to "openai"/,
+  );
+  const all = chosen.replace("cluster: openai", "clusterHeader: x-target");
+  await assert.rejects(launched(all), /route \/ goes to what the header x-target names/);
+});
+
 Deno.test("adoptEnvoyConfig() says when nobody asks our policy", async () => {
   const text = FOREIGN.replace(
     "grpcService: { envoyGrpc: { clusterName: opa } }",

@@ -5,10 +5,11 @@ import {
   type Json,
   type JsonObject,
   type LintModel,
+  type Placed,
   placedAt,
   valueAt,
 } from "../envoy/mod.ts";
-import { hasPolicy, type Hit, type LintRule } from "./rule.ts";
+import { forwarding, hasPolicy, type Hit, type LintRule } from "./rule.ts";
 
 /** Rules about the way in. */
 export const EDGE_RULES: readonly LintRule[] = [
@@ -17,7 +18,6 @@ export const EDGE_RULES: readonly LintRule[] = [
     severity: "error",
     why: "whoever reaches the admin port can read the configuration and stop Envoy",
     fix: "listen on 127.0.0.1 or on a Unix socket",
-    case: "sec.admin-not-exposed",
     source: "Admin.address",
     check: ({ admin }) => {
       const host = admin && valueAt(admin.value, "address/socket_address/address");
@@ -26,6 +26,24 @@ export const EDGE_RULES: readonly LintRule[] = [
         path: `${admin?.path}/address/socket_address/address`,
         found: `the admin interface listens on ${host}`,
       }];
+    },
+  },
+  {
+    id: "edge.admin-routed",
+    severity: "error",
+    why: "whoever finds the path reaches the admin interface through the gateway",
+    fix: "take the route away, or let the cluster lead elsewhere",
+    source: "Admin.address",
+    check: (model) => {
+      const port = valueAt(model.admin?.value, "address/socket_address/port_value");
+      if (port === undefined) return [];
+      return forwarding(model).flatMap(({ route }) =>
+        route.clusters.filter((name) => leadsTo(model.clusters.get(name), port))
+          .map((name) => ({
+            path: `${route.path}/route`,
+            found: `route ${route.match} leads to the admin interface by the cluster "${name}"`,
+          }))
+      );
     },
   },
   {
@@ -147,8 +165,8 @@ export const EDGE_RULES: readonly LintRule[] = [
     id: "edge.denial-rewritten",
     severity: "error",
     why:
-      "a mapper that goes by status alone replaces the policy's own denial, and its reason is lost",
-    fix: "filter on `response.code_details` or response flags instead of the status",
+      "a mapper that goes by status or by the flag UAEX replaces the policy's own denial, and its reason is lost",
+    fix: "filter on `response.code_details`, or on response flags without UAEX",
     case: "deny.body-and-headers",
     source: "LocalReplyConfig.mappers, body_format",
     check: (model) => model.ingresses.filter(hasPolicy).flatMap(rewritesDenials),
@@ -174,6 +192,15 @@ export const EDGE_RULES: readonly LintRule[] = [
       (value) => value === true,
       "responses carry no x-request-id",
     ),
+  },
+  {
+    id: "edge.request-id-off",
+    severity: "error",
+    why: "policy, log and client have no id in common, and nobody can join what they saw",
+    fix: "take `generate_request_id: false` away",
+    case: "contract.request-id",
+    source: "HttpConnectionManager.generate_request_id",
+    check: unless("generate_request_id", (value) => value !== false, "requests get no id"),
   },
   {
     id: "edge.access-log",
@@ -204,6 +231,18 @@ function unless(
         path: valueAt(value, field) === undefined ? path : `${path}/${field}`,
         found,
       }));
+}
+
+/** Has a cluster an endpoint on this machine at that port? */
+function leadsTo(cluster: Placed | undefined, port: Json): boolean {
+  if (cluster === undefined) return false;
+  const addresses = placedAt(
+    cluster,
+    "load_assignment/endpoints/*/lb_endpoints/*/endpoint/address/socket_address",
+  );
+  return addresses.some(({ value }) =>
+    value.port_value === port && isLoopback(String(value.address))
+  );
 }
 
 function isLoopback(host: string): boolean {
@@ -272,17 +311,25 @@ function rewritesDenials(ingress: Ingress): Hit[] {
     if (mapper.value.body_format_override === undefined && mapper.value.body === undefined) {
       continue;
     }
-    if (isObject(mapper.value.filter) && goesByStatusOnly(mapper.value.filter)) {
-      hits.push({ path: `${mapper.path}/filter`, found: "the mapper goes by status alone" });
+    if (isObject(mapper.value.filter) && takesDenials(mapper.value.filter)) {
+      hits.push({
+        path: `${mapper.path}/filter`,
+        found: "the mapper takes policy's denials as well",
+      });
     }
   }
   return hits;
 }
 
-function goesByStatusOnly(filter: JsonObject): boolean {
+function takesDenials(filter: JsonObject): boolean {
   if (filter.status_code_filter !== undefined) return true;
+  // A denial has the flag, too; and a filter without flags takes any.
+  const flags = filter.response_flag_filter;
+  if (isObject(flags)) {
+    return !Array.isArray(flags.flags) || flags.flags.length === 0 || flags.flags.includes("UAEX");
+  }
   const all = valueAt(filter, "and_filter/filters");
-  if (Array.isArray(all)) return all.every((part) => isObject(part) && goesByStatusOnly(part));
+  if (Array.isArray(all)) return all.every((part) => isObject(part) && takesDenials(part));
   const any = valueAt(filter, "or_filter/filters");
-  return Array.isArray(any) && any.some((part) => isObject(part) && goesByStatusOnly(part));
+  return Array.isArray(any) && any.some((part) => isObject(part) && takesDenials(part));
 }

@@ -22,6 +22,8 @@ const UPSTREAM = "static_resources/clusters/1";
 const PROTOCOL =
   "typed_extension_protocol_options/envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 const TLS = "transport_socket_matches/0/transport_socket/typed_config/common_tls_context";
+const ENDPOINT =
+  `${UPSTREAM}/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address`;
 const GONE = "(gone)";
 
 const HTTP = "type.googleapis.com/envoy.extensions.filters.http";
@@ -146,6 +148,15 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
   ["policy.burst-limits", `${POLICY}/circuit_breakers`, GONE],
   ["policy.burst-limits", `${UPSTREAM}/circuit_breakers`, GONE],
   ["edge.admin-exposed", "admin/address/socket_address/address", "0.0.0.0"],
+  ["edge.admin-routed", `${ENDPOINT}/port_value`, 9901],
+  ["edge.request-id-off", `${MANAGER}/generate_request_id`, false],
+  ["stream.route-timeout", `${TABLE}/virtual_hosts/0/retry_policy`, { per_try_timeout: "10s" }],
+  ["stream.idle-timeout", `${TABLE}/virtual_hosts/0/retry_policy`, { per_try_idle_timeout: "10s" }],
+  [
+    "edge.denial-rewritten",
+    `${MANAGER}/local_reply_config/mappers/0/filter`,
+    { response_flag_filter: { flags: ["UAEX"] } },
+  ],
   ["edge.trusted-names", `${EARLY}/0/remove`, "x-other"],
   ["edge.auth-failure-header", `${EARLY}/3/remove`, "x-other"],
   [

@@ -13,8 +13,6 @@ export const NOT_BY_CONFIGURATION: Readonly<Record<string, string>> = {
   "contract.method-path-host": "Envoy always sends them (CheckRequest.attributes.request.http)",
   "contract.check-before-upstream": "ext_authz waits for the answer, and no field lets it go on",
   "contract.non-utf8-header": "Envoy makes such bytes readable before it sends them",
-  "contract.request-id":
-    "Envoy's default; a file that turns `generate_request_id` off says so on purpose",
   "contract.grpc-path": "Envoy knows one method",
   "allow.empty-ok": ENGINE,
   "allow.body-identical": PASSES,
@@ -80,6 +78,9 @@ export const NOT_BY_CONFIGURATION: Readonly<Record<string, string>> = {
   "sec.tenant-spoof": "edge.trusted-names stands for it: policy that sets the name hides the fault",
   "sec.te-obfuscated": CODEC,
   "sec.dup-cl": CODEC,
+  "sec.admin-not-exposed":
+    "edge.admin-exposed and edge.admin-routed stand for it; the suite launches parts of its own",
+  "pass.upload-10mib": "a larger body may be refused with 413",
   "sec.bare-lf": CODEC,
   "sec.obs-fold": CODEC,
   "sec.chunk-size": CODEC,

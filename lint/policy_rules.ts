@@ -9,6 +9,7 @@ import {
   type Json,
   type JsonObject,
   type LintModel,
+  messagesWithin,
   type Placed,
   type Route,
   seconds,
@@ -336,29 +337,25 @@ function speaksHttp2(cluster: JsonObject): boolean {
     valueAt(options, "use_downstream_protocol_config/http2_protocol_options") !== undefined;
 }
 
-function uncheckedTls({ path, value }: Placed): Hit[] {
-  const sockets: [string, JsonObject][] = [];
-  if (isObject(value.transport_socket)) sockets.push(["transport_socket", value.transport_socket]);
-  const matches = Array.isArray(value.transport_socket_matches)
-    ? value.transport_socket_matches
-    : [];
-  matches.forEach((match, index) => {
-    const socket = valueAt(match, "transport_socket");
-    if (isObject(socket)) {
-      sockets.push([`transport_socket_matches/${index}/transport_socket`, socket]);
-    }
-  });
-  return sockets.flatMap(([field, socket]) => {
-    const context = valueAt(socket, "typed_config");
-    if (!isObject(context) || !String(context["@type"]).endsWith(".UpstreamTlsContext")) return [];
-    const common = isObject(context.common_tls_context) ? context.common_tls_context : {};
-    const checked = valueAt(common, "validation_context/trusted_ca") ??
-      valueAt(common, "combined_validation_context/default_validation_context/trusted_ca") ??
-      common.validation_context_sds_secret_config ?? common.combined_validation_context;
-    if (checked !== undefined) return [];
-    return [{
-      path: `${path}/${field}/typed_config`,
-      found: `the cluster "${value.name}" takes any certificate`,
-    }];
+/** Fields of a validation context that say whom to trust. */
+const ROOTS = [
+  ...["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"],
+  ...["verify_certificate_hash", "verify_certificate_spki", "custom_validator_config"],
+];
+
+/** Every TLS context of a cluster, in whatever it is wrapped, that names no root. */
+function uncheckedTls(cluster: Placed): Hit[] {
+  return messagesWithin(cluster, ["UpstreamTlsContext"]).flatMap(({ path, value }): Hit[] => {
+    const common = isObject(value.common_tls_context) ? value.common_tls_context : {};
+    const trusts = (context: Json | undefined) =>
+      isObject(context) && ROOTS.some((field) => context[field] !== undefined);
+    if (
+      trusts(common.validation_context) ||
+      trusts(valueAt(common, "combined_validation_context/default_validation_context")) ||
+      common.validation_context_sds_secret_config !== undefined ||
+      common.combined_validation_context !== undefined ||
+      value.sds_config !== undefined
+    ) return [];
+    return [{ path, found: `the cluster "${cluster.value.name}" takes any certificate` }];
   });
 }

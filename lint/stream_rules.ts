@@ -3,6 +3,7 @@ import {
   type FilterOnRoute,
   HTTP_OPTIONS,
   isObject,
+  type Json,
   type LintModel,
   type Placed,
   type Route,
@@ -33,8 +34,9 @@ export const STREAM_RULES: readonly LintRule[] = [
     check: (model) =>
       forwarding(model).flatMap(({ route }) => {
         const timeout = valueAt(route.value, "route/timeout") ?? DEFAULT_ROUTE_TIMEOUT;
-        if (seconds(timeout) === 0) return [];
-        return [{
+        const tries = perTry(route, model, "per_try_timeout");
+        if (seconds(timeout) === 0) return tries;
+        return [...tries, {
           ...hit(route, "route/timeout", `route ${route.match} ends every stream after ${timeout}`),
           case: caseOfLimit(seconds(timeout), "sse.total-75s", 75),
         }];
@@ -53,8 +55,9 @@ export const STREAM_RULES: readonly LintRule[] = [
       forwarding(model).flatMap(({ ingress, route }) => {
         const idle = valueAt(route.value, "route/idle_timeout") ??
           ingress.value.stream_idle_timeout ?? DEFAULT_STREAM_IDLE;
-        if (seconds(idle) === 0) return [];
-        return [{
+        const tries = perTry(route, model, "per_try_idle_timeout");
+        if (seconds(idle) === 0) return tries;
+        return [...tries, {
           ...hit(
             route,
             "route/idle_timeout",
@@ -69,7 +72,8 @@ export const STREAM_RULES: readonly LintRule[] = [
     severity: "error",
     why: "a cap on a stream's whole life cuts long answers, with a clean status",
     fix: "leave `max_stream_duration` away where streams pass",
-    case: "sse.total-75s",
+    case: "sse.idle-20s",
+    also: ["sse.total-75s"],
     source: "HttpProtocolOptions.max_stream_duration, RouteAction.max_stream_duration",
     check: (model) => [
       ...model.ingresses.flatMap((ingress) =>
@@ -91,9 +95,10 @@ export const STREAM_RULES: readonly LintRule[] = [
     severity: "warning",
     why: "it bounds the whole upload, and a slow client with large images loses it half way",
     fix: "leave `request_timeout` away; `request_headers_timeout` guards against slow heads",
-    case: "pass.upload-10mib",
     source: "HttpConnectionManager.request_timeout",
-    check: (model) => model.ingresses.flatMap((ingress) => capped(ingress, "request_timeout")),
+    check: (model) =>
+      model.ingresses.flatMap((ingress) => capped(ingress, "request_timeout"))
+        .map(({ path, found }) => ({ path, found })),
   },
   {
     id: "stream.buffered",
@@ -208,7 +213,11 @@ function hit({ path }: Route, field: string, found: string): Hit {
 function capped({ path, value }: { path: string; value: Route["value"] }, field: string): Hit[] {
   const limit = valueAt(value, field);
   if ((seconds(limit) ?? 0) === 0) return [];
-  return [{ path: `${path}/${field}`, found: `it is ${limit}` }];
+  return [{
+    path: `${path}/${field}`,
+    found: `it is ${limit}`,
+    case: caseOfLimit(seconds(limit), "sse.total-75s", 75),
+  }];
 }
 
 /** Envoy's default list holds no event stream; a list of one's own may. */
@@ -224,8 +233,25 @@ function caseOfLimit(limit: number | undefined, longer: string, length: number):
   return limit <= length ? longer : null;
 }
 
+/** A limit on each try of a request, which cuts the first one as well. */
+function perTry(route: Route, model: LintModel, field: string): Hit[] {
+  const nearest = retryPolicies(route, model).find(({ value }) => value !== undefined);
+  const limit = valueAt(nearest?.value, field);
+  if ((seconds(limit) ?? 0) === 0) return [];
+  return [{
+    path: `${nearest?.path}/${field}`,
+    found: `route ${route.match} ends each try after ${limit} (${field})`,
+    // Until the first byte of an answer, or while it is silent.
+    case: (seconds(limit) ?? 0) > 20
+      ? null
+      : field === "per_try_timeout"
+      ? "sse.slow-ttft"
+      : "sse.idle-20s",
+  }];
+}
+
 /** Where a route's retries are decided, the nearest first; a cluster's own are taken when none of them speaks. */
-function retryPolicies(route: Route, model: LintModel): { path: string; value: unknown }[] {
+function retryPolicies(route: Route, model: LintModel): Placed<Json | undefined>[] {
   const of = ({ path, value }: Placed, field: string) => ({
     path: `${path}/${field}`,
     value: valueAt(value, field),
@@ -247,8 +273,8 @@ function retryPolicies(route: Route, model: LintModel): { path: string; value: u
 function unsafeRetries(route: Route, model: LintModel): Hit[] {
   // The nearest policy is the one in force.
   const nearest = retryPolicies(route, model).find(({ value }) => value !== undefined);
-  if (nearest === undefined || !isObject(nearest.value as never)) return [];
-  const policy = nearest.value as Placed["value"];
+  const policy = nearest?.value;
+  if (nearest === undefined || !isObject(policy)) return [];
   if (policy.num_retries === 0) return [];
   const conditions = String(policy.retry_on ?? "").split(",")
     .map((condition) => condition.trim()).filter((condition) => condition !== "");

@@ -64,7 +64,7 @@ export const STREAMS_AND_LOGS: readonly CorpusCase[] = [
       routes:
         "{ match: { prefix: / }, route: { cluster: up, timeout: 0s, idle_timeout: 0s, hedge_policy: { hedge_on_per_try_timeout: true }, retry_policy: { retry_on: connect-failure, per_try_timeout: 5s } } }",
     }),
-    findings: ["stream.retry"],
+    findings: ["stream.route-timeout", "stream.retry"],
     envoy: "accepts",
   },
   {
