@@ -58,6 +58,13 @@ Deno.test("what is there is kept, until it shall be new", () =>
     await assert.rejects(prepareTlsFolder(folder, { renew: true }), /remove its ca\.pem/);
   }));
 
+Deno.test("many at once make one CA", () =>
+  inFolder(async (folder) => {
+    const all = await Promise.all([1, 2, 3, 4].map(() => prepareTlsFolder(`${folder}/tls`)));
+    assert.equal(new Set(all.map(({ ca }) => ca)).size, 1);
+    assert.equal(all.filter(({ made }) => made.length > 0).length, 1);
+  }));
+
 Deno.test("openssl takes the certificates, with their purposes", async (t) => {
   const found = await new Deno.Command("openssl", { args: ["version"] }).output()
     .then(({ success }) => success, () => false);

@@ -21,6 +21,7 @@ export {
 export { type Claim, DEV_ISSUER, type Issuer, openIssuer } from "./issuer.ts";
 export { certificateSecret, rootsSecret } from "./sds.ts";
 export {
+  type ClientCertificates,
   prepareTlsFolder,
   type TlsFolder,
   type TlsFolderOptions,

@@ -3,6 +3,9 @@ import type { KeyPair } from "./certificate.ts";
 
 const SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
+/** What a secret with URIs has, and one without has not. */
+export const URIS = "match_typed_subject_alt_names";
+
 /** A certificate and its key, under the name that Envoy's configuration asks for. */
 export function certificateSecret(name: string, { certificate, key }: KeyPair): string {
   return `${head(name)}    tls_certificate:
@@ -18,7 +21,10 @@ ${indented(key)}
 /** How a URI in a certificate must read. */
 export type UriMatch = { readonly prefix: string } | { readonly exact: string };
 
-/** Roots that a peer's certificate must chain to, and the URIs of which it must have one. */
+/**
+ * Roots that a peer's certificate must chain to, and the URIs of which it must have one. With URIs,
+ * Envoy refuses a peer without any certificate, too, whatever its configuration says of that.
+ */
 export function rootsSecret(name: string, { roots, uris }: {
   readonly roots: string;
   readonly uris: readonly UriMatch[];
@@ -27,8 +33,7 @@ export function rootsSecret(name: string, { roots, uris }: {
       trusted_ca:
         inline_string: |
 ${indented(roots)}
-      match_typed_subject_alt_names:
-${uris.map(uriMatcher).join("")}`;
+${uris.length > 0 ? `      ${URIS}:\n${uris.map(uriMatcher).join("")}` : ""}`;
 }
 
 function head(name: string): string {

@@ -8,10 +8,12 @@ import {
   issueCertificate,
   type KeyPair,
 } from "./certificate.ts";
-import { certificateSecret, rootsSecret } from "./sds.ts";
+import { certificateSecret, rootsSecret, URIS } from "./sds.ts";
 
 /** The trust domain of all names here; `.test` is nobody's (RFC 6761). */
 export const TRUST_DOMAIN = "spiffe://llmgate.test/";
+
+const CLIENTS = "clients.sds.yaml";
 
 /** Whose certificates are taken from clients: tenants' and admins', no other of the same CA. */
 const CLIENT_NAMES = [
@@ -28,6 +30,9 @@ export interface TlsFolder {
   readonly made: readonly string[];
 }
 
+/** Whether a client must show a certificate, or may. */
+export type ClientCertificates = "required" | "optional";
+
 /** Options of {@linkcode prepareTlsFolder}. */
 export interface TlsFolderOptions {
   /** Names beside localhost under which the server is reached. */
@@ -36,6 +41,8 @@ export interface TlsFolderOptions {
   readonly tenants?: readonly string[];
   /** Issues all leaves anew, by the same CA. */
   readonly renew?: boolean;
+  /** Whether a client must show a certificate; as the folder says when left out, optional in a new one. */
+  readonly clients?: ClientCertificates;
 }
 
 interface Leaf {
@@ -74,6 +81,9 @@ export async function prepareTlsFolder(
   const made: string[] = [];
   try {
     await Deno.mkdir(folder, { recursive: true });
+    // Two gateways may start at once: one makes the CA, and the other finds it.
+    using lock = await Deno.open(join(folder, ".lock"), { write: true, create: true, mode: 0o600 });
+    await lock.lock(true);
     let ca = await readPair(folder, CA);
     if (ca === undefined) {
       const now = Date.now();
@@ -92,7 +102,7 @@ export async function prepareTlsFolder(
       await writePair(folder, leaf.name, await issueLeaf(leaf, ca));
       made.push(leaf.name);
     }
-    await writeSecrets(folder, ca);
+    await writeSecrets(folder, ca, options.clients ?? await clientsOf(folder));
     return { folder, ca: ca.certificate, made };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -140,11 +150,23 @@ function isGood({ certificate }: KeyPair, ca: KeyPair): boolean {
     leaf.verify(new X509Certificate(ca.certificate).publicKey);
 }
 
-async function writeSecrets(folder: string, ca: KeyPair): Promise<void> {
+/** What the folder says by now. */
+async function clientsOf(folder: string): Promise<ClientCertificates> {
+  return (await readText(join(folder, CLIENTS)))?.includes(URIS) ? "required" : "optional";
+}
+
+async function writeSecrets(
+  folder: string,
+  ca: KeyPair,
+  clients: ClientCertificates,
+): Promise<void> {
   const pair = async (name: string) => await readPair(folder, name) ?? ca;
   const secrets = {
     "server.sds.yaml": certificateSecret("server", await pair("server")),
-    "clients.sds.yaml": rootsSecret("clients", { roots: ca.certificate, uris: CLIENT_NAMES }),
+    [CLIENTS]: rootsSecret("clients", {
+      roots: ca.certificate,
+      uris: clients === "required" ? CLIENT_NAMES : [],
+    }),
     "upstream.sds.yaml": certificateSecret("upstream", await pair("gateway")),
   };
   for (const [name, text] of Object.entries(secrets)) {

@@ -1,6 +1,6 @@
 import { NONCE_HEADER, now } from "../service/mod.ts";
 import type { Connection } from "./client/connection.ts";
-import { connectTo } from "./client/open_connection.ts";
+import { connectTo, openConnection } from "./client/open_connection.ts";
 import { authorityOf, markedPath, wirePath } from "./client/way_in.ts";
 import type { Exchange, RequestSpec } from "./client/exchange.ts";
 import { requestIdOf, type Transcript } from "./client/transcript.ts";
@@ -154,6 +154,24 @@ export class CaseContext {
       throw new NotJudged("unsupported", `The target does not speak ${protocol}`);
     }
     const connection = await connectTo(this.target, protocol, this.#wait());
+    this.#run.connections.push(connection);
+    return connection;
+  }
+
+  /**
+   * Opens a connection over TLS to a target with the feature `certificates`, and shows the client
+   * certificate of that name, where one is named; closed when the case is over.
+   *
+   * @throws {UnavailableError} when the handshake is refused at once
+   */
+  async connectTls(client?: string): Promise<Connection> {
+    const { certificates } = this.target;
+    if (certificates === undefined) {
+      throw new NotJudged("not-measured", "No certificates are known");
+    }
+    const { ca, url } = certificates;
+    const identity = client === undefined ? undefined : await certificates.client(client);
+    const connection = await openConnection("h1", url, { ...this.#wait(), ca, identity });
     this.#run.connections.push(connection);
     return connection;
   }

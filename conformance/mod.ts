@@ -21,7 +21,7 @@
  */
 export { MalformedResponse, ResponseReader, type ResponseSink } from "./client/response_reader.ts";
 export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
-export { CASES, RESPONSES_CASES, ROUTER_CASES } from "./cases/mod.ts";
+export { CASES, EDGE_CASES, RESPONSES_CASES, ROUTER_CASES } from "./cases/mod.ts";
 export { type Probe, probeTarget } from "./run/probe.ts";
 export { ENGINE_CASES } from "./policy_engine/cases.ts";
 export { probeEngine } from "./policy_engine/client.ts";
@@ -50,6 +50,7 @@ export { type Progress, type RunOptions, runSuite } from "./run/runner.ts";
 export { listCases, type Selection } from "./run/select.ts";
 export type {
   BarrierControl,
+  CertificatesFeature,
   Control,
   Credentials,
   EnvoyEvidence,
@@ -57,6 +58,7 @@ export type {
   Expectations,
   HeaderList,
   JwtFeature,
+  LimitsFeature,
   PolicyAnswer,
   PolicyControl,
   PolicyRecord,
@@ -69,6 +71,7 @@ export type {
   RoutedModel,
   RouterFeature,
   Target,
+  TokensFeature,
   UpstreamControl,
   UpstreamRecord,
   UpstreamStep,

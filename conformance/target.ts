@@ -95,6 +95,8 @@ export interface PolicyRecord {
   /** The gRPC method that was called: `/package.Service/Method`. */
   grpcPath: string;
   source: string;
+  /** The name in the client's certificate, where it showed one. */
+  principal?: string | undefined;
   decision?: "allow" | "deny" | "error" | undefined;
   rule?: string | undefined;
   code?: string | undefined;
@@ -204,6 +206,8 @@ export interface Expectations {
   requestHeadersChanged: string[];
   /** Headers that the gateway may add to a response, lower case. */
   responseHeadersAdded: string[];
+  /** Headers of the upstream that the gateway removes, to say its own under these names, lower case. */
+  responseHeadersReplaced?: readonly string[];
   /** Trusted names: only the policy may set them, a client's copy never passes. */
   trustedHeaders: string[];
   /** Paths under /v1/ that the gateway answers itself; none when left out. */
@@ -260,6 +264,53 @@ export interface JwtFeature {
 export interface RateLimitFeature {
   readonly header: string;
   readonly burst: number;
+}
+
+/** What the feature `limits` promises, and who counts. */
+export interface LimitsFeature {
+  /** Tokens that each tenant (`x-tenant`, as policy sets it) has for the run. */
+  readonly tokens: number;
+  /** A model that costs nothing; of any other, two answers of 30 tokens are more than a tenant has money for. */
+  readonly cheapModel: string;
+  /** Requests that a session (`x-session-id`) of a tenant may make. */
+  readonly sessionRequests: number;
+  /** Resolves with the tokens of each charge to a tenant, once there are `count`. */
+  charged(tenant: string, count: number): Promise<number[]>;
+  /** Questions and charges so far, of any tenant. */
+  decisions(): number;
+  /** Takes the service down, and lets it listen again. */
+  close(): Promise<void>;
+  reopen(): Promise<void>;
+  /** Holds every answer back until the result is disposed. */
+  hold(): Disposable;
+}
+
+/** The issuer of the tokens that a target with the feature `tokens` takes in `authorization`. */
+export interface TokensFeature {
+  /** Returns a token with these claims over the valid ones, which `ttlS` seconds hold. */
+  sign(claims: Readonly<Record<string, unknown>>, ttlS?: number): Promise<string>;
+  /** Signs with the next key from now on. */
+  rotate(): Promise<void>;
+  /** What the issuer answers when it is asked for its keys. */
+  keys(answer: "as they are" | "an error" | "nonsense"): void;
+  /** Resolves when the gateway has had the chance to learn the keys that are published now. */
+  keysKnown(): Promise<void>;
+}
+
+/** What the feature `certificates` needs: a second ingress over TLS, and who signs for it. */
+export interface CertificatesFeature {
+  /** `https://localhost:8443` */
+  readonly url: string;
+  /** PEM of the root that its certificate chains to. */
+  readonly ca: string;
+  /** Certificate and key of a client: `tenant`, `admin`, `stranger` (no client) or `other-ca`. */
+  client(name: string): Promise<{ readonly cert: string; readonly key: string }>;
+  /** The name in the certificate of `tenant`. */
+  readonly tenantName: string;
+  /** Issues all certificates anew; resolves when they are in place. */
+  rotate(): Promise<void>;
+  /** Puts a broken certificate in place; resolves when the gateway has refused it. */
+  corrupt(): Promise<void>;
 }
 
 /** A model that the target routes, and a path on which it does. */
@@ -345,6 +396,9 @@ export interface Target {
   readonly jwt?: JwtFeature;
   readonly rateLimit?: RateLimitFeature;
   readonly router?: RouterFeature;
+  readonly limits?: LimitsFeature;
+  readonly tokens?: TokensFeature;
+  readonly certificates?: CertificatesFeature;
   /** Cases that this kind of gateway cannot be asked, each with the reason: `unsupported`. */
   readonly exempt?: Readonly<Record<string, string>>;
   /** Starts a copy of the target with another configuration, for an opt-in group. */

@@ -88,6 +88,6 @@ Deno.test("edge.yaml keeps base.yaml's routes, log fields and guards on every li
   const lost = Object.keys(valueAt(base, log) as object)
     .filter((field) => valueAt(bootstrap, `${log}/${field}`) === undefined);
   assert.deepEqual(lost, []);
-  const route = `${manager}/route_config/virtual_hosts/0/routes/1`;
+  const route = `${manager}/route_config/virtual_hosts/0/routes/1/route`;
   assert.deepEqual(valueAt(bootstrap, route), valueAt(base, route));
 });

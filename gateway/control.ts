@@ -17,6 +17,8 @@ export interface ControlledParts {
   readonly upstream?: ControlledUpstream | undefined;
   /** The mocks, each with metrics and a journal of its own. */
   readonly backends?: readonly Upstream[];
+  /** Further paths, each answering a GET. */
+  readonly paths?: Readonly<Record<string, () => Response | Promise<Response>>> | undefined;
   /** Metrics of further parts, in the Prometheus text format. */
   readonly metrics?: readonly (() => Promise<string>)[];
 }

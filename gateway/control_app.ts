@@ -18,7 +18,7 @@ export function guardedControlApp(
 
 /** Returns the control listener's routes. */
 export function controlApp(
-  { policy, upstream, backends = [], metrics = [] }: ControlledParts,
+  { policy, upstream, backends = [], metrics = [], paths = {} }: ControlledParts,
 ): Hono {
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok" }));
@@ -56,6 +56,7 @@ export function controlApp(
       ? context.notFound()
       : context.body(lines(one.journal.entries(), exchangeLine));
   });
+  for (const [path, answer] of Object.entries(paths)) app.get(path, () => answer());
   app.notFound((context) =>
     context.json({
       error: {

@@ -1,7 +1,14 @@
 /** Assembles a gateway: policy, the parts of its profile, and Envoy, on one disposable stack. */
-import { type AccessLogEntry, describeExit, type RunningEnvoy, startEnvoy } from "../envoy/mod.ts";
+import {
+  type AccessLogEntry,
+  compareVersions,
+  describeExit,
+  type RunningEnvoy,
+  startEnvoy,
+  versionOf,
+} from "../envoy/mod.ts";
 import type { Policy } from "../policy/mod.ts";
-import { assertPortFree, silent, UnavailableError } from "../service/mod.ts";
+import { assertPortFree, silent, UnavailableError, UsageError } from "../service/mod.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
 import { gatewayOverlay } from "./overlay.ts";
@@ -19,6 +26,8 @@ export interface Gateway<P extends Part = Part> extends AsyncDisposable {
   readonly profile: string;
   /** `http://127.0.0.1:8080` */
   readonly url: string;
+  /** `https://localhost:8443`, where the profile serves TLS beside it. */
+  readonly tlsUrl: string | undefined;
   readonly envoy: RunningEnvoy;
   /** The stub, unless a foreign engine stands in. */
   readonly policy: Policy | undefined;
@@ -97,9 +106,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       })
     ),
   };
-  // Called first: where the ports are known, Envoy's process runs before the rooms of the parts are loaded.
-  const envoyStart = startOwnEnvoy(options, { ...assembly, parts, feed });
-  const controlStart = (async () => {
+  const control = once(async () => {
     const [policy, part] = await Promise.all([parts.policy(), parts.own()]);
     return await startControl({
       host: LOOPBACK,
@@ -108,13 +115,16 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       upstream: part.upstream,
       backends: part.mocks,
       metrics: part.metrics,
+      paths: part.control,
     });
-  })();
+  });
+  // Called first: where the ports are known, Envoy's process runs before the rooms of the parts are loaded.
+  const envoyStart = startOwnEnvoy(options, { ...assembly, parts: { ...parts, control }, feed });
   // Envoy comes last, so that it is stopped first: streams end before what serves them does.
-  const [policy, part, control, envoy] = await startTogether(stack, [
+  const [policy, part, controlServer, envoy] = await startTogether(stack, [
     parts.policy(),
     parts.own(),
-    controlStart,
+    control(),
     envoyStart,
   ]);
   feed.join({ policy, upstreams: part.mocks });
@@ -134,11 +144,12 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   return {
     profile: profile.name,
     url,
+    tlsUrl: profile.tlsListener && tlsUrl(envoy, profile.tlsListener),
     envoy,
     policy,
     policyAddress: policy?.address ?? `${options.policy?.host}:${options.policy?.port}`,
     part,
-    control,
+    control: controlServer,
     runDir: directory.path,
     failed,
     onRequest: (listener) => feed.onRequest(listener),
@@ -166,15 +177,20 @@ function once<T>(start: () => Promise<T>): () => Promise<T> {
 
 interface EnvoyStart extends Assembly {
   readonly feed: RequestFeed;
-  readonly parts: Parts;
+  readonly parts: Parts & { control(): Promise<ControlServer> };
 }
 
 /** Starts Envoy as soon as the addresses of its clusters are known: with the call itself, unless a port is 0. */
 async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promise<RunningEnvoy> {
   const { profile, parts } = start;
   const isKnown = !profile.movesPorts && profile.ports.every(({ name }) => options.ports[name]);
+  await Promise.all([assertNewEnough(options, profile), profile.prepare?.()]);
+  const control = profile.asksControl && !options.ports.control
+    ? { control: (await parts.control()).port }
+    : {};
   const ports = {
     ...options.ports,
+    ...control,
     ...(isKnown ? {} : (await parts.own()).ports),
     policy: options.ports.policy || ((await parts.policy())?.port ?? 0),
   };
@@ -188,6 +204,24 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
+}
+
+/** An older Envoy would only say which field it does not know. */
+async function assertNewEnough({ envoyPath }: GatewayOptions, profile: Profile): Promise<void> {
+  const { oldestEnvoy: oldest } = profile;
+  if (oldest === undefined) return;
+  const version = await versionOf(envoyPath);
+  if (version === undefined || compareVersions(version, oldest) >= 0) return;
+  throw new UsageError(
+    `Cannot run the profile "${profile.name}" on Envoy ${version}: it needs ${oldest} or newer: use --envoy-version ${oldest}`,
+  );
+}
+
+function tlsUrl(envoy: RunningEnvoy, listener: string): string {
+  const { host = LOOPBACK, port } = envoy.listeners.get(listener) ?? {};
+  // A certificate is made out to names.
+  const name = reachable(host);
+  return `https://${name === LOOPBACK ? "localhost" : name}:${port}`;
 }
 
 function ingressUrl(envoy: RunningEnvoy, listener: string): string {

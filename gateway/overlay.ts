@@ -25,6 +25,9 @@ export function gatewayOverlay(placement: EnvoyPlacement): EnvoyOverlay {
     adminPort: ports.admin ?? 0,
     listeners: {
       [names.listener]: { host: placement.host ?? LOOPBACK, port: ports.ingress ?? 0 },
+      ...(profile.tlsListener !== undefined && {
+        [profile.tlsListener]: { host: placement.host ?? LOOPBACK, port: ports.tls ?? 0 },
+      }),
       ...own.listeners,
     },
     clusters: {

@@ -64,20 +64,28 @@ export interface Part extends AsyncDisposable {
   readonly upstream: (ControlledUpstream & { readonly url: string }) | undefined;
   /** Metrics of the parts beside the mocks, in the Prometheus text format. */
   readonly metrics: readonly (() => Promise<string>)[];
+  /** Paths of the control listener that are the parts' own, each answering a GET. */
+  readonly control?: Readonly<Record<string, () => Response | Promise<Response>>>;
   /** Fields of the ready line's `services`. */
   readonly services: Readonly<Record<string, unknown>>;
   /** Lines about the parts, in the order in which a request meets them. */
   welcome(): readonly WelcomeLine[];
   /** Called for each finished request, the gateway's own warm-up left out. */
   onRequest?(record: RequestRecord): void;
-  /** Commands to try on the ingress at `url`. */
-  suggestions(url: string): readonly Suggestion[];
+  /** Commands to try on the ingress at `url`, and on the one with TLS where there is one. */
+  suggestions(url: string, tlsUrl?: string): readonly Suggestion[];
 }
 
 /** Places in Envoy's configuration that are a profile's own to set. */
 export type PartOverlay = Pick<
   EnvoyOverlay,
-  "listeners" | "clusters" | "trustedRoots" | "pathPrefixes" | "discoveryPaths"
+  | "listeners"
+  | "clusters"
+  | "trustedRoots"
+  | "pathPrefixes"
+  | "discoveryPaths"
+  | "certificateFolder"
+  | "tokens"
 >;
 
 /** A gateway that can be run, bound to its settings. */
@@ -88,6 +96,18 @@ export interface Profile<P extends Part = Part> extends PartNames {
   config(): EnvoyConfigFile;
   /** Ports of its parts. */
   readonly ports: readonly PortSpec[];
+  /** Listener that serves the same over TLS, on the port named `tls`. */
+  readonly tlsListener?: string;
+  /** Whether Envoy asks the control listener, so that its port must be known before Envoy starts. */
+  readonly asksControl?: boolean;
+  /** The oldest Envoy that its configuration is for: `1.40.0`. */
+  readonly oldestEnvoy?: string;
+  /**
+   * Makes what Envoy must find when it starts: files.
+   *
+   * @throws {UsageError} when it cannot be made
+   */
+  prepare?(): Promise<void>;
   /** Whether the parts may end up on other ports than those asked for, even where none is 0. */
   readonly movesPorts?: boolean;
   /** Returns the places of its parts, which listen on `ports`. */

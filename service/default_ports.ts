@@ -9,4 +9,5 @@ export const DEFAULT_PORTS = {
   responses: 8081,
   extproc: 10000,
   limits: 9004,
+  tls: 8443,
 } as const;

@@ -1,7 +1,13 @@
 /** `llmgate certs`: makes a development CA and certificates for TLS and mTLS. */
 import { resolve } from "node:path";
 import { prepareTlsFolder } from "../../certs/mod.ts";
-import { directoryOption, flagOption, repeated, textOption } from "../../options/mod.ts";
+import {
+  choiceOption,
+  directoryOption,
+  flagOption,
+  repeated,
+  textOption,
+} from "../../options/mod.ts";
 import { defined, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 
@@ -27,6 +33,10 @@ export const command = defineCommand({
         description: "tenant that gets a client certificate; repeatable; a and b when left out",
       }),
     ),
+    clients: choiceOption("--clients <HOW>", {
+      description: "whether clients must show a certificate; optional in a new folder",
+      choices: ["optional", "required"],
+    }),
     renew: flagOption("--renew", { description: "issue all but the CA anew" }),
     json: flagOption("--json", { description: "print one JSON line" }),
   },
@@ -36,6 +46,7 @@ export const command = defineCommand({
       explains: "then: llmgate dev --profile edge --tls-dir tls",
     },
     { command: "llmgate certs --out tls --renew", explains: "a rotation, while Envoy runs" },
+    { command: "llmgate certs --out tls --clients required", explains: "mTLS for everybody" },
     {
       command: "openssl x509 -in tls/client-a.pem -noout -text",
       explains: "what a certificate says",
@@ -57,6 +68,7 @@ export const command = defineCommand({
       ...defined({
         hosts: options.host,
         tenants: options.tenant.length > 0 ? options.tenant : undefined,
+        clients: options.clients,
       }),
       renew: options.renew,
     });

@@ -80,6 +80,7 @@ function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
     `${label.padEnd(9)} ${text}${foreign ? style.notice("  foreign") : ""}`;
   const lines = [
     `${style.bold("ingress")}   ${style.good(ready.ingress)}`,
+    ...(ready.ingress_tls === undefined ? [] : [row("", ready.ingress_tls)]),
     row("admin", ready.admin),
     row("policy", ready.policy, gateway.policy === undefined),
     ...gateway.part.welcome().map(({ label, text, foreign }) => row(label, text, foreign)),
@@ -89,7 +90,7 @@ function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
     row("", `sha256 ${ready.envoy.config_sha256}`),
     row("launched", `sha256 ${ready.envoy.launched_sha256}`),
     "",
-    ...gateway.part.suggestions(gateway.url).flatMap(({ title, command }) => [
+    ...gateway.part.suggestions(gateway.url, gateway.tlsUrl).flatMap(({ title, command }) => [
       style.dim(`${title}:`),
       `  ${command}`,
     ]),

@@ -1,7 +1,6 @@
 /** `llmgate token`: prints a token of the development issuer (JWT). */
-import { join } from "node:path";
 import { type Claim, openIssuer } from "../../certs/mod.ts";
-import { dataHome } from "../../envoy/mod.ts";
+import { issuerKeysPath } from "../../gateway/profiles/mod.ts";
 import { fileOption, flagOption, repeated, textOption } from "../../options/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
@@ -54,11 +53,6 @@ export const command = defineCommand({
     return EXIT.ok;
   },
 });
-
-/** Where the development issuer of this user has its keys. */
-export function issuerKeysPath(env: (name: string) => string | undefined): string {
-  return join(dataHome(env), "issuer.json");
-}
 
 function claimsOf(words: readonly string[]): Record<string, Claim> {
   const claims: Record<string, Claim> = {};

@@ -6,6 +6,8 @@ export interface ReadyFields {
   readonly ready: true;
   readonly profile: string;
   readonly ingress: string;
+  /** The same over TLS, where the profile has it. */
+  readonly ingress_tls?: string;
   readonly admin: string;
   /** HOST:PORT */
   readonly policy: string;
@@ -31,6 +33,7 @@ export function readyFields(gateway: Gateway): ReadyFields {
     ready: true,
     profile: gateway.profile,
     ingress: gateway.url,
+    ...(gateway.tlsUrl === undefined ? {} : { ingress_tls: gateway.tlsUrl }),
     admin: envoy.admin.url,
     policy: gateway.policyAddress,
     upstream: gateway.part.upstreamUrl,

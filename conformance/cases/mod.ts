@@ -15,6 +15,9 @@ import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
 import { HTTP_CASES } from "./http.ts";
 import { HTTP3_CASES } from "./http3.ts";
 import { LIMIT_CASES } from "./limits.ts";
+import { LIMITS_SERVICE_CASES } from "./limits_service.ts";
+import { CERTIFICATE_CASES } from "./certificates.ts";
+import { TOKEN_CASES } from "./tokens.ts";
 import { MUTATION_CASES } from "./mutation.ts";
 import { OBSERVABILITY_CASES } from "./observability.ts";
 import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
@@ -69,6 +72,13 @@ export const ROUTER_CASES: readonly Case[] = [
   ...ROUTER_SAFETY_CASES,
   ...ROUTER_REWRITE_CASES,
   ...ROUTER_LOAD_CASES,
+];
+
+/** Cases of a gateway with tokens, certificates and limits of its own. */
+export const EDGE_CASES: readonly Case[] = [
+  ...LIMITS_SERVICE_CASES,
+  ...TOKEN_CASES,
+  ...CERTIFICATE_CASES,
 ];
 
 /** Cases of a Responses gateway: what it makes, how it streams, what it keeps, and for whom. */

@@ -54,15 +54,21 @@ async function announced(to: { host: string; port: number }): Promise<net.Socket
  */
 export async function openSocket(
   address: Address,
-  options: { alpn: string; ca?: string; proxyProtocol?: true; signal?: AbortSignal },
+  options: {
+    alpn: string;
+    ca?: string;
+    identity?: { readonly cert: string; readonly key: string } | undefined;
+    proxyProtocol?: true;
+    signal?: AbortSignal;
+  },
 ): Promise<net.Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const { host, port } = address;
-  const { ca, alpn } = options;
+  const { ca, alpn, identity } = options;
   // SNI is for names, not for addresses (RFC 6066 section 3).
   const called = address.authority.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
   const name = net.isIP(called) ? {} : { servername: called };
-  const secured = { ...name, ALPNProtocols: [alpn], ...(ca && { ca }) };
+  const secured = { ...name, ALPNProtocols: [alpn], ...(ca && { ca }), ...identity };
   const through = options.proxyProtocol ? await announced({ host, port }) : undefined;
   const socket = address.tls
     ? tls.connect(through ? { socket: through, ...secured } : { host, port, ...secured }, resolve)
@@ -82,4 +88,17 @@ export async function openSocket(
   // Deno before 2.9 forgets it when it is said before the connection stands; window updates then take 40 ms each.
   socket.setNoDelay(true);
   return socket;
+}
+
+/**
+ * Returns the serial number of the certificate that a server shows to a new connection.
+ *
+ * @throws {UnavailableError} when there is no handshake
+ */
+export async function shownSerial(url: string, options: { ca: string }): Promise<string> {
+  const socket = await openSocket(addressOf(url), { alpn: "http/1.1", ...options });
+  const { serialNumber } = (socket as tls.TLSSocket).getPeerCertificate();
+  socket.on("error", () => {});
+  socket.destroy();
+  return serialNumber;
 }

@@ -18,4 +18,6 @@ export interface ConnectOptions extends WaitOptions {
   ca?: string;
   /** What the gateway wants of every connection and request. */
   wayIn?: WayIn;
+  /** The certificate that the client shows, and its key, PEM; over HTTP/1.1. */
+  identity?: { readonly cert: string; readonly key: string } | undefined;
 }

@@ -55,12 +55,13 @@ export class H1Connection implements Connection {
 
   /** Connects to the target. */
   static async open(url: string, options: ConnectOptions = {}): Promise<H1Connection> {
-    const { ca, wayIn = {}, ...wait } = options;
+    const { ca, identity, wayIn = {}, ...wait } = options;
     const address = addressOf(url, wayIn.host);
     const socket = await openSocket(address, {
       alpn: "http/1.1",
       ...(wayIn.proxyProtocol && { proxyProtocol: true as const }),
       ...(ca !== undefined && { ca }),
+      identity,
       ...(wait.signal && { signal: wait.signal }),
     });
     return new H1Connection(socket, address, { wait, wayIn });

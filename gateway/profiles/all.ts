@@ -1,12 +1,13 @@
 /** The only list of the profiles. */
 import { UsageError } from "../../service/mod.ts";
 import { BASE } from "./base/kind.ts";
+import { EDGE } from "./edge/kind.ts";
 import type { AnyProfileKind } from "./kind.ts";
 import { RESPONSES } from "./responses/kind.ts";
 import { ROUTER } from "./router/kind.ts";
 
 /** Every profile; the first is the one that is meant when none is named. */
-export const PROFILES: readonly AnyProfileKind[] = [BASE, ROUTER, RESPONSES];
+export const PROFILES: readonly AnyProfileKind[] = [BASE, ROUTER, RESPONSES, EDGE];
 
 /**
  * Returns a profile by its name, the first when none is named.

@@ -32,6 +32,8 @@ export {
   staticHostsOf,
 } from "./router/flags.ts";
 export { type RouterPart, type RouterPartOptions, routerProfile } from "./router/profile.ts";
+export { EDGE_FLAGS, issuerKeysPath } from "./edge/flags.ts";
+export { type EdgePart, type EdgePartOptions, edgeProfile } from "./edge/profile.ts";
 export { RESPONSES_FLAGS, RESPONSES_PORT_FLAGS } from "./responses/flags.ts";
 export {
   type ResponsesPart,

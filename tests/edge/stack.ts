@@ -21,6 +21,8 @@ export interface EdgeOptions {
   /** A limits service somewhere else: `HOST:PORT`. */
   readonly limitsAddress?: string;
   readonly rules?: string;
+  /** Folder of the certificates; one of the stack's own when left out. */
+  readonly tls?: string;
   readonly overlay?: EnvoyOverlay;
   /** Changes the parsed configuration in place before it is launched. */
   // deno-lint-ignore no-explicit-any -- the bundled file, edited at known places
@@ -54,7 +56,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<EdgeStack> {
   await using stack = new AsyncDisposableStack();
   const runDir = await Deno.makeTempDir({ prefix: "llmgate-edge-test-" });
   stack.defer(() => Deno.remove(runDir, { recursive: true }));
-  const tls = `${runDir}/tls`;
+  const tls = options.tls ?? `${runDir}/tls`;
   const { ca } = await prepareTlsFolder(tls);
   const issuer = await openIssuer(`${runDir}/issuer.json`);
   const policy = stack.use(

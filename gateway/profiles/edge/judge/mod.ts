@@ -1,0 +1,59 @@
+/** How the profile `edge` is judged. */
+import { CASES, EDGE_CASES } from "../../../../conformance/mod.ts";
+import {
+  type Config,
+  type Proof,
+  type RunningTarget,
+  SMOKE,
+  type StartOptions,
+} from "../../../../mutants/mod.ts";
+import { checkVariants } from "../../../../targets/mod.ts";
+import type { Judge } from "../../judge.ts";
+import { EDGE_MUTANTS, type EdgeMutant } from "./mutants.ts";
+import { edgeVariants, startEdgeTarget } from "./target.ts";
+
+/** Starts the profile with a mutant's edit, in its copies too; without one it is correct. */
+async function startEdgeGateway(
+  { id: name, edit, editIn }: Pick<EdgeMutant, "id" | "edit" | "editIn">,
+  { envoyPath, runParents, signal }: StartOptions,
+): Promise<RunningTarget> {
+  const shared = {
+    envoyPath,
+    runParents,
+    ...(signal && { signal }),
+    edit(config: Config, tls: string) {
+      edit?.(config);
+      editIn?.(config, tls);
+    },
+  };
+  return await startEdgeTarget({ ...shared, name, quick: true, variants: edgeVariants(shared) });
+}
+
+const PROOF: Proof<EdgeMutant> = {
+  mutants: EDGE_MUTANTS,
+  cases: EDGE_CASES,
+  all: [...CASES, ...EDGE_CASES],
+  smoke: SMOKE,
+  correct: [{
+    proxy: false,
+    start: (options) => startEdgeGateway({ id: "correct edge" }, options),
+  }],
+  start: startEdgeGateway,
+};
+
+export const EDGE_JUDGE: Judge = {
+  cases: [...CASES, ...EDGE_CASES],
+  async start(gateway, { policy, upstream } = {}) {
+    const { envoyPath, runParents, signal, profile: _, ...rest } = gateway;
+    const shared = { envoyPath, runParents, ...(signal && { signal }) };
+    return await startEdgeTarget({
+      ...rest,
+      ...shared,
+      quick: true,
+      ...(policy === undefined && upstream === undefined &&
+        { variants: { ...checkVariants(shared), ...edgeVariants(shared) } }),
+    });
+  },
+  foreign: () => ({}),
+  proof: PROOF,
+};

@@ -1,0 +1,281 @@
+/** A gateway of the profile `edge` that runs to be judged, and its copies for the groups that need one. */
+import { type Issuer, openIssuer, prepareTlsFolder, TRUST_DOMAIN } from "../../../../certs/mod.ts";
+import { bundledConfig, type EnvoyConfigFile } from "../../../../envoy/mod.ts";
+import type {
+  CertificatesFeature,
+  LimitsFeature,
+  Target,
+  TokensFeature,
+} from "../../../../conformance/mod.ts";
+import { delay, Journal, withDeadline } from "../../../../service/mod.ts";
+import {
+  BASE_EXPECTATIONS,
+  type OwnGatewayOptions,
+  type OwnTarget,
+  startOwnTarget,
+} from "../../../../targets/mod.ts";
+import { keySet } from "../key_set.ts";
+import { type EdgePart, type EdgePartOptions, edgeProfile } from "../profile.ts";
+
+/** Options of {@linkcode startEdgeTarget}. */
+export interface EdgeTargetOptions extends Omit<OwnGatewayOptions, "profile"> {
+  readonly edge?: Partial<EdgePartOptions>;
+  /** Purpose of this copy, as features of the catalogue. */
+  readonly features?: readonly string[];
+  readonly clients?: "required" | "optional";
+  /** Changes the parsed configuration in place before it is launched. */
+  // deno-lint-ignore no-explicit-any -- the bundled file, edited at known places
+  readonly edit?: (bootstrap: any, tls: string) => void;
+  /** The issuer is asked for its keys every second, so that a rotation is soon over. */
+  readonly quick?: boolean;
+}
+
+/** Limits that are in no case's way. */
+const WIDE = `{ version: 1, limits: [{ match: { tenant: "*" },
+  requests: { per: month, max: 100000000 }, tokens: { per: month, max: 100000000 } }] }`;
+
+const TOKENS = 100;
+const SESSION_REQUESTS = 2;
+const CHEAP_MODEL = "case-cheap";
+
+/** Small enough to be used up by a case. An answer of 30 tokens costs $0.03, or nothing. */
+const SMALL = `
+version: 1
+prices: { ${CHEAP_MODEL}: { input: 0, output: 0 }, default: { input: 1000, output: 1000 } }
+limits:
+  - match: { tenant: "*" }
+    tokens: { per: month, max: ${TOKENS} }
+    cost: { per: month, max: 0.05 }
+  - match: { session: "*" }
+    requests: { per: month, max: ${SESSION_REQUESTS} }
+`;
+
+/** What the profile says of the client's quota, and no upstream beside it. */
+const QUOTA = ["limit", "remaining", "reset"].flatMap((what) =>
+  ["requests", "tokens"].map((kind) => `x-ratelimit-${what}-${kind}`)
+);
+
+/** Each listener asks for the keys by itself. The first round may be under way, and the last not yet taken in. */
+const ASKING = 3;
+const ROUNDS = 3;
+/** Longest wait for these rounds: one is every 5 s. */
+const KEYS_MS = 25_000;
+/** Longest wait for a charge: it comes a moment after the answer. */
+const CHARGE_MS = 10_000;
+
+/** Milliseconds between two looks at what Envoy does by itself. */
+const LOOK_MS = 20;
+
+/** Who shows which certificate. */
+const CLIENTS: Readonly<Record<string, string>> = {
+  tenant: "client-a",
+  admin: "client-admin",
+  stranger: "gateway",
+  "other-ca": "other/client-a",
+};
+
+/**
+ * Starts the profile on free ports, with certificates and an issuer of its own, and describes it to
+ * the suite. Disposing the target stops the gateway.
+ *
+ * @throws {UnavailableError} when a part does not start
+ */
+export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTarget<EdgePart>> {
+  const { edge, features = ["tokens", "certificates"], clients = "optional", ...others } = options;
+  const { edit, quick = false, ...rest } = others;
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({ prefix: "llmgate-edge-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const tls = `${folder}/tls`;
+  await prepareTlsFolder(`${tls}/other`);
+  const { ca } = await prepareTlsFolder(tls, { clients });
+  const issuer = await openIssuer(`${folder}/issuer.json`);
+  const keys = watchedKeys(issuer, `${folder}/issuer.json`);
+  const own = stack.use(
+    await startOwnTarget({
+      ...rest,
+      config: edited((bootstrap) => {
+        if (rest.concurrency === 1) onePortEach(bootstrap);
+        bePatient(bootstrap);
+        if (quick) askQuickly(bootstrap);
+        edit?.(bootstrap, tls);
+      }),
+      profile: edgeProfile({
+        tlsFolder: tls,
+        tokens: { issuerFile: `${folder}/issuer.json` },
+        keySet: keys.answer,
+        limits: WIDE,
+        ...edge,
+      }),
+    }),
+  );
+  const { gateway } = own;
+  const owned = stack.move();
+  return Object.assign(own, {
+    features,
+    expect: {
+      ...BASE_EXPECTATIONS,
+      requestHeadersAdded: [
+        ...BASE_EXPECTATIONS.requestHeadersAdded,
+        "x-jwt-sub",
+        "x-jwt-tenant",
+        "x-forwarded-client-cert",
+      ],
+      responseHeadersAdded: [...BASE_EXPECTATIONS.responseHeadersAdded, ...QUOTA],
+      responseHeadersReplaced: QUOTA,
+    },
+    ...(gateway.part.limits && { limits: limitsFeature(gateway.part.limits) }),
+    tokens: keys.feature,
+    certificates: certificatesFeature(own, { tls, ca, clients }),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  });
+}
+
+/** The bundled configuration, edited. */
+// deno-lint-ignore no-explicit-any -- the bundled file, edited at known places
+function edited(edit: (bootstrap: any) => void): EnvoyConfigFile {
+  const file = bundledConfig("edge");
+  const bootstrap = structuredClone(file.bootstrap);
+  edit(bootstrap);
+  return { ...file, bootstrap };
+}
+
+/** UDP on one worker needs no port that sockets share, and one of the system's choice must be nobody else's. */
+// deno-lint-ignore no-explicit-any -- as above
+function onePortEach({ static_resources: { listeners } }: any): void {
+  for (const listener of listeners) {
+    if (listener.udp_listener_config) listener.enable_reuse_port = false;
+  }
+}
+
+// deno-lint-ignore no-explicit-any -- as above
+function askQuickly(bootstrap: any): void {
+  for (const { typed_config: { providers } } of filtersOf(bootstrap)) {
+    if (providers !== undefined) providers.issuer.remote_jwks.cache_duration = "1s";
+  }
+}
+
+/** The limits are counted on the thread of the suite: that it is busy must not look like a defect. */
+// deno-lint-ignore no-explicit-any -- as above
+function bePatient(bootstrap: any): void {
+  for (const { name, typed_config: config } of filtersOf(bootstrap)) {
+    if (name === "envoy.filters.http.ratelimit") config.timeout = "5s";
+  }
+}
+
+/** The HTTP filters of every listener. */
+// deno-lint-ignore no-explicit-any -- as above
+function filtersOf({ static_resources: { listeners } }: any): any[] {
+  // deno-lint-ignore no-explicit-any -- as above
+  return listeners.flatMap(({ filter_chains: [{ filters: [{ typed_config }] }] }: any) =>
+    typed_config.http_filters
+  );
+}
+
+/** Returns how to start a copy for each group that needs limits or certificates of its own. */
+export function edgeVariants(options: EdgeTargetOptions): NonNullable<Target["variants"]> {
+  const copy = (own: Partial<EdgeTargetOptions>) => () =>
+    startEdgeTarget({ concurrency: 1, ...options, ...own });
+  return {
+    limits: copy({ features: ["limits"], edge: { ...options.edge, limits: SMALL } }),
+    certificates_required: copy({ features: ["certificates_required"], clients: "required" }),
+  };
+}
+
+function limitsFeature(limits: NonNullable<EdgePart["limits"]>): LimitsFeature {
+  const charges = (tenant: string) =>
+    limits.journal.entries().filter(({ outcome, subject }) =>
+      outcome === "charged" && subject.tenant === tenant
+    );
+  return {
+    tokens: TOKENS,
+    cheapModel: CHEAP_MODEL,
+    sessionRequests: SESSION_REQUESTS,
+    async charged(tenant, count) {
+      await limits.journal.waitFor(() => charges(tenant).length >= count, {
+        deadlineMs: CHARGE_MS,
+        what: `charge ${count} of ${tenant}`,
+      });
+      return charges(tenant).map(({ charge }) => charge?.tokens ?? 0);
+    },
+    decisions: () => limits.journal.entries().length + limits.journal.dropped,
+    close: () => limits.close(),
+    reopen: () => limits.reopen(),
+    hold: () => limits.hold(),
+  };
+}
+
+/** The issuer's keys as they are served, counted, and sometimes broken. */
+function watchedKeys(issuer: Issuer, issuerFile: string) {
+  const asked = new Journal<number>({ limit: 10_000 });
+  let count = 0;
+  type Mode = Parameters<TokensFeature["keys"]>[0];
+  let mode = "as they are" as Mode;
+  const answers: Record<Mode, () => Response | Promise<Response>> = {
+    "as they are": () => keySet({ issuerFile }),
+    "an error": () => new Response("no", { status: 500 }),
+    "nonsense": () => new Response("<html>"),
+  };
+  const feature: TokensFeature = {
+    sign: (claims, ttlS = 600) => issuer.sign(claims as Parameters<Issuer["sign"]>[0], ttlS),
+    rotate: () => issuer.rotate(),
+    keys: (answer) => mode = answer,
+    async keysKnown() {
+      const before = count;
+      const learnt = asked.waitFor((number) => number >= before + ROUNDS * ASKING, {
+        deadlineMs: KEYS_MS,
+      });
+      // Who never asks does not know them, and a token says so.
+      await learnt.catch(() => {});
+    },
+  };
+  const answer = async () => {
+    const response = await answers[mode]();
+    asked.append(++count);
+    return response;
+  };
+  return { answer, feature };
+}
+
+function certificatesFeature(
+  { gateway }: OwnTarget<EdgePart>,
+  { tls, ca, clients }: { tls: string; ca: string; clients: "required" | "optional" },
+): CertificatesFeature {
+  const rejected = async () => {
+    const stats = await gateway.envoy.admin.stats("server_ssl_socket_factory|update_rejected");
+    return [...stats].filter(([name]) => name.endsWith("update_rejected"))
+      .reduce((sum, [, value]) => sum + Number(value), 0);
+  };
+  return {
+    url: gateway.tlsUrl ?? "",
+    ca,
+    tenantName: `${TRUST_DOMAIN}tenant/a`,
+    async client(name) {
+      const file = `${tls}/${CLIENTS[name] ?? name}`;
+      const [cert, key] = await Promise.all([
+        Deno.readTextFile(`${file}.pem`),
+        Deno.readTextFile(`${file}.key.pem`),
+      ]);
+      return { cert, key };
+    },
+    rotate: async () => void await prepareTlsFolder(tls, { renew: true, clients }),
+    async corrupt() {
+      const before = await rejected();
+      await Deno.writeTextFile(`${tls}/broken`, BROKEN);
+      await Deno.rename(`${tls}/broken`, `${tls}/server.sds.yaml`);
+      const refused = (async () => {
+        while (await rejected() === before) await delay(LOOK_MS);
+      })();
+      await withDeadline(refused, CHARGE_MS, "Refusal of a broken certificate");
+    },
+  };
+}
+
+/** A secret whose PEM is none. */
+const BROKEN = `resources:
+  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
+    name: server
+    tls_certificate:
+      certificate_chain: { inline_string: "no certificate" }
+      private_key: { inline_string: "no key" }
+`;
