@@ -1,5 +1,6 @@
 /** Compiles the `match` of a rule into one function over a request. */
 import type { CheckRequest } from "../ext_authz/mod.ts";
+import { compilePattern } from "../patterns/mod.ts";
 import { inRange } from "./address.ts";
 import type { Identity } from "./keys.ts";
 import type { Match, TextMatcher } from "./rules_schema.ts";
@@ -96,6 +97,6 @@ function compileOne(matcher: TextMatcher): Text {
   if ("suffix" in matcher) return (value) => value?.endsWith(matcher.suffix) ?? false;
   if ("present" in matcher) return (value) => (value !== undefined) === matcher.present;
   // The whole value, as Envoy's own regex matchers do: a rule for /v1/models must not let /x/v1/models in.
-  const whole = new RegExp(`^(?:${matcher.regex})$`, "su");
+  const whole = compilePattern(matcher.regex, { whole: true, flags: "s" });
   return (value) => value !== undefined && whole.test(value);
 }

@@ -1,7 +1,11 @@
 /** Reads a rules file, and says where it is wrong: file, line, column, and what was expected. */
 import { type DataFileKind, parseData, readDocument } from "../data_files/mod.ts";
+import { loadPatterns } from "../patterns/mod.ts";
 import { RULES_FILE, type RulesFile } from "./rules_schema.ts";
 import { scriptSchema } from "./script.ts";
+
+// The schema compiles expressions as it reads them; the engine of those that are not simple is loaded with the parser.
+await loadPatterns();
 
 /** The answers of a script, as the control listener takes them. */
 export const SCRIPT_FILE: DataFileKind<typeof scriptSchema> = {

@@ -1,6 +1,8 @@
 /** What a rules file may say, as zod schemas: the types follow from them. `rules.yaml` explains each word. */
 import { z } from "zod";
 import type { DataFileKind } from "../data_files/mod.ts";
+import { compilePattern } from "../patterns/mod.ts";
+import { messageOf } from "../service/mod.ts";
 import { inRange } from "./address.ts";
 import { variablesOf } from "./template.ts";
 
@@ -23,9 +25,12 @@ const plainText = z.union([z.string(), z.number(), z.boolean()]).transform(Strin
 
 const regex = z.string().superRefine((source, context) => {
   try {
-    new RegExp(source, "u");
+    compilePattern(source, { whole: true });
   } catch (error) {
-    context.addIssue({ code: "custom", message: `Expected a regular expression: ${error}` });
+    context.addIssue({
+      code: "custom",
+      message: `Expected a regular expression in RE2's syntax: ${messageOf(error)}`,
+    });
   }
 });
 

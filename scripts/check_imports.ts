@@ -16,6 +16,7 @@ const GROUND: Readonly<Record<string, readonly string[]>> = {
   local_http: ["openai", "service"],
   openai: ["service"],
   outbound: ["service"],
+  patterns: ["service"],
   data_files: ["service"],
   options: ["service"],
   service: [],
@@ -64,6 +65,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "@grpc/proto-loader": "grpc",
   "protobufjs": "grpc",
   "commander": "cli",
+  "re2js": "patterns",
 };
 
 /** Files outside of rooms that any room may embed. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { compilePattern, loadPatterns } from "../../patterns/mod.ts";
 import type { DataFileKind } from "../../data_files/mod.ts";
 import { loadModule, type Log, messageOf, UsageError, watchFolder } from "../../service/mod.ts";
 import { SCRIPT_FIELDS } from "./schema.ts";
@@ -76,6 +77,7 @@ export async function readScenarios(folder: string): Promise<Scenario[]> {
     throw new UsageError(`Cannot read the scenarios in "${folder}": ${messageOf(error)}`);
   }
   // Loaded here: most runs read no YAML.
+  await loadPatterns();
   const { readData } = await loadModule<typeof import("../../data_files/mod.ts")>(
     "data_files/mod.ts",
   );
@@ -155,6 +157,6 @@ function patternOf(text: string): (value: string) => boolean {
   const regex = /^\/(.*)\/([imsu]*)$/s.exec(text);
   // A path such as "/v1/models/" looks like an expression too; paths are meant as they are.
   if (!regex || /^\/v1\//.test(text)) return (value) => value === text;
-  const expression = new RegExp(regex[1] ?? "", regex[2]);
+  const expression = compilePattern(regex[1] ?? "", { flags: regex[2] ?? "" });
   return (value) => expression.test(value);
 }

@@ -1,0 +1,86 @@
+/** Regular expressions that people write into files: RE2's syntax, and time that grows with the text alone. */
+import { loadModule } from "../service/mod.ts";
+
+/** A compiled expression. */
+export interface Pattern {
+  test(text: string): boolean;
+}
+
+/** How an expression is meant. */
+export interface PatternOptions {
+  /** Of `i`, `m`, `s` and `u`; without the last, too, an expression is one of code points. */
+  readonly flags?: string;
+  /** Whether it must match the whole text, as Envoy's own matchers want it. */
+  readonly whole?: boolean;
+}
+
+/** Compiles what the runtime's own engine might take for ever over. Throws `SyntaxError`. */
+export type LinearEngine = (source: string, options: PatternOptions) => Pattern;
+
+let engine: LinearEngine | undefined;
+
+/** Loads the engine for expressions that are not simple; cheap when it is there. */
+export async function loadPatterns(): Promise<void> {
+  engine ??= (await loadModule<typeof import("./re2.ts")>("patterns/re2.ts")).linearEngine;
+}
+
+/**
+ * Compiles an expression. One that any engine decides in linear time is left to the runtime's; all others are RE2's,
+ * which has no backtracking: no rule can stop the program, whatever text a client sends.
+ *
+ * @throws {SyntaxError} saying what is wrong, look-around and references among it: RE2 and Envoy have none
+ * @throws {TypeError} when an expression needs {@linkcode loadPatterns} before
+ */
+export function compilePattern(source: string, options: PatternOptions = {}): Pattern {
+  if (isSimple(source, options)) {
+    const { flags = "", whole = false } = options;
+    return new RegExp(
+      whole ? `^(?:${source})$` : source,
+      flags.includes("u") ? flags : `${flags}u`,
+    );
+  }
+  if (engine === undefined) {
+    throw new TypeError("Cannot compile the expression: loadPatterns() must come first");
+  }
+  return engine(source, options);
+}
+
+/** A class, an escape, what may be repeated, or the beginning of a group. */
+const TOKEN =
+  /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|.)|\[\^?(?:\\.|[^\]\\])*\]|\(\?[^:]?|\{\d*,?\d*\}|./gsu;
+
+/** Optional parts, each of which doubles what a backtracking engine may try, in the worst case. */
+const MAX_OPTIONAL = 3;
+/** Counted repetitions up to here are like so many letters. */
+const MAX_COUNT = 100;
+
+/**
+ * Whether backtracking cannot hurt: no group is repeated, there is no look-around and no reference, and at most one
+ * repetition has no end, in an expression that is tried at one place.
+ */
+export function isSimple(source: string, { whole = false }: PatternOptions): boolean {
+  let endless = 0;
+  let optional = 0;
+  let before = "";
+  for (const [token] of source.matchAll(TOKEN)) {
+    if (token.startsWith("(?") && token !== "(?:") {
+      // `(?:` is read in two tokens: "(?" and ":".
+      if (token.length > 2) return false;
+    }
+    if (/^\\[1-9k]/.test(token)) return false;
+    const isCount = /^\{\d/.test(token);
+    if (/^[*+?]$/.test(token) || isCount) {
+      if (before === ")") return false;
+      const [, from = "", comma = "", to = ""] = /^\{(\d+)(,?)(\d*)\}$/.exec(token) ?? [];
+      if (token === "?") optional++;
+      else if (isCount && !(comma === "," && to === "")) {
+        if (Number(to || from) > MAX_COUNT) return false;
+        if (comma === ",") optional++;
+      } else endless++;
+    }
+    before = token;
+  }
+  if (optional > MAX_OPTIONAL) return false;
+  const isAtOnePlace = whole || (source.startsWith("^") && !source.includes("|"));
+  return endless === 0 || (endless === 1 && isAtOnePlace);
+}
