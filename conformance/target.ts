@@ -120,6 +120,8 @@ export interface UpstreamRecord {
   rawHead?: string | undefined;
   bodyBytes: number;
   bodySha256?: string | undefined;
+  /** What the body said, where it is short. */
+  bodyText?: string | undefined;
   bodyEnd?: number | undefined;
   receivedAt: number;
   receivedOrder: number;

@@ -27,7 +27,11 @@ import { ROUTER_LOAD_CASES } from "./router_load.ts";
 import { ROUTER_REWRITE_CASES } from "./router_rewrite.ts";
 import { ROUTER_SAFETY_CASES } from "./router_safety.ts";
 import { RESPONSE_CASES } from "./responses.ts";
+import { RESPONSE_ERROR_CASES } from "./responses_errors.ts";
 import { RESPONSE_FAILURE_CASES } from "./responses_failures.ts";
+import { RESPONSE_SERVER_CASES } from "./responses_servers.ts";
+import { RESPONSE_STATE_CASES } from "./responses_state.ts";
+import { RESPONSE_TOOL_CASES } from "./responses_tools.ts";
 import { RESPONSE_STREAM_CASES } from "./responses_stream.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { VECTOR_STORE_CASES } from "./responses_vector_stores.ts";
@@ -86,5 +90,9 @@ export const RESPONSES_CASES: readonly Case[] = [
   ...RESPONSE_CASES,
   ...RESPONSE_STREAM_CASES,
   ...RESPONSE_FAILURE_CASES,
+  ...RESPONSE_SERVER_CASES,
+  ...RESPONSE_ERROR_CASES,
+  ...RESPONSE_STATE_CASES,
+  ...RESPONSE_TOOL_CASES,
   ...VECTOR_STORE_CASES,
 ];

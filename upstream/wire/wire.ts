@@ -11,6 +11,9 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 const EMPTY = new Uint8Array(0);
 const EMPTY_SHA256 = createHash("sha256").digest("hex");
 
+/** Longest body whose text is kept, in bytes; longer ones are known by their hash alone. */
+const TEXT_LIMIT = 65_536;
+
 /** A whole body, and how long it is in bytes. */
 export interface WholeBody {
   readonly body: Uint8Array | string;
@@ -77,7 +80,16 @@ export class RequestBody {
     if (this.#exchange.bodyEnd !== undefined) return;
     this.#exchange.bodySha256 = this.#hash?.digest("hex") ?? EMPTY_SHA256;
     this.#exchange.bodyEnd = now();
+    this.#note();
     this.stop();
+  }
+
+  /** Keeps what a case's own request said, for the case to read. */
+  #note(): void {
+    const { nonce, bodyBytes } = this.#exchange;
+    if (nonce === undefined || bodyBytes > TEXT_LIMIT) return;
+    const bytes = this.bytes();
+    if (bytes !== undefined) this.#exchange.bodyText = new TextDecoder().decode(bytes);
   }
 
   /** Wakes whoever waits; without `finish()` before, the body stays incomplete. */

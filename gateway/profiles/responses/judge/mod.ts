@@ -3,7 +3,8 @@ import { RESPONSES_CASES } from "../../../../conformance/mod.ts";
 import type { Proof } from "../../../../mutants/mod.ts";
 import { UsageError } from "../../../../service/mod.ts";
 import type { Judge } from "../../judge.ts";
-import { RESPONSES_MUTANTS, type ResponsesMutant } from "./mutants.ts";
+import type { ResponsesMutant } from "./edits.ts";
+import { RESPONSES_MUTANTS } from "./mutants.ts";
 import { startResponsesGateway } from "./start.ts";
 import { startResponsesTarget } from "./target.ts";
 

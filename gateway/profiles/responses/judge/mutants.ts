@@ -5,29 +5,11 @@ import {
   headerMutation,
   lentKey,
   lua,
-  type Mutant,
   removeFilter,
 } from "../../../../mutants/mod.ts";
-import type { FrontTampering, Json } from "./front.ts";
-
-/** A broken Responses gateway: one planted defect, and the cases that must notice it. */
-export interface ResponsesMutant extends Mutant {
-  /** A front before the Responses gateway, and its defect. */
-  readonly front?: FrontTampering;
-}
-
-/** Edits what is, or holds, a response. */
-function responseIn(edit: (response: Json) => void) {
-  return {
-    json: (body: Json) => {
-      if (body?.object === "response") edit(body);
-    },
-    event: (event: Json) => {
-      if (event.response !== undefined) edit(event.response);
-      return [event];
-    },
-  };
-}
+import { responseIn, type ResponsesMutant } from "./edits.ts";
+import type { Json } from "./front.ts";
+import { STATE_MUTANTS } from "./state_mutants.ts";
 
 /** Lua: what is asked of vector stores and files is asked for one tenant, whoever asks. */
 const SHARED_STORES = `function envoy_on_request(handle)
@@ -311,6 +293,6 @@ const MUTANTS: readonly ResponsesMutant[] = [
 ];
 
 /** Responses gateways that are broken on purpose. */
-export const RESPONSES_MUTANTS: readonly ResponsesMutant[] = MUTANTS.map((mutant) =>
-  mutant.front === undefined ? mutant : { ...mutant, means: "front" }
-);
+export const RESPONSES_MUTANTS: readonly ResponsesMutant[] = [...MUTANTS, ...STATE_MUTANTS].map((
+  mutant,
+) => mutant.front === undefined ? mutant : { ...mutant, means: "front" });

@@ -1,7 +1,7 @@
 /** Starts Responses gateways with a defect; without one they are correct. */
 import { mutatedConfig, type RunningTarget, type StartOptions } from "../../../../mutants/mod.ts";
 import { startFront } from "./front.ts";
-import type { ResponsesMutant } from "./mutants.ts";
+import type { ResponsesMutant } from "./edits.ts";
 import { startResponsesTarget } from "./target.ts";
 
 /** Starts a mutant of the Responses profile. */
