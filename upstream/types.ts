@@ -78,7 +78,7 @@ export interface UpstreamExchange {
   bodyBytes: number;
   /** Hex; set when the whole body has come. */
   bodySha256?: string;
-  /** What the body said; of requests with a nonce alone, up to 64 KiB. */
+  /** What the body said; of requests with a nonce alone, up to 16 KiB. */
   bodyText?: string;
   bodyEnd?: number;
   /** All times: `now()` of service/, milliseconds. */

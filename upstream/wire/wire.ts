@@ -12,7 +12,7 @@ const EMPTY = new Uint8Array(0);
 const EMPTY_SHA256 = createHash("sha256").digest("hex");
 
 /** Longest body whose text is kept, in bytes; longer ones are known by their hash alone. */
-const TEXT_LIMIT = 65_536;
+const TEXT_LIMIT = 16_384;
 
 /** A whole body, and how long it is in bytes. */
 export interface WholeBody {
