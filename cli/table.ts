@@ -37,7 +37,7 @@ export const COMMANDS: readonly Entry[] = [
   {
     name: "upstream",
     group: "Run",
-    summary: "run the mock OpenAI upstream alone",
+    summary: "run the mock model server alone",
     module: "cli/commands/upstream.ts",
   },
   {

@@ -1,5 +1,6 @@
 /**
- * The wire formats of providers beside each other: which one a path speaks, and how each shapes an error.
+ * The wire formats of providers beside each other: which one a path speaks, how each shapes an error, and
+ * what an answer in any of them says.
  *
  * ```ts
  * import { dialectOf, errorIn } from "../dialects/mod.ts";
@@ -12,3 +13,4 @@
  */
 export { type Dialect, dialectOf, DIALECTS } from "./paths.ts";
 export { type DialectError, errorIn, type ErrorInit } from "./errors.ts";
+export { readSaid, type Said, type SaidCall } from "./said.ts";

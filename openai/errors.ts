@@ -32,7 +32,7 @@ export function errorBody(status: number, init: OpenAiErrorInit): OpenAiErrorBod
   return {
     error: {
       message: init.message,
-      type: init.type ?? TYPES[status] ?? "invalid_request_error",
+      type: init.type ?? TYPES[status] ?? (status < 500 ? "invalid_request_error" : "server_error"),
       param: init.param ?? null,
       code: init.code ?? null,
     },

@@ -1,5 +1,4 @@
 import { type Refusal, refusalOf, type Surface } from "../local_http/mod.ts";
-import { textOf } from "../openai/mod.ts";
 import { type Barriers, type Log, messageOf, UsageError } from "../service/mod.ts";
 import { AnswerCache } from "./load/answer_cache.ts";
 import { writeAnswer, writeError } from "./answers/answer_writer.ts";
@@ -7,7 +6,9 @@ import { answerRequest } from "./answers/routes.ts";
 import type { UpstreamCounters } from "./metrics.ts";
 import { type Pace, Pacer, parsePace } from "./answers/pace.ts";
 import { Random } from "./answers/random.ts";
-import type { MatchInput, ScenarioFolder } from "./scripts/scenarios.ts";
+import { matchInput } from "./scripts/match_input.ts";
+import { readScenario, type Scenario, type ScenarioAnswer } from "./scripts/scenario_schema.ts";
+import type { ScenarioFolder } from "./scripts/scenarios.ts";
 import { runScript } from "./scripts/runner.ts";
 import { checkScript, scriptOfHeader } from "./scripts/schema.ts";
 import type { TimerWheel } from "./scripts/timer_wheel.ts";
@@ -25,6 +26,8 @@ export interface DispatcherParts {
   readonly scripts: ReadonlyMap<string, UpstreamScript>;
   readonly scenarios: ScenarioFolder | undefined;
   readonly tape: Tape | undefined;
+  /** A request that no scenario answers is an error. */
+  readonly strict: boolean;
   /** How the data port may be asked. */
   readonly surface: Pick<Surface, "host" | "names">;
   readonly models: readonly string[] | undefined;
@@ -76,8 +79,8 @@ export class Dispatcher {
 
   /** A script chosen by the head runs at once; otherwise the whole body decides. */
   async #answer(wire: Wire): Promise<void> {
-    const chosen = this.#scriptByHead(wire);
-    if (chosen) return await this.#run(wire, chosen.script, chosen.id);
+    const chosen = this.#chosenByHead(wire);
+    if (chosen?.script) return await this.#run(wire, chosen.script, chosen.id);
     wire.sendContinue();
     await wire.body.wait();
     if (wire.gone) return;
@@ -95,6 +98,7 @@ export class Dispatcher {
       }
     }
     const mock = mockOfBody(bytes);
+    if (chosen?.answer) return await this.#say(wire, bytes, mock, chosen);
     if (mock?.steps) {
       wire.choose("body");
       return await this.#run(
@@ -103,27 +107,78 @@ export class Dispatcher {
         wire.exchange.nonce ?? "body",
       );
     }
-    const scenario = this.#parts.scenarios?.match(matchInput(wire, bytes));
-    if (scenario) {
-      wire.choose(scenario.name);
-      return await this.#run(wire, scenario, wire.exchange.nonce ?? scenario.name);
+    if (mock?.reply !== undefined || mock?.error !== undefined) {
+      wire.choose("body");
+      const { name, answers: [answer] } = readScenario(pick(mock), '"metadata.mock"');
+      return await this.#say(wire, bytes, mock, { answer, id: name });
     }
-    if (await this.#parts.tape?.answer(wire, bytes)) return;
+    if (await this.#scenario(wire, bytes, mock)) return;
     await this.#endpoint(wire, bytes, mock);
   }
 
-  #scriptByHead(wire: Wire): { script: UpstreamScript; id: string } | undefined {
+  /** Whether a scenario or a tape answered, or refused to let the endpoint do it. */
+  async #scenario(wire: Wire, bytes: Uint8Array, mock: MockFields | undefined): Promise<boolean> {
+    const { scenarios, tape, strict } = this.#parts;
+    if (!scenarios) return await tape?.answer(wire, bytes) ?? false;
+    const input = matchInput(wire, bytes);
+    const scenario = scenarios.match(input);
+    if (scenario) {
+      wire.choose(scenario.name);
+      const answer = scenarios.next(scenario);
+      await this.#say(wire, bytes, mock, { answer, id: wire.exchange.nonce ?? scenario.name });
+      return true;
+    }
+    if (await tape?.answer(wire, bytes)) return true;
+    if (!strict || wire.exchange.method === "GET" || wire.exchange.method === "HEAD") return false;
+    writeError(wire, 404, {
+      message: `No scenario answers ${input.method} ${input.path}: ${scenarios.explain(input)}`,
+      code: "scenario_not_found",
+    });
+    return true;
+  }
+
+  /** Gives one answer of a scenario. */
+  async #say(
+    wire: Wire,
+    bytes: Uint8Array,
+    mock: MockFields | undefined,
+    { answer, id }: Chosen,
+  ): Promise<void> {
+    switch (answer?.kind) {
+      case "script":
+        return await this.#run(wire, answer.script, id);
+      case "error":
+        return writeError(wire, answer.status, answer.init);
+      default:
+        return await this.#endpoint(wire, bytes, mock, answer);
+    }
+  }
+
+  /** What the request's head names: a script, or a scenario, whose script runs at once as well. */
+  #chosenByHead(wire: Wire): Chosen & { readonly script?: UpstreamScript } | undefined {
     const named = wire.header("x-mock-script");
     const nonce = wire.exchange.nonce;
     if (named !== undefined) {
       wire.choose("header");
-      const script = this.#parts.scripts.get(named) ?? this.#parts.scenarios?.named(named);
-      return { script: script ?? scriptOfHeader(named), id: nonce ?? (script ? named : "inline") };
+      const script = this.#parts.scripts.get(named);
+      if (script) return { script, id: nonce ?? named };
+      const scenario = this.#parts.scenarios?.named(named);
+      if (scenario) return this.#chosen(scenario, nonce);
+      return { script: scriptOfHeader(named), id: nonce ?? "inline" };
     }
     const script = nonce === undefined ? undefined : this.#parts.scripts.get(nonce);
     if (!script || nonce === undefined) return undefined;
     wire.choose("nonce");
     return { script, id: nonce };
+  }
+
+  #chosen(
+    scenario: Scenario,
+    nonce: string | undefined,
+  ): Chosen & { readonly script?: UpstreamScript } {
+    const answer = this.#parts.scenarios?.next(scenario);
+    const id = nonce ?? scenario.name;
+    return answer?.kind === "script" ? { script: answer.script, id } : { answer, id };
   }
 
   #run(wire: Wire, script: UpstreamScript, prefix: string): Promise<void> {
@@ -134,7 +189,13 @@ export class Dispatcher {
     });
   }
 
-  async #endpoint(wire: Wire, bytes: Uint8Array, mock: MockFields | undefined): Promise<void> {
+  async #endpoint(
+    wire: Wire,
+    bytes: Uint8Array,
+    mock: MockFields | undefined,
+    said?: ScenarioAnswer,
+  ): Promise<void> {
+    const { reply, pace, breakOff } = said?.kind === "reply" ? said : NOTHING_SAID;
     const { exchange } = wire;
     const asked = Number(wire.header("x-mock-tokens") ?? mock?.tokens ?? NaN);
     const tokens = Number.isInteger(asked) && asked >= 0 ? asked : undefined;
@@ -142,30 +203,35 @@ export class Dispatcher {
     const { method, bodySha256: sha256 = "" } = exchange;
     const override = wire.header("x-mock-pace") ?? mock?.pace;
     const pacer = new Pacer(
-      override === undefined ? this.#parts.pace : { ...this.#parts.pace, ...parsePace(override) },
+      {
+        ...this.#parts.pace,
+        ...pace,
+        ...(override === undefined ? {} : parsePace(override)),
+      },
       {
         random: () => new Random(mixSeed(sha256, "pace")),
         wheel: this.#parts.wheel,
         running: () => this.#parts.counters.running,
       },
     );
+    const make = () =>
+      answerRequest(method, {
+        bytes,
+        path: wire.path,
+        query: new URLSearchParams(exchange.target.slice(wire.path.length)),
+        header: (name) => wire.header(name),
+        contentType,
+        random: new Random(mixSeed(sha256, wire.path)),
+        models: this.#parts.models,
+        tokens,
+        reply,
+      });
+    // A scenario's words are not kept: its file may change.
+    if (said) return await writeAnswer(wire, await make(), pacer, breakOff);
     const variant = VARYING.map((name) => wire.header(name));
     const key = [method, exchange.target, sha256, tokens, contentType, ...variant].join(" ");
     const answer = this.#cache.get(key) ??
-      this.#cache.keep(
-        key,
-        await answerRequest(method, {
-          bytes,
-          path: wire.path,
-          query: new URLSearchParams(exchange.target.slice(wire.path.length)),
-          header: (name) => wire.header(name),
-          contentType,
-          random: new Random(mixSeed(sha256, wire.path)),
-          models: this.#parts.models,
-          tokens,
-        }),
-        { streams: !pacer.waits },
-      );
+      this.#cache.keep(key, await make(), { streams: !pacer.waits });
     await writeAnswer(wire, answer, pacer);
   }
 
@@ -183,31 +249,22 @@ export class Dispatcher {
 /** Request headers that an endpoint looks at, beside the content type. */
 const VARYING = ["anthropic-version", "anthropic-beta", "x-goog-api-key"];
 
-/** What `metadata.mock` may hold: a script, or settings of the normal endpoint. */
-interface MockFields {
-  readonly steps?: unknown;
-  readonly tokens?: unknown;
-  readonly pace?: string;
+/** Nothing that a scenario would say. */
+const NOTHING_SAID: Partial<Extract<ScenarioAnswer, { kind: "reply" }>> = {};
+
+/** An answer that was chosen, and the prefix of its barriers. */
+interface Chosen {
+  readonly answer?: ScenarioAnswer | undefined;
+  readonly id: string;
 }
 
-/** What a scenario's match may look at. */
-function matchInput(wire: Wire, bytes: Uint8Array): MatchInput {
-  let body: unknown;
-  try {
-    body = JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    body = undefined;
-  }
-  const { model, messages, input, prompt } = (body ?? {}) as Record<string, unknown>;
-  const list = Array.isArray(messages) ? messages : Array.isArray(input) ? input : undefined;
-  const last = list ? list.at(-1)?.content ?? list.at(-1) : input ?? prompt;
-  return {
-    method: wire.exchange.method,
-    path: wire.path,
-    model: typeof model === "string" ? model : undefined,
-    lastMessage: typeof last === "string" || Array.isArray(last) ? textOf(last) : undefined,
-    header: (name) => wire.header(name),
-  };
+/** What `metadata.mock` may hold: a script, a reply or an error, or settings of the normal endpoint. */
+interface MockFields {
+  readonly steps?: unknown;
+  readonly reply?: unknown;
+  readonly error?: unknown;
+  readonly tokens?: unknown;
+  readonly pace?: string;
 }
 
 /** A signed nonce where a gateway passes no unknown headers on: in the body's `user`. */
@@ -232,6 +289,11 @@ function mockOfBody(bytes: Uint8Array): MockFields | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The part of `metadata.mock` that is a scenario. */
+function pick({ reply, error }: MockFields): object {
+  return { ...(reply === undefined ? {} : { reply }), ...(error === undefined ? {} : { error }) };
 }
 
 function includes(bytes: Uint8Array, part: Uint8Array): boolean {

@@ -3,6 +3,7 @@ import { parseData } from "../data_files/mod.ts";
 import { startUpstream, STEP_NAMES, type UpstreamScript } from "./mod.ts";
 import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import { chunksOf, RawClient, request } from "./testing/raw_client.ts";
+import { folder } from "./testing/folder.ts";
 import { readScenarios } from "./scripts/scenarios.ts";
 import { ROUTES } from "./answers/routes.ts";
 
@@ -99,17 +100,21 @@ for (const block of BLOCKS.filter((candidate) => candidate.language === "bash"))
   });
 }
 
-Deno.test("docs/upstream.md has a scenario that is right", async () => {
-  const block = BLOCKS.find((candidate) => candidate.text.startsWith("name: "));
-  assert.ok(block);
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${folder}/a.yaml`, block.text);
-    const [scenario] = await readScenarios(folder);
-    assert.equal(scenario?.name, "rate-limited");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+const SCENARIOS = PAGE.slice(PAGE.indexOf("## Scenarios"), PAGE.indexOf("## Control plane"));
+
+for (const block of BLOCKS.filter(({ text }) => SCENARIOS.includes(text))) {
+  if (block.language !== "yaml") continue;
+  Deno.test(`docs/upstream.md:${block.line} is a file of scenarios`, async () => {
+    using path = await folder({ "a.yaml": block.text });
+    assert.ok((await readScenarios(`${path}`)).length > 0);
+  });
+}
+
+Deno.test("docs/upstream.md does each of its tasks in at most five lines", () => {
+  const tasks = SCENARIOS.slice(SCENARIOS.indexOf("### Six"), SCENARIOS.indexOf("### What"));
+  const blocks = BLOCKS.filter(({ text }) => tasks.includes(text));
+  assert.equal(blocks.length, 5);
+  for (const { text } of blocks) assert.ok(text.trim().split("\n").length <= 5, text);
 });
 
 Deno.test("docs/upstream.md has an example of every step, and names every endpoint", () => {

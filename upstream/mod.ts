@@ -1,6 +1,6 @@
 /**
- * A mock OpenAI upstream: the API's endpoints in full shape, scripts that make it do anything on
- * command (lock-step events, cut bytes, broken framing, resets), and a journal that witnesses what
+ * A mock model server: the endpoints of OpenAI, Anthropic and Gemini in full shape, scenarios that
+ * say what to answer to what, scripts that make it do anything on command (lock-step events, cut bytes, broken framing, resets), and a journal that witnesses what
  * came and how it ended. HTTP/1.1 and HTTP/2 (prior knowledge) on one port.
  *
  * ```ts
@@ -19,12 +19,10 @@ export {
 export { type RecordOptions } from "./tape/recorder.ts";
 export { type ReplayOptions } from "./tape/replayer.ts";
 export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./answers/pace.ts";
-export {
-  readScenarios,
-  type Scenario,
-  SCENARIO_FILE,
-  type ScenarioMatch,
-} from "./scripts/scenarios.ts";
+export { readScenarios } from "./scripts/scenarios.ts";
+export { type ScenarioMatch } from "./scripts/scenario_match.ts";
+export { type Scenario, SCENARIO_FILE, type ScenarioAnswer } from "./scripts/scenario_schema.ts";
+export { type Reply, type ReplyCall } from "./answers/reply.ts";
 export { checkScript, STEP_NAMES } from "./scripts/schema.ts";
 export {
   type AbortKind,

@@ -33,6 +33,8 @@ export interface UpstreamOptions {
   readonly pace?: Partial<Pace> | "none";
   /** A folder of scenario files, read now and again whenever one changes. */
   readonly scenarios?: string;
+  /** A request that no scenario answers is a 404 that names the nearest one. Default false: the endpoint answers. */
+  readonly strict?: boolean;
   /** Forward what no script answers to a real upstream, and store what it says. */
   readonly record?: RecordOptions;
   /** Answer from recordings what no script answers. Not together with `record`. */
@@ -171,6 +173,7 @@ class MockUpstream implements Upstream {
       scripts: this.#scripts,
       scenarios: parts.scenarios,
       tape: parts.tape,
+      strict: options.strict ?? false,
       surface: { host: this.host },
       models: options.models,
       pace: options.pace === "none" ? NO_PACE : { ...REALISTIC_PACE, ...options.pace },

@@ -60,10 +60,10 @@ const timingOption: Option<number> = {
 
 export const command = defineCommand({
   name: "upstream",
-  summary: "run the mock OpenAI upstream alone",
+  summary: "run the mock model server alone",
   description:
-    `OpenAI's endpoints in full shape, over HTTP/1.1 and HTTP/2 on one port, for use behind a gateway of your own. The
-    same request gets the same bytes. A request can script its answer with the header x-mock-script, scenario files with
+    `The endpoints of OpenAI, Anthropic (Messages) and Gemini in full shape, over HTTP/1.1 and HTTP/2 on one port, for
+    use behind a gateway of your own or in place of a provider in tests. The same request gets the same bytes. A request can script its answer with the header x-mock-script, scenario files with
     what they match; a real upstream can be recorded and replayed. One line per request. docs/upstream.md has the rest.`,
   options: {
     host: textOption("--host <ADDRESS>", {
@@ -79,7 +79,8 @@ export const command = defineCommand({
     })),
     pace: paceOption,
     scenarios: directoryOption("--scenarios <DIR>", {
-      description: "scripts that answer what they match; reloaded when a file changes",
+      description:
+        "what to answer to what: replies, errors, sequences, scripts; reloaded when a file changes",
     }),
     record: directoryOption("--record <DIR>", {
       description: "forward to --upstream what no script answers, and store the answers here",
@@ -95,7 +96,8 @@ export const command = defineCommand({
     }),
     timing: timingOption,
     strict: flagOption("--strict", {
-      description: "with --replay: a request without a recording is an error",
+      description:
+        "a request that no scenario and no recording answers is an error that names the nearest one",
     }),
     threads: integerOption("--threads <COUNT>", {
       description:
@@ -120,6 +122,10 @@ export const command = defineCommand({
         "llmgate upstream --record DIR --upstream https://api.openai.com --upstream-key-env OPENAI_API_KEY",
       explains: "store what a real upstream says",
     },
+    {
+      command: "llmgate upstream --scenarios DIR --strict",
+      explains: "answers of your own, and no others",
+    },
     { command: "llmgate upstream --replay DIR --strict", explains: "say it again, offline" },
     { command: "llmgate upstream --pace 0 --model gpt-4o", explains: "fast, with one model" },
     { command: "llmgate upstream --pace 0 --threads 4 -q", explains: "a source of load" },
@@ -137,7 +143,10 @@ export const command = defineCommand({
         onEnd: (exchange: UpstreamExchange) =>
           print(options.json ? jsonLine(exchange) : exchangeLine(exchange)),
       }),
-      ...(options.scenarios === undefined ? {} : { scenarios: options.scenarios }),
+      ...(options.scenarios === undefined ? {} : {
+        scenarios: options.scenarios,
+        strict: options.strict,
+      }),
       ...(options.pace === undefined ? {} : { pace: options.pace }),
     };
     const { threads } = options;

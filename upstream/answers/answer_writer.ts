@@ -1,8 +1,11 @@
+/** Writes answers to the wire, at the pace of a model. */
+import { Buffer } from "node:buffer";
 import { dialectOf, errorIn, type ErrorInit } from "../../dialects/mod.ts";
 import type { Answer } from "./answer.ts";
 import type { Pacer } from "./pace.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
 import { FairYield } from "../load/fair_yield.ts";
+import type { AbortKind } from "../types.ts";
 import type { Wire } from "../wire/wire.ts";
 
 /** Bytes after which a burst goes out, so that memory stays bounded. */
@@ -12,7 +15,13 @@ const JSON_HEADERS: [string, string] = ["content-type", "application/json"];
 const EVENT_STREAM = "text/event-stream; charset=utf-8";
 
 /** Writes an endpoint's answer at the given pace: one write per event, or per burst where nothing is waited for. */
-export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Promise<void> {
+export async function writeAnswer(
+  wire: Wire,
+  answer: Answer,
+  pacer: Pacer,
+  breakOff?: BreakOff,
+): Promise<void> {
+  if (breakOff) return await writeBroken(wire, answer, pacer, breakOff);
   if (answer.kind !== "events") {
     const wait = answer.paced ? pacer.first(wire.signal) : undefined;
     if (wait) await wait;
@@ -44,6 +53,46 @@ export async function writeAnswer(wire: Wire, answer: Answer, pacer: Pacer): Pro
     if (stalled) await stalled;
   }
   wire.end();
+}
+
+/** Where an answer breaks off, and how. */
+export interface BreakOff {
+  readonly abort: AbortKind;
+  /** Events that go out before; half of them when not given. */
+  readonly after?: number;
+}
+
+/** A reset overtakes what was written before it, so it waits until that is read: 20 ms on loopback. */
+const BEFORE_RESET_MS = 20;
+
+/** Writes the beginning of an answer and breaks it off; of a whole one half the bytes that it announces. */
+async function writeBroken(
+  wire: Wire,
+  answer: Answer,
+  pacer: Pacer,
+  { abort, after }: BreakOff,
+): Promise<void> {
+  if (answer.kind === "events") {
+    const events = [...answer.events];
+    await wire.head(200, [["content-type", answer.contentType ?? EVENT_STREAM]]);
+    for (const event of events.slice(0, after ?? Math.ceil(events.length / 2))) {
+      const pause = event.wait && pacer[event.wait](wire.signal);
+      if (pause) await pause;
+      if (wire.gone) return;
+      await wire.writeEvent(event);
+    }
+  } else {
+    const text = answer.kind === "json" ? JSON.stringify(answer.body) : answer.body;
+    const bytes = Buffer.from(text as string);
+    const contentType = answer.kind === "json" ? "application/json" : answer.contentType;
+    await wire.head(answer.status ?? 200, [
+      ["content-type", contentType],
+      ["content-length", String(bytes.length)],
+    ]);
+    await wire.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
+  }
+  if (abort === "rst" || abort === "tcp_rst") await pacer.pause(BEFORE_RESET_MS, wire.signal);
+  wire.abort(abort);
 }
 
 /** Gives one event after the other; those of a stream that is kept without an iterator's result for each. */

@@ -111,6 +111,11 @@ export class Pacer {
     return this.#wait(this.#pace.itl, signal);
   }
 
+  /** Waits outside of the pace. */
+  pause(ms: number, signal: AbortSignal): Promise<void> | undefined {
+    return this.#wheel.sleep(ms, signal);
+  }
+
   #wait(ms: number, signal: AbortSignal): Promise<void> | undefined {
     if (ms <= 0) return undefined;
     const { jitter, load, loadAt } = this.#pace;

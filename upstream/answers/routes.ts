@@ -1,6 +1,11 @@
 /** Every endpoint of the mock, in one table. */
 import { type Answer, type EndpointCall, refuse } from "./answer.ts";
 import { countTokens, messages } from "./anthropic/messages.ts";
+import { askOfMessages, parseMessages } from "./anthropic/messages_request.ts";
+import type { Ask } from "./ask.ts";
+import { askOfGenerate, parseGenerate } from "./gemini/generate_request.ts";
+import { askOfChat, parseChatRequest } from "./openai/chat_request.ts";
+import { askOfResponses, parseResponsesRequest } from "./openai/responses_request.ts";
 import { countTokens as countGemini, generate, streamGenerate } from "./gemini/generate.ts";
 import { embed, embedBatch, geminiModels } from "./gemini/models.ts";
 import { batch, batches } from "./openai/batches.ts";
@@ -10,7 +15,7 @@ import { type CanonicalPath, canonicalPath } from "./paths.ts";
 import { type Dialect, dialectOf, type ErrorInit } from "../../dialects/mod.ts";
 import { RequestError } from "./request_error.ts";
 import { chat } from "./openai/chat.ts";
-import { completions } from "./openai/completions.ts";
+import { askOfCompletion, completions } from "./openai/completions.ts";
 import { embeddings } from "./openai/embeddings.ts";
 import { readForm } from "./multipart.ts";
 import { models } from "./openai/models.ts";
@@ -26,7 +31,15 @@ export interface Route {
   /** How the body is read. */
   readonly body: "json" | "form" | "none";
   readonly answer: (call: EndpointCall) => Answer;
+  /** Reads the request of an endpoint that talks, for scenarios to look at; throws for one that is not valid. */
+  readonly ask?: (body: unknown, model: string) => Ask;
 }
+
+const askOfChatBody = (body: unknown) => askOfChat(parseChatRequest(body));
+const askOfResponsesBody = (body: unknown) => askOfResponses(parseResponsesRequest(body));
+const askOfMessagesBody = (body: unknown) => askOfMessages(parseMessages(body, true));
+const askOfGenerateBody = (stream: boolean) => (body: unknown, model: string) =>
+  askOfGenerate(parseGenerate(body), { model, stream });
 
 const json = "json" as const;
 const form = "form" as const;
@@ -35,14 +48,32 @@ const GEMINI = "/v1beta/models/{model}";
 
 /** Every endpoint, first match wins. */
 export const ROUTES: readonly Route[] = [
-  { method: "POST", path: "/v1/chat/completions", body: json, answer: chat },
-  { method: "POST", path: "/v1/completions", body: json, answer: completions },
+  { method: "POST", path: "/v1/chat/completions", body: json, answer: chat, ask: askOfChatBody },
+  {
+    method: "POST",
+    path: "/v1/completions",
+    body: json,
+    answer: completions,
+    ask: askOfCompletion,
+  },
   { method: "POST", path: "/v1/embeddings", body: json, answer: embeddings },
-  { method: "POST", path: "/v1/responses", body: json, answer: responses },
-  { method: "POST", path: "/v1/messages", body: json, answer: messages },
+  { method: "POST", path: "/v1/responses", body: json, answer: responses, ask: askOfResponsesBody },
+  { method: "POST", path: "/v1/messages", body: json, answer: messages, ask: askOfMessagesBody },
   { method: "POST", path: "/v1/messages/count_tokens", body: json, answer: countTokens },
-  { method: "POST", path: `${GEMINI}:generateContent`, body: json, answer: generate },
-  { method: "POST", path: `${GEMINI}:streamGenerateContent`, body: json, answer: streamGenerate },
+  {
+    method: "POST",
+    path: `${GEMINI}:generateContent`,
+    body: json,
+    answer: generate,
+    ask: askOfGenerateBody(false),
+  },
+  {
+    method: "POST",
+    path: `${GEMINI}:streamGenerateContent`,
+    body: json,
+    answer: streamGenerate,
+    ask: askOfGenerateBody(true),
+  },
   { method: "POST", path: `${GEMINI}:countTokens`, body: json, answer: countGemini },
   { method: "POST", path: `${GEMINI}:embedContent`, body: json, answer: embed },
   { method: "POST", path: `${GEMINI}:batchEmbedContents`, body: json, answer: embedBatch },
@@ -75,6 +106,27 @@ export type RawCall =
 
 const PATTERNS = ROUTES.map((route) => ({ route, pattern: patternOf(route.path) }));
 const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** What scenarios look at: the dialect of a request, and its neutral form when it is a valid one that talks. */
+export function readAsk(
+  method: string,
+  call: Pick<RawCall, "path" | "bytes" | "header">,
+): { readonly dialect: Dialect; readonly ask: Ask | undefined } {
+  const { path, deployment } = canonicalPath(call.path);
+  const dialect = dialectOf(path, (name) => call.header(name));
+  const match = PATTERNS.find(({ route, pattern }) =>
+    route.method === method && route.ask !== undefined && pattern.test(path)
+  );
+  if (!match) return { dialect, ask: undefined };
+  const model = match.pattern.exec(path)?.groups?.model ?? "";
+  try {
+    const body = namedModel(jsonOf(call.bytes), deployment);
+    return { dialect, ask: match.route.ask?.(body, decodeURIComponent(model)) };
+  } catch (error) {
+    if (error instanceof RequestError) return { dialect, ask: undefined };
+    throw error;
+  }
+}
 
 /** Answers a request from the table; the same request gets the same answer. */
 export async function answerRequest(method: string, call: RawCall): Promise<Answer> {

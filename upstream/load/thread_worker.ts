@@ -8,7 +8,7 @@ import { startUpstream, type Upstream, type UpstreamOptions } from "../upstream.
 
 /** What each thread starts with. */
 export interface ThreadSettings
-  extends Pick<UpstreamOptions, "host" | "port" | "models" | "pace" | "scenarios"> {
+  extends Pick<UpstreamOptions, "host" | "port" | "models" | "pace" | "scenarios" | "strict"> {
   /** Whether exchanges are reported. */
   readonly exchanges: boolean;
 }

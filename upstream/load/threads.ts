@@ -14,7 +14,7 @@ import type { UpstreamOptions } from "../upstream.ts";
 
 /** What `startUpstreamThreads` may be told: what threads need not share. */
 export interface UpstreamThreadsOptions
-  extends Pick<UpstreamOptions, "host" | "port" | "models" | "pace" | "scenarios"> {
+  extends Pick<UpstreamOptions, "host" | "port" | "models" | "pace" | "scenarios" | "strict"> {
   /** How many threads answer, at least 1. */
   readonly threads: number;
   /** Called once for each exchange when it has ended; it keeps no times of events. */
@@ -44,7 +44,8 @@ export interface UpstreamThreads extends AsyncDisposable {
 export async function startUpstreamThreads(
   options: UpstreamThreadsOptions,
 ): Promise<UpstreamThreads> {
-  const { threads, onEnd, log = silent, host = "127.0.0.1", models, pace, scenarios } = options;
+  const { threads, onEnd, log = silent, host = "127.0.0.1", models, pace, scenarios, strict } =
+    options;
   if (Deno.build.os !== "linux") {
     throw new UnavailableError(
       `Cannot share a port among ${threads} threads on ${Deno.build.os}: only Linux spreads connections over listeners`,
@@ -63,6 +64,7 @@ export async function startUpstreamThreads(
     ...(models === undefined ? {} : { models }),
     ...(pace === undefined ? {} : { pace }),
     ...(scenarios === undefined ? {} : { scenarios }),
+    ...(strict === undefined ? {} : { strict }),
   };
   const tell = ({ exchanges, left, lines }: ThreadReport) => {
     for (const line of lines) log(line);

@@ -1,69 +1,20 @@
-import { z } from "zod";
-import { compilePattern, loadPatterns } from "../../patterns/mod.ts";
-import type { DataFileKind } from "../../data_files/mod.ts";
+/** A folder of scenarios: read, kept up to date, asked which one answers, and with which of its answers. */
+import { loadPatterns } from "../../patterns/mod.ts";
 import { loadModule, type Log, messageOf, UsageError, watchFolder } from "../../service/mod.ts";
-import { SCRIPT_FIELDS } from "./schema.ts";
-import type { UpstreamScript } from "../types.ts";
-
-/** What a scenario may look at; every field given must match. `/…/flags` is a regular expression. */
-export interface ScenarioMatch {
-  readonly model?: string;
-  /** The text of the last message (or of `input`, or `prompt`). */
-  readonly last_message?: string;
-  readonly path?: string;
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** One scenario file: a script that answers whatever matches. */
-export interface Scenario extends UpstreamScript {
-  /** The file's name without its ending, when not given; also works in `x-mock-script`. */
-  readonly name: string;
-  /** Without a match, the scenario answers only when it is named. */
-  readonly match?: ScenarioMatch;
-}
-
-/** What a request offers to be matched. */
-export interface MatchInput {
-  readonly method: string;
-  readonly path: string;
-  readonly model: string | undefined;
-  readonly lastMessage: string | undefined;
-  header(name: string): string | undefined;
-}
-
-const PATTERN = z.string().min(1).superRefine((text, context) => {
-  try {
-    patternOf(text);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: messageOf(error) });
-  }
-});
-
-const SCENARIO = z.strictObject({
-  name: z.string().min(1).optional(),
-  match: z.strictObject({
-    model: PATTERN.optional(),
-    last_message: PATTERN.optional(),
-    path: PATTERN.optional(),
-    method: PATTERN.optional(),
-    headers: z.record(z.string(), PATTERN).optional(),
-  }).optional(),
-  ...SCRIPT_FIELDS,
-});
-
-/** A file of the scenarios folder. */
-export const SCENARIO_FILE: DataFileKind<typeof SCENARIO> = {
-  what: "scenario",
-  name: "scenario.yaml",
-  docs: "docs/upstream.md",
-  schema: SCENARIO,
-};
+import { matches, type MatchInput, nearestOf } from "./scenario_match.ts";
+import {
+  type Scenario,
+  SCENARIO_FILE,
+  SCENARIO_LIST,
+  type ScenarioAnswer,
+  scenarioOf,
+  type WrittenScenario,
+} from "./scenario_schema.ts";
 
 const ENDINGS = /\.(ya?ml|json)$/;
 
 /**
- * Reads every scenario of a folder, in the order of the file names.
+ * Reads every scenario of a folder, in the order of the file names: one to a file, a list, or fixtures of aimock.
  *
  * @throws {UsageError} naming file, line, column and what was expected
  */
@@ -76,27 +27,45 @@ export async function readScenarios(folder: string): Promise<Scenario[]> {
   } catch (error) {
     throw new UsageError(`Cannot read the scenarios in "${folder}": ${messageOf(error)}`);
   }
-  // Loaded here: most runs read no YAML.
   await loadPatterns();
-  const { readData } = await loadModule<typeof import("../../data_files/mod.ts")>(
-    "data_files/mod.ts",
-  );
   const scenarios: Scenario[] = [];
   for (const name of names.sort()) {
     const file = `${folder}/${name}`;
-    const data = await readData(SCENARIO_FILE, file);
-    const scenario = { ...data, name: data.name ?? name.replace(ENDINGS, "") } as Scenario;
-    if (scenarios.some((other) => other.name === scenario.name)) {
-      throw new UsageError(`${file}:1:1: Cannot read: the name "${scenario.name}" is taken`);
+    for (const scenario of await readScenarioFile(file, name.replace(ENDINGS, ""))) {
+      if (scenarios.some((other) => other.name === scenario.name)) {
+        throw new UsageError(`${file}:1:1: Cannot read: the name "${scenario.name}" is taken`);
+      }
+      scenarios.push(scenario);
     }
-    scenarios.push(scenario);
   }
   return scenarios;
+}
+
+async function readScenarioFile(file: string, name: string): Promise<Scenario[]> {
+  // Loaded here: most runs read no YAML.
+  const { parseData, readDocument } = await loadModule<
+    typeof import("../../data_files/mod.ts")
+  >("data_files/mod.ts");
+  const text = await Deno.readTextFile(file);
+  const { value } = readDocument(text, { what: "scenario", file });
+  if (isFixtures(value)) {
+    const { scenariosOfFixtures, FIXTURE_FILE } = await import("./aimock.ts");
+    return scenariosOfFixtures(parseData(FIXTURE_FILE, text, file), name);
+  }
+  if (!Array.isArray(value)) return [scenarioOf(parseData(SCENARIO_FILE, text, file), name)];
+  const list: readonly WrittenScenario[] = parseData(SCENARIO_LIST, text, file);
+  return list.map((written, index) => scenarioOf(written, `${name}-${index + 1}`));
+}
+
+function isFixtures(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "fixtures" in value;
 }
 
 /** The scenarios of a folder, kept up to date. */
 export class ScenarioFolder implements AsyncDisposable {
   #scenarios: readonly Scenario[];
+  /** How many answers each scenario has given. */
+  readonly #given = new Map<string, number>();
   readonly #watcher: AsyncDisposable;
 
   private constructor(folder: string, scenarios: readonly Scenario[], log: Log) {
@@ -122,6 +91,25 @@ export class ScenarioFolder implements AsyncDisposable {
     return this.#scenarios.find((scenario) => scenario.match && matches(scenario.match, input));
   }
 
+  /** Returns the next answer of a scenario; the last one repeats. */
+  next({ name, answers }: Scenario): ScenarioAnswer {
+    const given = this.#given.get(name) ?? 0;
+    this.#given.set(name, given + 1);
+    return answers[Math.min(given, answers.length - 1)] as ScenarioAnswer;
+  }
+
+  /** Says which scenario comes nearest to a request that none answers. */
+  explain(input: MatchInput): string {
+    const nearest = nearestOf(this.#scenarios, input);
+    if (!nearest) return "no scenario has a match";
+    return `the nearest is "${nearest.scenario.name}": ${nearest.differs}`;
+  }
+
+  /** Lets every sequence of answers begin again. */
+  restart(): void {
+    this.#given.clear();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#watcher[Symbol.asyncDispose]();
   }
@@ -129,34 +117,10 @@ export class ScenarioFolder implements AsyncDisposable {
   async #reload(folder: string, log: Log): Promise<void> {
     try {
       this.#scenarios = await readScenarios(folder);
+      this.restart();
       log(`Scenarios reloaded from "${folder}": ${this.#scenarios.length} in use`);
     } catch (error) {
       log(`Scenarios kept as they were: ${messageOf(error)}`);
     }
   }
-}
-
-/** Whether a request satisfies every field of a match. */
-export function matches(match: ScenarioMatch, input: MatchInput): boolean {
-  const pairs: [string | undefined, string | undefined][] = [
-    [match.model, input.model],
-    [match.last_message, input.lastMessage],
-    [match.path, input.path],
-    [match.method, input.method],
-  ];
-  for (const [name, pattern] of Object.entries(match.headers ?? {})) {
-    pairs.push([pattern, input.header(name.toLowerCase())]);
-  }
-  return pairs.every(([pattern, value]) =>
-    pattern === undefined || (value !== undefined && patternOf(pattern)(value))
-  );
-}
-
-/** `/…/flags` tests a regular expression; anything else is compared as it is. */
-function patternOf(text: string): (value: string) => boolean {
-  const regex = /^\/(.*)\/([imsu]*)$/s.exec(text);
-  // A path such as "/v1/models/" looks like an expression too; paths are meant as they are.
-  if (!regex || /^\/v1\//.test(text)) return (value) => value === text;
-  const expression = compilePattern(regex[1] ?? "", { flags: regex[2] ?? "" });
-  return (value) => expression.test(value);
 }

@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { readScenarios, startUpstream } from "../mod.ts";
-import { matches } from "./scenarios.ts";
-
-async function folder(files: Record<string, string>): Promise<string & Disposable> {
-  const path = await Deno.makeTempDir();
-  for (const [name, text] of Object.entries(files)) {
-    await Deno.writeTextFile(`${path}/${name}`, text);
-  }
-  return Object.assign(path, {
-    [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }),
-  });
-}
+import { folder } from "../testing/folder.ts";
+import { matches } from "./scenario_match.ts";
 
 const LIMITED = `
 match: { model: mock-limited }
@@ -102,6 +93,28 @@ const WRONG: { name: string; text: string; says: RegExp }[] = [
     says: /a\.yaml:5:11: steps\.0\.repeat\.steps\.0\.abort: Expected one of/,
   },
   {
+    name: "two answers at once",
+    text: "reply: hi\nerror: 429\n",
+    says:
+      /a\.yaml:2:1: error: Expected one of reply, error, answers, steps: there are reply and error/,
+  },
+  { name: "no answer at all", text: "match: {}\n", says: /Expected one of reply.*there is none/ },
+  {
+    name: "a pace that is none",
+    text: "reply: { pace: fast }\n",
+    says: /a\.yaml:1:10: reply\.pace: /,
+  },
+  {
+    name: "a wrong scenario in a list",
+    text: "- reply: a\n- match: { turn: 0 }\n  reply: b\n",
+    says: /a\.yaml:2:12: 1\.match\.turn: /,
+  },
+  {
+    name: "a fixture that has no counterpart",
+    text: '{"fixtures":[{"match":{"toolCallId":"x"},"response":{"content":"y"}}]}',
+    says: /toolCallId/,
+  },
+  {
     name: "a regular expression that is none",
     text: "match: { model: /(/ }\nsteps: []\n",
     says: /a\.yaml:1:10: match\.model: /,
@@ -119,6 +132,8 @@ Deno.test("matches() wants every field, as text or as an expression", () => {
   const input = {
     method: "POST",
     path: "/v1/chat/completions",
+    dialect: "openai" as const,
+    ask: undefined,
     model: "m-1",
     lastMessage: "Please FAIL now",
     header: (name: string) => name === "x-team" ? "blue" : undefined,

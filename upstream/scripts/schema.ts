@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { z } from "zod";
 import { UsageError } from "../../service/mod.ts";
-import type { UpstreamScript, UpstreamStep } from "../types.ts";
+import type { AbortKind, UpstreamScript, UpstreamStep } from "../types.ts";
 
 const CUT = z.union([
   z.number().int().min(1),
@@ -12,6 +12,11 @@ const HEADER_VALUES = z.record(z.string(), z.union([z.string(), z.array(z.string
 const MAX_SLEEP_MS = 600_000;
 /** Most times a repeat may run. */
 const MAX_TIMES = 1_000_000;
+
+/** The ways to break an answer off; docs/upstream.md says what each puts on the wire. */
+export const ABORT_KINDS = [
+  ...["fin", "rst", "bad_chunk", "short_length", "garbage", "tcp_rst", "goaway"] as const,
+] as const satisfies readonly AbortKind[];
 
 /** Every step by its name: the one list that the schema, its errors and the docs follow. */
 const STEPS: { readonly [name: string]: z.ZodType } = {
@@ -40,7 +45,7 @@ const STEPS: { readonly [name: string]: z.ZodType } = {
   trailers: z.strictObject({ trailers: z.record(z.string(), z.string()) }),
   end: z.strictObject({ end: z.literal(true) }),
   abort: z.strictObject({
-    abort: z.enum(["fin", "rst", "bad_chunk", "short_length", "garbage", "tcp_rst", "goaway"]),
+    abort: z.enum(ABORT_KINDS),
   }),
   hang: z.strictObject({ hang: z.literal(true) }),
   slow_read: z.strictObject({ slow_read: z.number().min(1) }),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { startUpstream } from "../mod.ts";
+import { folder as folderOf } from "../testing/folder.ts";
 import { contentOf, parseRecording, requestKey } from "./recording.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -48,7 +49,7 @@ Deno.test("a recorded stream is replayed byte for byte, without secrets on disk"
   using folder = await temporaryFolder();
   const recorded = await record(`${folder}`);
   const [file = "", ...others] = await filesOf(`${folder}`);
-  assert.deepEqual(others, []);
+  assert.deepEqual(others, [`${folder}/scenarios`]);
   assert.match(file, /post-v1-chat-completions-[0-9a-f]{12}\.jsonl$/);
   const text = await Deno.readTextFile(file);
   for (const secret of ["sk-client", "sk-provider", "sk-cookie"]) assert.ok(!text.includes(secret));
@@ -64,6 +65,85 @@ Deno.test("a recorded stream is replayed byte for byte, without secrets on disk"
   const reordered = { stream: true, messages: CHAT.messages, model: "m" };
   const again = await post(replay.url, reordered);
   assert.deepEqual(new Uint8Array(await again.arrayBuffer()), recorded);
+});
+
+/** Asks a recorder in front of a scripted upstream, in one dialect and whole or streamed. */
+const ASKED: readonly (readonly [path: string, body: object, headers?: HeadersInit])[] = [
+  ["/v1/chat/completions", { model: "m", messages: CHAT.messages }],
+  ["/v1/chat/completions", { ...CHAT, stream_options: { include_usage: true } }],
+  ["/v1/responses", { model: "m", input: "Hi" }],
+  ["/v1/responses", { model: "m", input: "Hi", stream: true }],
+  ["/v1/messages", { model: "m", max_tokens: 99, messages: CHAT.messages }],
+  ["/v1/messages", { model: "m", max_tokens: 99, messages: CHAT.messages, stream: true }],
+  ["/v1beta/models/m:generateContent?key=sk-query", { contents: [{ parts: [{ text: "Hi" }] }] }],
+  ["/v1beta/models/m:streamGenerateContent?alt=sse&key=sk-query", {
+    contents: [{ parts: [{ text: "Hi" }] }],
+  }],
+];
+
+const SAID = `
+match: {}
+reply:
+  text: Let me look.
+  reasoning: hm
+  tool_calls: [{ name: look_up, arguments: { city: Oslo, days: 2 } }]
+  usage: { input: 12, output: 7, cached: 4 }
+`;
+
+for (const [path, body] of ASKED) {
+  const kind = "stream" in body || path.includes("sse") ? "stream" : "answer";
+  Deno.test(`a recorded ${kind} of ${path.split("?")[0]} is a scenario for every dialect`, async () => {
+    using scripted = await folderOf({ "a.yaml": SAID });
+    using kept = await folderOf({});
+    const post = (url: string, target: string, asked: object) =>
+      fetch(`${url}${target}`, { method: "POST", body: JSON.stringify(asked) });
+    await using real = await startUpstream({ pace: "none", scenarios: `${scripted}` });
+    await using recorder = await startUpstream({
+      record: { folder: `${kept}`, upstream: real.url, key: "sk-provider" },
+    });
+    await (await post(recorder.url, path, body)).text();
+    for (const name of ["", "/scenarios"]) {
+      for await (const file of Deno.readDir(`${kept}${name}`)) {
+        if (!file.isFile) continue;
+        assert.doesNotMatch(await Deno.readTextFile(`${kept}${name}/${file.name}`), /sk-/);
+      }
+    }
+    assert.doesNotMatch(real.journal.entries()[0]?.target ?? "", /sk-query/);
+    await using mock = await startUpstream({
+      pace: "none",
+      scenarios: `${kept}/scenarios`,
+      strict: true,
+    });
+    const chat = await (await post(mock.url, "/v1/chat/completions", {
+      model: "m",
+      messages: CHAT.messages,
+    })).json();
+    const { message, finish_reason } = chat.choices[0];
+    assert.equal(message.content, "Let me look.");
+    assert.equal(message.reasoning_content, "hm");
+    assert.equal(finish_reason, "tool_calls");
+    assert.deepEqual(JSON.parse(message.tool_calls[0].function.arguments), {
+      city: "Oslo",
+      days: 2,
+    });
+    assert.equal(chat.usage.prompt_tokens_details.cached_tokens, 4);
+    assert.equal(chat.usage.total_tokens, 19);
+  });
+}
+
+Deno.test("a recorded error is a scenario with its status, words and retry-after", async () => {
+  using scripted = await folderOf({
+    "a.yaml": "match: {}\nerror: { status: 429, message: Slow, retry_after: 3 }",
+  });
+  using kept = await folderOf({});
+  await using real = await startUpstream({ pace: "none", scenarios: `${scripted}` });
+  await using recorder = await startUpstream({ record: { folder: `${kept}`, upstream: real.url } });
+  await (await post(recorder.url, CHAT)).body?.cancel();
+  await using mock = await startUpstream({ pace: "none", scenarios: `${kept}/scenarios` });
+  const again = await post(mock.url, CHAT);
+  assert.equal(again.status, 429);
+  assert.equal(again.headers.get("retry-after"), "3");
+  assert.equal((await again.json()).error.message, "Slow");
 });
 
 const line = (value: unknown) => `${JSON.stringify(value)}\n`;

@@ -1,4 +1,5 @@
 import {
+  isCredentialParameter,
   type Log,
   makePrivateFolder,
   messageOf,
@@ -7,6 +8,7 @@ import {
   redactedTarget,
   UsageError,
 } from "../../service/mod.ts";
+import { type Dialect, dialectOf } from "../../dialects/mod.ts";
 import { writeError } from "../answers/answer_writer.ts";
 import { countEvents } from "../scripts/sse_cut.ts";
 import type { Tape } from "../dispatcher.ts";
@@ -17,7 +19,10 @@ import {
   keptRequestHeaders,
   keptResponseHeaders,
   type RecordedChunk,
+  type Recording,
 } from "./recording.ts";
+import { matchInput } from "../scripts/match_input.ts";
+import type { MatchInput } from "../scripts/scenario_match.ts";
 import type { Wire } from "../wire/wire.ts";
 
 /** Where to record from and to. */
@@ -26,7 +31,7 @@ export interface RecordOptions {
   readonly folder: string;
   /** The real upstream, e.g. `https://api.openai.com`; a path prefix is kept. */
   readonly upstream: string;
-  /** Sent as `authorization: Bearer` in place of the client's; never stored. */
+  /** Sent in the dialect's own header in place of the client's; never stored. */
   readonly key?: string;
 }
 
@@ -101,7 +106,7 @@ class Recorder implements Tape {
     }
     if (wire.gone) return true;
     const { method, target } = wire.exchange;
-    await this.#store({
+    const recording: Recording = {
       request: {
         method,
         target: redactedTarget(target),
@@ -110,7 +115,9 @@ class Recorder implements Tape {
       },
       response: head,
       chunks,
-    });
+    };
+    await this.#store(recording);
+    await this.#storeScenario(recording, matchInput(wire, body));
     // Ended last: who has the whole answer finds the recording on disk.
     wire.end();
     return true;
@@ -124,12 +131,16 @@ class Recorder implements Tape {
     // Recordings are to be read by people, so nothing compressed.
     headers.set("accept-encoding", "identity");
     if (this.#options.key !== undefined) {
-      headers.set("authorization", `Bearer ${this.#options.key}`);
+      const [name, value] = credential(dialectOf(wire.path), this.#options.key);
+      for (const other of ["authorization", "x-api-key", "x-goog-api-key"]) headers.delete(other);
+      headers.set(name, value);
     }
     // People give base URLs with and without the /v1 that every target has.
     const prefix = this.#base.pathname.replace(/\/$/, "").replace(/\/v1$/, "");
     const bodiless = ["GET", "HEAD"].includes(wire.exchange.method);
-    return fetch(`${this.#base.origin}${prefix}${wire.exchange.target}`, {
+    const { target } = wire.exchange;
+    const path = this.#options.key === undefined ? target : withoutCredentials(target);
+    return fetch(`${this.#base.origin}${prefix}${path}`, {
       method: wire.exchange.method,
       headers,
       signal: wire.signal,
@@ -138,11 +149,45 @@ class Recorder implements Tape {
     });
   }
 
-  async #store(recording: Parameters<typeof formatRecording>[0]): Promise<void> {
-    const path = `${this.#options.folder}/${fileName(recording)}`;
+  async #store(recording: Recording): Promise<void> {
+    await this.#write(fileName(recording), formatRecording(recording));
+  }
+
+  /** Beside each recording, what a person would write to get that answer: in whatever dialect, streamed or not. */
+  async #storeScenario(recording: Recording, input: MatchInput): Promise<void> {
+    const { recordedScenario } = await import("./recorded_scenario.ts");
+    const text = recordedScenario(recording, input);
+    if (text === undefined) return;
+    await makePrivateFolder(`${this.#options.folder}/scenarios`);
+    await this.#write(`scenarios/${fileName(recording).replace(/jsonl$/, "yaml")}`, text);
+  }
+
+  /** Writes a file that is there as a whole or not at all. */
+  async #write(name: string, text: string): Promise<void> {
+    const path = `${this.#options.folder}/${name}`;
     const part = `${path}.${crypto.randomUUID().slice(0, 8)}.part`;
-    await Deno.writeTextFile(part, formatRecording(recording), PRIVATE);
+    await Deno.writeTextFile(part, text, PRIVATE);
     await Deno.rename(part, path);
+  }
+}
+
+/** Returns a target without the credentials in its query, such as Gemini's `key`. */
+function withoutCredentials(target: string): string {
+  const [path, query] = target.split("?", 2);
+  if (query === undefined) return target;
+  const kept = query.split("&").filter((pair) => !isCredentialParameter(pair.split("=")[0] ?? ""));
+  return kept.length === 0 ? path ?? "" : `${path}?${kept.join("&")}`;
+}
+
+/** The header that carries a provider's key. */
+function credential(dialect: Dialect, key: string): [name: string, value: string] {
+  switch (dialect) {
+    case "anthropic":
+      return ["x-api-key", key];
+    case "gemini":
+      return ["x-goog-api-key", key];
+    default:
+      return ["authorization", `Bearer ${key}`];
   }
 }
 

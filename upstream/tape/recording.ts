@@ -31,7 +31,14 @@ export interface Recording {
 }
 
 /** The only request headers that are stored: everything else may hold a secret or an id. */
-const KEPT_REQUEST_HEADERS = new Set(["accept", "content-type", "openai-beta", "user-agent"]);
+const KEPT_REQUEST_HEADERS = new Set([
+  "accept",
+  "anthropic-beta",
+  "anthropic-version",
+  "content-type",
+  "openai-beta",
+  "user-agent",
+]);
 
 /** Response headers that are not stored: secrets, ids of people and requests, and framing. */
 const DROPPED_RESPONSE_HEADERS =
@@ -72,7 +79,7 @@ export function bytesOf(content: Content): Uint8Array {
 }
 
 /**
- * What makes two requests the same: method, target, and the body; for JSON whatever the order of
+ * What makes two requests the same: method, target without credentials, and the body; for JSON whatever the order of
  * its keys and its blanks.
  */
 export function requestKey(method: string, target: string, body: Uint8Array): string {

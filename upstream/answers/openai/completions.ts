@@ -99,6 +99,12 @@ export function completions(call: EndpointCall): Answer {
   }
 }
 
+/** Reads a legacy request into the neutral form, as far as it is about its first prompt. */
+export function askOfCompletion(body: unknown): Ask {
+  const request = parseBody(COMPLETION, body);
+  return askOf(request, promptsOf(request.prompt)[0] ?? "");
+}
+
 function askOf(request: Request, prompt: string): Ask {
   return {
     model: request.model,
