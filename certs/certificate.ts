@@ -29,14 +29,14 @@ export type AlternativeName =
   /** IPv4 in dotted form, or `::1`. */
   | { readonly ip: string };
 
-/** What a certificate says. */
+/** Contents of a certificate. */
 export interface CertificateOptions {
   readonly commonName: string;
   readonly names?: readonly AlternativeName[];
   readonly use: "ca" | "server" | "client";
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** Who signs; a certificate without issuer is its own. */
+  /** The signer; a certificate without one signs itself. */
   readonly issuer?: { readonly commonName: string; readonly keyPair: KeyPair };
 }
 

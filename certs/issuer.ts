@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import { messageOf, UsageError } from "../service/mod.ts";
 
-/** What the tokens of the development issuer say, and what the edge profile expects unless told otherwise. */
+/** Claims of the development issuer's tokens, which the edge profile expects unless told otherwise. */
 export const DEV_ISSUER = { issuer: "https://llmgate.test", audience: "llmgate" } as const;
 
 /** A claim's value. */

@@ -15,7 +15,7 @@ export const TRUST_DOMAIN = "spiffe://llmgate.test/";
 
 const CLIENTS = "clients.sds.yaml";
 
-/** Whose certificates are taken from clients: tenants' and admins', no other of the same CA. */
+/** Client certificates that are accepted: tenants' and admins', no other of the same CA. */
 const CLIENT_NAMES = [
   { prefix: `${TRUST_DOMAIN}tenant/` },
   { exact: `${TRUST_DOMAIN}admin` },
@@ -26,7 +26,7 @@ export interface TlsFolder {
   readonly folder: string;
   /** PEM of the CA, for clients and upstreams that shall trust it. */
   readonly ca: string;
-  /** What was made now; empty when all was there. */
+  /** Files that were made now; empty when all was there. */
   readonly made: readonly string[];
 }
 

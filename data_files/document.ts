@@ -21,7 +21,7 @@ const MAX_VALUES = 1_000_000;
 /** How many findings one error shows; more would hide the first. */
 const SHOWN = 20;
 
-/** What was read. */
+/** Result of reading. */
 export interface ReadDocument {
   readonly value: unknown;
   /** Where the value at a path stands: its key in a mapping; its nearest parent when there is none. 1 is the first. */
@@ -95,7 +95,7 @@ function problemsOf(document: Document.Parsed): Problem[] {
   return written.length > 0 ? written : [...excessesOf(document)];
 }
 
-/** What would make the plain values endless or huge: aliases of their own parent, bombs of aliases, depth. */
+/** Finds what would make the plain values endless or huge: aliases of their own parent, bombs of aliases, depth. */
 function* excessesOf(document: Document.Parsed): Generator<Problem> {
   const sizes = new Map<Node, number>();
   const open = new Set<Node>();

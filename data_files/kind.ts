@@ -17,7 +17,7 @@ export interface DataFileKind<Schema extends z.ZodType> {
   readonly schema: Schema;
   /** The page that lists the keys, for an error about one that is none: `docs/policy.md`. */
   readonly docs?: string;
-  /** What a schema cannot say, such as names that are taken twice. Asked only when the schema is satisfied. */
+  /** Checks what a schema cannot say, such as names that are used twice. Called only when the schema is satisfied. */
   check?(value: z.output<Schema>): readonly Finding[];
   /** Changes what was written before it is looked at: an empty file into an empty mapping, say. */
   prepare?(written: unknown): unknown;

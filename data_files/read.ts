@@ -43,7 +43,7 @@ export async function readData<Schema extends z.ZodType>(
 
 /** A file that is read again whenever it changes. Disposing it ends that. */
 export interface FollowedFile<T> extends AsyncDisposable {
-  /** What is in force. */
+  /** The value in force. */
   readonly value: T;
   /** Reads it now. @throws {UsageError} what was in force stays then */
   reload(): Promise<void>;

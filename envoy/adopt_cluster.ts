@@ -5,7 +5,7 @@ import { HTTP_OPTIONS } from "./model.ts";
 import type { Placed } from "./placed.ts";
 import { isObject, type JsonObject, objectsAt, setAt, valueAt } from "./tree.ts";
 
-/** What is being adopted. */
+/** The configuration that is being adopted. */
 export interface Held {
   readonly bootstrap: JsonObject;
   readonly clusters: Map<string, Placed>;

@@ -16,7 +16,7 @@ export interface AdoptedConfig {
   readonly policyCluster: string | undefined;
   /** The cluster that requests are forwarded to; others that are routed to follow it. */
   readonly upstreamCluster: string;
-  /** What had to be changed beside addresses, one sentence each, for the report. */
+  /** Changes beside addresses, one sentence each, for the report. */
   readonly adjustments: readonly string[];
 }
 

@@ -117,7 +117,7 @@ export function bundledConfig(profile: string): EnvoyConfigFile {
   return { name: fileOf(profile), text, sha256: sha256(text), bootstrap };
 }
 
-/** What `configs/parsed.jsonl` must hold: each file as it is now. */
+/** Returns the content that `configs/parsed.jsonl` must have: each file as it is now. */
 export async function parseBundled(): Promise<string> {
   const lines = Object.entries(BUNDLED).map(async ([name, text]) => {
     const { sha256, bootstrap } = await parseEnvoyConfig(text, fileOf(name));

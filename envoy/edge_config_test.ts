@@ -27,7 +27,7 @@ Deno.test("edge.yaml has the same filters on every listener, alt-svc where TLS i
   assert.deepEqual(names(2), CHAIN);
 });
 
-/** What each promise of docs/edge.md and docs/limits.md hangs on. */
+/** Fields that the promises of docs/edge.md and docs/limits.md depend on. */
 const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
   ["limits fail closed", `${FILTERS}/4/typed_config/failure_mode_deny`, true],
   ["with 503", `${FILTERS}/4/typed_config/status_on_error/code`, "ServiceUnavailable"],

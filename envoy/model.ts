@@ -1,4 +1,4 @@
-/** What rules look at: ways in, routes, filters and clusters of a configuration, wherever it keeps them. */
+/** The model that rules look at: ways in, routes, filters and clusters of a configuration, wherever it keeps them. */
 import {
   chainOf,
   type DiscoveredFilters,
@@ -36,7 +36,7 @@ export interface ModelRoute {
   readonly pathPrefix: string;
 }
 
-/** What the rules look at. */
+/** The parts of a configuration that the rules look at. */
 export interface LintModel {
   readonly root: JsonObject;
   readonly admin: Placed | undefined;
@@ -50,7 +50,7 @@ export interface LintModel {
   readonly trustedNames: readonly string[];
   /** Routes of the model router behind ext_proc; undefined when they are not known. */
   readonly modelRoutes: readonly ModelRoute[] | undefined;
-  /** What could not be looked at, and why; one sentence each. */
+  /** Parts that could not be looked at, and why; one sentence each. */
   readonly notes: readonly string[];
 }
 
@@ -251,7 +251,7 @@ function tcpProxiesOf(listener: Placed): TcpProxy[] {
     }));
 }
 
-/** What comes from a control plane and is not here. */
+/** Parts that come from a control plane and are not here. */
 function discoveryNotes(root: Json): string[] {
   const dynamic = isObject(root) ? root.dynamic_resources : undefined;
   if (!isObject(dynamic)) return [];

@@ -42,7 +42,7 @@ export interface Endpoint extends HostPort {
   readonly tls?: TlsFiles;
 }
 
-/** What is set at launch. Whatever is left out stays as it stands in the file. */
+/** Fields that are set at launch. One that is left out stays as it stands in the file. */
 export interface EnvoyOverlay {
   /** Port of the admin listener, which is always on loopback; 0 picks a free one. */
   readonly adminPort?: number;
@@ -54,7 +54,7 @@ export interface EnvoyOverlay {
   readonly clusters?: Readonly<Record<string, Endpoint>>;
   /** PEM file with the roots that a cluster's peers must chain to, by the cluster's name. */
   readonly trustedRoots?: Readonly<Record<string, string>>;
-  /** What is put before the request's path, by the cluster that is routed to: `/gateway`. */
+  /** Prefix of the request's path, by the cluster that is routed to: `/gateway`. */
   readonly pathPrefixes?: Readonly<Record<string, string>>;
   /** File for the access log. */
   readonly accessLogPath?: string;
@@ -62,7 +62,7 @@ export interface EnvoyOverlay {
   readonly discoveryPaths?: Readonly<Record<string, string>>;
   /** Folder of the certificates that Envoy watches; the files keep their names. */
   readonly certificateFolder?: string;
-  /** What a token must say: who issued it, and for whom. */
+  /** Claims that a token must have: who issued it, and for whom. */
   readonly tokens?: { readonly issuer: string; readonly audience: string };
 }
 
@@ -81,7 +81,7 @@ export interface LaunchedConfig {
 
 /** One place that was set at launch. */
 export interface OverlayChange extends Difference {
-  /** What it is, in the overlay table's words. */
+  /** Its name in the overlay table. */
   readonly what: string;
 }
 
@@ -239,7 +239,7 @@ function show(value: Json | undefined): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** What the harness reads there; Envoy matches the whole path, its query included. None of it changes anything. */
+/** Paths that the harness reads there; Envoy matches the whole path, its query included. None of them changes anything. */
 const ADMIN_PATHS =
   "/(ready|memory|listeners|clusters|config_dump|server_info|stats(/prometheus)?)(\\?.*)?";
 

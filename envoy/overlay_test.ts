@@ -24,7 +24,7 @@ const EVERYTHING: EnvoyOverlay = {
   accessLogPath: "/run/access.log",
 };
 
-/** What the edge profile has beside it. */
+/** Fields that only the edge profile has. */
 const EDGE: EnvoyOverlay = {
   certificateFolder: "/run/tls",
   tokens: { issuer: "https://issuer.test", audience: "gateway" },

@@ -18,7 +18,7 @@ Deno.test("responses.yaml asks policy first, then the gateway's processor", () =
   ]);
 });
 
-/** What each promise of docs/responses.md hangs on. */
+/** Fields that the promises of docs/responses.md depend on. */
 const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
   ["fails closed", `${PROCESSOR}/failure_mode_allow`, false],
   ["120 seconds", `${PROCESSOR}/message_timeout`, "120s"],

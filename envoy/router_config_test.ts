@@ -25,7 +25,7 @@ Deno.test("router.yaml asks policy first, then buffers, then asks the router", (
   ]);
 });
 
-/** What each promise of docs/router.md hangs on. */
+/** Fields that the promises of docs/router.md depend on. */
 const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
   ["fails closed", `${PROCESSOR}/failure_mode_allow`, false],
   ["a message timeout", `${PROCESSOR}/message_timeout`, "2s"],

@@ -12,7 +12,7 @@ export interface Route extends Placed {
   readonly clusters: readonly string[];
   /** Where it forwards to, for people: names, or how the cluster is chosen. */
   readonly target: string;
-  /** What it inherits from: the virtual host first, then the route table. */
+  /** Its parents: the virtual host first, then the route table. */
   readonly parents: readonly Placed[];
   /** Where settings per filter are looked for, the nearest first: weighted cluster, route, virtual host, table. */
   readonly levels: readonly Placed[];
@@ -99,7 +99,7 @@ function matchOf(match: Json | undefined): string {
   return match.connect_matcher === undefined ? "?" : "CONNECT";
 }
 
-/** What a match looks at beside the path: each can change before the route is chosen again. */
+/** Inputs of a match beside the path: each can change before the route is chosen again. */
 function conditionsOf(match: Json | undefined): string[] {
   if (!isObject(match)) return [];
   const headers = Array.isArray(match.headers) ? match.headers : [];

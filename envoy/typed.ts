@@ -2,11 +2,11 @@
 import type { Readings } from "./schema/reading.ts";
 import type { EnvoySchema } from "./schema/schema.ts";
 
-/** Whose message types a text is read by. */
+/** The message types that a text is read by. */
 export interface SchemaSource {
   /** An Envoy program; the types of the default version are shipped and need none. */
   readonly path: string;
-  /** What messages call it: `Envoy 1.38.2`. */
+  /** Its name in messages: `Envoy 1.38.2`. */
   readonly name: string;
   /** Where its types are kept, by the program's SHA-256. */
   readonly folder?: string;

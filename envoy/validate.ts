@@ -1,7 +1,7 @@
 /** Lets Envoy itself validate a configuration (`--mode validate`). */
 import { UnavailableError } from "../service/mod.ts";
 
-/** What Envoy says about a configuration. */
+/** Envoy's verdict on a configuration. */
 export interface Validation {
   readonly ok: boolean;
   /** Its warnings and errors, deprecations among them, without time and source position. */

@@ -14,7 +14,7 @@ export interface CheckPeer {
   readonly principal: string;
 }
 
-/** What Envoy asks about, in the words of `AttributeContext`. Absent text is empty. */
+/** A request as Envoy describes it, in the words of `AttributeContext`. Absent text is empty. */
 export interface CheckRequest {
   readonly id: string;
   readonly method: string;

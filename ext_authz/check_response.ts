@@ -31,7 +31,7 @@ export interface DeniedResponse {
   readonly body: string;
 }
 
-/** What an allowed request gets. */
+/** Changes to an allowed request. */
 export interface OkResponse {
   readonly headers: readonly HeaderOption[];
   readonly headersToRemove: readonly string[];

@@ -8,12 +8,12 @@ import {
   protoRoot,
 } from "../grpc/mod.ts";
 
-/** What an engine's answer means to Envoy. */
+/** Meaning of an engine's answer for Envoy. */
 export interface Verdict {
   readonly decision: "allow" | "deny" | "error";
   /** HTTP status that the client would see; 200 when allowed, 0 for an error. */
   readonly status: number;
-  /** What `x-llm-deny-code` says; empty without it. */
+  /** Value of `x-llm-deny-code`; empty without it. */
   readonly code: string;
 }
 

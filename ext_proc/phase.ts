@@ -15,14 +15,14 @@ export type Phase = typeof PHASES[number];
 /** Names and values in the order they came; names are lower case. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
-/** What Envoy tells of one phase. */
+/** Envoy's message about one phase. */
 export type PhaseMessage =
   | {
     readonly phase: "request_headers" | "response_headers";
     readonly headers: HeaderList;
     /** Nothing follows: no body, no trailers. */
     readonly endOfStream: boolean;
-    /** What the filter's `request_attributes` ask for, by the attribute's expression. */
+    /** Attributes that the filter's `request_attributes` ask for, by expression. */
     readonly attributes?: Readonly<Record<string, unknown>>;
   }
   | {
@@ -63,7 +63,7 @@ export type BodyMode =
   | "FULL_DUPLEX_STREAMED";
 
 /**
- * What becomes of a body: another one in its place, none, or, in `FULL_DUPLEX_STREAMED`, the next
+ * Change of a body: another one in its place, none, or, in `FULL_DUPLEX_STREAMED`, the next
  * piece of what goes on, which need not be as long as what came.
  */
 export type BodyMutation =
@@ -124,7 +124,7 @@ export interface WaitAnswer {
   readonly kind: "wait";
 }
 
-/** What a processor says to one phase. */
+/** A processor's answer to one phase. */
 export type Answer = ContinueAnswer | ImmediateAnswer | StreamedAnswer | WaitAnswer;
 
 /** A part of a streamed answer, in this order: head, body pieces, and trailers or a last piece. */

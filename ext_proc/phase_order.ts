@@ -41,7 +41,7 @@ export class PhaseOrder {
     return this.#waiting;
   }
 
-  /** Takes a message of Envoy's. Throws {@linkcode OrderError} when it must not come now. */
+  /** Records a message of Envoy. Throws {@linkcode OrderError} when it must not come now. */
   receive(message: PhaseMessage): void {
     const { phase } = message;
     const { side, step } = STEPS[phase];
@@ -55,7 +55,7 @@ export class PhaseOrder {
     this.#waiting.push(phase);
   }
 
-  /** Takes an answer to a phase. Throws {@linkcode OrderError} when nobody waits for it. */
+  /** Records an answer to a phase. Throws {@linkcode OrderError} when nobody waits for it. */
   answer(phase: Phase, { kind }: Pick<Answer, "kind">): void {
     if (this.#over !== undefined) throw wrong(phase, `was answered after the ${this.#over}`);
     if (this.#streaming !== undefined) throw wrong(phase, "was answered within a streamed answer");
@@ -80,7 +80,7 @@ export class PhaseOrder {
     }
   }
 
-  /** Takes a part of a streamed answer. Throws {@linkcode OrderError} when it must not come now. */
+  /** Records a part of a streamed answer. Throws {@linkcode OrderError} when it must not come now. */
   stream({ part, ...rest }: Pick<StreamPart, "part"> & { readonly endOfStream?: boolean }): void {
     const what = `Illegal order in a streamed answer: its ${part} came`;
     if (this.#over !== undefined) throw new OrderError(`${what} after the ${this.#over}`);

@@ -15,13 +15,13 @@ export const EXTERNAL_PROCESSOR = "envoy.service.ext_proc.v3.ExternalProcessor";
  */
 export type StreamEnd = "closed" | "cancelled" | "failed";
 
-/** What a processor may know of the stream that it answers. */
+/** Facts about the stream that a processor answers. */
 export interface ProcessorStream {
   /** Aborts when Envoy gives the request up: the client left, a timeout passed, or Envoy ended. */
   readonly signal: AbortSignal;
 }
 
-/** What handles the phases of one request. */
+/** Handler of the phases of one request. */
 export interface Processor {
   /**
    * Answers a phase; the next message is shown when this one is answered. What it throws fails the
@@ -108,7 +108,7 @@ function isCancel(error: unknown): boolean {
   return error instanceof GrpcError && error.code === GRPC_STATUS.CANCELLED;
 }
 
-/** What Envoy is told; the text of an unknown exception stays inside. */
+/** Returns the status for Envoy; the text of an unknown exception stays inside. */
 function statusFor(error: unknown): unknown {
   if (error instanceof OrderError) {
     return new GrpcError(GRPC_STATUS.FAILED_PRECONDITION, error.message);

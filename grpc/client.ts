@@ -4,7 +4,7 @@ import type { H2Connection } from "../http2/mod.ts";
 import { dial, type GrpcClientOptions, type Target, targetOf } from "./dial.ts";
 import { GRPC_STATUS, GrpcError } from "./status.ts";
 
-/** What one call may say besides its message. */
+/** Options of one call. */
 export interface CallOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Milliseconds for the whole call, waiting for the connection included; 5,000 by default. */
@@ -169,7 +169,7 @@ async function* messagesOf(opened: Promise<ClientCall>): AsyncGenerator<Uint8Arr
   for (let next = await call.next(); next !== undefined; next = await call.next()) yield next;
 }
 
-/** What ends a call from this side: its deadline and the caller's signal, as one signal with a `GrpcError`. */
+/** Joins the deadline and the caller's signal into one that aborts with a `GrpcError`. */
 interface Limits extends Disposable {
   readonly signal: AbortSignal;
   leftMs(): number | undefined;

@@ -10,7 +10,7 @@ import {
   type StreamEvents,
 } from "../http2/mod.ts";
 
-/** What is called. */
+/** The method that is called. */
 export interface CallHead {
   readonly scheme: "http" | "https";
   readonly authority: string;

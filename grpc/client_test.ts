@@ -14,7 +14,7 @@ import {
 const MESSAGE = new TextEncoder().encode("a message");
 const { INTERNAL, UNAVAILABLE, UNKNOWN, RESOURCE_EXHAUSTED } = GRPC_STATUS;
 
-/** What a caller is told of each broken answer. */
+/** Errors for the caller, by broken answer. */
 const TOLD: Record<WireFaultName, { code: number; details: RegExp }> = {
   no_grpc_status: { code: UNKNOWN, details: /ended without grpc-status/ },
   no_trailers: { code: UNKNOWN, details: /ended without grpc-status/ },

@@ -3,7 +3,7 @@ import { gunzipSync } from "node:zlib";
 import { type Decompress, refuseCompressed } from "./frame.ts";
 import { GRPC_STATUS, GrpcError } from "./status.ts";
 
-/** What `grpc-accept-encoding` says here. Answers are never compressed: they are short. */
+/** Value of `grpc-accept-encoding`. Answers are never compressed: they are short. */
 export const ACCEPTED = "identity,gzip";
 
 /**

@@ -27,7 +27,7 @@ export function sendMessage(stream: H2Stream, message: Uint8Array): void {
   stream.sendPrefixed(sending, message);
 }
 
-/** Takes a message out of its compression; throws `GrpcError`. */
+/** Decompresses a message; throws `GrpcError`. */
 export type Decompress = (message: Uint8Array) => Uint8Array;
 
 /** Refuses, as the protocol asks for where no encoding was named. */
@@ -54,7 +54,7 @@ export class Deframer {
     return this.#rest.length;
   }
 
-  /** Takes the next bytes and returns the messages that are now whole. Throws `GrpcError` for a message too long, or compressed in a way that is not known. */
+  /** Reads the next bytes and returns the messages that are now whole. Throws `GrpcError` for a message too long, or compressed in a way that is not known. */
   push(chunk: Uint8Array): Uint8Array[] {
     let bytes = chunk;
     if (this.#rest.length > 0) {

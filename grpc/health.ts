@@ -3,7 +3,7 @@ import { messageCodec } from "./schema.ts";
 import { echoOf, GRPC_STATUS, GrpcError } from "./status.ts";
 import type { BidiCall, GrpcService } from "./service.ts";
 
-/** What a service says of itself. */
+/** Status of a service. */
 export type ServingStatus = "SERVING" | "NOT_SERVING";
 
 /** Health of the services on one server; the empty name stands for the server as a whole. */

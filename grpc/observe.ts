@@ -27,7 +27,7 @@ export interface ObservedFrame {
   readonly code?: number;
 }
 
-/** What one call looked like on the wire. */
+/** Frames of one call. */
 export interface ObservedCall {
   /** Every frame of the call's stream, and GOAWAY. */
   readonly frames: readonly ObservedFrame[];
@@ -40,14 +40,14 @@ export interface ObservedCall {
   readonly end: "end_stream" | "rst_stream" | "undecodable" | "tcp_fin" | "tcp_rst";
 }
 
-/** What to call. */
+/** The method to call. */
 export interface ObserveOptions {
   readonly host: string;
   readonly port: number;
   readonly path: string;
   /** The request's message. */
   readonly message: Uint8Array;
-  /** Gives up when aborted: the connection is closed and the reason thrown. */
+  /** Ends the call when aborted: the connection is closed and the reason thrown. */
   readonly signal?: AbortSignal;
 }
 

@@ -87,7 +87,7 @@ function fieldFrom(field: protobuf.Field, item: unknown, path: string): unknown 
   return scalarFrom(field, item, path);
 }
 
-/** What a scalar of each protobuf type looks like as JSON. */
+/** JSON forms of a scalar of each protobuf type. */
 const SCALARS: Record<string, { expected: string; fits: (value: unknown) => boolean }> = {
   string: { expected: "a string", fits: (v) => typeof v === "string" },
   bool: { expected: "true or false", fits: (v) => typeof v === "boolean" },

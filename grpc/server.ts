@@ -6,7 +6,7 @@ import { hostPort, type ServerTls } from "./transport.ts";
 import type { GrpcService } from "./service.ts";
 import { startNative } from "./http2_transport.ts";
 
-/** What {@linkcode startGrpcServer} takes. */
+/** Options of {@linkcode startGrpcServer}. */
 export interface GrpcServerOptions {
   /** Interface to listen on; `127.0.0.1` unless told otherwise. */
   readonly host?: string;

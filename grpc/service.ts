@@ -1,6 +1,6 @@
-/** What a service is, in plain functions: no type of the gRPC library appears here. */
+/** A service as plain functions: no type of the gRPC library appears here. */
 
-/** What a handler may know of the call it answers. */
+/** Facts about the call that a handler answers. */
 export interface Call {
   /** The HTTP/2 path, e.g. `/envoy.service.auth.v3.Authorization/Check`. */
   readonly path: string;

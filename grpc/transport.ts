@@ -1,4 +1,4 @@
-/** What the engines under `startGrpcServer` have in common. */
+/** The interface of the engines under `startGrpcServer`. */
 import type { GrpcService } from "./service.ts";
 
 /** Certificates of a server, as PEM texts. */
@@ -9,7 +9,7 @@ export interface ServerTls {
   readonly clientCa?: string;
 }
 
-/** What an engine gets: everything decided. */
+/** Settings of an engine: everything decided. */
 export interface EngineOptions {
   readonly host: string;
   readonly port: number;
@@ -18,7 +18,7 @@ export interface EngineOptions {
   readonly maxReceiveBytes: number;
 }
 
-/** What an engine gives. */
+/** A running engine. */
 export interface Engine {
   readonly port: number;
   stop(graceMs: number): Promise<void>;

@@ -30,7 +30,7 @@ function header(call: ObservedCall, name: string): string | undefined {
   return call.frames.flatMap(({ headers }) => headers ?? []).find(([key]) => key === name)?.[1];
 }
 
-/** What each fault looks like on the wire; a healthy answer is `HEADERS DATA HEADERS/ end_stream`. */
+/** Frames of each fault; a healthy answer is `HEADERS DATA HEADERS/ end_stream`. */
 const SHAPES: Record<
   WireFaultName,
   { shape: string; status?: string | undefined; more?: (call: ObservedCall) => void }

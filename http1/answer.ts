@@ -23,9 +23,9 @@ const LF = 10;
 /** Reads the answers of one connection, one after the other: each head, then its body to the end. */
 export class AnswerReader {
   readonly #source: ByteSource;
-  /** What is read goes here, and is overwritten when more is asked for. */
+  /** Buffer for reads, overwritten by the next one. */
   readonly #buffer = new Uint8Array(READ_SIZE);
-  /** What came and is not taken yet. */
+  /** Bytes that came and are not consumed yet. */
   #held: Uint8Array = EMPTY;
   #body: AnswerBody | undefined;
   #ahead: Promise<number | null> | undefined;

@@ -9,7 +9,7 @@ export type BodyFraming =
 const LINE_LIMIT = 8_192;
 const LF = 10;
 
-/** Takes a body out of a connection's bytes (RFC 9112, 6 and 7.1); trailers are not looked at. */
+/** Reads a body from a connection's bytes (RFC 9112, 6 and 7.1); trailers are skipped. */
 export class AnswerBody {
   readonly framing: BodyFraming;
   #state: "size" | "data" | "data-end" | "trailer" | "done";

@@ -1,4 +1,4 @@
-/** What a connection to a server is made of: dialling, which can be given up, and whole writes. */
+/** A connection to a server: dialling, which can be aborted, and whole writes. */
 
 /** Where to dial. */
 export interface Place {

@@ -2,7 +2,7 @@
 import { AnswerReader } from "./answer.ts";
 import { close, dial, requestBytes, unlessAborted, writeAll } from "./connection.ts";
 
-/** What a TLS peer is trusted by, and what we show it; PEM. */
+/** Roots for a TLS peer, and our certificate for it; PEM. */
 export interface TlsTrust {
   /** Beside the system's roots. */
   readonly ca?: string;
@@ -10,7 +10,7 @@ export interface TlsTrust {
   readonly key?: string;
 }
 
-/** What {@linkcode directGet} takes. */
+/** Options of {@linkcode directGet}. */
 export interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly tls?: TlsTrust;

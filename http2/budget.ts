@@ -1,4 +1,4 @@
-/** What one peer may cost a connection before it is told ENHANCE_YOUR_CALM. */
+/** Budget of one peer of a connection: when it is used up, the peer is told ENHANCE_YOUR_CALM. */
 
 /**
  * Points of a full account: 2,000 resets, or 5,000 pings, at once. nghttp2's server lets 1,000 resets
@@ -70,7 +70,7 @@ export class Budget {
     return this.#held;
   }
 
-  /** Takes points off; false when there are none left. */
+  /** Subtracts points; false when there are none left. */
   spend(points: number): boolean {
     this.#points -= points;
     if (this.#points >= 0) return true;
@@ -82,7 +82,7 @@ export class Budget {
     return this.#points >= 0;
   }
 
-  /** Gives points back for useful work. */
+  /** Adds points for useful work. */
   earn(points: number): void {
     if (this.#points < CAPACITY) this.#points += points;
   }

@@ -1,4 +1,4 @@
-/** What a stream needs of the connection that carries it. */
+/** The part of a connection that its streams need. */
 import type { Socket } from "node:net";
 import type { Budget } from "./budget.ts";
 import type { Ending } from "./closed_streams.ts";
@@ -16,9 +16,9 @@ export interface Carrier {
   readonly socket: Socket;
   /** Frames to send. */
   readonly out: FrameWriter;
-  /** What the peer has cost so far. */
+  /** Budget of the peer. */
   readonly budget: Budget;
-  /** What may still be sent on the whole connection. */
+  /** Bytes that may still be sent on the whole connection. */
   sendWindow: number;
   /** The window that the peer grants each new stream. */
   readonly peerStreamWindow: number;
@@ -36,7 +36,7 @@ export interface Carrier {
   block(stream: Carried): void;
   /** Forgets a stream that is closed on both sides. */
   forget(stream: Carried, ending: Ending): void;
-  /** Takes the price of something off the peer's budget; the connection ends when it is used up. */
+  /** Charges the peer's budget; the connection ends when it is used up. */
   charge(points: number): void;
   /** Counts bytes that this process holds for the peer, or has let go when negative. */
   hold(bytes: number): void;

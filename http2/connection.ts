@@ -45,7 +45,7 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
 /** How long a peer gets to read why its connection ends, ms. */
 const LINGER_MS = 1000;
 
-/** What a browser or curl without HTTP/2 is told. */
+/** Answer to a browser or curl without HTTP/2. */
 const NOT_HTTP2 =
   "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n" +
   "This port speaks gRPC: HTTP/2 with prior knowledge\n";
@@ -59,13 +59,13 @@ export class H2Connection implements Carrier {
   peerStreamWindow = DEFAULT_WINDOW;
   /** The longest payload that the peer takes. */
   peerMaxFrame = MAX_FRAME_BYTES;
-  /** What may still be sent on the whole connection. */
+  /** Bytes that may still be sent on the whole connection. */
   sendWindow = DEFAULT_WINDOW;
   /** Streams that the peer lets be open at once. */
   peerMaxStreams = Infinity;
   /** Frames to send. */
   readonly out = new FrameWriter();
-  /** What the peer has cost so far. */
+  /** Budget of the peer. */
   readonly budget = new Budget();
   readonly #streams: StreamTable;
   readonly #blocked = new Set<Carried>();
@@ -84,7 +84,7 @@ export class H2Connection implements Carrier {
   #flushQueued = false;
   #lingering: ReturnType<typeof setTimeout> | undefined;
 
-  /** Takes a socket that is connected. */
+  /** Starts on a socket that is connected. */
   constructor(socket: Socket, side: ServerSide | ClientSide) {
     this.socket = socket;
     this.#server = "stream" in side ? side : undefined;
@@ -168,7 +168,7 @@ export class H2Connection implements Carrier {
     this.#client?.changed();
   }
 
-  /** Takes the price of something off the peer's budget; the connection ends when it is used up. */
+  /** Charges the peer's budget; the connection ends when it is used up. */
   charge(points: number): void {
     if (this.#server === undefined || this.budget.spend(points)) return;
     this.#overdrawn ??= violation("ENHANCE_YOUR_CALM", "too many frames that ask for nothing");
@@ -232,7 +232,7 @@ export class H2Connection implements Carrier {
     }
   }
 
-  /** Takes bytes of the preface; returns what stands behind it, or undefined while it is not whole or wrong. */
+  /** Reads bytes of the preface; returns what follows it, or undefined while it is not whole or wrong. */
   #readPreface(chunk: Uint8Array): Uint8Array | undefined {
     this.#preface = Buffer.concat([this.#preface, chunk]);
     const given = this.#preface.toString("latin1", 0, PREFACE.length);

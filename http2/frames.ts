@@ -1,7 +1,7 @@
 /** HTTP/2 frames: https://www.rfc-editor.org/rfc/rfc9113 section 4.1 and 6 */
 import { GrowingBytes } from "../service/mod.ts";
 
-/** What a client sends first (section 3.4). */
+/** First bytes of a client (section 3.4). */
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /** Bytes before each frame's payload. */
@@ -184,7 +184,7 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next bytes and calls `on` for each whole frame. The payload is only valid during the
+   * Reads the next bytes and calls `on` for each whole frame. The payload is only valid during the
    * call. Stops and returns false when `on` does, or when a frame is longer than allowed.
    */
   push(chunk: Uint8Array, on: (head: FrameHead, payload: Uint8Array) => boolean): boolean {

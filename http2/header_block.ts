@@ -20,7 +20,7 @@ export class HeaderBlock {
     this.#gathered.push(piece);
   }
 
-  /** Takes a CONTINUATION frame: the rule that it breaks, the whole block, or undefined when more must come. */
+  /** Adds a CONTINUATION frame: returns the rule that it breaks, the whole block, or undefined when more must come. */
   push(head: FrameHead, payload: Uint8Array): Violation | Uint8Array | undefined {
     if (head.stream !== this.stream) {
       return violation("PROTOCOL_ERROR", "CONTINUATION on another stream");

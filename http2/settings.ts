@@ -5,7 +5,7 @@ import { type Violation, violation } from "./frame_rules.ts";
 /** Bytes of one setting. */
 const ENTRY_BYTES = 6;
 
-/** What a setting may be, and what anything else is. */
+/** Range of a setting, and the error for any other value. */
 const LIMITS: Readonly<Record<number, { least: number; most: number; broken: Violation }>> = {
   [SETTING.ENABLE_PUSH]: {
     least: 0,

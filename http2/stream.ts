@@ -5,7 +5,7 @@ import { FLAG, FRAME, H2_ERROR, MAX_WINDOW, STREAM_WINDOW } from "./frames.ts";
 import type { Ending } from "./closed_streams.ts";
 import type { HeaderList } from "./hpack.ts";
 
-/** What happens on a stream. */
+/** Events of a stream. */
 export interface StreamEvents {
   /** A header block of the answer came, or its trailers; only a client hears of it. */
   headers?(list: HeaderList): void;
@@ -173,7 +173,7 @@ export class H2Stream {
     return this.#unread <= STREAM_WINDOW;
   }
 
-  /** Takes bytes off the wire; returns why they make the request malformed. */
+  /** Counts bytes of the body; returns why they make the request malformed. */
   receive(content: Uint8Array, framed: number, last: boolean): string | undefined {
     this.#received += content.length;
     const promised = this.#contentLength;

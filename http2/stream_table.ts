@@ -14,7 +14,7 @@ export const MAX_CONCURRENT_STREAMS = 5_000;
 
 const NOTHING = new Uint8Array(0);
 
-/** What a server wants to hear of its connection. */
+/** Events of a connection for a server. */
 export interface ServerSide {
   /** A request came whose head is well-formed. */
   stream(stream: H2Stream): void;
@@ -24,7 +24,7 @@ export interface ServerSide {
   failed?(why: string): void;
 }
 
-/** What a client wants to hear of its connection. */
+/** Events of a connection for a client. */
 export interface ClientSide {
   /** More streams can be opened here, or none any more. */
   changed(): void;

@@ -1,4 +1,4 @@
-/** What a limits service tells Envoy, and Envoy the client: OpenAI's headers, and an error that says what to do. */
+/** Answers of a limits service, which Envoy passes to the client: OpenAI's headers, and an error that says what to do. */
 import { errorBody } from "../openai/mod.ts";
 import { type Budget, type Kind, NANO } from "./budget.ts";
 import { durationText } from "./window.ts";
@@ -61,7 +61,7 @@ export function quotaHeaders(levels: readonly Level[], now: number): [string, st
   });
 }
 
-/** What is left of a budget, in its own unit; never below 0. */
+/** Returns the rest of a budget, in its own unit; never below 0. */
 export function remaining({ budget, used }: Level): number {
   return Math.max(0, budget.max - used);
 }

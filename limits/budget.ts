@@ -2,10 +2,10 @@
 import type { LimitsFile } from "./limits_schema.ts";
 import { type Unit, type Window, windowAt } from "./window.ts";
 
-/** What a budget counts. Costs are counted in billionths of a US dollar, so that sums stay whole. */
+/** Units of a budget. Costs are counted in billionths of a US dollar, so that sums stay whole. */
 export type Kind = "requests" | "tokens" | "cost";
 
-/** Who and what a request is, by the names that a limit can match: tenant, key, model, session, others. */
+/** Properties of a request that a limit can match: tenant, key, model, session, others. */
 export type Subject = ReadonlyMap<string, string>;
 
 /** One limit of one kind over one unit, with its bucket for a subject. */

@@ -1,11 +1,11 @@
 /**
- * What an answer cost, from the facts that Envoy knows at its end. Where the usage is missing, an
+ * Computes the cost of an answer from the facts that Envoy knows at its end. Where the usage is missing, an
  * estimate takes its place: nothing is free because nobody counted.
  */
 import { NANO } from "./budget.ts";
 import type { LimitsFile, Price } from "./limits_schema.ts";
 
-/** What Envoy says about an answer that has ended. */
+/** Facts of Envoy about an answer that has ended. */
 export interface AnswerFacts {
   /** 0 when the client left before there was any. */
   readonly status: number;

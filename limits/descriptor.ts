@@ -7,7 +7,7 @@ export interface Descriptor {
   readonly hits_addend?: number;
 }
 
-/** What a descriptor means. */
+/** Meaning of a descriptor. */
 export type Meaning =
   /** May this request come in? `hits` requests are counted when it may; 0 only asks. */
   | { readonly ask: true; readonly subject: Map<string, string>; readonly hits: number }
@@ -30,7 +30,7 @@ const FACTS = [
   "answer_model",
 ] as const;
 
-/** What Envoy's formatters write where there is nothing. */
+/** Text that Envoy's formatters write for an absent value. */
 const NOTHING = new Set(["", "-"]);
 
 /**

@@ -6,7 +6,7 @@ import type { CounterStore } from "./counters/store.ts";
 import { type Descriptor, meaningOf } from "./descriptor.ts";
 import type { LimitsFile } from "./limits_schema.ts";
 
-/** What has come of one descriptor. */
+/** Result for one descriptor. */
 export interface Outcome {
   readonly subject: Readonly<Record<string, string>>;
   /** Of a question: its budgets and their use. Empty for a charge. */

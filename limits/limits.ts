@@ -26,7 +26,7 @@ import { startCounters } from "./counters/start.ts";
 import { LimitsMetrics } from "./metrics.ts";
 import defaultLimits from "./limits.yaml" with { type: "text" };
 
-/** What {@linkcode startLimits} takes. */
+/** Options of {@linkcode startLimits}. */
 export interface LimitsOptions {
   /** Interface to listen on; `127.0.0.1` unless told otherwise. */
   readonly host?: string;
@@ -56,13 +56,13 @@ export interface Limits extends AsyncDisposable {
   readonly address: string;
   /** Where the counters are: `memory`, a file, or a server. */
   readonly place: string;
-  /** What was decided, newest last. */
+  /** Decisions, newest last. */
   readonly journal: Journal<LimitsDecision>;
   /** Holds every answer back until the result is disposed: a service that is slow. */
   hold(): Disposable;
-  /** Takes limits as YAML, or reads the file again. Throws `UsageError`; the old limits then stay. */
+  /** Replaces the limits by YAML, or reads the file again. Throws `UsageError`; the old limits then stay. */
   reload(limits?: string): Promise<void>;
-  /** Takes the listener and every connection down; limits and counters stay. */
+  /** Closes the listener and every connection; limits and counters stay. */
   close(): Promise<void>;
   /** Listens again on the same port. */
   reopen(): Promise<void>;

@@ -1,4 +1,4 @@
-/** What a limits file may say, as zod schemas: the types follow from them. docs/limits.md explains each word. */
+/** The limits file as zod schemas: the types follow from them. docs/limits.md explains each word. */
 import { z } from "zod";
 import type { DataFileKind } from "../data_files/mod.ts";
 import { UNITS } from "./window.ts";

@@ -3,7 +3,7 @@
 /** Units of a limit, by their length. */
 export const UNITS = ["second", "minute", "hour", "day", "month"] as const;
 
-/** What a limit is counted per. */
+/** Windows that limits are counted per. */
 export type Unit = typeof UNITS[number];
 
 /** One window of a unit: from `start` up to `end`, in milliseconds since 1970. */

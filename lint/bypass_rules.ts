@@ -105,14 +105,14 @@ export const BYPASS_RULES: readonly LintRule[] = [
   },
 ];
 
-/** What runs after the last filter that asks policy. */
+/** Returns the filters after the last one that asks policy. */
 function after(ingress: Ingress, wanted: (filter: HttpFilter) => boolean): FilterOnRoute[] {
   const last = ingress.filters.findLastIndex(({ type }) => type === "ExtAuthz");
   return filtersInForce(ingress)
     .filter(({ filter }) => ingress.filters.indexOf(filter) > last && wanted(filter));
 }
 
-/** What runs before the first filter that asks policy. */
+/** Returns the filters before the first one that asks policy. */
 function before(ingress: Ingress, wanted: (filter: HttpFilter) => boolean): FilterOnRoute[] {
   const first = ingress.filters.findIndex(({ type }) => type === "ExtAuthz");
   return filtersInForce(ingress)
@@ -159,7 +159,7 @@ function lateRoutes(ingress: Ingress): Hit[] {
   });
 }
 
-/** What a filter can change before the route is chosen again; `undefined` when it does not let it be. */
+/** Returns what a filter can change before the route is chosen again; `undefined` when it does not let it be. */
 function rerouting({ filter, config }: FilterOnRoute): "headers" | "anything" | undefined {
   switch (filter.type) {
     case "Lua":

@@ -1,4 +1,4 @@
-/** What Envoy would refuse: found while the file is read, one rule for each kind. */
+/** Rules for faults that Envoy would refuse: found while the file is read, one rule for each kind. */
 import type { ReadingProblem } from "../envoy/mod.ts";
 import type { LintRule } from "./rule.ts";
 

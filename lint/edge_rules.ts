@@ -216,7 +216,7 @@ export const EDGE_RULES: readonly LintRule[] = [
   },
 ];
 
-/** What ext_authz says of itself, to the upstream and to the engine. */
+/** Headers by which ext_authz names itself, to the upstream and to the engine. */
 const AUTH_HEADERS = ["x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"];
 
 /** A rule for one field of the connection manager. */

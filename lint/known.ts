@@ -67,7 +67,7 @@ export function suppressionsIn(text: string): Mark[] {
 }
 
 /**
- * Takes findings away that a mark or a list accounts for. A mark without a reason does nothing, and one that matches
+ * Removes findings that a mark or a list accounts for. A mark without a reason does nothing, and one that matches
  * nothing is said in a note, so that neither outlives what it was for.
  */
 export function suppress(

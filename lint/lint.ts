@@ -32,18 +32,18 @@ export const LINT_RULES: readonly LintRule[] = [
 /** Names that only policy may set, in the bundled configurations. */
 export const TRUSTED_NAMES = ["x-llm-decision-id", "x-llm-policy-version", "x-tenant"];
 
-/** What linting found. */
+/** Result of linting. */
 export interface LintResult {
   readonly findings: readonly Finding[];
   /** Findings that the file or a list of known ones accounts for. */
   readonly suppressed: readonly Suppressed[];
-  /** What could not be looked at, and why. */
+  /** Parts that could not be looked at, and why. */
   readonly notes: readonly string[];
 }
 
 /** How to lint. */
 export interface LintOptions {
-  /** What the text is called in messages. */
+  /** Name of the text in messages. */
   readonly name: string;
   /** Names that only policy may set; those of the bundled configurations when left out. */
   readonly trustedNames?: readonly string[];
@@ -53,7 +53,7 @@ export interface LintOptions {
   readonly withoutLines?: boolean;
   /** Look at this listener alone. */
   readonly listener?: string;
-  /** Whose message types to read by; those of the default version of Envoy when left out. */
+  /** Message types to read by; those of the default version of Envoy when left out. */
   readonly schema?: SchemaSource;
   /** Findings that are known, and why: {@linkcode parseKnownFindings}. */
   readonly known?: readonly KnownFinding[];
@@ -151,7 +151,7 @@ function finding(rule: LintRule, hit: Hit, place: Place): Finding {
   };
 }
 
-/** What Envoy would refuse. An Envoy that gave a dump has taken it: what is not known of it is said in a note. */
+/** Returns the faults that Envoy would refuse. An Envoy that gave a dump has taken it: unknown parts of it are said in a note. */
 function refusedIn(reading: Reading, options: LintOptions, notes: string[]): Finding[] {
   const { problems } = reading;
   if (reading.kind === "dump") {

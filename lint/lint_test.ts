@@ -35,7 +35,7 @@ const filter = (type: string, config: JsonObject = {}): Json => ({
 
 const EXEMPT = { "@type": `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`, disabled: true };
 
-/** What breaks each rule: one edit of the base configuration, which breaks none. */
+/** Edits that break each rule: one each of the base configuration, which breaks none. */
 const BREAKS: readonly (readonly [string, string, Json])[] = [
   ["stream.route-timeout", `${ROUTE}/route/timeout`, GONE],
   ["stream.route-timeout", `${ROUTE}/route/timeout`, "60s"],

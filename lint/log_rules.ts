@@ -1,4 +1,4 @@
-/** What logs and traces may hold: every logger, every operator, one list of credential names. */
+/** Rules for the contents of logs and traces: every logger, every operator, one list of credential names. */
 import { isCredentialHeader, isCredentialParameter } from "../service/mod.ts";
 import {
   isObject,
@@ -120,7 +120,7 @@ function secretsInText({ path, value }: Placed<string>): Hit[] {
   });
 }
 
-/** What of a request's secrets an operator prints, in words. */
+/** Returns the secrets of a request that an operator prints, in words. */
 function secretOf(operator: string, given: string): string | undefined {
   const names = given.split("?").map((name) => name.trim());
   const secret = names.find((name) => isCredentialHeader(name));

@@ -1,4 +1,4 @@
-/** What a Lua filter's script does to bodies and routes, as far as its text tells. */
+/** Effects of a Lua filter's script on bodies and routes, as far as its text tells. */
 import { isObject, type Json, type JsonObject, valueAt } from "../envoy/mod.ts";
 
 /** The script of a filter, without its comments; `undefined` when it stands in a file or nowhere. */

@@ -16,7 +16,7 @@ export type Severity = "error" | "warning";
 export interface Hit {
   /** The field, or the nearest one above it when the field is missing. */
   readonly path: string;
-  /** What is there, in one sentence without a full stop. */
+  /** The fault, in one sentence without a full stop. */
   readonly found: string;
   /** The case that shows this one, where it is not the rule's; `null` when none does. */
   readonly case?: string | null;
@@ -27,9 +27,9 @@ export interface LintRule {
   /** Stable: `group.name`. */
   readonly id: string;
   readonly severity: Severity;
-  /** What breaks, and for whom. */
+  /** The consequence, and who suffers it. */
   readonly why: string;
-  /** What to write instead. */
+  /** The remedy. */
   readonly fix: string;
   /** The conformance case that shows it on a running gateway; absent when nothing outside would. */
   readonly case?: string;

@@ -20,7 +20,7 @@ export interface ControlRoute<Part> {
   readonly run: (call: ControlCall<Part>) => Response | Promise<Response>;
 }
 
-/** What a control plane answers in place of what was asked. */
+/** A refusal of a control plane. */
 export class Problem extends Error {
   override readonly name = "Problem";
   readonly status: number;

@@ -1,4 +1,4 @@
-/** Who may ask a local HTTP listener: neither a foreign web page, nor a name that was bent to this machine. */
+/** Guards a local HTTP listener against foreign web pages, and against names that were bent to this machine. */
 import { isIP } from "node:net";
 import { errorBody } from "../openai/mod.ts";
 

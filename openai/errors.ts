@@ -8,7 +8,7 @@ export interface OpenAiErrorBody {
   };
 }
 
-/** What to say in an error body; `type` follows from the status when it is not given. */
+/** Fields of an error body; `type` follows from the status when it is not given. */
 export interface OpenAiErrorInit {
   readonly message: string;
   readonly type?: string;

@@ -28,7 +28,7 @@ export interface SseComment {
   readonly end: number;
 }
 
-/** What the parser found, in stream order. */
+/** Items that the parser found, in stream order. */
 export type SseItem = SseEvent | SseComment;
 
 const CR = 13;
@@ -80,7 +80,7 @@ export class SseParser {
     return this.#base + this.#length;
   }
 
-  /** Takes the next bytes and returns what they completed, in order. */
+  /** Reads the next bytes and returns the items that they complete, in order. */
   push(bytes: Uint8Array): SseItem[] {
     this.#append(bytes);
     if (!this.#bomChecked && !this.#skipBom()) return [];
@@ -232,7 +232,7 @@ export function parseSse(
   };
 }
 
-/** What to write as one event. */
+/** Fields of one event to write. */
 export interface SseEventInit {
   /** A string goes out as it is, one `data:` line per line; an object as JSON. */
   readonly data: string | object;

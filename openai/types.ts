@@ -152,7 +152,7 @@ export interface ChatCompletion {
   readonly system_fingerprint: string;
 }
 
-/** What one event adds to a message. */
+/** Addition of one event to a message. */
 export interface ChatDelta {
   readonly role?: "assistant";
   readonly content?: string | null;

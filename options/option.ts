@@ -42,7 +42,7 @@ export function inSection<const O extends OptionRecord>(section: string, options
   ) as O;
 }
 
-/** What every option function takes beside the flags. */
+/** Settings of every option beside its flags. */
 export interface OptionSettings<T> {
   readonly description: string;
   readonly default?: T;

@@ -14,7 +14,7 @@ const INNER_IPV4: readonly string[] = [
 
 /** Global unicast is one block; all else is loopback, link-local, unique local, multicast, or translates to IPv4. */
 const GLOBAL_IPV6 = ["2000::/3"];
-/** What in it is not anybody's: protocol assignments (Teredo too), 6to4, documentation. */
+/** Parts of it that belong to nobody: protocol assignments (Teredo too), 6to4, documentation. */
 const INNER_IPV6: readonly string[] = ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"];
 
 const innerIpv4 = listOf(INNER_IPV4);

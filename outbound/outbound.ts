@@ -9,10 +9,10 @@ import { messageOf } from "../service/mod.ts";
 import { has, isNetwork, isPublic, listOf } from "./addresses.ts";
 import { refusedHeader } from "./headers.ts";
 
-/** What an {@linkcode Outbound} may reach. */
+/** Places that an {@linkcode Outbound} may reach. */
 export interface OutboundRules {
   /**
-   * What may be called although it is no address of the internet: `host`, `host:port`, `*.suffix`, an address, a network
+   * Places that may be called although they are no addresses of the internet: `host`, `host:port`, `*.suffix`, an address, a network
    * in CIDR notation, or `*` for everything. Nothing when left out.
    */
   readonly allow?: readonly string[];

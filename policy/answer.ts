@@ -15,7 +15,7 @@ import { parseTemplate, type Template, type TemplateInput } from "./template.ts"
 /** Makes the bytes of an answer. */
 export type Answer = (input: TemplateInput) => Uint8Array;
 
-/** What a stub adds to every allowance, besides what its rules say. */
+/** Additions of a stub to every allowance, besides those of its rules. */
 export interface Provider {
   /** The real upstream's key, set as `authorization: Bearer …` in place of the client's. */
   readonly key: string;

@@ -1,4 +1,4 @@
-/** What the stub remembers of a Check. */
+/** The stub's record of a Check. */
 import type { CheckRequest } from "../ext_authz/mod.ts";
 import { markOf, NONCE_HEADER, nonceOf } from "../service/mod.ts";
 import type { RulesEngine } from "./engine.ts";

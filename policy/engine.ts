@@ -7,7 +7,7 @@ import { compileMatch, type Matches, metadataAt } from "./matching.ts";
 import { denySchema, type RulesFile } from "./rules_schema.ts";
 import type { TemplateInput } from "./template.ts";
 
-/** What was decided, and the answer to send. */
+/** A decision, and the answer to send. */
 export interface Decision {
   readonly decision: "allow" | "deny";
   /** Name of the rule; `default` when none matched. */
@@ -36,12 +36,12 @@ interface CompiledRule {
   readonly answer: Answer;
 }
 
-/** What the rules of a file decide. */
+/** Decides by the rules of a file. */
 export interface RulesEngine {
   readonly version: string;
   /** The first rule that matches decides; none denies. */
   decide(request: CheckRequest): Decision;
-  /** Whose credential a request carries. */
+  /** Returns the owner of a request's credential. */
   readonly keys: KeyRing;
   /** Names of the headers that may hold a credential. */
   readonly credentialHeaders: readonly string[];
@@ -104,7 +104,7 @@ function first(rules: CompiledRule[], request: CheckRequest, identity: Identity)
   throw new RangeError("Cannot decide: the last rule must always match");
 }
 
-/** What templates may ask of a request. */
+/** Returns the values of a request that templates may use. */
 export function templateInput(
   request: CheckRequest,
   about: { identity: Identity; version: string; rule: string },

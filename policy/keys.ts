@@ -1,8 +1,8 @@
-/** Who is asking: finds a client's key and compares it without telling, by its time, how much was right. */
+/** Finds a client's key and compares it in a time that does not tell how much of it was right. */
 import { createHash } from "node:crypto";
 import type { RulesFile } from "./rules_schema.ts";
 
-/** What a request's credential turned out to be. */
+/** Result of looking a credential up. */
 export interface Identity {
   readonly state: "missing" | "unknown" | "known";
   /** Name of the key; empty unless known. */
@@ -50,7 +50,7 @@ export class KeyRing {
     return undefined;
   }
 
-  /** Whose credential it is. Takes the same time for every wrong key of a length. */
+  /** Returns the owner of a credential, in the same time for every wrong key of a length. */
   identify(headers: Readonly<Record<string, string>>): Identity {
     const given = this.credentialOf(headers);
     if (given === undefined) return MISSING;

@@ -65,7 +65,7 @@ export class PolicyMetrics {
   }
 }
 
-/** What an answer is counted under. */
+/** Labels of an answer. */
 export interface Labels {
   readonly decision: string;
   readonly rule: string;

@@ -35,7 +35,7 @@ import { DEFAULT_RULES } from "./default_rules.ts";
 import { type CheckedAnswer, type PolicyAnswer, Scripts } from "./script.ts";
 import { aborted, answerScript } from "./scripted.ts";
 
-/** What {@linkcode startPolicy} takes. */
+/** Options of {@linkcode startPolicy}. */
 export interface PolicyOptions {
   /** Interface to listen on; `127.0.0.1` unless told otherwise. */
   readonly host?: string;
@@ -89,9 +89,9 @@ export interface Policy extends AsyncDisposable {
   readonly barriers: Pick<Barriers, "release" | "arrival" | "forget">;
   /** `version:` of the rules in force. */
   readonly version: string;
-  /** Takes rules as YAML, or reads the rules file again. Throws `UsageError`; the old rules then stay. */
+  /** Replaces the rules by YAML, or reads the rules file again. Throws `UsageError`; the old rules then stay. */
   reload(rules?: string): Promise<void>;
-  /** Takes the listener and every connection down; scripts, journal and rules stay. */
+  /** Closes the listener and every connection; scripts, journal and rules stay. */
   close(): Promise<void>;
   /** Listens again on the same port. */
   reopen(): Promise<void>;

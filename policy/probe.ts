@@ -3,7 +3,7 @@ import { type GrpcClientOptions } from "../grpc/mod.ts";
 import { checkClient, type Verdict } from "../ext_authz/mod.ts";
 import { messageOf, UnavailableError } from "../service/mod.ts";
 
-/** What {@linkcode probePolicy} takes. */
+/** Options of {@linkcode probePolicy}. */
 export interface ProbeOptions extends GrpcClientOptions {
   /** Milliseconds to wait, the connection included; 2,000 by default, as long as Envoy waits for an answer. */
   readonly deadlineMs?: number;

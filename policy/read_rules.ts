@@ -18,7 +18,7 @@ export async function readRules(text: string, file: string): Promise<RulesFile> 
   return parseRules(text, file);
 }
 
-/** What `rules.parsed.json` must hold: the default rules as they are now. */
+/** Returns the content that `rules.parsed.json` must have: the default rules as they are now. */
 export async function parseDefaultRules(): Promise<string> {
   const { parsePlain } = await import("./rules_file.ts");
   const now = {

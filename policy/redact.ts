@@ -1,4 +1,4 @@
-/** Takes secrets out of what is kept: journals, logs and recordings see the result alone. */
+/** Removes secrets from what is kept: journals, logs and recordings see the result alone. */
 import type { CheckRequest } from "../ext_authz/mod.ts";
 import type { RulesEngine } from "./engine.ts";
 import { REDACTED, redactedHeader, redactedTarget } from "../service/mod.ts";

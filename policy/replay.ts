@@ -42,11 +42,11 @@ export function readRecording(text: string, file: string): RecordingLine[] {
   });
 }
 
-/** Who decides this time: rules, or an engine somewhere. Keys come from `rules` in both cases. */
+/** The new decider: rules, or an engine somewhere. Keys come from `rules` in both cases. */
 export interface ReplayTarget {
   /** Rules as YAML; they decide unless `engine` is given, and say what `[key:NAME]` stands for. */
   readonly rules: string;
-  /** What errors call the rules. */
+  /** Name of the rules in errors. */
   readonly rulesFile: string;
   /** The engine to ask instead. */
   readonly engine?: GrpcClientOptions;
@@ -65,7 +65,7 @@ export interface Change {
   readonly rules: readonly [before: string, after: string];
 }
 
-/** What a replay found. */
+/** Findings of a replay. */
 export interface ReplayReport {
   /** Checks that were asked again. */
   readonly replayed: number;

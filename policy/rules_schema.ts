@@ -1,4 +1,4 @@
-/** What a rules file may say, as zod schemas: the types follow from them. `rules.yaml` explains each word. */
+/** The rules file as zod schemas: the types follow from them. `rules.yaml` explains each word. */
 import { z } from "zod";
 import type { DataFileKind } from "../data_files/mod.ts";
 import { compilePattern } from "../patterns/mod.ts";
@@ -116,14 +116,14 @@ const allowFields = {
   metadata: z.record(z.string(), z.json()).optional(),
 };
 
-/** What an `allow` may change. */
+/** Changes that an `allow` may make. */
 export const allowSchema = z.strictObject(allowFields);
 
 /** HTTP statuses that Envoy can send as a final answer. */
 const status = z.number().int().min(200, { error: "Expected a status from 200 to 599" })
   .max(599, { error: "Expected a status from 200 to 599" });
 
-/** What a `deny` may say. */
+/** Fields of a `deny`. */
 export const denySchema = z.strictObject({
   status: status.default(403),
   code: z.string().regex(/^[a-z0-9_.-]+$/, { error: "Expected a code such as quota_exceeded" })
@@ -198,7 +198,7 @@ export const RULES_FILE: DataFileKind<typeof rulesSchema> = {
 export type RulesFile = z.output<typeof rulesSchema>;
 /** One rule as read. */
 export type Rule = RulesFile["rules"][number];
-/** What a rule matches on. */
+/** Conditions of a rule. */
 export type Match = Rule["match"];
 /** One text matcher. */
 export type TextMatcher = z.output<typeof matcher>;

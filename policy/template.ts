@@ -2,7 +2,7 @@
 
 import { isCredentialHeader } from "../service/mod.ts";
 
-/** What a template may ask of a request. */
+/** Values of a request that a template may use. */
 export interface TemplateInput {
   readonly method: string;
   readonly path: string;

@@ -6,7 +6,7 @@ import { type Route, routeForPath, type RouteTable, type Target } from "./route_
 import type { Situation, Strategy } from "./strategies/strategies.ts";
 import { targetFor } from "./weighted_targets.ts";
 
-/** What is known of a request. */
+/** Facts about a request. */
 export interface RoutedRequest {
   readonly method: string;
   /** With its query. */
@@ -16,14 +16,14 @@ export interface RoutedRequest {
   readonly contentType?: string | undefined;
   readonly contentEncoding?: string | undefined;
   readonly session?: string | undefined;
-  /** Who asks, as policy says. */
+  /** Tenant of the client, as policy says. */
   readonly tenant?: string | undefined;
   /** The model that a header names, where that is allowed; it counts more than the body's. */
   readonly modelHeader?: string | undefined;
   readonly body: Uint8Array;
 }
 
-/** What decides. */
+/** Inputs of a decision beside the request. */
 export interface Deciders extends Pick<Situation, "outstanding" | "engine"> {
   readonly table: RouteTable;
   /** Every host that discovery knows: no other is ever chosen. */
@@ -53,7 +53,7 @@ export interface Routed {
   readonly alternates: readonly BackendHost[];
   /** No host of the route's own targets was healthy. */
   readonly fallback: boolean;
-  /** What goes on in the body's place, the model renamed; undefined for the body as it came. */
+  /** Body with the model renamed; undefined for the body as it came. */
   readonly body: Uint8Array | undefined;
 }
 

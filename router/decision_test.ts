@@ -9,7 +9,7 @@ const HOSTS = parseHosts("a:1,b:1,c:1", "m,m2,*")
 const PATH = "/v1/chat/completions";
 
 interface Setting extends Partial<RoutedRequest> {
-  /** What the one route has beside `name`, `model` and `path_prefix`. */
+  /** Fields of the one route beside `name`, `model` and `path_prefix`. */
   readonly route?: object;
   /** Endpoints that are not healthy. */
   readonly down?: readonly string[];

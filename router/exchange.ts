@@ -23,7 +23,7 @@ export interface HeaderNames {
   readonly modelHeader?: string;
 }
 
-/** What the router reads of a request's head. */
+/** The fields of a request's head that the router reads. */
 export interface Head {
   readonly method: string;
   readonly path: string;
@@ -85,7 +85,7 @@ export function headOf(
   };
 }
 
-/** What a decision is in the words of ext_proc. */
+/** Returns a decision in the words of ext_proc. */
 export function answerOf(decision: Decision, head: Head): Answer {
   if (decision.kind === "route") return answerOfRoute(decision, head);
   const refused = decision.kind === "refuse";

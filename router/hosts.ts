@@ -8,7 +8,7 @@ export interface BackendHost {
   readonly port: number;
   /** HOST:PORT: the name that router and Envoy share. Once discovered, ADDRESS:PORT. */
   readonly endpoint: string;
-  /** What it was called before it was resolved; `Host` of its requests, and SNI. The endpoint when left out. */
+  /** Its name before it was resolved; `Host` of its requests, and SNI. The endpoint when left out. */
   readonly hostname?: string;
   /** TLS, with its certificate verified against the hostname; plain HTTP when left out. */
   readonly tls?: boolean;

@@ -7,7 +7,7 @@ import { HOST_STATES, type HostState, type Outcome } from "./health/health_board
 /** Bounds in seconds: a decision takes microseconds, a large body some milliseconds. */
 const BUCKETS = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25];
 
-/** What the router counts, in Prometheus' text format. */
+/** Counters of the router, in Prometheus' text format. */
 export class RouterMetrics {
   readonly #registry = new Registry();
   readonly #requests: Counter;
@@ -19,9 +19,9 @@ export class RouterMetrics {
   readonly #state: Gauge;
   readonly #seconds: Histogram;
   readonly #fallbacks: Counter;
-  /** What became of routed requests. */
+  /** Outcomes of routed requests. */
   readonly answers: AnswerMetrics;
-  /** What runs on the hosts, as the vLLM router says it. */
+  /** Load of the hosts, under the vLLM router's names. */
   readonly vllm: VllmGauges;
 
   constructor() {

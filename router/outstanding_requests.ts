@@ -25,7 +25,7 @@ export class OutstandingRequests {
     this.#set(endpoint, this.of(endpoint) - 1);
   }
 
-  /** Takes over a new list of hosts. A host that was not asked yet counts 0, so that metrics show it. */
+  /** Adopts a new list of hosts. A host that was not asked yet counts 0, so that metrics show it. */
   follow(hosts: readonly BackendHost[]): void {
     this.#known = new Set(hosts.map(({ endpoint }) => endpoint));
     for (const endpoint of this.#known) this.#set(endpoint, this.of(endpoint));

@@ -4,7 +4,7 @@ import { millisecondsOf, type RouteEntry, ROUTES_SCHEMA } from "./route_schema.t
 
 /** Where requests of a route go: a model, and the hosts that may take it. */
 export interface Target {
-  /** What the backend is asked for. */
+  /** Model that the backend is asked for. */
   readonly model: string;
   /** Only these of the discovered hosts; every one that serves the model when undefined. */
   readonly hosts: ReadonlySet<string> | undefined;
@@ -124,7 +124,7 @@ function covers(prefix: string, path: string): boolean {
 function repeated(routes: readonly RouteEntry[]): Finding[] {
   const names = new Set<string>();
   const places = new Set<string>();
-  /** Takes a place; false when it was taken before. */
+  /** Occupies a place; false when it was occupied before. */
   const takes = (model: string, prefix: string) => {
     const before = places.size;
     return places.add(JSON.stringify([model, prefix])).size > before;

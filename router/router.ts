@@ -28,7 +28,7 @@ import { type DecisionLine, type RequestContext, requestProcessor } from "./requ
 import { parseRoutes, type RouteTable } from "./route_table.ts";
 import { type RoutingLogic, type Strategy, strategyOf } from "./strategies/strategies.ts";
 
-/** What {@linkcode startRouter} takes. */
+/** Options of {@linkcode startRouter}. */
 export interface RouterOptions {
   /** Interface to listen on; `127.0.0.1` unless told otherwise. */
   readonly host?: string;

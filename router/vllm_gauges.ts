@@ -1,4 +1,4 @@
-/** What runs on the hosts, under the names that the vLLM router's dashboards and autoscalers ask for. */
+/** Load of the hosts, under the names that the vLLM router's dashboards and autoscalers ask for. */
 import { Gauge, type Registry } from "prom-client";
 import type { EngineLoad } from "./strategies/strategies.ts";
 
@@ -8,7 +8,7 @@ export interface HostLoad {
   readonly outstanding: number;
   /** Whether it may be chosen. */
   readonly healthy: boolean;
-  /** What the engine itself said last; undefined where it is not read, or did not say. */
+  /** The engine's own figures; undefined where they are not read, or are missing. */
   readonly engine: EngineLoad | undefined;
 }
 

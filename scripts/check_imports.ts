@@ -98,7 +98,7 @@ export function importsOf(file: string, text: string): Import[] {
   });
 }
 
-/** What is wrong with one import, or undefined. */
+/** Returns the rule that an import breaks, or undefined. */
 export function breachOf({ from, to }: Import, specifierIsPath: boolean): string | undefined {
   const source = roomOf(from);
   const isTest = from.endsWith("_test.ts") || from.includes("/testing/");

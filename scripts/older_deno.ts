@@ -1,5 +1,5 @@
 /**
- * What unit tests use that Deno 2.6 lacks, for `deno test --preload` there: `Deno.test.each`, whose titles name the
+ * Functions that unit tests use and Deno 2.6 lacks, for `deno test --preload` there: `Deno.test.each`, whose titles name the
  * fields of a row as `$field`, and `assert.partialDeepStrictEqual`. CI's compiled binaries hold that runtime. Tests of
  * what it cannot do are left out, each group with its reason; any other test has to pass.
  */
@@ -9,7 +9,7 @@ interface Each {
   <T>(rows: readonly T[]): (title: string, body: (row: T) => void | Promise<void>) => void;
 }
 
-/** What that runtime lacks, and the tests that are about just that: by their titles, or all of some files. */
+/** Gaps of that runtime, and the tests that are about just them: by their titles, or all of some files. */
 const LACKING: readonly {
   readonly reason: string;
   readonly tests?: readonly RegExp[];

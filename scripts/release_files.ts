@@ -57,7 +57,7 @@ async function billOfMaterials(): Promise<string> {
   return `${JSON.stringify(list, null, 2)}\n`;
 }
 
-/** What a command prints to standard output. */
+/** Returns the standard output of a command. */
 async function printed(words: string[]): Promise<string> {
   let text = "";
   const host = denoHost();

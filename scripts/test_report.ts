@@ -1,4 +1,4 @@
-/** What the JUnit report of a `deno test` says: how many passed, which were left out and why, and where the time went. */
+/** Summary of the JUnit report of a `deno test`: how many passed, which were left out and why, and where the time went. */
 
 export interface Counts {
   readonly passed: number;

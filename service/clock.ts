@@ -1,6 +1,6 @@
-/** What time it is, and what came before what, for every thread of a process. */
+/** Clock and order of events, for every thread of a process. */
 
-/** What is added to this thread's own clock, milliseconds. */
+/** Offset of this thread's own clock, milliseconds. */
 let ahead = 0;
 
 /** The last number of the sequence, in memory that all threads share. */

@@ -31,7 +31,7 @@ export function markPath(path: string, signed: string): string {
   return `${whole}${mark}${NONCE_HEADER}=${signed}${fragment ?? ""}`;
 }
 
-/** Takes off a path what {@linkcode markPath} added. */
+/** Removes from a path what {@linkcode markPath} added. */
 export function unmarkPath(path: string): string {
   return path.replace(MARK, "");
 }

@@ -29,7 +29,7 @@ export interface RunningWorker<Methods extends WorkerMethods> extends Disposable
 /** Round trips by which a clock is read. */
 const READINGS = 5;
 
-/** What every worker can be asked besides its own methods. */
+/** Methods that every worker has besides its own. */
 const CLOCK = { read: "clock.read", follow: "clock.follow" } as const;
 const CLOCK_METHODS: WorkerMethods = { [CLOCK.read]: now, [CLOCK.follow]: followClock };
 

@@ -3,7 +3,7 @@ import type { Env } from "./cache.ts";
 import type { Platform } from "./platform.ts";
 import type { OnProgress } from "./progress.ts";
 
-/** What a source is asked for. */
+/** A request to a source. */
 export interface FetchRequest {
   readonly version: string;
   readonly platform: Platform;
@@ -16,7 +16,7 @@ export interface FetchRequest {
 
 /** Somewhere that Envoy can be downloaded from. */
 export interface EnvoySource {
-  /** What it is, for people: `func-e's index (https://…)`. */
+  /** Its name for people: `func-e's index (https://…)`. */
   readonly name: string;
   /** Needs no network, so that it is asked with `offline` too: an Envoy that the binary carries. */
   readonly local?: boolean;

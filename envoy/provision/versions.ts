@@ -11,7 +11,7 @@ export const DEFAULT_ENVOY_VERSION = "1.40.0";
  */
 export const OLDEST_ENVOY = "1.36";
 
-/** What is published of a wheel. */
+/** Published facts about a wheel. */
 export interface Wheel {
   readonly sha256: string;
   readonly bytes: number;

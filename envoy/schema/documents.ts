@@ -13,7 +13,7 @@ import {
 } from "./source.ts";
 import type { YamlDocument } from "./yaml_source.ts";
 
-/** What a document is: a bootstrap, an answer of `/config_dump`, or resources as xDS serves them. */
+/** Kinds of documents: a bootstrap, an answer of `/config_dump`, or resources as xDS serves them. */
 export type DocumentKind = "bootstrap" | "dump" | "resources";
 
 /** One Envoy configuration. */
@@ -26,7 +26,7 @@ export interface SourceDocument {
   /** Where it was found, when that is not the whole text: `data/envoy.yaml`. */
   readonly part: string;
   readonly position: (at: number) => Position;
-  /** What its parser refuses and a template explains. */
+  /** Faults for its parser that a template explains. */
   readonly broken: readonly { readonly at: number; readonly found: string }[];
 }
 
@@ -72,7 +72,7 @@ export function documentsOf(source: Text): Documents {
 }
 
 interface Found extends Documents {
-  /** What else there is, in words. */
+  /** Other findings, in words. */
   readonly others: readonly string[];
 }
 

@@ -7,7 +7,7 @@ import type { EnvoySchema } from "./schema.ts";
 import { booleanOf, durationOf, durationText, numberOf, type Scalar } from "./scalars.ts";
 import { entryOf, type SourceMap, type SourceNode, textOf } from "./source.ts";
 
-/** What is wrong with a place, by kind. */
+/** Kinds of faults. */
 export type ProblemKind =
   | "unknown-field"
   | "wrong-value"
@@ -44,7 +44,7 @@ const ANY = "google.protobuf.Any";
 const FILTER_CONFIG = "typed_config";
 const TYPED_STRUCTS = new Set(["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"]);
 const WRAPPER = /^google\.protobuf\.(Bool|String|Bytes|Double|Float|U?Int(?:32|64))Value$/;
-/** What a template leaves behind that nobody filled in: `{{ x }}`, `${X}`, `<%= x %>`, `{% x %}`, `$(X)`. */
+/** Remains of a template that nobody filled in: `{{ x }}`, `${X}`, `<%= x %>`, `{% x %}`, `$(X)`. */
 export const PLACEHOLDER = /\{\{[^}]*\}\}|\$\{[^}]*\}|\$\([A-Za-z_]\w*\)|<%.*%>|\{%.*%\}/;
 /** Aliases of aliases can make a small text endless. */
 const MAX_NODES = 2_000_000;
@@ -100,7 +100,7 @@ export class Reader {
     return typeof value === "object" && value !== null ? this.#places.get(value) : undefined;
   }
 
-  /** Gives a value that was put together the places of its keys. */
+  /** Records the places of the keys of a value that was put together. */
   setPlace(value: object, key: string, place: Place): void {
     const places = this.#places.get(value) ?? new Map();
     places.set(key, place);

@@ -16,7 +16,7 @@ export interface Located extends Position {
   readonly path: string;
 }
 
-/** What Envoy would refuse. */
+/** Faults that Envoy would refuse. */
 export interface ReadingProblem extends Located {
   readonly kind: ProblemKind;
   readonly found: string;

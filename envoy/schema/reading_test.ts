@@ -13,7 +13,7 @@ const cluster = async (field: string): Promise<{ value: Json | undefined; kinds:
   return { value, kinds: reading.problems.map(({ kind }) => kind) };
 };
 
-/** What Envoy 1.40 made of each (`--mode validate`): the value, or the kind of its refusal. */
+/** Envoy 1.40's reading of each (`--mode validate`): the value, or the kind of its refusal. */
 const FIELDS: readonly (readonly [string, Json | undefined, string?])[] = [
   ["respect_dns_ttl: yes", true],
   ["respect_dns_ttl: Y", true],

@@ -2,7 +2,7 @@
 import { encodeHeaders, type HeaderList } from "../hpack.ts";
 import { FLAG, FRAME, FrameReader, FrameWriter, PREFACE, uint32 } from "../frames.ts";
 
-/** What a flood is aimed at. */
+/** Target of a flood. */
 export interface Aim {
   /** The request's head; a path that exists there. */
   readonly head: HeaderList;

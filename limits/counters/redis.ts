@@ -56,7 +56,7 @@ interface Server {
   readonly hostname: string;
   readonly port: number;
   readonly tls: boolean;
-  /** What is said first on each connection. */
+  /** First commands on each connection. */
   readonly greeting: readonly (readonly string[])[];
 }
 

@@ -20,7 +20,7 @@ export class ReplyReader {
   #bytes = new Uint8Array(0);
   #at = 0;
 
-  /** Takes more bytes and returns the replies that are whole by now. Throws `TypeError` for other bytes. */
+  /** Reads more bytes and returns the replies that are whole by now. Throws `TypeError` for other bytes. */
   push(bytes: Uint8Array): Reply[] {
     const joined = new Uint8Array(this.#bytes.length + bytes.length);
     joined.set(this.#bytes);

@@ -3,14 +3,14 @@
 /** A wish to add to a counter, as long as it stays within its limit. */
 export interface Take {
   readonly counter: string;
-  /** What is added; 0 only asks whether anything is left. */
+  /** Amount to add; 0 only asks whether anything is left. */
   readonly amount: number;
   readonly max: number;
   /** When the counter can be forgotten, in milliseconds since 1970. */
   readonly expiresAt: number;
 }
 
-/** What has come of a {@linkcode CounterStore.take}. */
+/** Result of a {@linkcode CounterStore.take}. */
 export interface Taken {
   /** Whether every amount was added; none was otherwise. */
   readonly granted: boolean;
@@ -20,7 +20,7 @@ export interface Taken {
 
 /** Counters by name. What it has answered is kept as well as the place can keep it. */
 export interface CounterStore extends AsyncDisposable {
-  /** What it is, for people: `memory`, a file, or a server. */
+  /** Its name for people: `memory`, a file, or a server. */
   readonly place: string;
   /** Adds all amounts in one step when each fits, or none. */
   take(takes: readonly Take[]): Taken | Promise<Taken>;

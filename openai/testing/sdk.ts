@@ -12,7 +12,7 @@ import { npmModule } from "../../service/testing/npm_module.ts";
 
 const sdk = await npmModule("openai.ts");
 
-/** What a server sent, as the client hands it on. */
+/** Events of a server, as the client hands them on. */
 export type Wire = any;
 
 export type OpenAI = any;

@@ -12,7 +12,7 @@ const SERVED = [
   "server_port",
 ] as const;
 
-/** Whose API the hosts speak; the conventions use the name for that, whoever runs the model. */
+/** Provider whose API the hosts speak; the conventions use the name for that, whoever runs the model. */
 const PROVIDER = "openai";
 
 /**
@@ -73,7 +73,7 @@ export const ANSWER_BUCKETS = {
   ],
 } as const;
 
-/** What answers cost and brought, by model and host; all of it from Envoy's access log. */
+/** Durations and tokens of answers, by model and host; all of it from Envoy's access log. */
 export class AnswerMetrics {
   readonly #duration: Histogram;
   readonly #firstToken: Histogram;
@@ -159,7 +159,7 @@ export class AnswerMetrics {
     this.#models.delete(host);
   }
 
-  /** What Envoy told of it, a moment later. */
+  /** Envoy's log entry about it, a moment later. */
   finished(request: FinishedRequest): void {
     const { route, model, host, status, inputTokens, outputTokens } = request;
     const served = servedBy(request);

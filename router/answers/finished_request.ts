@@ -1,4 +1,4 @@
-/** What Envoy tells of a request when it is over, as a plain value. */
+/** Envoy's log entry about a finished request, as a plain value. */
 import type { JsonObject } from "../../grpc/mod.ts";
 import { addressOf, objectAt } from "../access_log.ts";
 import { LOG_NAMESPACE } from "../exchange.ts";
@@ -13,7 +13,7 @@ export interface FinishedRequest {
   readonly model: string;
   /** As the answer names it; undefined where it does not, or not near its end. */
   readonly responseModel: string | undefined;
-  /** What was asked for, in OpenTelemetry's words. */
+  /** The operation, in OpenTelemetry's words. */
   readonly operation: string;
   /** ADDRESS:PORT of the host that was asked last; the chosen one when none could be. */
   readonly host: string;

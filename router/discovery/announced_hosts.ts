@@ -16,7 +16,7 @@ interface Lingering {
   readonly timer: ReturnType<typeof setTimeout>;
 }
 
-/** What {@linkcode announceHosts} takes. */
+/** Options of {@linkcode announceHosts}. */
 export interface AnnounceOptions {
   readonly source: HostSource;
   readonly sinks: readonly EndpointSink[];

@@ -1,7 +1,7 @@
 /** Discovered hosts as Envoy's endpoints. */
 import { type BackendHost, endpointOf } from "../hosts.ts";
 
-/** What knows the endpoints beside the router: Envoy, over a stream or through a file. */
+/** A receiver of endpoints beside the router: Envoy, over a stream or through a file. */
 export interface EndpointSink {
   /** Makes these the endpoints; resolves once Envoy may be expected to know them. */
   publish(hosts: readonly BackendHost[]): Promise<void>;

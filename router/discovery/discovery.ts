@@ -20,7 +20,7 @@ export interface KubernetesHosts extends AccessOptions {
   readonly port?: string | undefined;
 }
 
-/** What {@linkcode discoverHosts} takes. */
+/** Options of {@linkcode discoverHosts}. */
 export interface DiscoverOptions {
   /** Named hosts, as `parseHosts()` reads them; not used with `kubernetes`. */
   readonly hosts: readonly BackendHost[];

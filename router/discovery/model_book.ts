@@ -4,7 +4,7 @@ import type { BackendHost } from "../hosts.ts";
 import type { TlsTrust } from "../../http1/mod.ts";
 import { readModels } from "./model_list.ts";
 
-/** What {@linkcode ModelBook} takes. */
+/** Options of {@linkcode ModelBook}. */
 export interface ModelBookOptions {
   /** Roots for hosts with TLS; the system's when left out. */
   readonly tls?: TlsTrust | undefined;
@@ -17,7 +17,7 @@ export interface ModelBookOptions {
   readonly retryMs: number;
 }
 
-/** What is known of one host. */
+/** State of one host. */
 interface Page {
   readonly watch: AbortController;
   readonly first: Promise<void>;

@@ -4,7 +4,7 @@ import { type BackendHost, endpointOf } from "../hosts.ts";
 import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
 
 /**
- * What a host says of its models: their names, that it does not say (it serves whatever it is asked
+ * A host's answer about its models: their names, that it does not say (it serves whatever it is asked
  * for), or nothing yet (it cannot be reached, or is still loading).
  */
 export type ModelAnswer =

@@ -6,7 +6,7 @@ import { type BackendHost, endpointOf } from "../hosts.ts";
 import { HostList, type HostSource } from "./host_source.ts";
 import { ModelBook } from "./model_book.ts";
 
-/** What {@linkcode startStaticDiscovery} takes. */
+/** Options of {@linkcode startStaticDiscovery}. */
 export interface StaticDiscoveryOptions {
   /** As `parseHosts()` reads them. */
   readonly hosts: readonly BackendHost[];

@@ -1,4 +1,4 @@
-/** What a vLLM engine says of its load, on its `/metrics`. */
+/** Load of a vLLM engine, read from its `/metrics`. */
 import type { EngineLoad } from "../strategies/strategies.ts";
 
 /** One reading of an engine. */

@@ -1,7 +1,7 @@
 /** Which hosts may take a request now, by what became of the requests before. Pure but for its clock. */
 import type { BackendHost } from "../hosts.ts";
 
-/** What became of a request at a host. */
+/** Outcome of a request at a host. */
 export type Outcome =
   /** Answered to the end, with a status that is not the host's failure. */
   | "answered"
@@ -48,7 +48,7 @@ export const HEALTH_LIMITS: HealthLimits = {
   maxEjected: 0.5,
 };
 
-/** What {@linkcode HealthBoard} takes. */
+/** Options of {@linkcode HealthBoard}. */
 export interface HealthOptions extends Partial<HealthLimits> {
   /** Monotonic milliseconds. */
   now(): number;

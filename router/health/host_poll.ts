@@ -3,7 +3,7 @@ import { deadlineSignal, delay, messageOf } from "../../service/mod.ts";
 import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
 import { type BackendHost, endpointOf } from "../hosts.ts";
 
-/** What {@linkcode HostPoll} takes. */
+/** Options of {@linkcode HostPoll}. */
 export interface HostPollOptions<T> {
   /** Asks one host; must end when the signal aborts, and may throw then. */
   ask(host: BackendHost, signal: AbortSignal): Promise<T>;
@@ -69,7 +69,7 @@ export type HostAnswer =
   | { readonly kind: "answer"; readonly status: number; readonly text: string }
   | { readonly kind: "silent"; readonly why: string };
 
-/** What {@linkcode getFromHost} takes. */
+/** Options of {@linkcode getFromHost}. */
 export interface HostGet {
   readonly path: string;
   readonly tls?: TlsTrust | undefined;

@@ -21,7 +21,7 @@ export interface HealthCheckOptions {
   readonly limits?: Partial<HealthLimits>;
 }
 
-/** What {@linkcode HealthMonitor} takes. */
+/** Options of {@linkcode HealthMonitor}. */
 export interface MonitorOptions extends HealthCheckOptions {
   /** Where the router writes into Envoy's dynamic metadata which hosts may be tried. */
   readonly place: EndpointPlace;
@@ -52,7 +52,7 @@ export class HealthMonitor implements AsyncDisposable {
     this.#polls = this.#pollsOf(options);
   }
 
-  /** Takes an `envoy.data.accesslog.v3.HTTPAccessLogEntry`: what became of one request. */
+  /** Reads an `envoy.data.accesslog.v3.HTTPAccessLogEntry`: the outcome of one request. */
   logged(entry: JsonObject): void {
     const { place, onAttempt } = this.#options;
     for (const attempt of attemptsOf(entry, place)) {

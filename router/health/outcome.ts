@@ -1,4 +1,4 @@
-/** What Envoy's access log says of a request, as outcomes at the hosts that it was sent to. */
+/** Reads Envoy's log entry of a request as outcomes at the hosts that it was sent to. */
 import type { JsonObject } from "../../grpc/mod.ts";
 import { addressOf, objectAt } from "../access_log.ts";
 import type { Outcome } from "./health_board.ts";

@@ -17,7 +17,7 @@ export const ROUTING_LOGICS = [
 
 export type RoutingLogic = typeof ROUTING_LOGICS[number];
 
-/** What an engine said of itself, and how much was sent to it since. */
+/** An engine's own figures, and how much was sent to it since. */
 export interface EngineLoad {
   /** Requests that wait for a place in the batch. */
   readonly waiting: number;
@@ -29,7 +29,7 @@ export interface EngineLoad {
   readonly sentSince: number;
 }
 
-/** What a strategy may know beside the hosts. */
+/** Facts for a strategy beside the hosts. */
 export interface Situation {
   /** Requests that a host has not answered to the last byte. */
   outstanding(endpoint: string): number;

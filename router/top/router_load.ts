@@ -1,4 +1,4 @@
-/** What a router's hosts do, read from two scrapes of its metrics. Pure. */
+/** The load of a router's hosts, computed from two scrapes of its metrics. Pure. */
 import { endpointOf } from "../hosts.ts";
 import { type Buckets, parseSamples, quantileOf, type Sample } from "./samples.ts";
 

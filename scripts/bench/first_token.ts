@@ -17,7 +17,7 @@ export interface FirstTokenClient extends Disposable {
   measure(): Promise<number>;
 }
 
-/** What is asked; of the mock, one event, unless told otherwise. */
+/** The request; of the mock, one event, unless told otherwise. */
 export interface FirstTokenRequest {
   /** That of chat completions when left out. */
   readonly path?: string;

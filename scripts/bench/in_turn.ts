@@ -13,7 +13,7 @@ export interface Side {
   readonly body: string;
 }
 
-/** What was measured of a side, run by run. */
+/** Measurements of a side, run by run. */
 export interface Measured {
   readonly name: string;
   readonly runs: readonly LoadResult[];

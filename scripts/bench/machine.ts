@@ -1,7 +1,7 @@
 /** Describes the machine that is measured on. */
 import os from "node:os";
 
-/** What the figures were measured on. */
+/** The machine that the figures were measured on. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;

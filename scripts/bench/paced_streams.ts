@@ -4,7 +4,7 @@ import { type ClientHttp2Session, connect } from "node:http2";
 /** Connections that carry the streams: h2c, because HTTP/1.1 would need a descriptor for each. */
 const SESSIONS = 50;
 
-/** What each stream asks, and how its answer is read. */
+/** Request of each stream, and how its answer is read. */
 export interface PacedRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -46,7 +46,7 @@ export async function runPacedStreams(
   }
 }
 
-/** What became of streams that should have had so many events, each so many milliseconds after the one before. */
+/** Results of streams that should have had so many events, each so many milliseconds after the one before. */
 export function tallyOf(
   results: readonly StreamResult[],
   { events, paceMs, lateMs }: { events: number; paceMs: number; lateMs: number },

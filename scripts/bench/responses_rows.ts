@@ -12,7 +12,7 @@ const KEY = { "x-api-key": "demo-key" };
 const MODEL = "gpt-4o-mini";
 const TEXT = "What is 2+2?";
 
-/** What the model is asked through the gateway, and what it is asked directly. */
+/** The request through the gateway, and the direct one to the model. */
 const asked = (fields: object) => JSON.stringify({ model: MODEL, input: TEXT, ...fields });
 const chat = (fields: object) =>
   JSON.stringify({ model: MODEL, messages: [{ role: "user", content: TEXT }], ...fields });
@@ -25,7 +25,7 @@ interface Places {
 }
 
 /**
- * What a response costs: through Envoy, policy and the gateway, which calls the model, beside the model itself and
+ * Measures the cost of a response: through Envoy, policy and the gateway, which calls the model, beside the model itself and
  * beside its chat completions through the base profile.
  */
 export async function responsesRows(effort: Effort): Promise<Row[]> {
@@ -92,7 +92,7 @@ async function loadRows({ gateway, base, model }: Places, effort: Effort): Promi
 /** Streams in a row for one median of the time to the first event. */
 const FIRST_EVENTS = 400;
 
-/** What is added to the model's own first token, by the gateway and, for comparison, by policy and Envoy alone. */
+/** Measures the delay of the model's first token by the gateway and, for comparison, by policy and Envoy alone. */
 async function firstEventRows({ gateway, base, model }: Places, effort: Effort): Promise<Row[]> {
   using stack = new DisposableStack();
   const key = "x-api-key: demo-key";

@@ -22,7 +22,7 @@ const CHAT = JSON.stringify({
 const PATH = "/v1/chat/completions";
 
 /**
- * What routing costs: the same Envoy, without policy, in front of one model server, with our
+ * Measures the cost of routing: the same Envoy, without policy, in front of one model server, with our
  * router, with a Go program that does the same minimum, and without any.
  */
 export async function routerRows(effort: Effort): Promise<Row[]> {
@@ -62,7 +62,7 @@ async function loadRows(sides: readonly Side[], effort: Effort): Promise<Row[]> 
 /** Events of one stream, in the row of streams. */
 const EVENTS = 200;
 
-/** What it costs to know of tokens: answers in one piece, and streams of many events. */
+/** Measures the cost of counting tokens: answers in one piece, and streams of many events. */
 async function observationRows(sides: readonly Side[], effort: Effort): Promise<Row[]> {
   const json = await inTurn(sides, effort, 32);
   const headers = { "x-events": `${EVENTS}` };

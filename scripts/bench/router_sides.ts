@@ -73,7 +73,7 @@ export function managerOf(config: Config): Config {
   return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
 }
 
-/** Takes a filter out, and what routes say about it. */
+/** Removes a filter, and its settings in routes. */
 export function drop(manager: Config, name: string): void {
   const full = `envoy.filters.http.${name}`;
   manager.http_filters = manager.http_filters.filter((one: Config) => one.name !== full);
@@ -107,7 +107,7 @@ export function withoutRouter(config: Config): void {
   delete cluster.load_balancing_policy;
 }
 
-/** Takes out what tells the router of answers. */
+/** Removes the loggers that tell the router of answers. */
 export function unobserved(config: Config): void {
   const manager = managerOf(config);
   drop(manager, "lua");

@@ -16,14 +16,14 @@ export interface Sample {
   readonly upstream_connections: number;
 }
 
-/** What the system says of a process. */
+/** The system's figures of a process. */
 export interface ProcessSample {
   readonly resident_mib: number;
   readonly files: number | null;
   readonly threads: number | null;
 }
 
-/** What a soak found. */
+/** Findings of a soak. */
 export interface SoakResult {
   readonly minutes: number;
   /** Requests that were started each second. */

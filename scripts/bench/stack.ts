@@ -10,7 +10,7 @@ import { listenLasting } from "../../service/mod.ts";
 import { HEAP_FLAG } from "../build/permissions.ts";
 import { stringify } from "yaml";
 
-/** What `dev --json` prints first; the fields that are measured here. */
+/** First line of `dev --json`; the fields that are used here. */
 export interface Ready {
   readonly ingress: string;
   readonly admin: string;
@@ -20,7 +20,7 @@ export interface Ready {
   readonly envoy: { readonly pid: number; readonly path: string };
 }
 
-/** What `upstream --json` prints first. */
+/** First line of `upstream --json`. */
 export interface UpstreamReady {
   readonly upstream: string;
 }

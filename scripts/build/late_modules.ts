@@ -16,7 +16,7 @@ const CALL =
   /\b(?:loadModule|startWorker)<\s*(?:typeof import\("([^"]+)"\)|[^()]*?)\s*>\(\s*"([^"]+\.ts)"/g;
 const ROW = /^\s+module: "([^"]+\.ts)"/gm;
 
-/** What one file's text loads late. */
+/** Returns the modules that one file's text loads late. */
 export function lateModulesOf(file: string, text: string): LateModule[] {
   const calls = [...text.matchAll(CALL)].map(([, type, path = ""]) => ({
     from: file,

@@ -2,7 +2,7 @@
 import { PERMISSION_CLASSES } from "../../cli/mod.ts";
 
 /**
- * What a binary is granted at most: every class that some command needs, which main() cuts down to those of the
+ * Permissions of a binary: every class that some command needs, which main() cuts down to those of the
  * command it runs. `ffi` and `import` are in no list.
  */
 export const PERMISSION_FLAGS: readonly string[] = PERMISSION_CLASSES.map((name) =>
@@ -16,7 +16,7 @@ export const PERMISSION_FLAGS: readonly string[] = PERMISSION_CLASSES.map((name)
 export const HEAP_FLAG = "--v8-flags=--max-semi-space-size=8,--max-old-space-size=1024";
 
 /**
- * What Deno does not do by itself yet; deno.json says the same for runs from source. A request's signal means that the
+ * Unstable features of Deno that are used; deno.json says the same for runs from source. A request's signal means that the
  * client has left, and nothing else: Deno's default aborts it after success too, and warns about that. `net` is QUIC,
  * with which the suite speaks HTTP/3; `--allow-net` is what it needs.
  */

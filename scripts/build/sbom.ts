@@ -6,7 +6,7 @@ export interface LockFile {
   readonly npm?: Readonly<Record<string, { readonly integrity?: string }>>;
 }
 
-/** What the list is about. */
+/** Subject of the list. */
 export interface Subject {
   readonly version: string;
   /** Versions of what a binary holds beside the program. */

@@ -14,7 +14,7 @@ export interface ProgramFile {
   readonly bytes: Uint8Array;
 }
 
-/** What goes into a self-extracting program. */
+/** Contents of a self-extracting program. */
 export interface Parts {
   readonly version: string;
   readonly target: Target;

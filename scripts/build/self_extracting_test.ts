@@ -11,7 +11,7 @@ exit 7
 `;
 const MAIN = "console.log(1);\n";
 
-/** What unpacking leaves in the runtime's folder. */
+/** Files that unpacking leaves in the runtime's folder. */
 const UNPACKED = ["deno", "chunk.js", "dev.js", "main.js"];
 
 interface Lab extends AsyncDisposable {

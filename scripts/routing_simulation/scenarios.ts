@@ -1,4 +1,4 @@
-/** What the strategies are tried on. */
+/** Scenarios that the strategies are tried on. */
 import { ROUTING_LOGICS, type RoutingLogic } from "../../router/mod.ts";
 import { simulate, type SimulatedHost, type SimulationResult } from "./simulation.ts";
 import { traceOf, type Traffic } from "./trace.ts";
@@ -75,7 +75,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** What each strategy made of a scenario. */
+/** Results of each strategy on a scenario. */
 export type Outcome = Readonly<Record<RoutingLogic, SimulationResult>>;
 
 /** Plays a scenario with every strategy; `requests` shortens it. */

@@ -23,7 +23,7 @@ export interface SimulatedHost {
   readonly cacheChars: number;
 }
 
-/** What is simulated. */
+/** Settings of a simulation. */
 export interface Simulation {
   readonly hosts: readonly SimulatedHost[];
   /** Routers that count alone; requests go to them in turn. */
@@ -35,7 +35,7 @@ export interface Simulation {
   readonly seed: number;
 }
 
-/** What came of it. Times are milliseconds, from the arrival to the last byte. */
+/** Results of a simulation. Times are milliseconds, from the arrival to the last byte. */
 export interface SimulationResult {
   readonly p50: number;
   readonly p95: number;

@@ -5,7 +5,7 @@ export interface SimulatedRequest {
   /** Milliseconds from the beginning. */
   readonly at: number;
   readonly conversation: string;
-  /** What is put into the prompt, a text for each message; the first is the application's own. */
+  /** Texts of the prompt, one for each message; the first is the application's own. */
   readonly messages: readonly string[];
   /** Milliseconds of work to write the answer, on a host of speed 1. */
   readonly writeMs: number;

@@ -14,7 +14,7 @@ export function chromiumPath(): string | undefined {
 
 /** A page that runs in the browser, and what it reports with `report(value)`. */
 export interface AttackPage extends AsyncDisposable {
-  /** What the page said, once it has. Rejects when the browser ends before. */
+  /** Resolves with the page's message. Rejects when the browser ends before. */
   readonly said: Promise<unknown>;
 }
 
@@ -72,7 +72,7 @@ export async function openPage(
   return { said: said.promise, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** What the browser shows of an address: the page's document, as a script of the page would read it. */
+/** Returns the document that the browser shows of an address, as a script of the page would read it. */
 export async function documentAt(
   path: string,
   url: string,

@@ -1,4 +1,4 @@
-/** What a web page, or anybody else on this machine, may do at Envoy's admin port: look, and nothing else. */
+/** Envoy's admin port for a web page, or anybody else on this machine: look, and nothing else. */
 import assert from "node:assert/strict";
 import { startEnvoyStack } from "../envoy/stack.ts";
 import { OLDER_ENVOY } from "../testing/stack.ts";

@@ -9,7 +9,7 @@ import { startProgram } from "../testing/program.ts";
 const HOST = "127.0.0.1";
 const MIB = 1024 * 1024;
 
-/** What one flood may add to the program's memory, MiB. */
+/** Memory that one flood may add to the program, MiB. */
 const MAX_GROWTH = 100;
 
 interface Victim {

@@ -1,5 +1,5 @@
 /**
- * What a page in somebody's browser can do to the listeners of a gateway that runs on the same machine. Beside each
+ * Attacks of a page in somebody's browser on the listeners of a gateway that runs on the same machine. Beside each
  * listener a server without a guard stands witness: what the page cannot do here, it can do there.
  */
 import assert from "node:assert/strict";
@@ -12,7 +12,7 @@ import { chromiumPath, documentAt, openPage } from "./chromium.ts";
 const chromium = chromiumPath();
 const SKIPPED = chromium === undefined ? " (skipped: no Chromium here, and no CHROMIUM_PATH)" : "";
 
-/** What each way of a page came to: `read …`, or `failed`. */
+/** Result of each way of a page: `read …`, or `failed`. */
 const ATTACK = `
   const read = (url, init) => fetch(url, init).then(
     async (response) => "read " + response.status + " " + (await response.text()).slice(0, 80),

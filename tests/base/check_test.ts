@@ -61,7 +61,7 @@ Deno.test("check --watch runs again when a file changes, and says what changed",
   }
 });
 
-/** What is wrong with `testdata/foreign.yaml`: the case that shows it, and the lint rule that says it. */
+/** Faults of `testdata/foreign.yaml`: the case that shows each, and the lint rule that names it. */
 const FAULTS = [
   { shown: "fc.policy-grpc-error", said: "policy.fail-open" },
   { shown: "retry.post-not-blind", said: "stream.retry" },

@@ -43,7 +43,7 @@ const KINDS: readonly Kind[] = [
     : [{ name: "compiled", flags: ["--compiler", COMPILER] } as const]),
 ];
 
-/** What a shell script needs to unpack itself, and nothing more: no Deno, no Node, no Python, no curl. */
+/** Programs that a shell script needs to unpack itself: no Deno, no Node, no Python, no curl. */
 const TOOLS = [
   "sh",
   "cat",
@@ -435,7 +435,7 @@ async function foundInPdf(url: string, query: string): Promise<string[]> {
   return data.flatMap(({ content }: Wire) => content.map(({ text }: Wire) => text));
 }
 
-/** What a gRPC server says of itself: both read descriptors that a binary must hold. */
+/** Reflection and health of a gRPC server: both read descriptors that a binary must hold. */
 async function healthAndServices(
   address: string,
 ): Promise<{ health: unknown; services: string[] }> {

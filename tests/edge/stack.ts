@@ -1,4 +1,4 @@
-/** What the edge profile's journeys share: a real Envoy on `edge.yaml`, with policy, limits, mock, issuer and certificates. */
+/** Helpers of the edge profile's journeys: a real Envoy on `edge.yaml`, with policy, limits, mock, issuer and certificates. */
 import { type Issuer, openIssuer, prepareTlsFolder } from "../../certs/mod.ts";
 import {
   type AccessLogEntry,
@@ -38,7 +38,7 @@ export interface EdgeStack extends AsyncDisposable {
   readonly limits: Limits;
   readonly upstream: Upstream;
   readonly issuer: Issuer;
-  /** What `/jwks.json` answers; it can be set. */
+  /** Answer of `/jwks.json`; it can be set. */
   jwks: () => Response;
   /** Times that the keys were asked for; grows by itself. */
   readonly jwksAsked: Journal<number>;

@@ -8,7 +8,7 @@ import {
 } from "../../envoy/mod.ts";
 import { allow, deny, startEnvoyStack } from "./stack.ts";
 
-/** What Envoy answers by itself. */
+/** Envoy's own answers. */
 async function codeOf(response: Response): Promise<[number, string]> {
   return [response.status, (await response.json()).error.code];
 }

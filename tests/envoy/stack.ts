@@ -20,11 +20,11 @@ export interface EnvoyStack extends AsyncDisposable {
   readonly envoy: RunningEnvoy;
   readonly url: string;
   readonly port: number;
-  /** What policy answers from now on; `hang` never answers. */
+  /** Policy's answer from now on; `hang` never answers. */
   policy: PolicyBytes | "hang";
   /** Raw `CheckRequest`s, as text with the protobuf bytes between the words. */
   readonly checks: string[];
-  /** What reached the upstream. */
+  /** Requests that reached the upstream. */
   readonly forwarded: Forwarded[];
   /** Answers forwarded requests. */
   upstream: (request: Request) => Response | Promise<Response>;
@@ -77,7 +77,7 @@ export function deny(status: number, body: string): PolicyBytes {
   ]);
 }
 
-/** What a configuration calls its parts. */
+/** Names of the parts in a configuration. */
 export interface Names {
   readonly listener: string;
   readonly policy: string;

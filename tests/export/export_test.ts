@@ -1,4 +1,4 @@
-/** What `llmgate export` writes, judged by Kubernetes' own schemas, by a real Envoy, and by running it. */
+/** Exports of `llmgate`, judged by Kubernetes' own schemas, by a real Envoy, and by running them. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";

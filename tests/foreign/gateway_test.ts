@@ -62,7 +62,7 @@ Deno.test({
   },
 });
 
-/** What uvicorn says once it listens; it picks a free port itself. */
+/** Line of uvicorn once it listens; it picks a free port itself. */
 const LISTENS = /Uvicorn running on (http:\S+)/;
 
 /** Starts the proxy; resolves when it listens. Disposing it ends it. */

@@ -9,7 +9,7 @@ const KILLS = 6;
 const WRITERS = 8;
 const SEED = 20_260_131;
 
-/** What an object may look like: several ways after a write that was cut off, null for gone. */
+/** Allowed states of an object: several after a write that was cut off, null for gone. */
 interface Entry {
   readonly kind: Kind;
   readonly path: string;

@@ -32,7 +32,7 @@ function startResponsesGateway(options: JourneyOptions = {}): Promise<Gateway<Re
   });
 }
 
-/** Gives the model a script, and returns what asks for it. */
+/** Sets a script on the model, and returns what asks for it. */
 function script(
   gateway: Gateway<ResponsesPart>,
   steps: UpstreamStep[],

@@ -35,7 +35,7 @@ const bodiesOf = ({ file }: Owned): Readonly<Record<string, unknown>> => ({
 /** Paths whose ids are nobody's own. */
 const SHARED = ["/v1/models/{id}"];
 
-/** What tenant "a" has, by the names in the paths. */
+/** Objects of tenant "a", by the names in the paths. */
 interface Owned {
   readonly conversation: string;
   readonly item: string;

@@ -25,7 +25,7 @@ import {
 } from "../testing/router_stack.ts";
 import { OLDER_ENVOY } from "../testing/stack.ts";
 
-/** What a client could try in order to name a host, or to be taken for policy or router. */
+/** Headers by which a client could try to name a host, or to be taken for policy or router. */
 const STEERING = (endpoint: string): Record<string, string> => ({
   "x-gateway-destination-endpoint": endpoint,
   "x-envoy-original-dst-host": endpoint,

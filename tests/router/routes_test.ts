@@ -49,7 +49,7 @@ function lastBody(gateway: Gateway<RouterPart>): string | undefined {
     .at(-1)?.bodySha256;
 }
 
-/** Takes whatever comes: the mock's own endpoints judge it. */
+/** A route for everything: the mock's own endpoints judge it. */
 const TAKEN: UpstreamStep[] = [{ write: "{}" }, { end: true }];
 /** Never answers, but reads the request. */
 const SILENT: UpstreamStep[] = [{ barrier: "go" }, { end: true }];

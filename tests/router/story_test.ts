@@ -33,7 +33,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
   await withDeadline(look(), WAIT_MS, what);
 }
 
-/** Takes a backend down; resolves when Envoy has noticed the end of its idle connections. */
+/** Stops a backend; resolves when Envoy has noticed the end of its idle connections. */
 async function down(gateway: Gateway<RouterPart>, backend: Upstream): Promise<void> {
   await backend.close();
   await until("Envoy has no connection to the backend", async () => {

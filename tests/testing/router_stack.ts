@@ -1,4 +1,4 @@
-/** What the router's journeys share: requests to a gateway with backends, and what those saw. */
+/** Helpers of the router's journeys: requests to a gateway with backends, and what those saw. */
 import type { Gateway } from "../../gateway/mod.ts";
 import {
   type RouterPart,
@@ -48,7 +48,7 @@ export function chunked(bytes: number): ReadableStream<Uint8Array> {
 export const chat = (gateway: Gateway<RouterPart>, headers: Record<string, string> = {}) =>
   post(gateway, "/v1/chat/completions", { body: CHAT, headers });
 
-/** What each backend got, in the order of the backends. */
+/** Requests of each backend, in the order of the backends. */
 export function exchanges(gateway: Gateway<RouterPart>): (readonly UpstreamExchange[])[] {
   return gateway.part.mocks.map(({ journal }) => journal.entries());
 }
@@ -74,7 +74,7 @@ export async function metrics(gateway: Gateway<RouterPart>): Promise<string> {
   return await (await fetch(`${gateway.control.url}/metrics`)).text();
 }
 
-/** Gives every backend a script, and returns the header that asks for it. */
+/** Sets a script on every backend, and returns the header that asks for it. */
 export function script(
   gateway: Gateway<RouterPart>,
   steps: UpstreamStep[],

@@ -1,4 +1,4 @@
-/** What the journeys share: a real Envoy, and a gateway on free ports. */
+/** Helpers of the journeys: a real Envoy, and a gateway on free ports. */
 import {
   bundledConfig,
   type EnvoyConfigFile,

@@ -116,7 +116,7 @@ async function get(
   throw new ApiError(answer.status, messageOfStatus(await readAll(answer)), seconds * 1000 || 0);
 }
 
-/** What a `Status` says; its whole text where it is none. */
+/** Returns the message of a `Status`; the whole text where it is none. */
 function messageOfStatus(text: string): string {
   try {
     return String((JSON.parse(text) as { message?: string }).message ?? text);

@@ -16,7 +16,7 @@ export interface ClusterAccess {
   token(): Promise<string | undefined>;
 }
 
-/** What {@linkcode clusterAccess} takes. */
+/** Options of {@linkcode clusterAccess}. */
 export interface AccessOptions {
   /** URL of the API without credentials, such as `kubectl proxy` gives. */
   readonly api?: string | undefined;

@@ -1,7 +1,7 @@
 /** EndpointSlices (discovery.k8s.io/v1) to hosts. */
 import { type BackendHost, endpointOf } from "../../hosts.ts";
 
-/** What is read of an EndpointSlice (Kubernetes API reference, EndpointSlice v1 discovery.k8s.io). */
+/** The fields that are read of an EndpointSlice (Kubernetes API reference, EndpointSlice v1 discovery.k8s.io). */
 export interface EndpointSlice {
   readonly metadata: {
     readonly name: string;

@@ -8,7 +8,7 @@ import type { ClusterAccess } from "./cluster_access.ts";
 import { type EndpointSlice, hostsOfSlices, type PodPort } from "./endpoint_slices.ts";
 import { reflect, type ReflectOptions } from "./reflector.ts";
 
-/** What {@linkcode startK8sDiscovery} takes. */
+/** Options of {@linkcode startK8sDiscovery}. */
 export interface K8sDiscoveryOptions {
   readonly access: ClusterAccess;
   /** That of the access when left out. */

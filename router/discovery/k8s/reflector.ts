@@ -2,7 +2,7 @@
 import { delay, type Log, messageOf } from "../../../service/mod.ts";
 import { ApiError, type Collection, listPage, watchFrom } from "./api.ts";
 
-/** What a copy needs of an object. */
+/** The fields of an object that a copy needs. */
 interface Named {
   readonly metadata: {
     readonly name: string;
@@ -11,7 +11,7 @@ interface Named {
   };
 }
 
-/** What {@linkcode reflect} takes. */
+/** Options of {@linkcode reflect}. */
 export interface ReflectOptions<T> {
   readonly collection: Collection;
   /** Called with every object after the first list and after each change. */
@@ -69,7 +69,7 @@ class Copy<T extends Named> {
   #version: string | undefined;
   /** Rounds in a row that brought nothing. */
   #idle = 0;
-  /** What the API asked to wait. */
+  /** Returns how long the API asked to wait. */
   #askedMs = 0;
   /** Rounds in a row that were refused as too old. */
   #forgotten = 0;

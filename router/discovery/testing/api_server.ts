@@ -10,7 +10,7 @@ export interface ApiRequest {
   readonly authorization: string | null;
 }
 
-/** What {@linkcode startApiServer} takes. */
+/** Options of {@linkcode startApiServer}. */
 export interface ApiServerOptions {
   /** Most objects in a page, whatever is asked for. */
   readonly pageSize?: number;

@@ -2,12 +2,12 @@
 
 /** One configuration after somebody's form, and what is to be said of it. */
 export interface CorpusCase {
-  /** Whose form it has, and what is special about it. */
+  /** Origin of the form, and what is special about it. */
   readonly name: string;
   readonly text: string;
   /** Ids of lint's findings, in their order. */
   readonly findings: readonly string[];
-  /** What `envoy --mode validate` says of the text as it is; `other` when it is no bootstrap. */
+  /** Verdict of `envoy --mode validate` on the text as it is; `other` when it is no bootstrap. */
   readonly envoy: "accepts" | "refuses" | "other";
   /** Does a request reach the upstream, measured, while policy says no, and while it gives no usable answer? */
   readonly reached?: { readonly denied: boolean; readonly failing: boolean };

@@ -1,4 +1,4 @@
-/** What Envoy takes in other spellings than a reader would think, and what it refuses. */
+/** Spellings that Envoy takes although a reader would not think so, and such that it refuses. */
 import { authz, type CorpusCase, HTTP, strict } from "./form.ts";
 
 const CLOSED = { denied: false, failing: false };
