@@ -98,7 +98,7 @@ Deno.test("base.yaml has three filters: rate limit, policy, router, in that orde
 
 Deno.test("base.yaml never rewrites a policy's own denial", () => {
   const mappers = objectsAt(bootstrap, `${MANAGER}/local_reply_config/mappers/*`);
-  assert.equal(mappers.length, 5);
+  assert.equal(mappers.length, 8);
   for (const mapper of mappers) {
     assert.doesNotMatch(JSON.stringify(mapper.filter), /ext_authz_denied|UAEX|status_code_filter/);
   }
@@ -123,6 +123,9 @@ Deno.test("base.yaml answers with errors in the OpenAI shape", () => {
     "invalid_request_error not_found",
     "rate_limit_error gateway_rate_limited",
     "upstream_error upstream_unavailable",
+    "invalid_request_error malformed_request",
+    "invalid_request_error malformed_request",
+    "invalid_request_error upgrade_not_offered",
     "invalid_request_error malformed_request",
   ]);
 });

@@ -76,10 +76,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 async function assertPortsFree(options: GatewayOptions, profile: Profile): Promise<void> {
+  const taken = new Map<number, string>();
   for (const { name, what, flag } of [...GATEWAY_PORTS, ...profile.ports]) {
     if (name === "policy" && options.policy !== undefined) continue;
     const host = name === "ingress" ? options.host ?? LOOPBACK : LOOPBACK;
     const port = options.ports[name] ?? 0;
+    const other = port === 0 ? undefined : taken.get(port);
+    if (other !== undefined) {
+      throw new UsageError(
+        `Cannot use port ${port} twice: it is the value of ${other} and ${flag}`,
+      );
+    }
+    taken.set(port, flag);
     await assertPortFree({ host, port, what, remedy: `use ${flag} 0 for a free one` });
   }
 }

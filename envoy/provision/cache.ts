@@ -58,9 +58,17 @@ export async function isExecutable(path: string): Promise<boolean> {
   return info?.isFile === true && ((info.mode ?? 0o111) & 0o111) !== 0;
 }
 
-/** Where the SHA-256 of an installed executable is kept, taken when its download had just been verified. */
+/**
+ * Where the SHA-256 of an installed executable is kept, taken when its download had just been verified; then its size in
+ * bytes and when it was last written, both of the moment when the sum was last right.
+ */
 function sumPath(target: string): string {
   return `${target}.sha256`;
+}
+
+async function stampOf(path: string): Promise<string> {
+  const { size, mtime } = await Deno.stat(path);
+  return `${size} ${mtime?.getTime() ?? 0}`;
 }
 
 /**
@@ -68,9 +76,27 @@ function sumPath(target: string): string {
  * 100 MB.
  */
 export async function verifyCached(path: string): Promise<"same" | "changed" | "unknown"> {
-  const expected = await Deno.readTextFile(sumPath(path)).catch(() => undefined);
-  if (expected === undefined) return "unknown";
-  return await fileSha256(path) === expected.trim() ? "same" : "changed";
+  const [expected] = (await Deno.readTextFile(sumPath(path)).catch(() => "")).trim().split(" ");
+  if (!expected) return "unknown";
+  return await fileSha256(path) === expected ? "same" : "changed";
+}
+
+/**
+ * Is there a cached executable that is what was installed? Looks at its size and at when it was written, and reads it
+ * whole, to compare its SHA-256, only where they differ from what they were; so a start reads no 100 MB.
+ */
+export async function isSound(path: string): Promise<boolean> {
+  if (!await isExecutable(path)) return false;
+  const [expected, ...stamp] = (await Deno.readTextFile(sumPath(path)).catch(() => "")).trim()
+    .split(" ");
+  // Put there by hand: nothing is known of it.
+  if (!expected) return true;
+  const current = await stampOf(path);
+  if (stamp.join(" ") === current) return true;
+  if (await fileSha256(path) !== expected) return false;
+  // A cache that cannot be written is read whole at each start.
+  await Deno.writeTextFile(sumPath(path), `${expected} ${current}`).catch(() => {});
+  return true;
 }
 
 /** A folder of the cache that only this process fills, until it is disposed. */
@@ -122,7 +148,10 @@ export async function claim(target: string, options: ClaimOptions = {}): Promise
     scratch,
     async install(file) {
       await Deno.chmod(file, 0o755);
-      await Deno.writeTextFile(sumPath(target), await fileSha256(file));
+      await Deno.writeTextFile(
+        sumPath(target),
+        `${await fileSha256(file)} ${await stampOf(file)}`,
+      );
       await Deno.rename(file, target);
     },
     async [Symbol.asyncDispose]() {

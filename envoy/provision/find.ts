@@ -8,6 +8,7 @@ import {
   type Env,
   funcECachePaths,
   isExecutable,
+  isSound,
 } from "./cache.ts";
 import { FUNC_E_INDEX_URL, funcEIndex } from "./func_e_index.ts";
 import { currentPlatform, type Platform } from "./platform.ts";
@@ -34,6 +35,8 @@ export interface FindEnvoyOptions {
   /** Called when a wait that `signal` ended holds nothing any more, once the other run has ended. */
   readonly onGivenUp?: () => void;
   readonly signal?: AbortSignal;
+  /** How long a program may take to print its version, milliseconds; 10 s when left out. */
+  readonly versionMs?: number;
   /** Look in the cache and the sources only, as `llmgate envoy fetch` does. */
   readonly fetchOnly?: boolean;
   /** This machine's when left out. */
@@ -66,7 +69,7 @@ interface Attempt {
  */
 export async function findEnvoy(options: FindEnvoyOptions): Promise<FoundEnvoy> {
   if (options.version !== undefined) assertSupported(options.version);
-  if (options.path !== undefined) return await givenEnvoy(options.path, options.version);
+  if (options.path !== undefined) return await givenEnvoy(options.path, options);
   const platform = options.platform ?? currentPlatform();
   const version = options.version ?? DEFAULT_ENVOY_VERSION;
   const attempts: Attempt[] = [{ source: "--envoy-path, ENVOY_PATH", answer: "not given" }];
@@ -75,8 +78,18 @@ export async function findEnvoy(options: FindEnvoyOptions): Promise<FoundEnvoy> 
   return local ?? await fetchEnvoy(options, { version, platform, attempts });
 }
 
-async function givenEnvoy(path: string, wanted: string | undefined): Promise<FoundEnvoy> {
-  const version = await versionOf(path);
+async function givenEnvoy(
+  path: string,
+  { version: wanted, versionMs = VERSION_MS }: FindEnvoyOptions,
+): Promise<FoundEnvoy> {
+  const version = await versionOf(path, versionMs);
+  if (version === HANGS) {
+    throw new UsageError(
+      `Cannot use "${path}" as Envoy: called with --version it did not end within ${
+        versionMs / 1_000
+      } s`,
+    );
+  }
   if (version === undefined) {
     if (!await isExecutable(path)) {
       throw new UsageError(`Cannot use "${path}" as Envoy: there is no such program`);
@@ -92,12 +105,44 @@ async function givenEnvoy(path: string, wanted: string | undefined): Promise<Fou
   return { path, version, source: "--envoy-path" };
 }
 
-/** Returns the version that an executable prints, or `undefined` when it is no Envoy. */
-export async function versionOf(path: string): Promise<string | undefined> {
+/** How long a program may take to print its version, milliseconds: Envoy takes 50, on a busy machine seconds. */
+const VERSION_MS = 10_000;
+
+/** What {@linkcode versionOf} returns of a program that does not end. */
+export const HANGS = "hangs";
+
+/**
+ * Returns the version that an executable prints, `undefined` when it is no Envoy, or {@linkcode HANGS} when it does not
+ * end within `patienceMs`; it is then killed.
+ */
+export async function versionOf(
+  path: string,
+  patienceMs: number = VERSION_MS,
+): Promise<string | undefined> {
   try {
-    const { stdout } = await new Deno.Command(path, { args: ["--version"] }).output();
+    const child = new Deno.Command(path, {
+      args: ["--version"],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    let isLate = false;
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const timer = setTimeout(() => {
+      isLate = true;
+      child.kill("SIGKILL");
+      // What it started may hold its output open: that is not waited for.
+      void reader.cancel();
+    }, patienceMs);
+    let stdout = "";
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      stdout += read.value;
+    }
+    await child.status;
+    clearTimeout(timer);
+    if (isLate) return HANGS;
     return /\b\d+\.\d+\.\d+\b/.exec(
-      /version: (.*)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "",
+      /version: (.*)/.exec(stdout)?.[1] ?? "",
     )
       ?.[0];
   } catch {
@@ -117,7 +162,9 @@ async function onPath(
     const suits = found !== undefined && isSupported(found) &&
       (version === undefined || found === version);
     if (suits) return { path, version: found, source: "PATH" };
-    answer = `${path} is ${found === undefined ? "no Envoy" : `version ${found}`}`;
+    answer = `${path} ${
+      found === undefined ? "is no Envoy" : found === HANGS ? "does not end" : `is version ${found}`
+    }`;
   }
   attempts.push({ source: "PATH", answer });
   return undefined;
@@ -134,8 +181,11 @@ async function inCaches(
   { version, platform, attempts }: Search,
 ): Promise<FoundEnvoy | undefined> {
   const own = cachedEnvoyPath(dataHome(env), version, platform);
-  if (await isExecutable(own)) return { path: own, version, source: "cache" };
-  attempts.push({ source: `cache (${own})`, answer: "not there" });
+  if (await isSound(own)) return { path: own, version, source: "cache" };
+  const answer = await isExecutable(own)
+    ? "damaged: it is not what was installed (SHA-256)"
+    : "not there";
+  attempts.push({ source: `cache (${own})`, answer });
   const theirs = funcECachePaths(env, version);
   for (const path of theirs) {
     if (await isExecutable(path)) return { path, version, source: "func-e's cache" };
@@ -167,7 +217,7 @@ async function fetchEnvoy(options: FindEnvoyOptions, search: Search): Promise<Fo
     ...(signal === undefined ? {} : { signal }),
   });
   // Another run may have fetched it while we waited for the claim.
-  if (await isExecutable(target)) return { path: target, version, source: "cache" };
+  if (await isSound(target)) return { path: target, version, source: "cache" };
   for (const source of sources) {
     options.signal?.throwIfAborted();
     try {
@@ -179,11 +229,26 @@ async function fetchEnvoy(options: FindEnvoyOptions, search: Search): Promise<Fo
       return { path: target, version, source: source.name };
     } catch (error) {
       options.signal?.throwIfAborted();
+      if (isNoSpace(error)) throw noSpace(target, error);
       attempts.push({ source: source.name, answer: messageOf(error) });
     }
   }
   attempts.push(...unasked);
   throw nothingFound(search, target);
+}
+
+/** ENOSPC, as the runtime, pip and the system's tools tell it. */
+function isNoSpace(error: unknown): boolean {
+  return /no space left|ENOSPC/i.test(messageOf(error));
+}
+
+/** Another source would find the same disk. */
+function noSpace(target: string, error: unknown): UnavailableError {
+  return new UnavailableError(
+    `Cannot install Envoy in "${join(target, "..")}": no space is left there (${
+      messageOf(error)
+    }): unpacking takes some 250 MB: free them, or set LLMGATE_HOME to another disk`,
+  );
 }
 
 function nothingFound({ version, platform, attempts }: Search, target: string): UnavailableError {

@@ -118,6 +118,58 @@ Deno.test("findEnvoy() downloads once and finds it in the cache afterwards", () 
     assert.deepEqual(left, ["envoy", "envoy.sha256", "lock"]);
   }));
 
+Deno.test("findEnvoy() notices a damaged executable in the cache, and fetches it again", () =>
+  onBareMachine(async ({ options }) => {
+    const source = sourceOf("1.40.0");
+    const sources = [source];
+    const { path } = await findEnvoy({ ...options, sources });
+    // Cut off, and of the same length with another byte in it.
+    const whole = SCRIPT("1.40.0");
+    for (const damaged of [whole.slice(0, -9), whole.replace("echo", "exho")]) {
+      await writeExecutable(path, damaged);
+      await assert.rejects(
+        findEnvoy({ ...options, sources, offline: true }),
+        /cache \(.*\): damaged: it is not what was installed/,
+      );
+      assert.equal((await findEnvoy({ ...options, sources })).source, "a source");
+      assert.equal(await Deno.readTextFile(path), whole);
+    }
+    assert.equal(source.asked, 3);
+    // Only touched: it is read once, and taken.
+    await Deno.utime(path, new Date(0), new Date(0));
+    assert.equal((await findEnvoy({ ...options, sources })).source, "cache");
+    assert.equal(source.asked, 3);
+  }));
+
+Deno.test("findEnvoy() gives up a program that does not end when it is asked for its version", () =>
+  onBareMachine(async ({ options, folder }) => {
+    const path = join(folder, "hangs");
+    await writeExecutable(path, "#!/bin/sh\nexec sleep 600\n");
+    await assert.rejects(
+      findEnvoy({ ...options, path, versionMs: 50 }),
+      (error) => error instanceof UsageError && /did not end within 0\.05 s/.test(error.message),
+    );
+  }));
+
+Deno.test("findEnvoy() says that no space is left, and asks no other source", () =>
+  onBareMachine(async ({ options }) => {
+    const full: EnvoySource = {
+      name: "first",
+      async fetch() {
+        // What writing to a full disk gives.
+        using file = await Deno.open("/dev/full", { write: true });
+        await file.write(new Uint8Array(1));
+        return "/dev/full";
+      },
+    };
+    const other = sourceOf("1.40.0");
+    await assert.rejects(
+      findEnvoy({ ...options, sources: [full, other] }),
+      /Cannot install Envoy in .*: no space is left there/,
+    );
+    assert.equal(other.asked, 0);
+  }));
+
 Deno.test("findEnvoy() downloads once when many runs ask at the same time", () =>
   onBareMachine(async ({ options }) => {
     const source = sourceOf("1.40.0");

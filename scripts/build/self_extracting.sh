@@ -51,13 +51,16 @@ digest() {
 # one rename, so that any number may do it at once and nobody ever starts half of it.
 unpack() {
   own_name=$dir/$1.$$
-  tail -c +"$2" "$program" | head -c "$3" | gzip -dc >"$own_name" 2>/dev/null
+  why=$({ tail -c +"$2" "$program" | head -c "$3" | LC_ALL=C gzip -dc >"$own_name"; } 2>&1)
   found=$(digest "$own_name" 2>/dev/null)
   [ "$found" = "$4" ] && return
   rm -f "$own_name"
   # Somebody who was faster may have taken our file for a leftover.
   unpacked && return 1
-  fail "the checksum of $1 is $found, expected $4: this file is damaged, or the disk of $dir is full"
+  case $why in
+    *[Nn]o\ space\ left*) fail "no space left in $dir for $1: free some 250 MB, or set LLMGATE_HOME to another disk" ;;
+  esac
+  fail "the checksum of $1 is $found, expected $4: this file is damaged"
 }
 
 put_deno() {

@@ -147,6 +147,18 @@ Deno.test("a damaged program is refused with both checksums, and starts nothing"
   assert.deepEqual(names(await filesBelow(test.home)), UNPACKED.slice(1));
 });
 
+Deno.test("a full disk is called one", async () => {
+  await using test = await lab();
+  const bin = join(test.folder, "bin");
+  await Deno.mkdir(bin);
+  // What gzip says when it cannot write (its exit code 1).
+  const gzip = "#!/bin/sh\necho 'gzip: stdout: No space left on device' >&2\nexit 1\n";
+  await writeExecutable(join(bin, "gzip"), gzip);
+  const { code, err } = await test.start([], { PATH: `${bin}:/usr/bin:/bin` });
+  assert.equal(code, 3);
+  assert.match(err, /Cannot unpack llmgate: no space left in .*: free some 250 MB/);
+});
+
 Deno.test("a cut-off program is refused", async () => {
   await using test = await lab();
   const bytes = await Deno.readFile(test.program);

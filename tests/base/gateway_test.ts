@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FREE_PORTS, type RequestRecord, singleUpstream } from "../../gateway/mod.ts";
 import { DONE, parseSse } from "../../openai/mod.ts";
-import { UnavailableError } from "../../service/mod.ts";
+import { UnavailableError, UsageError } from "../../service/mod.ts";
 import { chat, OLDER_ENVOY, startTestGateway } from "../testing/stack.ts";
 
 /** Statuses and codes of the demo rules, contract section "Errors". */
@@ -97,6 +97,15 @@ Deno.test("a taken port is named before anything starts", async () => {
     (error) =>
       error instanceof UnavailableError && error.message.includes(`:${port}`) &&
       /envoy \(pid \d+\)/.test(error.message) && error.message.includes("--port"),
+  );
+});
+
+Deno.test("one port for two listeners is a usage error that names both flags", async () => {
+  await assert.rejects(
+    startTestGateway({ ports: { ingress: 18_999, admin: 18_999 } }),
+    (error) =>
+      error instanceof UsageError &&
+      error.message === "Cannot use port 18999 twice: it is the value of --port and --admin-port",
   );
 });
 

@@ -276,6 +276,72 @@ const MALFORMED: readonly { what: string; request: string; status?: number }[] =
   },
 ];
 
+/** Heads that clients send in good faith, and what each is told. */
+const REFUSED_HEADS: Record<string, { head: string; status: number; code: string; says: RegExp }> =
+  {
+    "a model id with an escaped slash": {
+      head: "GET /v1/models/org%2Fname HTTP/1.1\r\nhost: a\r\n\r\n",
+      status: 400,
+      code: "malformed_request",
+      says: /escaped slash \(%2F, %5C\).*\/v1\/models\/org\/name/,
+    },
+    "a header with an underscore": {
+      head: "GET /v1/models HTTP/1.1\r\nhost: a\r\nx_team: b\r\n\r\n",
+      status: 400,
+      code: "malformed_request",
+      says: /underscore: write it with a hyphen/,
+    },
+    "HTTP/1.0": {
+      head: "GET /v1/models HTTP/1.0\r\nhost: a\r\n\r\n",
+      status: 426,
+      code: "malformed_request",
+      says: /low_version/,
+    },
+    "no host": {
+      head: "GET /v1/models HTTP/1.1\r\n\r\n",
+      status: 400,
+      code: "malformed_request",
+      says: /missing_host_header/,
+    },
+    "too many headers": {
+      head: `GET /v1/models HTTP/1.1\r\nhost: a\r\n${"x: 1\r\n".repeat(120)}\r\n`,
+      status: 431,
+      code: "malformed_request",
+      says: /too_many_headers/,
+    },
+    "a WebSocket upgrade": {
+      head: "GET /v1/realtime?model=m HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\n" +
+        "upgrade: websocket\r\nsec-websocket-version: 13\r\n" +
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      status: 426,
+      code: "upgrade_not_offered",
+      says: /No upgrade is offered here/,
+    },
+  };
+
+Deno.test("each refused head says why, as an OpenAI error, and nobody behind sees it", async () => {
+  await using stack = await startEnvoyStack();
+  for (const [what, { head, status, code, says }] of Object.entries(REFUSED_HEADS)) {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: stack.port });
+    await connection.write(new TextEncoder().encode(head));
+    let answer = "";
+    const buffer = new Uint8Array(8192);
+    while (!answer.includes("}}")) {
+      const count = await connection.read(buffer);
+      if (count === null) break;
+      answer += new TextDecoder().decode(buffer.subarray(0, count));
+    }
+    assert.equal(Number(answer.slice(9, 12)), status, `${what}: ${answer}`);
+    assert.match(answer, /\r\ncontent-type: application\/json\r\n/, what);
+    const { error } = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")));
+    assert.deepEqual(Object.keys(error), ["message", "type", "param", "code"]);
+    assert.deepEqual([error.type, error.code], ["invalid_request_error", code], what);
+    assert.match(error.message, says);
+    assert.match(answer, /\r\nx-request-id: \S+\r\n/, what);
+  }
+  assert.deepEqual([stack.checks.length, stack.forwarded.length], [0, 0]);
+});
+
 Deno.test("malformed requests are refused before policy, and their connections closed", async () => {
   await using stack = await startEnvoyStack();
   // Side by side: Envoy keeps a refused connection for a second, for its answer to arrive.
