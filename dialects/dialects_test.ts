@@ -9,6 +9,7 @@ const PATHS: readonly (readonly [Dialect, string, string?])[] = [
   ["openai", "/v1beta/openai/chat/completions"],
   ["openai", "/v1/messagesx"],
   ["anthropic", "/v1/messages"],
+  ["anthropic", "/v1/messages?beta=true"],
   ["anthropic", "/v1/messages/count_tokens"],
   ["anthropic", "/v1/models", "anthropic-version"],
   ["gemini", "/v1beta/models/gemini-2.5-flash:generateContent"],

@@ -23,14 +23,15 @@ const HEADERS: readonly (readonly [Dialect, string])[] = [
 /**
  * Returns the dialect of a request; OpenAI's for a path that nobody claims.
  *
- * @param path without its query
+ * @param path with or without its query
  * @param header returns a request header by its lower-case name
  */
 export function dialectOf(
   path: string,
   header: (name: string) => string | undefined = () => undefined,
 ): Dialect {
-  const byPath = PATHS.find(([, pattern]) => pattern.test(path));
+  const [bare = ""] = path.split("?", 1);
+  const byPath = PATHS.find(([, pattern]) => pattern.test(bare));
   if (byPath) return byPath[0];
   return HEADERS.find(([, name]) => header(name) !== undefined)?.[0] ?? "openai";
 }

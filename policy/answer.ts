@@ -2,6 +2,7 @@
  * Turns an `allow` or a `deny` into a CheckResponse. Whatever does not depend on the request is
  * serialised once: a denial whole, an allowance but for its decision id, which is patched in.
  */
+import { dialectOf, DIALECTS, errorIn } from "../dialects/mod.ts";
 import { GRPC_STATUS } from "../grpc/mod.ts";
 import {
   type AppendAction,
@@ -107,7 +108,7 @@ export function compileDeny(deny: Deny & { readonly body?: string | undefined })
     denied: {
       status: deny.status,
       headers: headers.map((one) => fill(one, input)),
-      body: deny.body ?? errorBody(message.fill(input), deny.code),
+      body: deny.body ?? denialBody(input.path, deny, message.fill(input)),
     },
     metadata: {
       decision: "deny",
@@ -119,7 +120,16 @@ export function compileDeny(deny: Deny & { readonly body?: string | undefined })
   });
   const constant = message.constant !== undefined &&
     headers.every(({ value }) => value.constant !== undefined);
-  return constant ? once(build) : (input) => encodeCheckResponse(build(input));
+  if (!constant) return (input) => encodeCheckResponse(build(input));
+  const answers = Object.fromEntries(DIALECTS.map((dialect) => [dialect, once(build)]));
+  return (input) => (answers[dialectOf(input.path)] as Answer)(input);
+}
+
+/** A denial in the shape that the path's clients understand, so that they raise the right error with its words. */
+function denialBody(path: string, { status, code }: Deny, message: string): string {
+  const dialect = dialectOf(path);
+  if (dialect === "openai") return errorBody(message, code);
+  return JSON.stringify(errorIn(dialect, status, { message }).body);
 }
 
 /** The error body that OpenAI's clients understand. */

@@ -241,3 +241,18 @@ Deno.test("compileRules() gives each request its own decision id, constant answe
     assert.equal(ok.headers[0]?.header.value, decisionId);
   }
 });
+
+Deno.test("compileRules() denies in the shape of the path's dialect, constant and filled denials alike", () => {
+  for (const message of ["Not you", "Not {tenant|anybody}"]) {
+    const rules = `  - { name: no, deny: { status: 429, code: slow, message: "${message}" } }`;
+    const bodyOf = (path: string) => {
+      const denied = decide(rules, { path }).response["denied_response"] as { body: string };
+      return JSON.parse(denied.body);
+    };
+    assert.equal(bodyOf("/v1/models").error.code, "slow");
+    assert.equal(bodyOf("/v1/messages?beta=true").type, "error");
+    assert.equal(bodyOf("/v1/messages/count_tokens").error.type, "rate_limit_error");
+    assert.equal(bodyOf("/v1beta/models/m:generateContent").error.status, "RESOURCE_EXHAUSTED");
+    assert.equal(bodyOf("/v1/models").error.code, "slow");
+  }
+});
