@@ -1,31 +1,17 @@
 /** Add-ons: optional parts that any profile can have beside its own. */
 import type { EnvoyConfigFile } from "../envoy/mod.ts";
-import type {
-  Part,
-  PartNames,
-  PartOverlay,
-  Place,
-  Ports,
-  PortSpec,
-  Profile,
-  WelcomeLine,
-} from "./profile.ts";
-import type { RequestRecord } from "./requests.ts";
+import type { Part, PartNames, PartOverlay, Place, Ports, PortSpec, Profile } from "./profile.ts";
 import { startTogether } from "./start_together.ts";
 
-/** A running add-on. */
-export interface AddOnPart extends AsyncDisposable {
-  /** The ports that it listens on. */
-  readonly ports?: Ports;
-  /** Its metrics in the Prometheus text format. */
-  readonly metrics?: readonly (() => Promise<string>)[];
-  /** Fields of the ready line's `services`. */
-  readonly services?: Readonly<Record<string, unknown>>;
-  /** Lines that a person reads when the gateway is ready. */
-  welcome?(): readonly WelcomeLine[];
-  /** Called for each finished request. */
-  onRequest?(record: RequestRecord): void;
-}
+/** A running add-on: fields of a part, each of which is joined with that of the profile's own. */
+export type AddOnPart =
+  & AsyncDisposable
+  & Partial<
+    Pick<
+      Part,
+      "ports" | "metrics" | "control" | "services" | "welcome" | "suggestions" | "onRequest"
+    >
+  >;
 
 /** An optional part, bound to its settings. */
 export interface AddOn {
@@ -70,18 +56,21 @@ export function withAddOns<P extends Part>(
   };
 }
 
-function joined(own: Part, added: readonly AddOnPart[]) {
-  const all = [own, ...added];
+function joined(
+  own: Part,
+  added: readonly AddOnPart[],
+): Omit<Part, "upstreamUrl" | "mocks" | "upstream" | typeof Symbol.asyncDispose> {
+  const all: AddOnPart[] = [own, ...added];
   const heard = all.some(({ onRequest }) => onRequest !== undefined);
   return {
-    ports: Object.assign({}, ...all.map(({ ports }) => ports)) as Ports,
+    ports: Object.assign({}, ...all.map(({ ports }) => ports)),
     metrics: all.flatMap(({ metrics = [] }) => metrics),
-    services: Object.assign({}, ...all.map(({ services }) => services)) as Part["services"],
+    control: Object.assign({}, ...all.map(({ control }) => control)),
+    services: Object.assign({}, ...all.map(({ services }) => services)),
     welcome: () => all.flatMap((part) => part.welcome?.() ?? []),
+    suggestions: (...urls) => all.flatMap((part) => part.suggestions?.(...urls) ?? []),
     // A feed that nobody reads costs nothing.
-    ...(heard && {
-      onRequest: (record: RequestRecord) => all.forEach((part) => part.onRequest?.(record)),
-    }),
+    ...(heard && { onRequest: (record) => all.forEach((part) => part.onRequest?.(record)) }),
   };
 }
 

@@ -24,8 +24,9 @@ function profile(ended: string[]): Profile<Part & { readonly mine: number }> {
         upstream: undefined,
         metrics: [],
         services: {},
+        control: { "/jwks.json": () => new Response() },
         welcome: () => [],
-        suggestions: () => [],
+        suggestions: (url) => [{ title: "chat", command: `curl ${url}` }],
         [Symbol.asyncDispose]: () => Promise.resolve(void ended.push("profile")),
       }),
   };
@@ -39,6 +40,8 @@ const addOn = (name: string, ended: string[]): AddOn => ({
     Promise.resolve({
       ports: { [name]: 2 },
       services: { [name]: 2 },
+      control: { [`/${name}`]: () => new Response() },
+      suggestions: (url) => [{ title: name, command: `curl ${url}/${name}` }],
       [Symbol.asyncDispose]: () => Promise.resolve(void ended.push(name)),
     }),
 });
@@ -57,6 +60,12 @@ Deno.test("withAddOns() joins ports, places, services and configurations, in ord
   assert.equal(part.mine, 1);
   assert.deepEqual(part.ports, { upstream: 1, tap: 2, transform: 2 });
   assert.deepEqual(part.services, { tap: 2, transform: 2 });
+  assert.deepEqual(Object.keys(part.control ?? {}), ["/jwks.json", "/tap", "/transform"]);
+  assert.deepEqual(part.suggestions("http://g").map(({ command }) => command), [
+    "curl http://g",
+    "curl http://g/tap",
+    "curl http://g/transform",
+  ]);
   assert.equal(part.onRequest, undefined);
   await part[Symbol.asyncDispose]();
   assert.deepEqual(ended.toSorted(), ["profile", "tap", "transform"]);
