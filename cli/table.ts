@@ -65,6 +65,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/limits.ts",
   },
   {
+    name: "transform",
+    group: "Run",
+    summary: "run the transform processor alone (ext_proc over gRPC)",
+    module: "cli/commands/transform.ts",
+  },
+  {
     name: "token",
     group: "Run",
     summary: "print a token of the development issuer (JWT)",

@@ -8,6 +8,7 @@ import { LIMITS_FILE } from "../limits/mod.ts";
 import { RULES_FILE } from "../policy/mod.ts";
 import { RESPONSES_FILE } from "../responses/mod.ts";
 import { ROUTES_FILE } from "../router/mod.ts";
+import { TRANSFORM_FILE } from "../transform/mod.ts";
 import { SCENARIO_FILE } from "../upstream/mod.ts";
 
 /** Where each kind's JSON Schema lies. */
@@ -16,6 +17,7 @@ export const SCHEMAS: Readonly<Record<string, DataFileKind<ZodType>>> = {
   "policy/rules.schema.json": RULES_FILE,
   "responses/extproc-config.schema.json": RESPONSES_FILE,
   "router/routes.schema.json": ROUTES_FILE,
+  "transform/transform.schema.json": TRANSFORM_FILE,
   "upstream/scenario.schema.json": SCENARIO_FILE,
 };
 

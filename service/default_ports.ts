@@ -10,4 +10,5 @@ export const DEFAULT_PORTS = {
   extproc: 10000,
   limits: 9004,
   tls: 8443,
+  transform: 9005,
 } as const;

@@ -20,7 +20,8 @@
  *
  * @module
  */
-export { ADD_ONS, type AddOnKind, addOnsOf, type AnyAddOnKind } from "./add_ons.ts";
+export type { AddOnKind, AnyAddOnKind } from "./add_on_kind.ts";
+export { ADD_ONS, addOnsOf } from "./add_ons.ts";
 export { profileKind, PROFILES } from "./all.ts";
 export type { Asked, Judge } from "./judge.ts";
 export type { AnyProfileKind, BoundProfile, ProfileKind, Surroundings } from "./kind.ts";

@@ -1,0 +1,172 @@
+/** One request on its way through the steps, and the handling of its answer. */
+import type { Json, OpenAiErrorInit } from "../openai/mod.ts";
+
+export type JsonObject = { [key: string]: Json };
+
+/** Header by which policy names the tenant; a client's own is removed at the edge. */
+export const TENANT_HEADER = "x-tenant";
+const VERSION_HEADER = "x-llm-policy-version";
+
+/** A request that a step may change. */
+export class RequestDraft {
+  readonly method: string;
+  /** Path and query, as they go to the upstream. */
+  path: string;
+  readonly tenant: string;
+  readonly policyVersion: string;
+  readonly requestId: string;
+  /** The body as it came. */
+  readonly bytes: Uint8Array;
+  /** The body when it is a JSON object; a step that changes it sets `changed`. */
+  readonly json: JsonObject | undefined;
+  changed = false;
+  /** Whether the answer belongs to this one request alone, so that no other may get it. */
+  isPrivate = false;
+  /** Headers to set on the request. */
+  readonly set = new Map<string, string>();
+  /** Headers to set on the answer. */
+  readonly answerHeaders = new Map<string, string>();
+  readonly #headers: ReadonlyMap<string, string>;
+
+  constructor(headers: ReadonlyMap<string, string>, bytes: Uint8Array) {
+    this.#headers = headers;
+    this.bytes = bytes;
+    this.method = headers.get(":method") ?? "";
+    this.path = headers.get(":path") ?? "";
+    this.tenant = headers.get(TENANT_HEADER) ?? "";
+    this.policyVersion = headers.get(VERSION_HEADER) ?? "";
+    this.requestId = headers.get("x-request-id") ?? "";
+    this.json = isJson(headers.get("content-type")) ? objectOf(bytes) : undefined;
+  }
+
+  /** The first value of a header of the request. */
+  header(name: string): string | undefined {
+    return this.#headers.get(name);
+  }
+
+  /** The path without its query. */
+  get pathname(): string {
+    return this.path.split("?", 1)[0] ?? "";
+  }
+
+  get model(): string {
+    return typeof this.json?.model === "string" ? this.json.model : "";
+  }
+
+  get streams(): boolean {
+    return this.json?.stream === true;
+  }
+
+  /** The messages of a chat request; undefined for any other. */
+  get messages(): JsonObject[] | undefined {
+    const messages = this.json?.messages;
+    return Array.isArray(messages) ? messages as JsonObject[] : undefined;
+  }
+
+  /** The body as it goes on. */
+  get body(): Uint8Array {
+    return this.changed ? new TextEncoder().encode(JSON.stringify(this.json)) : this.bytes;
+  }
+}
+
+/** An answer in place of the upstream's. */
+export interface OwnAnswer {
+  readonly status: number;
+  readonly headers?: readonly (readonly [string, string])[];
+  readonly body: Uint8Array | OpenAiErrorInit;
+  /** Detail in the access log: `cache_hit`. */
+  readonly details: string;
+}
+
+/** The head of an answer. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly contentType: string;
+  readonly isStream: boolean;
+}
+
+/** One event of a stream on its way through the steps. */
+export interface StreamedEvent {
+  /** The fields of the event in order, `data` lines joined into one. */
+  readonly fields: readonly (readonly [string, string])[];
+  readonly data: string;
+  /** The data when it is a JSON object. */
+  readonly json: JsonObject | undefined;
+}
+
+/** Handles the answer to one request, for one step. */
+export interface AnswerHandler {
+  /** Whether it works behind all others: what it puts into an answer is for the client alone. */
+  readonly isLast?: boolean;
+  /** Whether an answer that cannot be read must not pass. */
+  readonly mustRead?: boolean;
+  /** Takes a whole JSON answer; returns it changed, or undefined to leave it as it is. */
+  whole?(
+    json: JsonObject,
+    head: AnswerHead,
+  ): Promise<JsonObject | undefined> | JsonObject | undefined;
+  /** Takes an event; returns what stands in its place, or undefined to leave it as it is. */
+  event?(
+    event: StreamedEvent,
+  ): Promise<readonly StreamedEvent[] | undefined> | readonly StreamedEvent[] | undefined;
+  /** Called when the upstream's stream has ended; returns events to add. */
+  end?(): Promise<readonly StreamedEvent[]> | readonly StreamedEvent[];
+  /** Called with the bytes of the answer as they leave, `last` with the end of them. */
+  sent?(bytes: Uint8Array, last: boolean, head: AnswerHead): void;
+  /** Called once when the exchange is over, whether the answer was complete or not. */
+  over?(): void;
+}
+
+/** A running step. */
+export interface Step extends Partial<AsyncDisposable> {
+  /**
+   * Takes a request; returns an answer of its own, or a handler of the upstream's answer, or nothing.
+   *
+   * @throws {StepFailure} when the request must not go on
+   */
+  request(draft: RequestDraft): Promise<StepOutcome> | StepOutcome;
+}
+
+export type StepOutcome =
+  | { readonly answer: OwnAnswer }
+  | { readonly handler: AnswerHandler }
+  | undefined;
+
+/** A step that cannot do its work, so that the request is refused: 503 and this code. */
+export class StepFailure extends Error {
+  override name = "StepFailure";
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Whether a media type is JSON (RFC 6839 has the suffix). */
+export function isJson(contentType: string | undefined): boolean {
+  const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return type === "application/json" || type.endsWith("+json");
+}
+
+/** Returns the JSON object that these bytes are, or undefined. */
+export function objectOf(bytes: Uint8Array | string): JsonObject | undefined {
+  try {
+    const text = typeof bytes === "string" ? bytes : new TextDecoder().decode(bytes);
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? value as JsonObject
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns an event with other data; whatever else it had stays. */
+export function withJson(event: StreamedEvent, json: JsonObject): StreamedEvent {
+  const data = JSON.stringify(json);
+  const fields = event.fields.map(([name, value]) =>
+    [name, name === "data" ? data : value] as const
+  );
+  return { fields, data, json };
+}

@@ -1,0 +1,203 @@
+/** One request through the steps, phase by phase of ext_proc. */
+import type { Answer, HeaderList, PhaseMessage, Processor } from "../ext_proc/mod.ts";
+import { errorBody } from "../openai/mod.ts";
+import { messageOf } from "../service/mod.ts";
+import { EventRewriter, joined } from "./event_rewriter.ts";
+import {
+  type AnswerHandler,
+  type AnswerHead,
+  isJson,
+  objectOf,
+  type OwnAnswer,
+  RequestDraft,
+  type Step,
+  StepFailure,
+} from "./exchange.ts";
+
+const GO_ON: Answer = { kind: "continue" };
+
+/** What a processor tells of one exchange. */
+export interface ExchangeReport {
+  readonly outcome: "passed" | "changed" | "answered" | "refused" | "unreadable";
+  readonly code?: string;
+}
+
+/**
+ * Returns the processor of one request. Envoy's filter sends request headers, the whole request body and response
+ * headers; how the answer's body comes is decided here, by `mode`, once it is known what the answer is.
+ */
+export function transformProcessor(
+  steps: readonly Step[],
+  report: (exchange: ExchangeReport) => void = () => {},
+): Processor {
+  return new TransformProcessor(steps, report);
+}
+
+class TransformProcessor implements Processor {
+  readonly #steps: readonly Step[];
+  readonly #report: (exchange: ExchangeReport) => void;
+  #headers: ReadonlyMap<string, string> = new Map();
+  #draft: RequestDraft | undefined;
+  #handlers: AnswerHandler[] = [];
+  #head: AnswerHead | undefined;
+  #rewriter: EventRewriter | undefined;
+
+  constructor(steps: readonly Step[], report: (exchange: ExchangeReport) => void) {
+    this.#steps = steps;
+    this.#report = report;
+  }
+
+  async answer(message: PhaseMessage): Promise<Answer> {
+    switch (message.phase) {
+      case "request_headers":
+        this.#headers = firstValues(message.headers);
+        return message.endOfStream ? await this.#request(new Uint8Array(0)) : GO_ON;
+      case "request_body":
+        return await this.#request(message.body);
+      case "response_headers":
+        return this.#answerHead(firstValues(message.headers), message.endOfStream);
+      case "response_body":
+        return await this.#answerBody(message.body, message.endOfStream);
+      default:
+        return GO_ON;
+    }
+  }
+
+  end(): void {
+    for (const handler of this.#handlers.splice(0)) handler.over?.();
+  }
+
+  async #request(bytes: Uint8Array): Promise<Answer> {
+    const draft = this.#draft = new RequestDraft(this.#headers, bytes);
+    const before = draft.path;
+    try {
+      for (const step of this.#steps) {
+        const outcome = await step.request(draft);
+        if (outcome === undefined) continue;
+        if ("answer" in outcome) {
+          this.#report({ outcome: "answered", code: outcome.answer.details });
+          return this.#own(outcome.answer);
+        }
+        this.#handlers.push(outcome.handler);
+      }
+      this.#handlers.sort((a, b) => Number(a.isLast ?? false) - Number(b.isLast ?? false));
+    } catch (error) {
+      if (!(error instanceof StepFailure)) throw error;
+      this.#report({ outcome: "refused", code: error.code });
+      return this.#own(refusal(error));
+    }
+    this.#report({ outcome: draft.changed ? "changed" : "passed" });
+    const body = draft.body;
+    const set: (readonly [string, string])[] = [...draft.set];
+    if (draft.changed) set.push(["content-length", String(body.length)]);
+    if (draft.path !== before) set.push([":path", draft.path]);
+    return {
+      kind: "continue",
+      // A compressed answer could not be read.
+      headers: {
+        set,
+        ...(this.#handlers.length > 0 && { remove: ["accept-encoding"] }),
+      },
+      ...(draft.changed && { body: { replace: body } }),
+      ...(draft.path !== before && { clearRouteCache: true }),
+    };
+  }
+
+  #answerHead(headers: ReadonlyMap<string, string>, isOver: boolean): Answer {
+    const contentType = headers.get("content-type") ?? "";
+    const head = this.#head = {
+      status: Number(headers.get(":status") ?? 0),
+      contentType,
+      isStream: contentType.toLowerCase().startsWith("text/event-stream"),
+    };
+    const set = [...this.#draft?.answerHeaders ?? []];
+    if (isOver || this.#handlers.length === 0) return { kind: "continue", headers: { set } };
+    const encoding = headers.get("content-encoding") ?? "identity";
+    if (encoding !== "identity") {
+      if (this.#handlers.some(({ mustRead }) => mustRead)) {
+        this.#report({ outcome: "unreadable" });
+        return this.#own({
+          status: 502,
+          details: "unreadable_answer",
+          body: {
+            message: `The answer is compressed (${encoding}), so that it cannot be checked`,
+            type: "upstream_error",
+            code: "unreadable_answer",
+          },
+        });
+      }
+      this.#handlers = [];
+      return { kind: "continue", headers: { set } };
+    }
+    const reads = head.isStream || isJson(contentType);
+    if (!reads && !this.#handlers.some(({ sent }) => sent)) {
+      return { kind: "continue", headers: { set } };
+    }
+    if (head.isStream) this.#rewriter = new EventRewriter(this.#handlers);
+    return {
+      kind: "continue",
+      // The length may change; of a whole answer the new one is set with its body.
+      headers: { set, remove: ["content-length"] },
+      mode: { responseBody: head.isStream ? "STREAMED" : "BUFFERED" },
+    };
+  }
+
+  async #answerBody(bytes: Uint8Array, last: boolean): Promise<Answer> {
+    const head = this.#head ?? { status: 0, contentType: "", isStream: false };
+    const out = this.#rewriter === undefined
+      ? await this.#whole(bytes, head)
+      : joined([await this.#rewriter.push(bytes), ...(last ? [await this.#rewriter.end()] : [])]);
+    for (const handler of this.#handlers) handler.sent?.(out, last, head);
+    return {
+      kind: "continue",
+      ...(out !== bytes && { body: out.length === 0 ? { clear: true } : { replace: out } }),
+      ...(this.#rewriter === undefined &&
+        { headers: { set: [["content-length", String(out.length)]] } }),
+    };
+  }
+
+  async #whole(bytes: Uint8Array, head: AnswerHead): Promise<Uint8Array> {
+    let json = objectOf(bytes);
+    let changed = false;
+    for (const handler of this.#handlers) {
+      if (json === undefined) break;
+      const next = await handler.whole?.(json, head);
+      if (next === undefined) continue;
+      json = next;
+      changed = true;
+    }
+    return changed ? new TextEncoder().encode(JSON.stringify(json)) : bytes;
+  }
+
+  #own({ status, headers = [], body, details }: OwnAnswer): Answer {
+    this.#handlers.splice(0).forEach((handler) => handler.over?.());
+    const isRaw = body instanceof Uint8Array;
+    return {
+      kind: "immediate",
+      status,
+      details,
+      headers: {
+        set: [
+          ...(isRaw ? [] : [["content-type", "application/json"] as const]),
+          ...this.#draft?.answerHeaders ?? [],
+          ...headers,
+        ],
+      },
+      body: isRaw ? body : new TextEncoder().encode(JSON.stringify(errorBody(status, body))),
+    };
+  }
+}
+
+function refusal(error: StepFailure): OwnAnswer {
+  return {
+    status: 503,
+    details: error.code,
+    body: { message: messageOf(error), type: "policy_error", code: error.code },
+  };
+}
+
+function firstValues(headers: HeaderList): ReadonlyMap<string, string> {
+  const map = new Map<string, string>();
+  for (const [name, value] of headers) if (!map.has(name)) map.set(name, value);
+  return map;
+}

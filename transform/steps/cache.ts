@@ -1,0 +1,189 @@
+/** The step `cache`: an answer that was given once is given again, byte for byte, to the same tenant. */
+import { createHash } from "node:crypto";
+import { now as elapsed } from "../../service/mod.ts";
+import type { AnswerHandler, AnswerHead, OwnAnswer, RequestDraft, Step } from "../exchange.ts";
+import { joined } from "../event_rewriter.ts";
+import type { Store } from "../store/store.ts";
+import type { StepFile } from "../transform_schema.ts";
+
+type Settings = NonNullable<StepFile["cache"]>;
+
+/** Longer answers are not kept, bytes. */
+const MAX_ANSWER = 1_048_576;
+
+/** Fields that say who asks and what becomes of it, and nothing about the answer. */
+const NO_PART = new Set(["user", "metadata", "store", "safety_identifier", "prompt_cache_key"]);
+
+const PREFIX = "cache:";
+
+/** Endings of a chat answer that is complete. */
+const COMPLETE = new Set(["stop", "tool_calls"]);
+
+/** How long an answer may be, and where the time comes from. */
+export interface CacheSurroundings {
+  readonly store: Store;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+interface Kept {
+  readonly type: string;
+  readonly body: Uint8Array;
+  readonly age: number;
+}
+
+/** Returns the step. Of equal requests at once, one asks the upstream and the others wait for its answer. */
+export function cacheStep(
+  settings: Settings,
+  { store, now = Date.now }: CacheSurroundings,
+): Step {
+  const leaders = new Map<string, Promise<void>>();
+
+  const find = (key: string, maxAge: number): Kept | undefined => {
+    try {
+      const found = store.get(key);
+      if (found === undefined) return undefined;
+      const age = Math.floor((now() - found.writtenAt) / 1_000);
+      if (age > maxAge) return undefined;
+      const cut = found.value.indexOf(10);
+      const type = new TextDecoder().decode(found.value.subarray(0, cut));
+      return { type, body: found.value.slice(cut + 1), age };
+    } catch {
+      // A cache is no gate: without its store everything is asked of the upstream.
+      return undefined;
+    }
+  };
+
+  return {
+    async request(draft) {
+      const control = controlOf(draft.header("cache-control"));
+      if (!isCacheable(draft, settings) || control.noStore) {
+        draft.answerHeaders.set("x-llm-cache", "bypass");
+        return undefined;
+      }
+      const key = keyOf(draft);
+      const until = elapsed() + settings.wait;
+      while (!control.noCache) {
+        const kept = find(key, control.maxAge);
+        if (kept !== undefined) return { answer: hit(kept) };
+        const leader = leaders.get(key);
+        // A leader that fails lets the next one go; who has waited long enough goes by itself.
+        if (leader === undefined || elapsed() >= until) break;
+        await waitFor(leader, until - elapsed());
+      }
+      draft.answerHeaders.set("x-llm-cache", "miss");
+      const { promise, resolve } = Promise.withResolvers<void>();
+      if (!leaders.has(key)) leaders.set(key, promise);
+      const release = () => {
+        if (leaders.get(key) === promise) leaders.delete(key);
+        resolve();
+      };
+      return {
+        handler: recording({
+          keep: (type, body) => {
+            try {
+              store.put(key, joined([new TextEncoder().encode(`${type}\n`), body]), settings.for);
+              store.trim(PREFIX, settings.max_mib * 1_048_576);
+            } catch {
+              // As above.
+            }
+          },
+          release,
+        }),
+      };
+    },
+  };
+}
+
+/** Keeps the bytes that leave for the client, when they turn out to be a complete answer. */
+function recording(
+  { keep, release }: { keep: (type: string, body: Uint8Array) => void; release: () => void },
+): AnswerHandler {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  return {
+    sent(bytes, last, head) {
+      length += bytes.length;
+      if (head.status !== 200 || length > MAX_ANSWER) return;
+      parts.push(bytes.slice());
+      if (!last) return;
+      const body = joined(parts);
+      if (isComplete(new TextDecoder().decode(body), head)) keep(head.contentType, body);
+      release();
+    },
+    over: release,
+  };
+}
+
+function isComplete(text: string, head: AnswerHead): boolean {
+  if (head.isStream) {
+    const reason = /"finish_reason":\s*"([a-z_]+)"/.exec(text)?.[1] ?? "";
+    return COMPLETE.has(reason) && /(?:^|\n)data:\s*\[DONE\]\s*$/.test(text.trimEnd());
+  }
+  try {
+    const { choices } = JSON.parse(text);
+    return !Array.isArray(choices) ||
+      choices.every((choice) =>
+        choice?.finish_reason === undefined || COMPLETE.has(choice.finish_reason)
+      );
+  } catch {
+    return false;
+  }
+}
+
+function isCacheable(draft: RequestDraft, { when }: Settings): boolean {
+  const { json } = draft;
+  if (draft.method !== "POST" || json === undefined || draft.isPrivate) return false;
+  if (draft.messages === undefined && json.prompt === undefined && json.input === undefined) {
+    return false;
+  }
+  return when === "always" || json.temperature === 0 || typeof json.seed === "number";
+}
+
+/** One key for what makes an answer: tenant, path, policy and body; the order of keys is none of it. */
+function keyOf(draft: RequestDraft): string {
+  const { tenant, policyVersion, path, json = {} } = draft;
+  const body = Object.entries(json).filter(([key]) => !NO_PART.has(key));
+  const parts = [tenant, path, policyVersion, canonical(Object.fromEntries(body))];
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(`${part.length}:${part}`);
+  return `${PREFIX}${tenant}:${hash.digest("hex")}`;
+}
+
+/** JSON with sorted keys (RFC 8785's order of members). */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const members = Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1);
+  return `{${members.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one)}`).join(",")}}`;
+}
+
+function hit({ type, body, age }: Kept): OwnAnswer {
+  return {
+    status: 200,
+    details: "cache_hit",
+    headers: [["content-type", type], ["x-llm-cache", "hit"], ["age", String(age)]],
+    body,
+  };
+}
+
+/** The directives of a request that this cache obeys (RFC 9111, section 5.2.1). */
+function controlOf(value = ""): { noCache: boolean; noStore: boolean; maxAge: number } {
+  const words = value.toLowerCase().split(",").map((word) => word.trim());
+  const age = words.find((word) => word.startsWith("max-age="))?.slice("max-age=".length);
+  return {
+    noCache: words.includes("no-cache"),
+    noStore: words.includes("no-store"),
+    maxAge: age !== undefined && /^\d+$/.test(age) ? Number(age) : Infinity,
+  };
+}
+
+/** Resolves when the leader has its answer, or the wait is over. */
+async function waitFor(leader: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([
+    leader,
+    new Promise<void>((resolve) => timer = setTimeout(resolve, ms)),
+  ]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,64 @@
+/** The step `redact`: personal data and secrets, out of requests and answers, streamed ones too. */
+import { loadModule } from "../../service/mod.ts";
+import { type Finder, patternFinder } from "../detect/detectors.ts";
+import { byTag, redact, type Replace, StreamRedactor, TagMap } from "../detect/redactor.ts";
+import type { AnswerHandler, RequestDraft, Step } from "../exchange.ts";
+import { filterTexts } from "../text_streams.ts";
+import { mapTexts } from "../texts.ts";
+import type { StepFile } from "../transform_schema.ts";
+import { isFor } from "./when.ts";
+
+type Settings = NonNullable<StepFile["redact"]>;
+
+/** Returns the step. Phone numbers need context, so they are found in whole texts alone. */
+export async function redactStep(settings: Settings): Promise<Step> {
+  const patterns = [patternFinder(settings.detect)];
+  const finders: Finder[] = [...patterns];
+  if (settings.detect.includes("phone")) {
+    const { phoneFinder } = await loadModule<typeof import("../detect/phones.ts")>(
+      "transform/detect/phones.ts",
+    );
+    finders.push(phoneFinder(settings.country));
+  }
+  const inAnswers = settings.in.includes("response");
+  return {
+    request(draft) {
+      if (!isFor(settings.when, draft)) return undefined;
+      const tags = settings.replace === "reversible" ? new TagMap() : undefined;
+      if (settings.in.includes("request")) {
+        redactRequest(draft, finders, tags?.replace ?? byTag);
+        if (tags !== undefined && !tags.isEmpty) draft.isPrivate = true;
+      }
+      if (tags !== undefined) return tags.isEmpty ? undefined : { handler: restoring(tags) };
+      return inAnswers ? { handler: redacting(finders, patterns) } : undefined;
+    },
+  };
+}
+
+function redactRequest(draft: RequestDraft, finders: readonly Finder[], replace: Replace): void {
+  if (draft.json === undefined) return;
+  const next = mapTexts(draft.json, (text) => redact(text, finders, replace));
+  if (next === undefined) return;
+  Object.assign(draft.json, next);
+  draft.changed = true;
+}
+
+function redacting(finders: readonly Finder[], streamed: readonly Finder[]): AnswerHandler {
+  const whole = (text: string) => redact(text, finders);
+  return {
+    mustRead: true,
+    whole: (json) => mapTexts(json, whole),
+    ...filterTexts(() => new StreamRedactor(streamed), (text) => redact(text, streamed)),
+  };
+}
+
+/** Gives the client back what was taken out of its own request. */
+function restoring(tags: TagMap): AnswerHandler {
+  const whole = (text: string) => tags.restore(text);
+  return {
+    isLast: true,
+    mustRead: true,
+    whole: (json) => mapTexts(json, whole),
+    ...filterTexts(() => tags.stream(), whole),
+  };
+}

@@ -1,0 +1,147 @@
+/** The transform processor: steps on requests and answers, behind any Envoy. */
+import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
+import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
+import {
+  loadModule,
+  type Log,
+  messageOf,
+  metricsText,
+  silent,
+  UsageError,
+} from "../service/mod.ts";
+import type { Step } from "./exchange.ts";
+import { TransformMetrics } from "./metrics.ts";
+import { transformProcessor } from "./processor.ts";
+import { apiStep } from "./steps/api.ts";
+import { cacheStep } from "./steps/cache.ts";
+import { contextStep } from "./steps/context.ts";
+import { guardStep } from "./steps/guard.ts";
+import { promptStep } from "./steps/prompt.ts";
+import { redactStep } from "./steps/redact.ts";
+import { openStore } from "./store/sqlite.ts";
+import type { Store } from "./store/store.ts";
+import type { StepFile, TransformFile } from "./transform_schema.ts";
+
+/** Options of `startTransform`; one of `file` and `steps` is needed. */
+export interface TransformOptions {
+  readonly host?: string;
+  /** 0 picks a free one. */
+  readonly port?: number;
+  /** `transform.yaml`, reloaded on change; a broken file is reported and the old steps stay. */
+  readonly file?: string;
+  /** Steps in place of a file. */
+  readonly steps?: TransformFile;
+  /** Where context and cache are kept when the file does not say; in memory when left out. */
+  readonly storePath?: string;
+  readonly env?: (name: string) => string | undefined;
+  /** Milliseconds since 1970; the system's clock when left out. */
+  readonly now?: () => number;
+  readonly log?: Log;
+}
+
+/** A running transform processor. */
+export interface Transform extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** `host:port` */
+  readonly address: string;
+  /** Names of the steps, in their order. */
+  readonly steps: readonly string[];
+  readonly store: Store;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}
+
+/**
+ * Starts the processor and resolves when it listens.
+ *
+ * @throws {UsageError} for a file that cannot be used
+ * @throws {UnavailableError} when the store cannot be opened, or the port is taken
+ */
+export async function startTransform(options: TransformOptions): Promise<Transform> {
+  const { host = "127.0.0.1", port = 0, log = silent, env = () => undefined, now = Date.now } =
+    options;
+  await using stack = new AsyncDisposableStack();
+  const first = options.steps ?? await read(options.file);
+  const store = stack.use(openStore(first.store.path ?? options.storePath ?? ":memory:", now));
+  const build = (file: TransformFile) =>
+    Promise.all(file.steps.map((one) => stepOf(one, { store, env, now })));
+  let steps = await build(first);
+  let names = namesOf(first);
+  const metrics = new TransformMetrics();
+  if (options.file !== undefined && options.steps === undefined) {
+    const { followData } = await loadModule<typeof import("../data_files/mod.ts")>(
+      "data_files/mod.ts",
+    );
+    const { TRANSFORM_FILE } = await loadModule<typeof import("./transform_schema.ts")>(
+      "transform/transform_schema.ts",
+    );
+    const followed = await followData(TRANSFORM_FILE, options.file, {
+      log,
+      // Requests that are on their way keep the steps that they began with.
+      onChange: (file) =>
+        void build(file).then((next) => {
+          steps = next;
+          names = namesOf(file);
+        }, (error) => log(`The steps stay as they were: ${messageOf(error)}`)),
+    });
+    stack.use(followed);
+  }
+  const server: GrpcServer = stack.use(
+    await startGrpcServer({
+      host,
+      port,
+      services: [
+        processorService(() => transformProcessor(steps, (exchange) => metrics.count(exchange))),
+      ],
+    }),
+  );
+  const owned = stack.move();
+  return {
+    host,
+    port: server.port,
+    address: server.address,
+    get steps() {
+      return names;
+    },
+    store,
+    metrics: () => Promise.resolve(metricsText(metrics.families())),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** The service's full name, for health and reflection. */
+export const TRANSFORM_SERVICE = EXTERNAL_PROCESSOR;
+
+async function read(file: string | undefined): Promise<TransformFile> {
+  if (file === undefined) {
+    throw new UsageError("Cannot start the transform processor without steps: name a file");
+  }
+  const { readData } = await loadModule<typeof import("../data_files/mod.ts")>("data_files/mod.ts");
+  const { TRANSFORM_FILE } = await loadModule<typeof import("./transform_schema.ts")>(
+    "transform/transform_schema.ts",
+  );
+  return await readData(TRANSFORM_FILE, file);
+}
+
+interface StepSurroundings {
+  readonly store: Store;
+  readonly now: () => number;
+  env(name: string): string | undefined;
+}
+
+async function stepOf(one: StepFile, { store, env, now }: StepSurroundings): Promise<Step> {
+  if (one.prompt) return promptStep(one.prompt);
+  if (one.api) return apiStep(one.api);
+  if (one.redact) return await redactStep(one.redact);
+  if (one.guard) return await guardStep(one.guard, { env });
+  if (one.cache) return cacheStep(one.cache, { store, now });
+  if (one.context) return contextStep(one.context, store);
+  throw new UsageError("Cannot use a step without a name");
+}
+
+function namesOf({ steps }: TransformFile): readonly string[] {
+  return steps.map((one) =>
+    Object.entries(one).find(([, value]) => value !== undefined)?.[0] ?? ""
+  );
+}
