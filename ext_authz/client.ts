@@ -5,7 +5,7 @@ import {
   type GrpcClientOptions,
   type JsonObject,
   messageCodec,
-  protoRoot,
+  protoTypes,
 } from "../grpc/mod.ts";
 
 /** Meaning of an engine's answer for Envoy. */
@@ -65,8 +65,10 @@ function verdictOf(response: JsonObject): Verdict {
   if (response["error_response"] !== undefined) return { decision: "error", status: 0, code: "" };
   const denied = (response["denied_response"] ?? {}) as Refusal;
   const named = denied.status?.code ?? 0;
-  const statuses = protoRoot().lookupEnum("envoy.type.v3.StatusCode").values;
-  const status = typeof named === "number" ? named : statuses[named] ?? 0;
+  const statuses = protoTypes().getEnum("envoy.type.v3.StatusCode")?.values ?? [];
+  const status = typeof named === "number"
+    ? named
+    : statuses.find(({ name }) => name === named)?.number ?? 0;
   const option = denied.headers?.find(({ header }) => header.key === "x-llm-deny-code");
   return { decision: "deny", status: status || 403, code: option?.header.value ?? "" };
 }

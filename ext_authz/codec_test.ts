@@ -32,7 +32,7 @@ const requests = fc.record({
   raw_body: fc.uint8Array({ maxLength: 20 }),
 });
 
-Deno.test("decodeCheckRequest() reads what protobufjs wrote, field by field", () => {
+Deno.test("decodeCheckRequest() reads what the general codec wrote, field by field", () => {
   fc.assert(fc.property(requests, texts, words, fc.nat(65535), (http, extensions, ip, port) => {
     const bytes = REQUEST.encode({
       attributes: {
@@ -96,7 +96,7 @@ Deno.test("decodeCheckRequest() refuses with a TypeError or decodes, whatever th
   }));
 });
 
-Deno.test("decodeCheckRequest() refuses every truncation that protobufjs refuses", () => {
+Deno.test("decodeCheckRequest() refuses every truncation that the general codec refuses", () => {
   const whole = REQUEST.encode({ attributes: { request: { http: { method: "GET", path: "/" } } } });
   for (let length = 1; length < whole.length; length++) {
     assert.throws(() => REQUEST.decode(whole.slice(0, length)), TypeError);
@@ -134,7 +134,7 @@ const responses: fc.Arbitrary<CheckResponse> = fc.oneof(
   }),
 );
 
-Deno.test("encodeCheckResponse() writes what protobufjs reads as the same response", () => {
+Deno.test("encodeCheckResponse() writes what the general codec reads as the same response", () => {
   fc.assert(fc.property(responses, (response) => {
     const decoded = RESPONSE.decode(encodeCheckResponse(response));
     assert.deepEqual(normal(decoded), normal(expected(response)));

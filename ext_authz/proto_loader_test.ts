@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { fromJSON, type ServiceDefinition } from "@grpc/proto-loader";
+import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
+import { fileURLToPath } from "node:url";
 import { encodeCheckResponse } from "./check_response.ts";
 import { decodeCheckRequest } from "./check_request.ts";
-import { protoRoot } from "../grpc/mod.ts";
 
 /** The stock way to serve these protos with grpc-js: what our own codecs must agree with. */
-const definitions = fromJSON(protoRoot().toJSON(), {
+const definitions = loadSync("ext_authz.proto", {
+  includeDirs: [fileURLToPath(import.meta.resolve("../grpc/protos"))],
   keepCase: true,
   longs: String,
   enums: String,

@@ -66,7 +66,7 @@ const read = (phase: Phase, said: ContinueAnswer | ImmediateAnswer | StreamPart)
 const without = (object: object) =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 const map = (list: HeaderList) => ({
-  headers: list.map(([key, value]) => ({ key, raw_value: utf8(value) })),
+  headers: list.map(([key, value]) => present({ key, raw_value: utf8(value) })),
 });
 const setHeaders = (list: HeaderList) =>
   map(list).headers.map((header) => ({ header, append_action: "OVERWRITE_IF_EXISTS_OR_ADD" }));
@@ -106,7 +106,7 @@ Deno.test("encodeAnswer() writes answers that the other codec reads alike", () =
     assert.deepEqual(
       read("request_headers", { kind: "immediate", status: 404, body, details: name }),
       {
-        immediate_response: { status: { code: "NotFound" }, body, details: name },
+        immediate_response: { status: { code: "NotFound" }, ...present({ body, details: name }) },
       },
     );
     assert.deepEqual(
@@ -120,7 +120,7 @@ Deno.test("encodeAnswer() writes answers that the other codec reads alike", () =
     );
     assert.deepEqual(read("request_body", { part: "body", body, endOfStream: true }), {
       streamed_immediate_response: {
-        body_response: { body, end_of_stream: true },
+        body_response: { ...present({ body }), end_of_stream: true },
       },
     });
   }));
@@ -137,3 +137,8 @@ Deno.test("encodeAnswer() refuses what a phase cannot carry", () => {
     assert.throws(() => encodeAnswer(phase, answer), reason);
   }
 });
+
+/** Without what has its default value: the wire does not say it. */
+function present<Fields extends Record<string, { length: number }>>(fields: Fields) {
+  return Object.fromEntries(Object.entries(fields).filter(([, { length }]) => length > 0));
+}

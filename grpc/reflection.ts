@@ -1,9 +1,13 @@
 /** grpc.reflection v1 and v1alpha: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md */
-import { type FileDescriptor, fileDescriptors } from "./descriptors.ts";
-import { messageCodec, protoRoot } from "./schema.ts";
+import {
+  type FileDescriptor,
+  fileDescriptors,
+  type JsonObject,
+  messageCodec,
+  protoTypes,
+} from "./schema.ts";
 import { echoOf, GRPC_STATUS } from "./status.ts";
 import type { BidiCall, GrpcService } from "./service.ts";
-import type { JsonObject } from "./proto_json.ts";
 
 /** Both versions: their messages are the same, their package is not, and clients ask for either. */
 const VERSIONS = ["v1", "v1alpha"] as const;
@@ -42,9 +46,10 @@ function answer(asked: JsonObject, services: string[]): JsonObject {
   }
   const symbol = asked["file_containing_symbol"];
   if (typeof symbol === "string") {
-    return protoRoot().lookup(symbol) === null
+    const home = fileOf(symbol);
+    return home === undefined
       ? notFound(`symbol "${echoOf(symbol)}"`)
-      : files((one) => one.package !== "google.protobuf" && symbol.startsWith(`${one.package}.`));
+      : files(({ name }) => name === home);
   }
   const file = asked["file_by_filename"];
   if (typeof file === "string") {
@@ -57,6 +62,15 @@ function answer(asked: JsonObject, services: string[]): JsonObject {
     return { all_extension_numbers_response: { base_type_name: echoOf(type) } };
   }
   return notFound("extension: proto3 has none");
+}
+
+/** The file that declares a type, a service, or one of its methods. */
+function fileOf(symbol: string): string | undefined {
+  const types = protoTypes();
+  const method = symbol.lastIndexOf(".");
+  const service = types.getService(symbol.slice(0, method));
+  const isMethod = service?.methods.some(({ name }) => name === symbol.slice(method + 1));
+  return (types.get(symbol) ?? (isMethod ? service : undefined))?.file.proto.name;
 }
 
 /** The file asked for first, as clients expect, and all others behind it: that saves the round trips. */

@@ -1,66 +1,95 @@
-/**
- * The messages of every service here, parsed from the hand-written subsets in `protos/`.
- * The texts are part of the program (text imports), so that a compiled binary needs no files;
- * they are parsed on first use, because a policy server alone never needs them.
- */
-import protobuf from "protobufjs";
-import accessLog from "./protos/access_log.proto" with { type: "text" };
-import accessLogService from "./protos/access_log_service.proto" with { type: "text" };
-import discovery from "./protos/discovery.proto" with { type: "text" };
-import endpoint from "./protos/endpoint.proto" with { type: "text" };
-import endpointDiscovery from "./protos/endpoint_discovery.proto" with { type: "text" };
-import envoyCore from "./protos/envoy_core.proto" with { type: "text" };
-import envoyType from "./protos/envoy_type.proto" with { type: "text" };
-import extAuthz from "./protos/ext_authz.proto" with { type: "text" };
-import extProc from "./protos/ext_proc.proto" with { type: "text" };
-import extProcMode from "./protos/ext_proc_mode.proto" with { type: "text" };
-import googleRpc from "./protos/google_rpc.proto" with { type: "text" };
-import health from "./protos/health.proto" with { type: "text" };
-import rateLimit from "./protos/ratelimit.proto" with { type: "text" };
-import rateLimitDescriptor from "./protos/ratelimit_descriptor.proto" with { type: "text" };
-import reflectionV1 from "./protos/reflection_v1.proto" with { type: "text" };
-import reflectionV1Alpha from "./protos/reflection_v1alpha.proto" with { type: "text" };
-import { fromJson, type JsonObject, toJson } from "./proto_json.ts";
+/** The messages of every service here, by name: generated code of the subsets in `protos/` (`deno task protos`). */
+import { Buffer } from "node:buffer";
+import {
+  createRegistry,
+  type DescField,
+  type DescFile,
+  type DescMessage,
+  fromBinary,
+  fromJson,
+  type JsonValue,
+  type Registry,
+  ScalarType,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { file_access_log } from "./protos/gen/access_log_pb.ts";
+import { file_access_log_service } from "./protos/gen/access_log_service_pb.ts";
+import { file_discovery } from "./protos/gen/discovery_pb.ts";
+import { file_endpoint_discovery } from "./protos/gen/endpoint_discovery_pb.ts";
+import { file_endpoint } from "./protos/gen/endpoint_pb.ts";
+import { file_envoy_core } from "./protos/gen/envoy_core_pb.ts";
+import { file_envoy_type } from "./protos/gen/envoy_type_pb.ts";
+import { file_ext_authz } from "./protos/gen/ext_authz_pb.ts";
+import { file_ext_proc_mode } from "./protos/gen/ext_proc_mode_pb.ts";
+import { file_ext_proc } from "./protos/gen/ext_proc_pb.ts";
+import { file_google_rpc } from "./protos/gen/google_rpc_pb.ts";
+import { file_health } from "./protos/gen/health_pb.ts";
+import { file_ratelimit_descriptor } from "./protos/gen/ratelimit_descriptor_pb.ts";
+import { file_ratelimit } from "./protos/gen/ratelimit_pb.ts";
+import { file_reflection_v1 } from "./protos/gen/reflection_v1_pb.ts";
+import { file_reflection_v1alpha } from "./protos/gen/reflection_v1alpha_pb.ts";
 
-/** The subsets by file name: what this program claims to know of each contract. */
-export const PROTO_TEXTS: Readonly<Record<string, string>> = {
-  "google_rpc.proto": googleRpc,
-  "envoy_type.proto": envoyType,
-  "envoy_core.proto": envoyCore,
-  "ext_authz.proto": extAuthz,
-  "ext_proc_mode.proto": extProcMode,
-  "ext_proc.proto": extProc,
-  "endpoint.proto": endpoint,
-  "discovery.proto": discovery,
-  "endpoint_discovery.proto": endpointDiscovery,
-  "access_log.proto": accessLog,
-  "access_log_service.proto": accessLogService,
-  "health.proto": health,
-  "ratelimit_descriptor.proto": rateLimitDescriptor,
-  "ratelimit.proto": rateLimit,
-  "reflection_v1.proto": reflectionV1,
-  "reflection_v1alpha.proto": reflectionV1Alpha,
-};
+/** The subsets: what this program claims to know of each contract. */
+const SUBSETS: readonly DescFile[] = [
+  file_google_rpc,
+  file_envoy_type,
+  file_envoy_core,
+  file_ext_authz,
+  file_ext_proc_mode,
+  file_ext_proc,
+  file_endpoint,
+  file_discovery,
+  file_endpoint_discovery,
+  file_ratelimit_descriptor,
+  file_ratelimit,
+  file_access_log,
+  file_access_log_service,
+  file_health,
+  file_reflection_v1,
+  file_reflection_v1alpha,
+];
 
-/** Well-known types that protobufjs carries itself. */
-export const WELL_KNOWN = ["any", "struct", "timestamp", "duration", "wrappers"] as const;
+/** A plain JSON-like object; bytes are a `Uint8Array`. */
+export type JsonObject = { [field: string]: unknown };
 
-let parsed: protobuf.Root | undefined;
+/** A file descriptor as reflection serves it. */
+export interface FileDescriptor {
+  /** File name of the descriptor; others import it under this name. */
+  readonly name: string;
+  readonly package: string;
+  /** Serialised `google.protobuf.FileDescriptorProto`. */
+  readonly bytes: Uint8Array;
+}
 
-/** Every message of the subsets, resolved; parsed once, about 8 ms. */
-export function protoRoot(): protobuf.Root {
-  if (parsed !== undefined) return parsed;
-  const root = new protobuf.Root();
-  for (const name of WELL_KNOWN) {
-    const common = protobuf.common.get(`google/protobuf/${name}.proto`);
-    if (common?.nested !== null && common?.nested !== undefined) {
-      root.addJSON(common.nested as Record<string, protobuf.INamespace>);
-    }
-  }
-  for (const text of Object.values(PROTO_TEXTS)) protobuf.parse(text, root, { keepCase: true });
-  root.resolveAll();
-  parsed = root;
-  return root;
+let registry: Registry | undefined;
+
+/** Every type of the subsets and of the well-known files that they import. */
+export function protoTypes(): Registry {
+  return registry ??= createRegistry(...withImports());
+}
+
+/** Each file after those that it imports. */
+function withImports(): DescFile[] {
+  const files = new Map<string, DescFile>();
+  const add = (file: DescFile) => {
+    for (const one of file.dependencies) add(one);
+    files.set(file.name, file);
+  };
+  for (const file of SUBSETS) add(file);
+  return [...files.values()];
+}
+
+let descriptors: readonly FileDescriptor[] | undefined;
+
+/** Descriptors of all subsets and of the well-known types they use, as protoc wrote them. */
+export function fileDescriptors(): readonly FileDescriptor[] {
+  return descriptors ??= withImports().map(({ proto }) => ({
+    name: proto.name,
+    package: proto.package,
+    bytes: toBinary(FileDescriptorProtoSchema, proto),
+  }));
 }
 
 /** Encoder and decoder of one message type, between bytes and plain objects with the field names of the .proto file. */
@@ -70,10 +99,13 @@ export interface MessageCodec {
   /**
    * Plain object to bytes: proto3 JSON with snake_case (or camelCase) names, enums as names or
    * numbers, bytes as base64 or `Uint8Array`, and Struct as any JSON object.
-   * Throws `TypeError` naming the path of a field that does not exist or has the wrong type.
+   * Throws `TypeError` naming the message and the field that does not exist or has the wrong type.
    */
   encode(value: JsonObject): Uint8Array;
-  /** Bytes to a plain object; absent fields are absent. Throws `TypeError` for bytes that are not this message. */
+  /**
+   * Bytes to a plain object: proto3 JSON with snake_case names, but 64-bit numbers as numbers and bytes as
+   * `Uint8Array`. What has its default value is absent. Throws `TypeError` for bytes that are not this message.
+   */
   decode(bytes: Uint8Array): JsonObject;
 }
 
@@ -83,18 +115,27 @@ const codecs = new Map<string, MessageCodec>();
 export function messageCodec(name: string): MessageCodec {
   const known = codecs.get(name);
   if (known !== undefined) return known;
-  let type: protobuf.Type;
-  try {
-    type = protoRoot().lookupType(name);
-  } catch {
+  const schema = protoTypes().getMessage(name);
+  if (schema === undefined) {
     throw new RangeError(`Cannot find message "${name}": it is not in the .proto subsets`);
   }
+  const options = { registry: protoTypes() };
   const codec: MessageCodec = {
     name,
-    encode: (value) => type.encode(type.fromObject(fromJson(type, value))).finish(),
+    encode: (value) => {
+      try {
+        return toBinary(schema, fromJson(schema, jsonOf(value), options));
+      } catch (error) {
+        throw new TypeError(`Cannot encode "${schema.name}": ${told(error as Error)}`);
+      }
+    },
     decode: (bytes) => {
       try {
-        return toJson(type, type.decode(bytes));
+        const json = toJson(schema, fromBinary(schema, bytes), {
+          ...options,
+          useProtoFieldName: true,
+        });
+        return plainOf(schema, json) as JsonObject;
       } catch (error) {
         throw new TypeError(
           `Cannot decode ${bytes.length} bytes as "${name}": ${(error as Error).message}`,
@@ -104,4 +145,66 @@ export function messageCodec(name: string): MessageCodec {
   };
   codecs.set(name, codec);
   return codec;
+}
+
+/** The library's words, and for a field that does not exist those that do. */
+function told({ message }: Error): string {
+  const unknown = /message (\S+) from JSON: key ".*" is unknown$/.exec(message);
+  const fields = protoTypes().getMessage(unknown?.[1] ?? "")?.fields ?? [];
+  return unknown === null
+    ? message
+    : `${message}: it has ${fields.map(({ name }) => name).join(", ")}`;
+}
+
+/** A plain value as JSON: bytes as base64, nothing undefined. */
+function jsonOf(value: unknown): JsonValue {
+  if (value instanceof Uint8Array) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+  }
+  if (Array.isArray(value)) return value.map(jsonOf);
+  if (typeof value !== "object" || value === null) return (value ?? null) as JsonValue;
+  return Object.fromEntries(
+    Object.entries(value).filter(([, one]) => one !== undefined)
+      .map(([key, one]) => [key, jsonOf(one)]),
+  );
+}
+
+const LONG = new Set([
+  ScalarType.INT64,
+  ScalarType.UINT64,
+  ScalarType.FIXED64,
+  ScalarType.SFIXED64,
+  ScalarType.SINT64,
+]);
+
+/** What JSON has no words for: bytes, and numbers of 64 bits, within a message's JSON. */
+function plainOf(schema: DescMessage, json: JsonValue): unknown {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    const value = schema.fields[0];
+    return schema.typeName.endsWith("Value") && value !== undefined
+      ? plainField(value, json)
+      : json;
+  }
+  // Struct, Any and the like are JSON as they are.
+  if (schema.typeName.startsWith("google.protobuf.")) return json;
+  const out: JsonObject = json;
+  for (const field of schema.fields) {
+    const value = json[field.name];
+    if (value === undefined) continue;
+    if (field.fieldKind === "list") {
+      out[field.name] = (value as JsonValue[]).map((one) => plainField(field, one));
+    } else if (field.fieldKind === "map") {
+      out[field.name] = Object.fromEntries(
+        Object.entries(value as Record<string, JsonValue>)
+          .map(([key, one]) => [key, plainField(field, one)]),
+      );
+    } else out[field.name] = plainField(field, value);
+  }
+  return out;
+}
+
+function plainField({ message, scalar }: DescField, json: JsonValue): unknown {
+  if (message !== undefined) return plainOf(message, json);
+  if (scalar === ScalarType.BYTES) return new Uint8Array(Buffer.from(json as string, "base64"));
+  return scalar !== undefined && LONG.has(scalar) ? Number(json) : json;
 }

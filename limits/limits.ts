@@ -263,7 +263,7 @@ function statusOf(outcome: Outcome, now: number): Record<string, unknown> {
       name: `${kind}/${unit}`,
     },
     limit_remaining: Math.min(MAX_COUNT, remaining(level)),
-    duration_until_reset: { seconds: Math.ceil(ms / 1_000) },
+    duration_until_reset: `${Math.ceil(ms / 1_000)}s`,
   };
 }
 

@@ -54,7 +54,7 @@ Deno.test("a refusal has OpenAI's shape, and says what is used up and when it is
   const answer = await service.ask(service.question);
   assert.equal(answer.overall_code, "OVER_LIMIT");
   const [{ duration_until_reset, current_limit }] = answer.statuses;
-  assert.equal(duration_until_reset.seconds, 60);
+  assert.equal(duration_until_reset, "60s");
   assert.deepEqual(current_limit, {
     requests_per_unit: 3,
     unit: "MINUTE",

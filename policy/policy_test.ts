@@ -308,7 +308,7 @@ Deno.test.each<{ why: string; answers: unknown[]; want: RegExp }>([
   {
     why: "an unknown field in a response",
     answers: [{ response: { okay: {} } }],
-    want: /no such field, it has status, /,
+    want: /key "okay" is unknown: it has status, /,
   },
 ])("Policy.scripts refuses $why", async ({ answers, want }) => {
   await using policy = await startPolicy({ scriptSecret: SECRET });

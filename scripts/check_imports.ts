@@ -74,7 +74,6 @@ const JUDGES = /^gateway\/profiles\/([^/]+\/)?judge(\.ts|\/)/;
 const HOMES: Readonly<Record<string, string>> = {
   "@grpc/grpc-js": "grpc",
   "@grpc/proto-loader": "grpc",
-  "protobufjs": "grpc",
   "commander": "cli",
   "re2js": "patterns",
 };

@@ -99,7 +99,6 @@ export class EndpointService implements EndpointSink {
 
   #send(subscription: Subscription): void {
     const responses = messageCodec("envoy.service.discovery.v3.DiscoveryResponse");
-    const assignments = messageCodec("envoy.config.endpoint.v3.ClusterLoadAssignment");
     // The version serves as the nonce: no stream gets one version twice but for other names.
     subscription.sent = this.#version;
     const response = responses.encode({
@@ -107,8 +106,8 @@ export class EndpointService implements EndpointSink {
       nonce: String(this.#version),
       type_url: ASSIGNMENT_TYPE,
       resources: subscription.names.map((name) => ({
-        type_url: ASSIGNMENT_TYPE,
-        value: assignments.encode(assignmentOf(name, this.#hosts)),
+        "@type": ASSIGNMENT_TYPE,
+        ...assignmentOf(name, this.#hosts),
       })),
     });
     // A stream that ended is noticed by its reader.

@@ -6,7 +6,6 @@ import { ENDPOINT_DISCOVERY, EndpointService } from "./endpoint_service.ts";
 
 const REQUEST = messageCodec("envoy.service.discovery.v3.DiscoveryRequest");
 const RESPONSE = messageCodec("envoy.service.discovery.v3.DiscoveryResponse");
-const ASSIGNMENT = messageCodec("envoy.config.endpoint.v3.ClusterLoadAssignment");
 
 /** A served EndpointService, and an Envoy's side of a stream to it. */
 async function serve() {
@@ -28,12 +27,12 @@ async function serve() {
     async next(): Promise<JsonObject> {
       const { value } = await answers.next();
       const response = RESPONSE.decode(value ?? new Uint8Array());
-      const resources = response.resources as { type_url: string; value: Uint8Array }[];
-      assert.deepEqual(
-        resources.map(({ type_url }) => type_url),
-        resources.map(() => ASSIGNMENT_TYPE),
-      );
-      return { ...response, assignments: resources.map(({ value }) => ASSIGNMENT.decode(value)) };
+      const resources = response.resources as { "@type": string }[];
+      const assignments = resources.map(({ "@type": type, ...assignment }) => {
+        assert.equal(type, ASSIGNMENT_TYPE);
+        return assignment;
+      });
+      return { ...response, assignments };
     },
     async [Symbol.asyncDispose]() {
       stream.cancel();

@@ -4,9 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import protobuf from "protobufjs";
-import descriptor from "protobufjs/ext/descriptor/index.js";
-import { fileDescriptors, PROTO_TEXTS } from "../../grpc/mod.ts";
+import { fromBinary, isFieldSet } from "@bufbuild/protobuf";
+import {
+  type DescriptorProto,
+  type EnumDescriptorProto,
+  FieldDescriptorProtoSchema,
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+} from "@bufbuild/protobuf/wkt";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { fileDescriptors } from "../../grpc/mod.ts";
 import { envoyPath } from "../testing/stack.ts";
 
 /** The official files behind each subset. */
@@ -36,79 +43,38 @@ const OFFICIAL: Record<string, string[]> = {
 /** Not part of Envoy: these are gRPC's own, and grpcurl's use of them is their test. */
 const NOT_ENVOYS = ["reflection_v1.proto", "reflection_v1alpha.proto"];
 
-interface FieldDescriptor {
-  name: string;
-  number: number;
-  label: number;
-  type: number;
-  typeName?: string;
-  oneofIndex?: number;
-}
-
-interface MessageDescriptor {
-  name: string;
-  field: FieldDescriptor[];
-  nestedType: MessageDescriptor[];
-  enumType: EnumDescriptor[];
-  oneofDecl: { name: string }[];
-}
-
-interface EnumDescriptor {
-  name: string;
-  value: { name: string; number: number }[];
-}
-
-interface FileDescriptor {
-  package: string;
-  messageType: MessageDescriptor[];
-  enumType: EnumDescriptor[];
-  service: {
-    name: string;
-    method: {
-      name: string;
-      inputType: string;
-      outputType: string;
-      clientStreaming: boolean;
-      serverStreaming: boolean;
-    }[];
-  }[];
-}
-
-const FileDescriptorProto = (descriptor as unknown as { FileDescriptorProto: protobuf.Type })
-  .FileDescriptorProto;
+const ONEOF_INDEX = FieldDescriptorProtoSchema.field.oneofIndex;
 
 /** Number of `syntax` in FileDescriptorProto; protoc writes fields in order, and this one last. */
 const SYNTAX = 12;
 
 /** The descriptor of a file, found in the bytes of a program that was built with it. */
-function embedded(program: Buffer, file: string): FileDescriptor {
+function embedded(program: Buffer, file: string): FileDescriptorProto {
   const start = program.indexOf(Buffer.from([0x0a, file.length, ...Buffer.from(file)]));
   assert.notEqual(start, -1, `Envoy's binary holds no descriptor of ${file}`);
-  const reader = protobuf.Reader.create(program.subarray(start));
+  const reader = new BinaryReader(program.subarray(start));
   while (true) {
-    const tag = reader.uint32();
-    reader.skipType(tag & 7);
-    if (tag >>> 3 === SYNTAX) break;
+    const [field, type] = reader.tag();
+    reader.skip(type);
+    if (field === SYNTAX) break;
   }
-  return FileDescriptorProto.decode(
-    program.subarray(start, start + reader.pos),
-  ) as unknown as FileDescriptor;
+  return fromBinary(FileDescriptorProtoSchema, program.subarray(start, start + reader.pos));
 }
 
 /** Every message, enum value and method of a file as one line each, so that sets can be compared. */
-function facts(file: FileDescriptor): Set<string> {
+function facts(file: FileDescriptorProto): Set<string> {
   const lines = new Set<string>();
   const scope = `.${file.package}`;
-  const enums = (list: EnumDescriptor[], prefix: string) => {
+  const enums = (list: EnumDescriptorProto[], prefix: string) => {
     for (const { name, value } of list) {
       for (const one of value) lines.add(`${prefix}.${name} ${one.name} = ${one.number}`);
     }
   };
-  const messages = (list: MessageDescriptor[], prefix: string) => {
+  const messages = (list: DescriptorProto[], prefix: string) => {
     for (const { name, field, nestedType, enumType, oneofDecl } of list) {
       const full = `${prefix}.${name}`;
       for (const one of field) {
-        const oneof = Object.hasOwn(one, "oneofIndex") && oneofDecl[one.oneofIndex ?? 0]?.name;
+        const oneof = isFieldSet(one, ONEOF_INDEX) && oneofDecl[one.oneofIndex ?? 0]?.name;
         const entry = one.typeName?.endsWith("Entry") ? "map" : one.typeName;
         lines.add(
           [full, one.name, one.number, one.label, one.type, entry ?? "", oneof || ""].join(" "),
@@ -129,29 +95,20 @@ function facts(file: FileDescriptor): Set<string> {
   return lines;
 }
 
-/** The subsets' descriptors by package, as gRPC reflection serves them. */
-function ours(): Map<string, FileDescriptor> {
-  return new Map(
-    fileDescriptors().map(({ bytes }) => {
-      const file = FileDescriptorProto.decode(bytes) as unknown as FileDescriptor;
-      return [file.package, file];
-    }),
-  );
-}
-
-/** The package that a subset declares. */
-function packageOf(text: string): string {
-  return /^package ([\w.]+);/m.exec(text)?.[1] ?? "";
-}
-
 Deno.test("every field, enum value and method of the .proto subsets is the one Envoy was built with", async () => {
   const program = Buffer.from(await Deno.readFile(await envoyPath()));
-  const subsets = ours();
+  // The subsets' descriptors by their own names, as gRPC reflection serves them.
+  const subsets = new Map(
+    fileDescriptors().filter((one) => one.package !== "google.protobuf").map(({ name, bytes }) => [
+      name,
+      fromBinary(FileDescriptorProtoSchema, bytes),
+    ]),
+  );
   const named = [...Object.keys(OFFICIAL), ...NOT_ENVOYS];
-  assert.deepEqual(Object.keys(PROTO_TEXTS).sort(), named.sort());
+  assert.deepEqual([...subsets.keys()].sort(), named.sort());
   for (const [subset, files] of Object.entries(OFFICIAL)) {
     const official = new Set(files.flatMap((file) => [...facts(embedded(program, file))]));
-    const mine = facts(subsets.get(packageOf(PROTO_TEXTS[subset] ?? "")) as FileDescriptor);
+    const mine = facts(subsets.get(subset) as FileDescriptorProto);
     assert.ok(mine.size > 0, subset);
     assert.deepEqual([...mine].filter((fact) => !official.has(fact)), [], subset);
   }

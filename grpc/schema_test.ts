@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type JsonObject, messageCodec } from "./mod.ts";
-import { protoRoot } from "./schema.ts";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { HTTPAccessLogEntrySchema } from "./protos/gen/access_log_pb.ts";
 
 const RESPONSE = messageCodec("envoy.service.auth.v3.CheckResponse");
 const PROCESSING = messageCodec("envoy.service.ext_proc.v3.ProcessingResponse");
@@ -49,25 +50,25 @@ Deno.test.each<{ why: string; value: Record<string, unknown>; want: RegExp }>([
   {
     why: "an unknown field",
     value: { nope: 1 },
-    want: /"CheckResponse\.nope": CheckResponse has no/,
+    want: /CheckResponse.*key "nope" is unknown/,
   },
-  { why: "a name of Object", value: { constructor: {} }, want: /CheckResponse\.constructor/ },
-  { why: "a text for a number", value: { status: { code: "x" } }, want: /expected a whole number/ },
+  { why: "a name of Object", value: { constructor: {} }, want: /key "constructor" is unknown/ },
+  { why: "a text for a number", value: { status: { code: "x" } }, want: /Status\.code .*"x"/ },
   {
     why: "an unknown enum name",
     value: { denied_response: { status: { code: "Nope" } } },
-    want: /status\.code": expected a number or one of Empty, OK/,
+    want: /StatusCode.*"Nope"/,
   },
   {
     why: "two of a oneof",
     value: { ok_response: {}, denied_response: {} },
-    want: /only one of "ok_response" and "denied_response"/,
+    want: /oneof .*http_response/,
   },
-  { why: "no list", value: { ok_response: { headers: {} } }, want: /headers": expected a list/ },
+  { why: "no list", value: { ok_response: { headers: {} } }, want: /headers .*expected Array/ },
   {
     why: "no text",
     value: { ok_response: { headers_to_remove: [1] } },
-    want: /\[0\]": expected a string/,
+    want: /headers_to_remove/,
   },
 ])("messageCodec().encode() refuses $why and says where", ({ value, want }) => {
   assert.throws(() => RESPONSE.encode(value), { name: "TypeError", message: want });
@@ -79,13 +80,13 @@ Deno.test("messageCodec() refuses a name that is not in the subsets", () => {
 
 Deno.test("a timestamp keeps what is below a millisecond, in 3, 6 or 9 digits", () => {
   const codec = messageCodec("envoy.data.accesslog.v3.HTTPAccessLogEntry");
-  const type = protoRoot().lookupType("envoy.data.accesslog.v3.HTTPAccessLogEntry");
   const read = (nanos: number) => {
-    const start_time = { seconds: 1_000, nanos };
-    const bytes = type.encode(type.fromObject({ common_properties: { start_time } })).finish();
-    return (codec.decode(bytes)["common_properties"] as JsonObject)["start_time"];
+    const startTime = { seconds: 1_000n, nanos };
+    const entry = create(HTTPAccessLogEntrySchema, { commonProperties: { startTime } });
+    const decoded = codec.decode(toBinary(HTTPAccessLogEntrySchema, entry));
+    return (decoded["common_properties"] as JsonObject)["start_time"];
   };
-  assert.equal(read(0), "1970-01-01T00:16:40.000Z");
+  assert.equal(read(0), "1970-01-01T00:16:40Z");
   assert.equal(read(7_000_000), "1970-01-01T00:16:40.007Z");
   assert.equal(read(7_000_800), "1970-01-01T00:16:40.007000800Z");
   assert.equal(read(500_042_000), "1970-01-01T00:16:40.500042Z");
