@@ -15,8 +15,8 @@ import { asksPolicy, hasPolicy, type Hit, type LintRule } from "./rule.ts";
 
 /** Filters that answer by themselves or forward by themselves, and what they do, by type. */
 const ANSWERING: Readonly<Record<string, string>> = {
-  CacheConfig: "answers from its cache",
-  CacheV2Config: "answers from its cache",
+  CacheConfig: "answers from its cache, and fetches what it lacks past the filters behind it,",
+  CacheV2Config: "answers from its cache, and fetches what it lacks past the filters behind it,",
   FileServerConfig: "answers with files",
   McpRouter: "forwards to MCP servers by itself",
 };
@@ -38,7 +38,7 @@ export const BYPASS_RULES: readonly LintRule[] = [
   {
     id: "policy.answered-before",
     severity: "error",
-    why: "what the filter answers by itself reaches the client without a decision",
+    why: "what the filter answers or fetches by itself reaches the client without a decision",
     fix: "put ext_authz before it",
     case: "deny.no-credential",
     source: "HttpConnectionManager.http_filters",

@@ -1,5 +1,15 @@
 /** Where policy is asked, and where not: by route, by filter, by what stands around it. */
-import { authz, type CorpusCase, endpoint, HTTP, ROUTE, SOCKET, strict, TYPE } from "./form.ts";
+import {
+  authz,
+  type CorpusCase,
+  endpoint,
+  HTTP,
+  HTTP2,
+  ROUTE,
+  SOCKET,
+  strict,
+  TYPE,
+} from "./form.ts";
 
 const CLOSED = { denied: false, failing: false };
 const AROUND = { denied: true, failing: true };
@@ -10,6 +20,9 @@ const routed = (more: string) =>
   `{ match: { prefix: / }, route: { cluster: up, timeout: 0s, idle_timeout: 0s }, ${more} }`;
 const MATCHER =
   `matcher_tree: { input: { name: h, typed_config: { "@type": type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput, header_name: x-mode } }, exact_match_map: { map:`;
+const NODE = "node: { id: a, cluster: b }\n";
+const CACHE =
+  `{ name: cache, typed_config: { "@type": ${HTTP}.cache.v3.CacheConfig, typed_config: { "@type": type.googleapis.com/envoy.extensions.http.cache.simple_http_cache.v3.SimpleHttpCacheConfig } } }`;
 const lua = (script: string) =>
   `{ name: envoy.filters.http.lua, typed_config: { "@type": ${HTTP}.lua.v3.Lua, default_source_code: { inline_string: "${script}" } } }`;
 
@@ -235,5 +248,110 @@ export const POLICY: readonly CorpusCase[] = [
     text: strict({ authz: "" }),
     findings: ["policy.missing"],
     envoy: "accepts",
+  },
+  {
+    name: "Envoy's examples: a cache before policy",
+    text: strict({ before: CACHE }),
+    findings: ["policy.answered-before"],
+    envoy: "accepts",
+    reached: AROUND,
+  },
+  {
+    name: "Envoy's examples: a cache after policy",
+    text: strict({ after: CACHE }),
+    findings: ["policy.cache-shared"],
+    envoy: "accepts",
+    reached: CLOSED,
+  },
+  {
+    name: "Envoy: a composite that buffers for some",
+    text: strict({
+      after:
+        `{ name: pick, typed_config: { "@type": type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher, extension_config: { name: composite, typed_config: { "@type": ${HTTP}.composite.v3.Composite } }, xds_matcher: { ${MATCHER} { b: { action: { name: a, typed_config: { "@type": ${HTTP}.composite.v3.ExecuteFilterAction, typed_config: { name: buf, typed_config: { "@type": ${HTTP}.buffer.v3.Buffer, max_request_bytes: 1024 } } } } } } } } } } }`,
+    }),
+    findings: ["stream.buffered"],
+    envoy: "accepts",
+    reached: CLOSED,
+  },
+  {
+    name: "Istio: a filter that comes by ECDS",
+    text: strict({
+      top: NODE,
+      before:
+        `{ name: remote, config_discovery: { config_source: { ads: {} }, type_urls: ["${HTTP}.lua.v3.Lua"] } }`,
+    }),
+    findings: [],
+    envoy: "accepts",
+    note: /The filter "remote" comes by ECDS/,
+  },
+  {
+    name: "Envoy: names removed by a filter before policy",
+    text: strict({
+      removed: ["x-other"],
+      before:
+        `{ name: strip, typed_config: { "@type": ${HTTP}.header_mutation.v3.HeaderMutation, mutations: { request_mutations: [ ${
+          [
+            ...["x-tenant", "x-llm-decision-id", "x-llm-policy-version"],
+            ...["x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"],
+          ].map((name) => `{ remove: ${name} }`).join(", ")
+        } ] } } }`,
+    }),
+    findings: [],
+    envoy: "accepts",
+    reached: CLOSED,
+  },
+  {
+    name: "Contour: routes by RDS",
+    text: strict({ top: NODE }).replace(
+      /          route_config:[\s\S]*?(?=          http_filters)/,
+      "          rds: { route_config_name: table, config_source: { ads: {} } }\n",
+    ),
+    findings: [],
+    envoy: "accepts",
+    note: /The routes of listener "ingress" come by RDS/,
+  },
+  {
+    name: "Envoy: scopes with an exempt table in one",
+    text: strict().replace(
+      /          route_config:[\s\S]*?(?=          http_filters)/,
+      `          scoped_routes:
+            name: scopes
+            scope_key_builder: { fragments: [ { header_value_extractor: { name: x-scope, index: 0 } } ] }
+            scoped_route_configurations_list:
+              scoped_route_configurations:
+              - name: one
+                key: { fragments: [ { string_key: one } ] }
+                route_configuration: { name: t, ${
+        off("envoy.filters.http.ext_authz")
+      }, virtual_hosts: [ { name: v, domains: ["*"], routes: [ ${ROUTE} ] } ] }
+`,
+    ),
+    findings: ["policy.route-exempt"],
+    envoy: "accepts",
+    reached: AROUND,
+    tries: { "x-scope": "one" },
+  },
+  {
+    name: "OPA: an engine over Google's gRPC client",
+    text: strict({
+      authz: authz().replace(
+        "envoy_grpc: { cluster_name: pol }",
+        'google_grpc: { target_uri: "127.0.0.1:9191", stat_prefix: opa }',
+      ),
+    }),
+    findings: [],
+    envoy: "accepts",
+    reached: CLOSED,
+  },
+  {
+    name: "OPA: the engine behind a Unix socket",
+    text: strict({
+      policy: `type: STATIC, load_assignment: ${
+        endpoint("{ pipe: { path: /run/opa/auth.sock } }")
+      }, typed_extension_protocol_options: ${HTTP2}`,
+    }),
+    findings: [],
+    envoy: "accepts",
+    reached: CLOSED,
   },
 ];
