@@ -339,7 +339,7 @@ function speaksHttp2(cluster: JsonObject): boolean {
 
 /** Fields of a validation context that say whom to trust. */
 const ROOTS = [
-  ...["trusted_ca", "system_root_certs", "ca_certificate_provider_instance"],
+  ...["trusted_ca", "ca_certificate_provider_instance"],
   ...["verify_certificate_hash", "verify_certificate_spki", "custom_validator_config"],
 ];
 

@@ -10,21 +10,42 @@ const PAGE = new URL("../docs/lint.md", import.meta.url);
 
 const HEAD = `# What \`llmgate lint\` finds
 
-\`llmgate lint FILE\` reads an Envoy configuration (YAML or JSON);
-\`llmgate lint http://127.0.0.1:9901\` reads the one that a running Envoy has in force, routes that
-came by RDS included. Nothing is started. Every finding has its line, the reason, the fix, and the
-case of the conformance suite that shows it on a running gateway:
+\`llmgate lint FILE\` reads an Envoy configuration (YAML or JSON) as Envoy does, by Envoy's own
+message types: those of the default version are at hand, and \`--envoy-path FILE\` reads those of
+another. \`llmgate lint http://127.0.0.1:9901\` reads the configuration that a running Envoy has in
+force, routes that came by RDS included. Nothing is started. Every finding has its line, the reason,
+the fix, and the case of the conformance suite that shows it on a running gateway:
 
 \`\`\`sh
 llmgate lint envoy.yaml
 llmgate check --envoy-config envoy.yaml --case 'sse.idle-20s'
 \`\`\`
 
-An **error** breaks something that the suite calls a MUST; a **warning** is a SHOULD, or a door left
-ajar. \`--errors\` leaves warnings out, \`--json\` is for machines, \`--trusted NAME\` names the headers
-that only your policy may set, and \`--route-config routes.json\` compares the routes with those of
-the model router behind ext_proc. The exit code is 1 when there are findings. The bundled base
+A file may also be a ConfigMap or Secret with a configuration inside, several documents, an answer
+of \`/config_dump\` (alone, or as \`egctl\` and \`istioctl\` print it), or resources as xDS serves them.
+What is not in it, such as routes that come by RDS or a filter that comes by ECDS, is said in a
+note.
+
+An **error** breaks something that the suite calls a MUST, or is refused by Envoy; a **warning** is
+a SHOULD, or a door left ajar. The exit code is 1 when there are findings. The bundled base
 configuration has none.
+
+| flag                         | does                                                               |
+| ---------------------------- | ------------------------------------------------------------------ |
+| \`--errors\`                   | leaves warnings out                                                |
+| \`--listener NAME\`            | looks at that listener alone                                       |
+| \`--trusted NAME\`             | a header that only your policy may set                             |
+| \`--route-config routes.json\` | compares the routes with those of the model router behind ext_proc |
+| \`--known FILE\`               | leaves known findings out, one \`rule.id [path]  # reason\` per line |
+| \`--all\`                      | lists each of many equal findings, which are grouped otherwise     |
+| \`--json\`                     | for machines                                                       |
+
+A finding that is meant to be can be left out in the file as well, with the reason, on its line or
+above it; without a reason the mark does nothing, and one that matches nothing is said:
+
+\`\`\`yaml
+failure_mode_allow: true # llmgate:ignore policy.fail-open: a trial, until May
+\`\`\`
 
 This page is written by \`scripts/lint_docs.ts\` from the rules themselves.
 `;
