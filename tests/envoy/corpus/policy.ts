@@ -303,7 +303,7 @@ export const POLICY: readonly CorpusCase[] = [
   {
     name: "Contour: routes by RDS",
     text: strict({ top: NODE }).replace(
-      /          route_config:[\s\S]*?(?=          http_filters)/,
+      / {10}route_config:[\s\S]*?(?= {10}http_filters)/,
       "          rds: { route_config_name: table, config_source: { ads: {} } }\n",
     ),
     findings: [],
@@ -313,7 +313,7 @@ export const POLICY: readonly CorpusCase[] = [
   {
     name: "Envoy: scopes with an exempt table in one",
     text: strict().replace(
-      /          route_config:[\s\S]*?(?=          http_filters)/,
+      / {10}route_config:[\s\S]*?(?= {10}http_filters)/,
       `          scoped_routes:
             name: scopes
             scope_key_builder: { fragments: [ { header_value_extractor: { name: x-scope, index: 0 } } ] }
