@@ -12,6 +12,7 @@ import { BYPASS_RULES } from "./bypass_rules.ts";
 import { CONFIG_RULES, CONFIG_RULES_BY_KIND } from "./config_rules.ts";
 import { EDGE_RULES } from "./edge_rules.ts";
 import { type KnownFinding, suppress, type Suppressed, suppressionsIn } from "./known.ts";
+import { LIMITS_RULES } from "./limits_rules.ts";
 import { LOG_RULES } from "./log_rules.ts";
 import { POLICY_RULES } from "./policy_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
@@ -26,6 +27,7 @@ export const LINT_RULES: readonly LintRule[] = [
   ...BYPASS_RULES,
   ...EDGE_RULES,
   ...LOG_RULES,
+  ...LIMITS_RULES,
   ...ROUTER_RULES,
 ];
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CASES } from "../../conformance/mod.ts";
+import { CASES, EDGE_CASES } from "../../conformance/mod.ts";
 import { bundledConfig, parseEnvoyConfig } from "../../envoy/mod.ts";
 import { LINT_RULES, lintEnvoyConfig, NOT_BY_CONFIGURATION } from "../../lint/mod.ts";
 import { lintPage } from "../../scripts/lint_docs.ts";
@@ -36,7 +36,7 @@ Deno.test("a running Envoy shows the findings of its file", async () => {
 });
 
 Deno.test("every case that a lint rule names is a case of the suite", () => {
-  const known = new Set(CASES.map(({ id }) => id));
+  const known = new Set([...CASES, ...EDGE_CASES].map(({ id }) => id));
   const named = LINT_RULES.flatMap((rule) =>
     [...(rule.case === undefined ? [] : [rule.case]), ...(rule.also ?? [])]
       .map((name) => `${rule.id}: ${name}`)
