@@ -9,11 +9,11 @@ import type { HeaderList, Protocol, Target } from "./target.ts";
 import { NotJudged, TooBusy, Undeclared, Verdict } from "./verdict/verdict.ts";
 import { EnvoyView, PolicyView, UpstreamView } from "./views.ts";
 
-/** What a chat request of a case may differ in. */
+/** Options of a chat request of a case. */
 export interface ChatOptions {
   /** Ask for server-sent events. */
   stream?: boolean;
-  /** Whose credential is sent; default `allow`. */
+  /** Credential that is sent; default `allow`. */
   as?: "allow" | "deny" | "nobody";
   /** More headers, after the usual ones. */
   headers?: HeaderList;
@@ -25,7 +25,7 @@ export interface ChatOptions {
   framing?: "length" | "chunked" | "none";
 }
 
-/** What all contexts of one case run share. */
+/** State that all contexts of one case run share. */
 export interface CaseRun {
   readonly target: Target;
   readonly protocol: Protocol;
@@ -47,7 +47,7 @@ export interface CaseRun {
 /** How long a wait inside a case lasts, milliseconds before the time scale. */
 const WAIT_MS = 12_000;
 
-/** What a case gets: traffic through the target, the witnesses scoped to its nonce, and checks. */
+/** The context of a case: traffic through the target, the witnesses scoped to its nonce, and checks. */
 export class CaseContext {
   readonly nonce: string;
   readonly #run: CaseRun;
@@ -100,7 +100,7 @@ export class CaseContext {
     return new PolicyView(policy, this.nonce, { wait: this.#wait(), way: this.target, onHold });
   }
 
-  /** What Envoy itself tells. */
+  /** Envoy's own evidence. */
   get envoy(): EnvoyView {
     const envoy = this.target.envoy;
     if (!envoy) throw new NotJudged("not-measured", "Envoy's admin interface is not reachable");

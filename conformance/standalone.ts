@@ -1,7 +1,7 @@
 import { addressOf } from "./client/address.ts";
 import type { Credentials, Expectations, Target } from "./target.ts";
 
-/** What nothing is promised about: a part that stands alone. */
+/** Expectations of a part that stands alone: none. */
 const NO_EXPECTATIONS: Expectations = {
   requestHeadersTimeoutMs: 0,
   connectTimeoutMs: 5_000,

@@ -1,12 +1,12 @@
 /**
- * What the suite needs of the thing it judges. The gateway room implements these for the bundled
+ * The interface between the suite and the thing it judges. The gateway room implements these for the bundled
  * stack; anyone else's gateway is described with the same words.
  */
 
 /** A header list as it goes over the wire: order, case and duplicates kept. */
 export type HeaderList = [name: string, value: string][];
 
-/** What every request to a gateway has, and every connection begins with. */
+/** Additions to every request, and the beginning of every connection. */
 export interface WayIn {
   /** Value of `host` and `:authority`, where it is not the URL's. */
   readonly host?: string;
@@ -53,7 +53,7 @@ export interface HeaderMutation {
   action?: "append_or_add" | "add_if_absent" | "overwrite_or_add" | "overwrite_if_exists" | "unset";
 }
 
-/** What the policy answers to one Check: mirrors the policy room's script format. */
+/** Policy's answer to one Check: mirrors the policy room's script format. */
 // deno-lint-ignore no-explicit-any -- plain JSON whose schema belongs to the policy room
 export type PolicyAnswer = Record<string, any>;
 
@@ -75,7 +75,7 @@ export type UpstreamStep =
   | { repeat: { times: number; steps: UpstreamStep[] } };
 
 /**
- * What the policy engine saw of one Check call. Times are `now()` of service/, milliseconds, for showing; `…Order` are
+ * The policy engine's record of one Check call. Times are `now()` of service/, milliseconds, for showing; `…Order` are
  * numbers of one sequence that all witnesses share, and say what came before what.
  */
 export interface PolicyRecord {
@@ -107,7 +107,7 @@ export interface PolicyRecord {
   cancelledAt?: number | undefined;
 }
 
-/** What the upstream saw of one request, and what it did. Times and order as in {@linkcode PolicyRecord}. */
+/** The upstream's record of one request, and of its answer. Times and order as in {@linkcode PolicyRecord}. */
 export interface UpstreamRecord {
   nonce?: string | undefined;
   requestId?: string | undefined;
@@ -120,7 +120,7 @@ export interface UpstreamRecord {
   rawHead?: string | undefined;
   bodyBytes: number;
   bodySha256?: string | undefined;
-  /** What the body said, where it is short. */
+  /** The body, where it is short. */
   bodyText?: string | undefined;
   bodyEnd?: number | undefined;
   receivedAt: number;
@@ -159,7 +159,7 @@ export interface PolicyControl {
     delete(nonce: string): void;
   };
   readonly barriers: BarrierControl;
-  /** Takes the listener and its connections down. */
+  /** Closes the listener and its connections. */
   close(): Promise<void>;
   /** Listens again on the same port. */
   reopen(): Promise<void>;
@@ -176,7 +176,7 @@ export interface UpstreamControl {
   readonly barriers: BarrierControl;
 }
 
-/** What only the gateway itself can tell; read from Envoy, never from our own rooms. */
+/** Evidence of the gateway itself; read from Envoy, never from our own rooms. */
 export interface EnvoyEvidence {
   readonly version: string;
   /** Path of the program that runs. */
@@ -190,7 +190,7 @@ export interface EnvoyEvidence {
   memory?(): Promise<number>;
 }
 
-/** What a target promises; a case judges against the promise, not against our own defaults. */
+/** Promises of a target; a case judges against the promise, not against our own defaults. */
 export interface Expectations {
   /** Status of a denial made because the policy engine failed: Envoy's `status_on_error`; undefined: not declared. */
   policyErrorStatus?: number | undefined;
@@ -218,20 +218,20 @@ export interface Expectations {
   requestIdKept?: boolean | undefined;
 }
 
-/** What an external processor does in one phase. */
+/** Action of an external processor in one phase. */
 export type ProcessorAction =
   /** A ProcessingResponse as proto3 JSON, verbatim. */
   | { response: Record<string, unknown> }
   /** Ends its stream with OK. */
   | { close: true }
-  /** Takes every piece of a duplex body, and gives back none of it. */
+  /** Receives every piece of a duplex body, and returns none of it. */
   | { swallow: true }
   /** Ends its stream with this gRPC status. */
   | { grpc: number }
   /** Never answers. */
   | { hang: true };
 
-/** What an external processor does with one request, by phase; it lets the other phases pass. */
+/** Actions of an external processor on one request, by phase; it lets the other phases pass. */
 export type ProcessorScript = Partial<
   Record<
     | "request_headers"
@@ -262,13 +262,13 @@ export interface JwtFeature {
   readonly header: string;
 }
 
-/** What the feature `rate_limit` limits: so many requests per value of a header. */
+/** The feature `rate_limit`: so many requests per value of a header. */
 export interface RateLimitFeature {
   readonly header: string;
   readonly burst: number;
 }
 
-/** What the feature `limits` promises, and who counts. */
+/** The feature `limits`: its promises, and control of the service that counts. */
 export interface LimitsFeature {
   /** Tokens that each tenant (`x-tenant`, as policy sets it) has for the run. */
   readonly tokens: number;
@@ -280,7 +280,7 @@ export interface LimitsFeature {
   charged(tenant: string, count: number): Promise<number[]>;
   /** Questions and charges so far, of any tenant. */
   decisions(): number;
-  /** Takes the service down, and lets it listen again. */
+  /** Closes the service, and lets it listen again. */
   close(): Promise<void>;
   reopen(): Promise<void>;
   /** Holds every answer back until the result is disposed. */
@@ -293,13 +293,13 @@ export interface TokensFeature {
   sign(claims: Readonly<Record<string, unknown>>, ttlS?: number): Promise<string>;
   /** Signs with the next key from now on. */
   rotate(): Promise<void>;
-  /** What the issuer answers when it is asked for its keys. */
+  /** Sets the issuer's answer to requests for its keys. */
   keys(answer: "as they are" | "an error" | "nonsense"): void;
   /** Resolves when the gateway has had the chance to learn the keys that are published now. */
   keysKnown(): Promise<void>;
 }
 
-/** What the feature `certificates` needs: a second ingress over TLS, and who signs for it. */
+/** The feature `certificates`: a second ingress over TLS, and its CA. */
 export interface CertificatesFeature {
   /** `https://localhost:8443` */
   readonly url: string;
@@ -330,7 +330,7 @@ export interface RoutedBackend {
   readonly journal: Witness<UpstreamRecord>;
 }
 
-/** What the feature `router` promises, and who saw what it chose. */
+/** The feature `router`: its promises, and the backends that saw its choices. */
 export interface RouterFeature {
   /** Served on one path each, and not on the other's. */
   readonly chat: RoutedModel;
@@ -370,7 +370,7 @@ export interface Target {
   readonly quicUrl?: string;
   readonly control: Control;
   readonly protocols: readonly Protocol[];
-  /** What the target declares beyond the core: opens the opt-in groups. */
+  /** Features that the target declares beyond the core: they open the opt-in groups. */
   readonly features: readonly string[];
   readonly credentials: Credentials;
   readonly model: string;
@@ -380,7 +380,7 @@ export interface Target {
   readonly envoy?: EnvoyEvidence;
   /** Returns the value of `x-harness-case` for a nonce; without it, scripts cannot be used. */
   readonly sign?: (nonce: string) => string;
-  /** What requests need beside a path and a credential to get in. */
+  /** Additions that requests need, beside a path and a credential, to get in. */
   readonly wayIn?: WayIn;
   /** Policy is shown only some headers, without the nonce's: it travels in the query, too. */
   readonly marksPath?: true;

@@ -15,7 +15,7 @@ import type {
 } from "./target.ts";
 import { Awaited, NotJudged } from "./verdict/verdict.ts";
 
-/** What stands on the way between the paths that a case asks for and those that the witnesses see. */
+/** Translation between the paths that a case asks for and those that the witnesses see. */
 export type Way = Pick<Target, "url" | "marksPath">;
 
 /** The upstream as one case sees it: only its own nonce. */
@@ -143,7 +143,7 @@ export class PolicyView {
     );
   }
 
-  /** Takes the policy engine down; only in an exclusive case. */
+  /** Stops the policy engine; only in an exclusive case. */
   close(): Promise<void> {
     return this.#policy.close();
   }

@@ -161,7 +161,7 @@ function textFields(line: string): Record<string, unknown> | undefined {
 }
 
 /**
- * Envoy's enforcement of the policy's answer. Its code details tell, whatever engine answered; a
+ * Reads how Envoy enforced the policy's answer. Its code details tell, whatever engine answered; a
  * request that was forwarded was allowed, or had metadata or a decision id from policy.
  */
 function enforced(

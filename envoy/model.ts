@@ -251,7 +251,7 @@ function tcpProxiesOf(listener: Placed): TcpProxy[] {
     }));
 }
 
-/** Parts that come from a control plane and are not here. */
+/** Returns notes on parts that come from a control plane and are not here. */
 function discoveryNotes(root: Json): string[] {
   const dynamic = isObject(root) ? root.dynamic_resources : undefined;
   if (!isObject(dynamic)) return [];

@@ -239,7 +239,7 @@ function show(value: Json | undefined): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** Paths that the harness reads there; Envoy matches the whole path, its query included. None of them changes anything. */
+/** Regular expression of the paths that the harness reads there; Envoy matches the whole path, its query included. None of them changes anything. */
 const ADMIN_PATHS =
   "/(ready|memory|listeners|clusters|config_dump|server_info|stats(/prometheus)?)(\\?.*)?";
 

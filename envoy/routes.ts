@@ -99,7 +99,7 @@ function matchOf(match: Json | undefined): string {
   return match.connect_matcher === undefined ? "?" : "CONNECT";
 }
 
-/** Inputs of a match beside the path: each can change before the route is chosen again. */
+/** Returns the conditions of a match beside the path: each can change before the route is chosen again. */
 function conditionsOf(match: Json | undefined): string[] {
   if (!isObject(match)) return [];
   const headers = Array.isArray(match.headers) ? match.headers : [];

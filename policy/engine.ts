@@ -41,7 +41,7 @@ export interface RulesEngine {
   readonly version: string;
   /** The first rule that matches decides; none denies. */
   decide(request: CheckRequest): Decision;
-  /** Returns the owner of a request's credential. */
+  /** The keys by which a request's credential is looked up. */
   readonly keys: KeyRing;
   /** Names of the headers that may hold a credential. */
   readonly credentialHeaders: readonly string[];

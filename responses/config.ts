@@ -22,7 +22,7 @@ function oneAtMost(store: Partial<Record<typeof DATABASES[number], unknown>>): b
 /** The model server where none is named: Ollama, on this machine. */
 export const DEFAULT_MODEL_ENDPOINT = "http://127.0.0.1:11434/v1";
 
-/** What may be set for all models, and for some. */
+/** Settings for all models, and for some. */
 const maxTokensField = z.enum(["max_tokens", "max_completion_tokens"]);
 const systemMessages = z.enum(SYSTEM_MESSAGES);
 const reasoningField = z.enum(["auto", "none", ...REASONING_FIELDS]);

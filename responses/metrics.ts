@@ -1,4 +1,4 @@
-/** What the gateway counts, in Prometheus' text format. */
+/** Counters of the gateway, in Prometheus' text format. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResponseObject } from "./api/objects.ts";
 import type { ResponseUsage } from "./engine/usage.ts";

@@ -37,13 +37,13 @@ import type { Secrets } from "./secrets.ts";
 import { openStorage } from "./storage.ts";
 import type { Store } from "./store/store.ts";
 
-/** What {@linkcode startResponses} takes. */
+/** Options of {@linkcode startResponses}. */
 export interface ResponsesOptions {
   /** Everything that the file says; its defaults when left out. */
   readonly config?: ResponsesConfig;
   /** Folder for the store and the files, unless the configuration says otherwise. */
   readonly dataDir: string;
-  /** What the configuration only points at: `secretsOf`. */
+  /** Secrets that the configuration names: `secretsOf`. */
   readonly secrets?: Secrets;
   readonly log?: Log;
   /** Called with each request for a response, when its answer begins. */

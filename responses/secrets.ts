@@ -2,11 +2,11 @@ import { UsageError } from "../service/mod.ts";
 import type { S3Credentials } from "./blobs/s3.ts";
 import type { ResponsesConfig } from "./config.ts";
 
-/** What the configuration only points at, because it is nobody's business. */
+/** Secrets that the configuration names but does not contain. */
 export interface Secrets {
   /** The model server's key. */
   readonly apiKey?: string;
-  /** What sealed items are sealed with. */
+  /** Key of sealed items. */
   readonly sealSecret?: string;
   /** URL of the PostgreSQL store, its password included. */
   readonly postgresUrl?: string;

@@ -12,7 +12,7 @@ import { openSqlite } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import { startUpkeep } from "./upkeep.ts";
 
-/** What the gateway keeps: objects in the store, bytes in the blob store. Disposing it ends its upkeep first. */
+/** The gateway's storage: objects in the store, bytes in the blob store. Disposing it ends its upkeep first. */
 export interface Storage extends AsyncDisposable {
   readonly store: Store;
   readonly blobs: Blobs;

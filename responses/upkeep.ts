@@ -1,4 +1,4 @@
-/** What has to happen without anybody asking for it: expiry, lost bytes, the work of processes that died. */
+/** Background maintenance: expires objects, removes orphaned blobs, resumes the work of processes that died. */
 import type { Blobs } from "./blobs/blobs.ts";
 import type { Store } from "./store/store.ts";
 

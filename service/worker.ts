@@ -29,7 +29,7 @@ export interface RunningWorker<Methods extends WorkerMethods> extends Disposable
 /** Round trips by which a clock is read. */
 const READINGS = 5;
 
-/** Methods that every worker has besides its own. */
+/** Methods that every worker has besides those of its own. */
 const CLOCK = { read: "clock.read", follow: "clock.follow" } as const;
 const CLOCK_METHODS: WorkerMethods = { [CLOCK.read]: now, [CLOCK.follow]: followClock };
 

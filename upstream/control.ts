@@ -14,7 +14,7 @@ import type { Upstream } from "./upstream.ts";
 /** Where the control plane lives; the data port never serves it. */
 export const CONTROL_PREFIX = "/__mock/";
 
-/** What the control plane steers: one upstream, or several that act as one. */
+/** The upstream that the control plane steers: one, or several that act as one. */
 export interface ControlledUpstream extends Pick<Upstream, "scripts" | "barriers" | "reset"> {
   readonly journal: Pick<Upstream["journal"], "entries" | "waitFor" | "dropped">;
 }

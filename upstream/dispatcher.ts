@@ -21,7 +21,7 @@ export interface Tape {
   answer(wire: Wire, body: Uint8Array): Promise<boolean>;
 }
 
-/** What the dispatcher works with. */
+/** Options of the dispatcher. */
 export interface DispatcherParts {
   readonly scripts: ReadonlyMap<string, UpstreamScript>;
   readonly scenarios: ScenarioFolder | undefined;
@@ -137,7 +137,7 @@ export class Dispatcher {
     return true;
   }
 
-  /** Gives one answer of a scenario. */
+  /** Writes one answer of a scenario. */
   async #say(
     wire: Wire,
     bytes: Uint8Array,
@@ -154,7 +154,7 @@ export class Dispatcher {
     }
   }
 
-  /** What the request's head names: a script, or a scenario, whose script runs at once as well. */
+  /** Finds what the request's head names: a script, or a scenario, whose script runs at once as well. */
   #chosenByHead(wire: Wire): Chosen & { readonly script?: UpstreamScript } | undefined {
     const named = wire.header("x-mock-script");
     const nonce = wire.exchange.nonce;
@@ -235,7 +235,7 @@ export class Dispatcher {
     await writeAnswer(wire, answer, pacer);
   }
 
-  /** What a client wrote wrongly is a 400; what we did wrong is a 500 and a line in the log. */
+  /** Answers a client's mistake with 400; one of ours with 500 and a line in the log. */
   #fail(wire: Wire, error: unknown): void {
     const theirs = error instanceof UsageError || error instanceof SyntaxError;
     wire.exchange.problem = messageOf(error);
@@ -258,7 +258,7 @@ interface Chosen {
   readonly id: string;
 }
 
-/** What `metadata.mock` may hold: a script, a reply or an error, or settings of the normal endpoint. */
+/** Values of `metadata.mock`: a script, a reply or an error, or settings of the normal endpoint. */
 interface MockFields {
   readonly steps?: unknown;
   readonly reply?: unknown;

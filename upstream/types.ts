@@ -13,7 +13,7 @@ export type AbortKind =
 /** Where one piece of bytes is cut into several writes: at these offsets, or every n bytes. */
 export type Cut = number | readonly number[];
 
-/** What `event` writes; `eol` chooses the line end, `cut` the writes it is split into. */
+/** Fields of `event`; `eol` chooses the line end, `cut` the writes it is split into. */
 export type ScriptEvent = SseEventInit & { readonly eol?: "lf" | "crlf" | "cr" };
 
 /** One step of a script. Each `write`, `event` and `comment` is one write, flushed at once. */
@@ -41,7 +41,7 @@ export type UpstreamStep =
   | { readonly repeat: { readonly times: number; readonly steps: readonly UpstreamStep[] } };
 
 /**
- * What the mock does with one request, step by step. A script that ends without `end`, `abort` or
+ * The mock's answer to one request, step by step. A script that ends without `end`, `abort` or
  * `hang` ends the answer.
  */
 export interface UpstreamScript {
@@ -58,7 +58,7 @@ export interface UpstreamScript {
 /** How an exchange ended. */
 export type ExchangeEnd = "completed" | "client-fin" | "client-rst" | "h2-rst" | "aborted";
 
-/** What the mock saw of one request and did with it. Mutated while it runs. */
+/** The mock's record of one request and its answer. Mutated while it runs. */
 export interface UpstreamExchange {
   /** The nonce part of `x-harness-case`. */
   nonce?: string;
@@ -78,7 +78,7 @@ export interface UpstreamExchange {
   bodyBytes: number;
   /** Hex; set when the whole body has come. */
   bodySha256?: string;
-  /** What the body said; of requests with a nonce alone, up to 16 KiB. */
+  /** The body; of requests with a nonce alone, up to 16 KiB. */
   bodyText?: string;
   bodyEnd?: number;
   /** All times: `now()` of service/, milliseconds. */

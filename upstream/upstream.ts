@@ -21,7 +21,7 @@ import { DataServer } from "./wire/server.ts";
 import { TimerWheel } from "./scripts/timer_wheel.ts";
 import type { UpstreamExchange, UpstreamScript } from "./types.ts";
 
-/** What `startUpstream` may be told. */
+/** Options of `startUpstream`. */
 export interface UpstreamOptions {
   /** Interface to listen on. Default "127.0.0.1". */
   readonly host?: string;
@@ -77,7 +77,7 @@ export interface Upstream extends AsyncDisposable {
   metrics(): Promise<string>;
   /** Forgets the exchanges, script and barriers of one nonce. */
   reset(nonce: string): void;
-  /** Takes the listener and every connection down; `reopen()` brings the same port back. */
+  /** Closes the listener and every connection; `reopen()` brings the same port back. */
   close(): Promise<void>;
   reopen(): Promise<void>;
 }

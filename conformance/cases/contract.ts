@@ -10,7 +10,7 @@ const SOME_HEADERS = "The gateway is told to show policy only some headers";
 /** The method of external_auth.proto that Envoy calls with `transport_api_version: V3`. */
 const CHECK_METHOD = "/envoy.service.auth.v3.Authorization/Check";
 
-/** What the policy engine is asked, how often, and when. */
+/** Cases on the CheckRequest: its content, how often it is sent, and when. */
 export const CONTRACT_CASES: readonly Case[] = [
   {
     id: "contract.check-once",

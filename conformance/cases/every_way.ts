@@ -3,7 +3,7 @@ import type { CaseContext } from "../context.ts";
 
 const FILTERED = "Project: no method, path form or connection is exempt from policy";
 
-/** What clients of the OpenAI API call, read-only calls included; deny.every-route asks what a target routes. */
+/** Calls of the OpenAI API's clients, read-only ones included; deny.every-route asks what a target routes. */
 const CALLS: readonly (readonly [method: string, path: string])[] = [
   ["GET", "/v1/models"],
   ["HEAD", "/v1/models"],

@@ -12,7 +12,7 @@ const UNDECLARED_MS = 30_000;
 /** gRPC codes by name (google.rpc.Code). */
 const GRPC = { UNAVAILABLE: 14, INTERNAL: 13, UNIMPLEMENTED: 12, RESOURCE_EXHAUSTED: 8 } as const;
 
-/** What Envoy tells an upstream about a request that passed because policy failed. */
+/** Header that Envoy adds to a request that passed because policy failed. */
 const FAILED_OPEN = "x-envoy-auth-failure-mode-allowed";
 
 /** Whether a status is a refusal; none at all is no answer. */
@@ -272,7 +272,7 @@ export const FAIL_CLOSED_CASES: readonly Case[] = [
   },
 ];
 
-/** What the authorization filter may do besides failing closed, where a target has routes for it. */
+/** Cases on the authorization filter's other settings than failing closed, where a target has routes for them. */
 export const FAILURE_MODE_CASES: readonly Case[] = [
   {
     id: "fc.fail-open-marked",

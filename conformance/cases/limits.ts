@@ -9,7 +9,7 @@ const TO = "Envoy FAQ: how do I configure timeouts";
 /** How HTTP/2 may refuse without a status. */
 const REFUSED = ["stream-reset", "goaway", "rst"];
 
-/** What is too much or too slow: a clear answer in time, and no damage. */
+/** Requests that are too large or too slow: a clear answer in time, and no damage. */
 export const LIMIT_CASES: readonly Case[] = [
   {
     id: "lim.header-size",

@@ -6,7 +6,7 @@ import { chunkText, DONE, jsonAnswer, STREAM_HEAD, streamOf } from "./shapes.ts"
 
 const SERVICE = "Envoy rate_limit_filter; envoy.service.ratelimit.v3";
 const OPENAI = "OpenAI API guide, Rate limits";
-/** What each answer below says that it used. */
+/** Tokens that each answer below says it used. */
 const USAGE = { prompt_tokens: 10, completion_tokens: 20, total_tokens: 30 };
 /** A body far beyond any buffer: 5 MiB. */
 const LARGE = 5 * 1024 * 1024;

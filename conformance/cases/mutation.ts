@@ -47,7 +47,7 @@ function splitValues(seen: UpstreamRecord | undefined, name: string): string[] {
   return valuesOf(seen?.headers ?? [], name).flatMap((value) => value.split(/ *, */));
 }
 
-/** What the policy engine changes on the way: requests upstream, responses downstream. */
+/** Cases on changes by the policy engine: requests upstream, responses downstream. */
 export const MUTATION_CASES: readonly Case[] = [
   {
     id: "mut.set-new",

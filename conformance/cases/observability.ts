@@ -8,7 +8,7 @@ const UNNAMED_LINE_MS = 1_000;
 
 const NO_DETAILS = "The access log has no response code details";
 
-/** What can be known afterwards. */
+/** Cases on what logs, ids and metrics tell afterwards. */
 export const OBSERVABILITY_CASES: readonly Case[] = [
   {
     id: "obs.request-id",

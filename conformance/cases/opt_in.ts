@@ -7,7 +7,7 @@ import { lockstep } from "./stream.ts";
 
 const RFC8725 = "RFC 8725 section 3";
 
-/** What a token says; the defaults are valid. */
+/** Claims of a token; the defaults are valid. */
 interface TokenOptions {
   alg?: "ES256" | "none";
   kid?: string;

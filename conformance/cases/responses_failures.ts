@@ -21,7 +21,7 @@ import {
 import { asTenant } from "./responses_tenants.ts";
 import { jsonAnswer, STREAM_HEAD } from "./shapes.ts";
 
-/** What the API says of a response in its last event. */
+/** Last events of a stream of a response. */
 const LAST = /^response\.(completed|failed|incomplete)$|^error$/;
 
 function lastOf(transcript: Transcript): Json {
@@ -209,7 +209,7 @@ export const RESPONSE_FAILURE_CASES: readonly Case[] = [
   }),
 ];
 
-/** What a stranger tries: method, and what comes after the response's path. */
+/** Attempts of a stranger: method, and suffix of the response's path. */
 const ATTEMPTS: readonly (readonly [string, string])[] = [
   ["GET", ""],
   ["GET", "/input_items"],

@@ -1,4 +1,4 @@
-/** What a Responses gateway tells its model, and how the model is made to answer, for the cases of the group. */
+/** The model behind a Responses gateway, for the cases of the group: its requests, and scripts for its answers. */
 import type { CaseContext } from "../context.ts";
 import type { UpstreamStep } from "../target.ts";
 import { type Json, modelChunk } from "./responses_requests.ts";

@@ -1,4 +1,4 @@
-/** What the cases of a Responses gateway ask, and how they read its answers. */
+/** Requests of the cases of a Responses gateway, and readers of its answers. */
 import type { Case } from "../case.ts";
 import type { Exchange } from "../client/exchange.ts";
 import { jsonOf, type ReceivedEvent, type Transcript } from "../client/transcript.ts";

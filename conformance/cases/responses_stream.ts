@@ -19,7 +19,7 @@ import { STREAM_HEAD } from "./shapes.ts";
 /** Pieces of the answer that is held after each one. */
 const PIECES = 4;
 
-/** What comes before and after the pieces of one text (streaming events). */
+/** Events before and after the pieces of one text (streaming events). */
 const BEFORE = [
   "response.created",
   "response.in_progress",

@@ -12,7 +12,7 @@ const ERRORS = "OpenAI API reference: error codes";
 /** Requests in a row: enough that each of three hosts would be met in turn. */
 export const SEVERAL = 6;
 
-/** What the target says of its router; without it, nothing here can be judged. */
+/** Returns the target's declaration of its router; without it, nothing here can be judged. */
 export function routerOf(t: CaseContext): RouterFeature {
   return t.target.router ?? t.undeclared("The router's backends are not ours");
 }

@@ -46,7 +46,7 @@ async function samePath(t: CaseContext, name: string, path: string): Promise<voi
   }
 }
 
-/** What a hostile client may try with headers and paths. */
+/** Attacks of a hostile client with headers and paths. */
 export const SECURITY_CASES: readonly Case[] = [
   {
     id: "sec.tenant-spoof",

@@ -49,7 +49,7 @@ async function sendRaw(
 }
 
 /**
- * What the upstream could take for whole requests. One that the gateway began to forward, and broke off when it found out,
+ * Returns what the upstream could take for whole requests. One that the gateway began to forward, and broke off when it found out,
  * is none.
  */
 async function wholeRequests(t: CaseContext): Promise<UpstreamRecord[]> {
@@ -63,7 +63,7 @@ async function wholeRequests(t: CaseContext): Promise<UpstreamRecord[]> {
   return t.upstream.requests().filter(({ bodyEnd }) => bodyEnd !== undefined);
 }
 
-/** What is ambiguous must be refused by the gateway, or be one request; nothing hides in it. */
+/** Checks that an ambiguous request is refused by the gateway, or is one request: nothing hides in it. */
 async function refuses(
   t: CaseContext,
   name: string,
@@ -83,7 +83,7 @@ async function refuses(
   t.that(`${name}: requests at the upstream`, seen.length <= most, `<= ${most}`, seen.length);
 }
 
-/** What may be repaired must be refused, or reach the upstream well-formed and harmless. */
+/** Checks that a repairable request is refused, or reaches the upstream well-formed and harmless. */
 async function refusesOrRepairs(
   t: CaseContext,
   name: string,

@@ -47,7 +47,7 @@ function vectorCase(
   };
 }
 
-/** What a stream may look like: every byte of it passes. */
+/** Forms of a stream: every byte of it passes. */
 export const STREAM_FORMAT_CASES: readonly Case[] = [
   vectorCase("sse.eol-lf", "must", {
     requirement: "Events with LF line ends pass unchanged",

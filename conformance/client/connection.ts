@@ -16,7 +16,7 @@ export interface Connection extends AsyncDisposable {
 export interface ConnectOptions extends WaitOptions {
   /** PEM of the root that the target's certificate chains to. */
   ca?: string;
-  /** What the gateway wants of every connection and request. */
+  /** Settings that the gateway requires of every connection and request. */
   wayIn?: WayIn;
   /** The certificate that the client shows, and its key, PEM; over HTTP/1.1. */
   identity?: { readonly cert: string; readonly key: string } | undefined;

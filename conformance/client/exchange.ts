@@ -22,7 +22,7 @@ export interface RequestSpec {
   manual?: true;
 }
 
-/** What a connection can do for one exchange. */
+/** The interface of a connection for one exchange. */
 export interface ExchangeDriver {
   write(bytes: Uint8Array): Promise<void>;
   finish(trailers?: HeaderList): Promise<void>;

@@ -40,7 +40,7 @@ const MAX_FRAME = 16_384;
 /** Initial flow-control window (RFC 9113 section 6.9.2), of a stream and of the connection. */
 const WINDOW = 65_535;
 
-/** What each stream is granted at its start: one buffer of the bundled gateway. */
+/** Window of each stream at its start: one buffer of the bundled gateway. */
 const STREAM_WINDOW = 1 << 20;
 
 /** Received bytes of a stream that are credited together: a round trip each would be the pace. */

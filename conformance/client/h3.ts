@@ -51,7 +51,7 @@ const IDLE_MS = 600_000;
 /** Headers that HTTP/3 forbids (RFC 9114 section 4.2): the HTTP/1.1 framing of a spec. */
 const CONNECTION_HEADERS = new Set(["host", "connection", "transfer-encoding", "keep-alive"]);
 
-/** What a response stream of a request is at. */
+/** State of the response stream of a request. */
 type Phase = "head" | "body" | "trailers";
 
 /**
@@ -365,7 +365,7 @@ class RequestStream implements ExchangeDriver {
     this.#paused = undefined;
   }
 
-  /** What comes, piece by piece; the next one is asked for when the last one has been looked at. */
+  /** Yields the pieces that come; the next one is asked for when the last one has been looked at. */
   async *pieces(): AsyncGenerator<Uint8Array> {
     const reader = (await this.#stream).readable.getReader();
     while (!this.#gone) {

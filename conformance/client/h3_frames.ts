@@ -49,7 +49,7 @@ export function frame(type: number, payload: Uint8Array): Uint8Array {
   return Buffer.concat([varint(type), varint(payload.length), payload]);
 }
 
-/** What a stream of frames holds: the pieces of bodies as they come, other frames when they are whole. */
+/** Callbacks for a stream of frames: the pieces of bodies as they come, other frames when they are whole. */
 export interface FrameSink {
   data(bytes: Uint8Array): void;
   frame(type: number, payload: Uint8Array): void;

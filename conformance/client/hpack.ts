@@ -10,7 +10,7 @@ import { STATIC_TABLE } from "./hpack_tables.ts";
 /** Default size of the dynamic table (RFC 9113 section 6.5.2). */
 const TABLE_SIZE = 4096;
 
-/** What an entry costs beyond its text (RFC 7541 section 4.1). */
+/** Size of an entry beyond its text (RFC 7541 section 4.1). */
 const ENTRY_OVERHEAD = 32;
 
 /**

@@ -1,7 +1,7 @@
 import type { HeaderList } from "../target.ts";
 import type { Framing } from "./transcript.ts";
 
-/** What the reader tells about the response that is being read. */
+/** Callbacks for the response that is being read. */
 export interface ResponseSink {
   /** The method of the request that this response answers: HEAD has no body (RFC 9110 9.3.2). */
   readonly method: string;
@@ -47,7 +47,7 @@ export class ResponseReader {
   }
 
   /**
-   * Takes bytes from the socket.
+   * Reads bytes from the socket.
    *
    * @throws {MalformedResponse} when they are not a response
    */

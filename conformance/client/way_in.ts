@@ -29,7 +29,7 @@ export function markedPath(
   return marksPath && sign ? markPath(path, sign(nonce)) : path;
 }
 
-/** Takes off a path what {@linkcode wirePath} and {@linkcode markedPath} added: what the case itself asked for. */
+/** Removes from a path what {@linkcode wirePath} and {@linkcode markedPath} added: returns what the case itself asked for. */
 export function plainPath(target: Pick<Target, "url" | "marksPath">, path: string): string {
   const { prefix } = addressOf(target.url);
   const below = prefix !== "" && path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;

@@ -8,7 +8,7 @@ import { type Answer, checkRequest, type EngineClient, engineClient, isAllowed }
 /** Envoy's default deadline of a Check call, milliseconds (GrpcService of ext_authz). */
 const DEFAULT_DEADLINE_MS = 200;
 
-/** What a golden CheckRequest may differ in. */
+/** Options of a golden CheckRequest. */
 interface Golden {
   as?: "allow" | "deny" | "nobody";
   headers?: HeaderList;

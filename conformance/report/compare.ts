@@ -9,7 +9,7 @@ export interface Disagreement {
   statuses: (ReportCase["status"] | "absent")[];
   /** Why, for each run; empty where there is nothing to say. */
   reasons: string[];
-  /** What is known about a version, where the catalogue says so. */
+  /** Known issue of a version, where the catalogue names one. */
   known_issue?: string;
 }
 

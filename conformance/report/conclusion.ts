@@ -1,4 +1,4 @@
-/** What a run shows, in sentences for whoever reads only those. */
+/** The conclusion of a run, in sentences for whoever reads only those. */
 import type { Report, ReportCase } from "./report.ts";
 import { INTERRUPTED } from "../verdict/verdict.ts";
 

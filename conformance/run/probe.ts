@@ -5,22 +5,22 @@ import { requestIdOf } from "../client/transcript.ts";
 import { markedPath } from "../client/way_in.ts";
 import type { Control, Protocol, Target, Witness } from "../target.ts";
 
-/** What a first look at a foreign gateway found. */
+/** Findings of a first look at a foreign gateway. */
 export interface Probe {
   protocols: Protocol[];
   /** Whether and how our nonce reaches our upstream. */
   carry: "header" | "body";
   /** Policy is not shown the nonce's header: it travels in the query, too. */
   marksPath?: true;
-  /** What the harness really owns, which may be less than was said. */
+  /** The parts that the harness really controls, which may be less than was said. */
   control: Control;
   /** Ids of the requests that were answered, as the client got them. */
   requestIds: string[];
-  /** What an allowed request got in the end; undefined: no response. */
+  /** Status of an allowed request in the end; undefined: no response. */
   status: number | undefined;
   /** A path that no API has reached our upstream: every path is forwarded. */
   routesAll: boolean;
-  /** What was found, one line each, for the user. */
+  /** Notes for the user, one line each. */
   notes: string[];
 }
 
@@ -97,7 +97,7 @@ export function askOnce(target: Target): Promise<{ status: number | undefined }>
   return ask(target, target.protocols[0] ?? "h1", { carry: target.carry ?? "header" });
 }
 
-/** What one look found out about the parts of ours. */
+/** Findings of one look about the parts of ours. */
 interface Found {
   policy: boolean;
   upstream: boolean;

@@ -52,7 +52,7 @@ const GIVEN_UP: readonly number[] = [503, 504];
  */
 const NOTICEABLE = 0.25;
 
-/** What one run of a case needs to know. */
+/** Options of one run of a case. */
 export interface AxisOptions extends Axis {
   target: Target;
   timeScale: number;
@@ -96,7 +96,7 @@ export async function runAxis(one: Case, options: AxisOptions): Promise<AxisResu
   }
 }
 
-/** What is said of a case that a signal left no time for. */
+/** Returns the result of a case that a signal left no time for. */
 function notRun(one: Case, options: AxisOptions): AxisResult {
   return {
     protocol: options.protocol,

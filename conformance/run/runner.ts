@@ -20,7 +20,7 @@ import { axesOf, selectCases, type Selection, verdictBeforeRun } from "./select.
 import type { Target } from "../target.ts";
 import { INTERRUPTED, TOO_BUSY } from "../verdict/verdict.ts";
 
-/** What happens during a run, for a terminal. */
+/** Events of a run, for a terminal. */
 export type Progress =
   | { kind: "start"; target: Target; cases: number }
   | { kind: "case"; result: ReportCase; done: number; total: number }

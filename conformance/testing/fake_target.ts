@@ -1,7 +1,7 @@
 import { Barriers, Journal } from "../../service/mod.ts";
 import type { EnvoyRecord, Expectations, PolicyRecord, Target, UpstreamRecord } from "../target.ts";
 
-/** What a plain target promises; tests change what they are about. */
+/** Promises of a plain target; tests change what they are about. */
 export const EXPECTATIONS: Expectations = {
   policyErrorStatus: 503,
   policyTimeoutMs: 2_000,

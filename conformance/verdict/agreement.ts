@@ -2,7 +2,7 @@ import { requestIdOf, type Transcript } from "../client/transcript.ts";
 import type { EnvoyRecord, PolicyRecord, UpstreamRecord } from "../target.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** What the four witnesses tell about the requests of one case; `undefined`: there is no such witness. */
+/** Records of the four witnesses about the requests of one case; `undefined`: there is no such witness. */
 export interface Story {
   client: readonly Transcript[];
   policy?: readonly PolicyRecord[];

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
-/** What a comparison was about, what should have been, and what was. */
+/** One comparison: its subject, the expected and the observed value. */
 export interface Check {
   name: string;
   ok: boolean;

@@ -1,7 +1,7 @@
 /** JSON as nodes with places. A dump can have megabytes, which a YAML parser would chew on for seconds. */
 import type { SourceEntry, SourceNode } from "./source.ts";
 
-/** A fault of a text, and its place. */
+/** A text that is no JSON: the fault, and its place. */
 export class JsonError extends Error {
   constructor(message: string, readonly at: number) {
     super(message);

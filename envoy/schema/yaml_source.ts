@@ -18,7 +18,7 @@ const MAX_PLACEHOLDER = 200;
 export interface YamlDocument {
   /** Absent when the document is empty. */
   readonly root: SourceNode | undefined;
-  /** Texts that Envoy's parser refuses, in order. */
+  /** Errors of Envoy's parser, in order. */
   readonly errors: readonly { readonly at: number; readonly message: string }[];
 }
 

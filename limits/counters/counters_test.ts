@@ -11,7 +11,7 @@ const take = (counter: string, amount: number, max: number) => ({
   ...{ counter, amount, max, expiresAt: SOON },
 });
 
-/** Requirements of every store of counters. */
+/** Checks what every store of counters must do. */
 async function behaves(counters: CounterStore): Promise<void> {
   assert.deepEqual(await counters.take([take("a", 1, 2), take("b", 0, 5)]), {
     granted: true,

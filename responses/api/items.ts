@@ -54,7 +54,7 @@ const approval = z.looseObject({
 });
 const reference = z.looseObject({ type: z.literal("item_reference"), id: z.string() });
 
-/** What an item of a known type must hold; items of other types pass as they are. */
+/** Schemas of items of known types; items of other types pass as they are. */
 const ITEMS: Readonly<Record<string, z.ZodType>> = {
   message,
   function_call: functionCall,

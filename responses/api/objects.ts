@@ -78,7 +78,7 @@ export interface Connector {
   readonly metadata: Metadata | null;
 }
 
-/** What files may be for (API reference, "Upload file"). */
+/** Purposes of files (API reference, "Upload file"). */
 export const FILE_PURPOSES = [
   "assistants",
   "assistants_output",

@@ -6,7 +6,7 @@ import { invalidRequest } from "./errors.ts";
 import { type PageQuery, pageQuery } from "./page.ts";
 import type { Tenant } from "./tenant.ts";
 
-/** What every handler finds in its context: `context.get("tenant")`. */
+/** Variables of every handler's context: `context.get("tenant")`. */
 export interface RouteEnv {
   Variables: { tenant: Tenant };
 }
@@ -16,7 +16,7 @@ export interface Resource {
   /** `/v1/files` */
   readonly path: string;
   readonly routes: Hono<RouteEnv>;
-  /** What `/openapi.json` says of each route, by method and path below `path`: `"GET /:id"`. */
+  /** Entries of `/openapi.json`, by method and path below `path`: `"GET /:id"`. */
   readonly operations: Operations;
 }
 

@@ -1,4 +1,4 @@
-/** Whose object it is: the tenant that policy vouches for. No id is readable across tenants. */
+/** The tenant that policy vouches for. No id is readable across tenants. */
 export type Tenant = string;
 
 /** The header that policy sets, and that Envoy strips from what clients send. */

@@ -5,7 +5,7 @@ import { type BackendError, brokenOff, noAnswer, refused } from "./errors.ts";
 import { finishOf } from "./finish_reasons.ts";
 import { errorIn, saidIn } from "./said.ts";
 
-/** Who answers, for errors. */
+/** The server that answers, for errors. */
 export interface AnswerSource {
   readonly endpoint: string;
   readonly model: string;

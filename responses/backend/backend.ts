@@ -8,7 +8,7 @@ import { BackendError, brokenOff, refused, tooSlow, unreachable } from "./errors
 import { saidIn } from "./said.ts";
 import { type Transport, type TransportAnswer, transportTo } from "./transport.ts";
 
-/** What {@linkcode connectBackend} takes. */
+/** Options of {@linkcode connectBackend}. */
 export interface BackendOptions {
   /** Base URL with its version: `http://127.0.0.1:11434/v1`. */
   readonly endpoint: string;
@@ -204,7 +204,7 @@ class HttpBackend implements Backend {
     });
   }
 
-  /** What each piece of the stream says; the end without `[DONE]` is a break unless the answer said it is finished. */
+  /** Yields the pieces of the stream; the end without `[DONE]` is a break unless the answer said it is finished. */
   async *#pieces(
     response: TransportAnswer,
     source: AnswerSource,

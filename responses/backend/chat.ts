@@ -2,7 +2,7 @@
 import type { ChatMessage, ChatTool, TokenLogprob } from "../../openai/mod.ts";
 import { jsonText } from "../api/json_text.ts";
 
-/** What is asked of the model server: `POST /chat/completions`, and whether it is to stream. */
+/** A request to the model server: `POST /chat/completions`, and whether it is to stream. */
 export interface ChatCall {
   readonly model: string;
   readonly messages: readonly ChatMessage[];
@@ -58,7 +58,7 @@ export interface ChatUsage {
  */
 export interface ChatAnswer extends Disposable {
   /**
-   * What came at once is in one list. Throws {@linkcode BackendError} when the answer breaks off;
+   * Deltas of the answer; those that came at once are in one list. Throws {@linkcode BackendError} when the answer breaks off;
    * its `return()` closes the connection.
    */
   readonly deltas: AsyncIterable<readonly ChatDelta[]>;

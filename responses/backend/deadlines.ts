@@ -6,9 +6,9 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** Whether it was the time that ran out. */
   readonly passed: boolean;
-  /** What was waited for is there, or will not come: the time no longer counts. */
+  /** Stops the deadline: what was waited for is there, or will not come. */
   met(): void;
-  /** What comes of it is wanted no more: the signal aborts, if that still means something to somebody. */
+  /** Aborts the signal: the result is no longer wanted. */
   giveUp(): void;
 }
 

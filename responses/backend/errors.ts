@@ -1,4 +1,4 @@
-/** What goes wrong at the model server, and what the caller is told about it. */
+/** Errors of the model server, and what the client is told about them. */
 import { ApiError } from "../api/errors.ts";
 import { isTooLong } from "./context_limits.ts";
 import type { Said } from "./said.ts";

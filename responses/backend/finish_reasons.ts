@@ -1,6 +1,6 @@
 /** The words in which model servers say why an answer ended, and what each means. */
 
-/** What a word means: the answer is whole, it was cut for a reason, or it failed. */
+/** Meanings of a finish reason: the answer is whole, it was cut for a reason, or it failed. */
 export type Finish =
   | { readonly kind: "whole" }
   | { readonly kind: "cut"; readonly reason: "max_output_tokens" | "content_filter" }
@@ -41,7 +41,7 @@ const WORDS: Readonly<Record<string, Finish>> = {
   refusal: CUT_FILTER,
 };
 
-/** What a server's word means. A word that nobody knows is no proof that the answer is whole. */
+/** Returns the meaning of a server's finish reason. An unknown one is no proof that the answer is whole. */
 export function finishOf(word: string): Finish {
   const known = word.toLowerCase();
   return Object.hasOwn(WORDS, known) ? WORDS[known] ?? FAILED : FAILED;

@@ -1,4 +1,4 @@
-/** What a model server says when something goes wrong, in the shapes that servers have for it. Pure. */
+/** Reads a model server's error, in the shapes that servers have for it. Pure. */
 
 /** The words of an error, as far as it has them. */
 export interface Said {

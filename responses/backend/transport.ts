@@ -11,7 +11,7 @@ export interface TransportAnswer {
   text(): Promise<string>;
 }
 
-/** What is sent. */
+/** The request. */
 export interface TransportRequest {
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;

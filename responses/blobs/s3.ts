@@ -2,7 +2,7 @@ import type { AwsClient } from "aws4fetch";
 import { messageOf, UnavailableError } from "../../service/mod.ts";
 import { blobKey, type Blobs, limited } from "./blobs.ts";
 
-/** Who asks. */
+/** Credentials of the gateway. */
 export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -24,7 +24,7 @@ export interface S3Options extends S3Credentials {
 /** Parts of a multipart upload are at least 5 MiB (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html). */
 const PART_BYTES = 8 * 1024 * 1024;
 
-/** What a busy server answers is asked again, with growing pauses. */
+/** How often a busy server is asked again, with growing pauses. */
 const RETRIES = 3;
 
 /**

@@ -30,7 +30,7 @@ export class CallAssembly {
     this.#isOffered = isOffered;
   }
 
-  /** Takes a piece, and returns the call that it belongs to. */
+  /** Adds a piece, and returns the call that it belongs to. */
   take(delta: ToolCallDelta): AssembledCall {
     const call = this.#continued(delta) ?? this.#begun(delta);
     call.sentId ??= delta.id;

@@ -23,7 +23,7 @@ import { type FileSearch, fileSearchTool } from "./tools/file_search.ts";
 import { approvedCalls, mcpPrelude, type McpServer, mcpServers } from "./tools/mcp.ts";
 import { type WebSearch, webSearchTool } from "./tools/web_search.ts";
 
-/** What the engine works with. */
+/** Options of the engine. */
 export interface EngineOptions extends ModelInputOptions {
   readonly store: Store;
   readonly backend: Backend;
@@ -44,13 +44,13 @@ export interface EngineOptions extends ModelInputOptions {
   readonly onEnd?: (response: ResponseObject) => void;
 }
 
-/** Who asks for a response. */
+/** The client that asks for a response. */
 export interface Caller {
   /** Ends the response when it aborts, unless it runs in the background. */
   readonly signal: AbortSignal;
   /** A header of the request, by its lower-case name. */
   header(name: string): string | undefined;
-  /** What this caller is known to have been told, beside what is stored. */
+  /** Recalls responses that this client was told and that are not stored. */
   readonly recall?: Recall;
 }
 
@@ -219,7 +219,7 @@ export class Engine implements AsyncDisposable {
     };
   }
 
-  /** What the model server gets of the client's headers. */
+  /** Returns the headers of the client that go to the model server. */
   #forwarded(header: Caller["header"]): Record<string, string> {
     const { forwardHeaders = [] } = this.#options;
     return Object.fromEntries(forwardHeaders.flatMap((name) => {

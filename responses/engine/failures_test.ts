@@ -1,4 +1,4 @@
-/** What becomes of a response when something goes wrong: what the caller hears, and what is stored. */
+/** Responses when something goes wrong: what the client hears, and what is stored. */
 import assert from "node:assert/strict";
 import { ApiError } from "../api/errors.ts";
 import type { ResponseObject } from "../api/objects.ts";

@@ -1,4 +1,4 @@
-/** What the model is told of earlier turns, and the files that a request names. */
+/** Earlier turns as the model gets them, and the files that a request names. */
 import { Buffer } from "node:buffer";
 import { ApiError, invalidRequest, notFound } from "../api/errors.ts";
 import type { Item } from "../api/objects.ts";
@@ -7,7 +7,7 @@ import type { Tenant } from "../api/tenant.ts";
 import type { Store } from "../store/store.ts";
 import type { FileContents } from "./file_contents.ts";
 
-/** What is known of a response that is not stored: everything up to its end. */
+/** Returns the items of a response that is not stored: everything up to its end. */
 export type Recall = (id: string) => readonly Item[] | undefined;
 
 /**

@@ -45,10 +45,10 @@ export function callMessage(
   };
 }
 
-/** What the model is told of a call to which its user did not agree. */
+/** Message to the model about a call that its user did not approve. */
 export const DISAGREED = "The user did not agree to this call.";
 
-/** What the gateway notes for the caller; what came of it stands in the messages after it. */
+/** Types of items that the gateway notes for the client; their results stand in the messages after them. */
 const NOT_SHOWN: ReadonlySet<string> = new Set([
   "file_search_call",
   "web_search_call",
@@ -57,7 +57,7 @@ const NOT_SHOWN: ReadonlySet<string> = new Set([
   "item_reference",
 ]);
 
-/** What a model calls the tools whose calls have no name of their own, by the type of the call. */
+/** Names of the tools whose calls have no name of their own, by the type of the call. */
 const CALL_TYPE = /^(\w+)_call$/;
 const OUTPUT_TYPE = /_output$/;
 
@@ -71,7 +71,7 @@ class MessageBuilder {
   readonly #messages: ChatMessage[] = [];
   readonly #items: readonly Item[];
   readonly #field: ReasoningField | undefined;
-  /** What the model thought before what comes next. */
+  /** The model's reasoning before the next item. */
   #thought = "";
   /** Parts of tools' outputs that a tool's message cannot carry: they follow the last of them. */
   #media: ContentPart[] = [];
@@ -197,7 +197,7 @@ class MessageBuilder {
   }
 }
 
-/** What an item of reasoning holds of the thought: the whole, or its summary. */
+/** Returns the text of an item of reasoning: the whole, or its summary. */
 export function thoughtOf(item: Item): string {
   const content = onlyText(partsOf(item["content"])) ?? "";
   return content !== "" ? content : onlyText(partsOf(item["summary"])) ?? "";
@@ -222,7 +222,7 @@ function argumentsOf(item: Item): string {
   return JSON.stringify(Object.fromEntries(own));
 }
 
-/** What came of a call, where it stands in the call itself. */
+/** Returns the result of a call, where it stands in the call itself. */
 function ownOutput(item: Item): unknown {
   if (item.type === "mcp_call") return item["output"] ?? item["error"] ?? "";
   const { result } = item;

@@ -1,4 +1,4 @@
-/** What a model is shown of a history, item by item. */
+/** A history as a model gets it, item by item. */
 import assert from "node:assert/strict";
 import type { Item } from "../api/objects.ts";
 import { messagesOf } from "./messages.ts";

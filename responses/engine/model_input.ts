@@ -1,4 +1,4 @@
-/** What a model is shown for a request: its instructions, what came before, and its input. */
+/** A model's input for a request: its instructions, the earlier turns, and its input. */
 import { randomBytes } from "node:crypto";
 import type { ChatMessage } from "../../openai/mod.ts";
 import type { Item } from "../api/objects.ts";
@@ -14,7 +14,7 @@ import { hasSealed, type Seal, sealOf, unsealed } from "./sealed.ts";
 import { arranged } from "./system_messages.ts";
 import type { ReasoningForm } from "./writer.ts";
 
-/** What the reading of requests works with. */
+/** Options of the reading of requests. */
 export interface ModelInputOptions {
   readonly store: Store;
   readonly files?: FileContents;

@@ -3,7 +3,7 @@ import { REASONING_FIELDS, type ReasoningField } from "../backend/chat.ts";
 import type { ModelManner } from "./run.ts";
 import type { SystemMessages } from "./system_messages.ts";
 
-/** What may be set for a model. */
+/** Settings of a model. */
 export interface ModelSetting {
   readonly systemMessages: SystemMessages;
   /** `auto` gives thoughts back in the field in which the model sent its last ones. */

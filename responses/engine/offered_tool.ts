@@ -13,7 +13,7 @@ export interface OfferedTool {
   readonly name: string;
   readonly namespace?: string;
   readonly serverLabel?: string;
-  /** What runs it here; the caller runs the others. */
+  /** The tool that runs it here; the client runs the others. */
   readonly server?: ServerTool;
 }
 

@@ -1,4 +1,4 @@
-/** What of a request goes to the model as it is, and what stands in the response for the record. Pure. */
+/** Parameters of a request that go to the model as they are, and those that the response records. Pure. */
 import { newId } from "../api/id.ts";
 import type { ResponseObject } from "../api/objects.ts";
 import type { CreateRequest } from "../api/request.ts";

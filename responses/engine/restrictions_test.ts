@@ -1,4 +1,4 @@
-/** What restricts is obeyed: tool_choice, filters, and calls that were ruled out. */
+/** Restrictions are obeyed: tool_choice, filters, and calls that were ruled out. */
 import assert from "node:assert/strict";
 import { ApiError } from "../api/errors.ts";
 import type { Item, ResponseObject } from "../api/objects.ts";

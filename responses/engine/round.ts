@@ -17,17 +17,17 @@ export interface PendingCall {
   readonly index: number | undefined;
 }
 
-/** What the model asked for, by who answers it. */
+/** Calls of the model, by who answers them. */
 export interface RoundCalls {
   /** Tools that run here. */
   readonly server: readonly PendingCall[];
-  /** What the caller's `tool_choice` rules out: told to the model, and to nobody else. */
+  /** Calls that the client's `tool_choice` rules out: told to the model, and to nobody else. */
   readonly ruledOut: readonly ToolCall[];
   /** All of them, in the model's own words. */
   readonly all: readonly ToolCall[];
 }
 
-/** Takes the deltas of one answer. */
+/** Reads the deltas of one answer. */
 export class Round {
   /** Why the model stopped; undefined until it says so. */
   finish: Finish | undefined;
@@ -35,7 +35,7 @@ export class Round {
   tier: string | undefined;
   /** The text of this answer. */
   text = "";
-  /** What the model thought, and the field in which it came. */
+  /** The model's reasoning, and the field in which it came. */
   thought = "";
   reasoningField: ReasoningField | undefined;
   /** Characters that came, thoughts and arguments included: a measure where usage is not given. */

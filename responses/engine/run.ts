@@ -25,7 +25,7 @@ export class Cancelled extends Error {
 export interface Keeper {
   /** Before the first event goes out. */
   begin(response: ResponseObject): Promise<void>;
-  /** Takes it back: there will be no first event. */
+  /** Withdraws it: there will be no first event. */
   undo(response: ResponseObject): Promise<void>;
   /** After each round of tools. False when somebody else has ended the response: stop. */
   progress(response: ResponseObject): Promise<boolean>;
@@ -50,7 +50,7 @@ export interface RunPlan {
   readonly toolbox: Toolbox;
   readonly keeper: Keeper;
   readonly backend: Backend;
-  /** What the model server gets of the client's headers. */
+  /** Headers of the client that go to the model server. */
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   /** Answers of the model that one response may take. */
@@ -59,7 +59,7 @@ export interface RunPlan {
   readonly model: ModelManner;
   /** How the response tells what the model thinks. */
   readonly reasoning: ReasoningForm;
-  /** What is done before the model is asked: lists of tools, calls that were approved. */
+  /** Work before the model is asked: lists of tools, calls that were approved. */
   readonly prelude?: (writer: ResponseWriter) => AsyncGenerator<void, readonly ChatMessage[]>;
   /** Unix seconds. */
   readonly now: () => number;
@@ -309,7 +309,7 @@ class RunState {
     return kept;
   }
 
-  /** What has begun ends here, before it is whole. */
+  /** Ends what has begun, before it is whole. */
   #cut(): void {
     this.#closeText("incomplete");
     this.#writer.closeOpen();

@@ -1,5 +1,5 @@
 /**
- * What a client keeps for the gateway without being able to read or change it: `encrypted_content` of reasoning and of
+ * Content that a client keeps for the gateway without being able to read or change it: `encrypted_content` of reasoning and of
  * compactions (API reference). AES-256-GCM, bound to its tenant.
  */
 import { Buffer } from "node:buffer";

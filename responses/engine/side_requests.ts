@@ -31,7 +31,7 @@ export interface Compaction {
   readonly usage: ResponseUsage;
 }
 
-/** What the model is told to do; its answer takes the place of the conversation. */
+/** Instruction to the model, whose answer takes the place of the conversation. */
 const SUMMARISE =
   "Summarise this conversation so that somebody who reads only your summary can go on with it: what was asked " +
   "for, what was done and found, names, numbers, paths and decisions, and what is still open. Leave nothing " +

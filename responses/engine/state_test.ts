@@ -1,4 +1,4 @@
-/** What a response can build on: items by reference, long chains, sealed thoughts, one at a time on a conversation. */
+/** State that a response can build on: items by reference, long chains, sealed reasoning, one at a time on a conversation. */
 import assert from "node:assert/strict";
 import { ApiError } from "../api/errors.ts";
 import type { ResponseObject } from "../api/objects.ts";

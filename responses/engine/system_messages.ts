@@ -3,7 +3,7 @@ import type { ChatMessage } from "../../openai/mod.ts";
 import { invalidRequest } from "../api/errors.ts";
 import { onlyText, partsOf } from "./content_parts.ts";
 
-/** What becomes of them; `first` is what every template takes. */
+/** Their treatment; `first` is what every template accepts. */
 export const SYSTEM_MESSAGES = ["first", "in_place", "developer"] as const;
 export type SystemMessages = typeof SYSTEM_MESSAGES[number];
 

@@ -4,7 +4,7 @@ import type { CreateRequest } from "../api/request.ts";
 import { kindOfTool, type NamespaceTool, type Tool } from "../api/tools.ts";
 import type { OfferedTool } from "./offered_tool.ts";
 
-/** What a request allows. */
+/** Tools that a request allows. */
 export interface ToolChoice {
   readonly mode: "none" | "auto" | "required" | undefined;
   /** Whether a tool may be called at all; every one when left out. */

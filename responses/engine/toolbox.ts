@@ -6,7 +6,7 @@ import { callersTools, type OfferedTool } from "./offered_tool.ts";
 import { type ToolChoice, toolChoiceOf } from "./tool_choice.ts";
 import type { ServerTool } from "./tools/tool.ts";
 
-/** What the model is offered in one answer. */
+/** Tools that the model is offered in one answer. */
 export interface Offer {
   readonly tools: readonly ChatTool[];
   /** `tool_choice` in the words of chat completions; undefined leaves it to the server. */
@@ -50,7 +50,7 @@ export class Toolbox {
   }
 
   /**
-   * What the model is offered; without `server`, the caller's own tools alone. A tool that must be called is asked for
+   * Returns the tools that the model is offered; without `server`, the client's own alone. A tool that must be called is asked for
    * in the `first` answer only, so that a loop comes to its end.
    *
    * @throws {ApiError} 400 when the tool that must be called is not offered

@@ -33,7 +33,7 @@ export class UsageTotal {
     this.#reasoning += usage?.reasoning ?? 0;
   }
 
-  /** What the model server counted of a response that is not whole; null when it counted nothing. */
+  /** Returns the usage that the model server counted of a response that is not whole; null when it counted nothing. */
   get counted(): ResponseUsage | null {
     return this.#isCounted ? this.total : null;
   }

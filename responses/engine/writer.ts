@@ -14,7 +14,7 @@ export interface Call {
   readonly arguments: string;
 }
 
-/** What is said about a source of the answer (API reference, "annotations"). */
+/** A source of the answer (API reference, "annotations"). */
 export type Annotation = { readonly type: string; readonly [field: string]: unknown };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -58,7 +58,7 @@ const SUMMARY = {
   part: "summary_text",
 } as const;
 
-/** What a call's arguments are streamed as: a function's, a custom tool's, or those of an MCP server's tool. */
+/** Kinds of calls whose arguments are streamed: a function's, a custom tool's, or those of an MCP server's tool. */
 export type CallKind = "function_call" | "custom_tool_call" | "mcp_call";
 
 /** A call whose arguments still come. */

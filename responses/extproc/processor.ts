@@ -5,7 +5,7 @@ import type { Engine } from "../engine/engine.ts";
 import { joined, MAX_BODY_BYTES } from "../api/body.ts";
 import { answerCreate, type Reply, tooLargeReply } from "../resources/create.ts";
 
-/** What the processor works with. */
+/** Options of the processor. */
 export interface ProcessorOptions {
   readonly engine: Engine;
   readonly defaultTenant?: Tenant;

@@ -8,7 +8,7 @@ import { DEFAULT_TENANT, type Tenant, TENANT_HEADER } from "../api/tenant.ts";
 
 /** Options of `httpApp`. */
 export interface HttpOptions {
-  /** What is served, first match first. */
+  /** Routes, in the order in which they are matched. */
   readonly resources: readonly Resource[];
   /** The tenant of requests without `x-tenant`; "default" when left out. */
   readonly defaultTenant?: Tenant;

@@ -105,7 +105,7 @@ function content(type: string, schema: Part): Part {
   return { required: true, content: { [type]: { schema } } };
 }
 
-/** What a client sends, not what the handler makes of it; what JSON Schema cannot say is left open. */
+/** Returns the schema of what a client sends, not of what the handler makes of it; what JSON Schema cannot say is left open. */
 function schemaOf(schema: z.ZodType): Part {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   return rest;

@@ -173,7 +173,7 @@ export class Endpoint {
     throw new Error(`${method} was not answered in ${MAX_RECONNECTS} event streams`);
   }
 
-  /** What a server asks of its client: a sign of life, or something that this client never offered. */
+  /** A request of a server to its client: a ping, or something that this client never offered. */
   async #answerServer(
     { id, method }: IncomingMessage,
     { headers, signal }: EndpointRequest,

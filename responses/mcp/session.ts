@@ -27,7 +27,7 @@ export interface McpToolInfo {
   readonly annotations?: unknown;
 }
 
-/** What a server answered to a call. */
+/** A server's answer to a call. */
 export interface McpAnswer {
   readonly text: string;
   readonly isError: boolean;

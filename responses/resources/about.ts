@@ -9,7 +9,7 @@ import type { ResponsesMetrics } from "../metrics.ts";
 /** How long, in milliseconds, the model server's state is taken as known: probes need no key. */
 const STATE_MS = 1_000;
 
-/** What the routes work with. */
+/** Options of the routes. */
 export interface AboutOptions {
   readonly backend: Pick<Backend, "state">;
   readonly metrics: Pick<ResponsesMetrics, "backend" | "text">;

@@ -15,7 +15,7 @@ export interface CreateCall extends Caller {
   readonly noStream?: string | undefined;
 }
 
-/** What the front sends back. */
+/** The answer of the front. */
 export interface Reply {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];

@@ -36,7 +36,7 @@ const fieldsSchema = z.object({
     .min(3600, "must be at least 3600").max(2_592_000, "must be at most 2592000").optional(),
 });
 
-/** What the files resource works on. */
+/** Options of the files resource. */
 export interface FilesOptions {
   readonly store: Pick<Store, "files">;
   readonly blobs: Blobs;

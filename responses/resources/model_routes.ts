@@ -1,4 +1,4 @@
-/** What the model server answers itself: chat completions, completions and embeddings, passed on as they are. */
+/** Routes that the model server answers itself: chat completions, completions and embeddings, passed on as they are. */
 import { Hono } from "hono";
 import { readBody } from "../api/body.ts";
 import { tooLarge } from "../api/content_coding.ts";

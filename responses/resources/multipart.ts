@@ -144,7 +144,7 @@ class PushedBack {
     this.#rest = bytes;
   }
 
-  /** What was taken back is not enough: the next read puts new bytes behind it. */
+  /** Tells that the bytes that were put back are not enough: the next read puts new ones behind them. */
   needMore(): void {
     this.#wantsMore = true;
   }

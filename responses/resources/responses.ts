@@ -12,7 +12,7 @@ import { answerCreate, encoded, type Reply, STREAM_HEADERS, tooLargeReply } from
 import { addTokenRoutes, TOKEN_OPERATIONS } from "./token_routes.ts";
 import { pageRefused, serveSocket, upgradeRefused, wantsSocket } from "./web_socket.ts";
 
-/** What the resource works with. */
+/** Options of the resource. */
 export interface ResponsesDependencies {
   readonly engine: Engine;
   readonly store: Store;

@@ -1,13 +1,13 @@
 import { invalidRequest } from "../api/errors.ts";
 import { boundaryOf, type Part, readParts } from "./multipart.ts";
 
-/** What a form says of the file in it. */
+/** A form's description of the file in it. */
 export type FilePart = Pick<Part, "mimeType"> & { readonly filename: string };
 
 /** A form that was read to its end. */
 export interface Upload<T> {
   readonly fields: ReadonlyMap<string, string>;
-  /** What was made of the part named `file`; undefined when there is none. */
+  /** Result for the part named `file`; undefined when there is none. */
   readonly file: T | undefined;
 }
 

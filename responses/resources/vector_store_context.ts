@@ -4,7 +4,7 @@ import type { Tenant } from "../api/tenant.ts";
 import type { Search } from "../search/mod.ts";
 import type { Store } from "../store/store.ts";
 
-/** What the vector stores work on. */
+/** Options of the vector stores. */
 export interface VectorStoresOptions {
   readonly store: Pick<Store, "files" | "vectorStores">;
   readonly search: Search;

@@ -92,7 +92,7 @@ export function fileRoutes(options: VectorStoresOptions): Hono<RouteEnv> {
   return routes;
 }
 
-/** Whose store a request is about. */
+/** The store that a request is about. */
 export interface Place {
   readonly tenant: Tenant;
   readonly storeId: string;

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { metadataSchema } from "../api/metadata.ts";
 import { chunkingSchema } from "../search/mod.ts";
 
-/** What clients may send to vector stores (API reference, "Vector stores"). Unknown fields are ignored. */
+/** Schemas of requests to vector stores (API reference, "Vector stores"). Unknown fields are ignored. */
 
 /** Files in one call (API reference, "file_ids"). */
 const FILES_LIMIT = 500;

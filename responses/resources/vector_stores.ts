@@ -26,7 +26,7 @@ import {
 /** Results when nothing is said (API reference, "max_num_results"). */
 const RESULTS = 10;
 
-/** What the address of a list of files may say beside the page. */
+/** Query of a list of files beside the page. */
 const STATUS_QUERY = { filter: "Only files in this status" };
 
 const OPERATIONS: Operations = {

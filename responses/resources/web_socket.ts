@@ -12,7 +12,7 @@ import type { Engine } from "../engine/engine.ts";
 import { unanswered } from "../engine/unanswered.ts";
 import { errorReply, jsonOf, type Reply } from "./create.ts";
 
-/** What a socket works with. */
+/** Options of a socket. */
 export interface SocketOptions {
   readonly engine: Engine;
   readonly tenant: Tenant;

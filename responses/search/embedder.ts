@@ -11,7 +11,7 @@ export interface Embedder {
   embed(texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
 }
 
-/** What of the model server is used. */
+/** The part of the model server that is used. */
 export interface EmbeddingBackend {
   embed(model: string, texts: readonly string[], signal?: AbortSignal): Promise<Float32Array[]>;
   state(): Promise<{

@@ -6,7 +6,7 @@ export const HASHED_DIMENSIONS = 384;
 /** Lengths of the letter groups that words are made of, so that `run` and `running` are alike. */
 const GRAMS = [3, 4, 5];
 
-/** What a letter group counts beside its word. */
+/** Weight of a letter group beside its word. */
 const GRAM_WEIGHT = 0.4;
 
 /**

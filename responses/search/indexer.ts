@@ -10,7 +10,7 @@ import type { ReadDocument } from "./documents/worker.ts";
 import type { Embedder } from "./embedder.ts";
 import { toFixedPoint } from "./index/vectors.ts";
 
-/** What an indexer works with. */
+/** Options of an indexer. */
 export interface IndexerOptions {
   readonly store: Pick<Store, "files" | "vectorStores">;
   readonly blobs: Pick<Blobs, "get">;
@@ -35,7 +35,7 @@ interface Job {
 }
 
 /**
- * Takes files into vector stores, in the background and in the order of arrival. The store knows what is in progress,
+ * Adds files to vector stores, in the background and in the order of arrival. The store knows what is in progress,
  * so a file that a crash interrupts is taken up by {@linkcode Indexer.resume}, here or in another process.
  */
 export class Indexer implements AsyncDisposable {
@@ -68,7 +68,7 @@ export class Indexer implements AsyncDisposable {
     this.#waiting.splice(0, Infinity, ...kept);
   }
 
-  /** Takes up what processes that died have left in progress. Resolves with how many files that are. */
+  /** Resumes what processes that died have left in progress. Resolves with how many files that are. */
   async resume(): Promise<number> {
     let count = 0;
     while (!this.#closed) {

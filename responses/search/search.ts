@@ -8,7 +8,7 @@ import { Indexer } from "./indexer.ts";
 import { SearchIndex } from "./search_index.ts";
 import { type VectorSearch, vectorSearch } from "./vector_search.ts";
 
-/** What {@linkcode startSearch} takes. */
+/** Options of {@linkcode startSearch}. */
 export interface SearchOptions {
   readonly store: Pick<Store, "files" | "vectorStores">;
   readonly blobs: Pick<Blobs, "get">;

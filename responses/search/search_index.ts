@@ -9,7 +9,7 @@ import type { IndexedFile, VectorStoreStore } from "../store/store.ts";
 /** Where the index is loaded from: the store. */
 export type IndexSource = Pick<VectorStoreStore, "revision" | "indexedFiles" | "fileChunks">;
 
-/** What the queries of a search were embedded by. */
+/** Embedding of the queries of a search. */
 export interface QueryEmbedding {
   readonly model: string;
   readonly dimensions: number;

@@ -1,4 +1,4 @@
-/** What the tests of search share. */
+/** Helpers of the tests of search. */
 
 /** Numbers that look random, the same in every run (mulberry32). */
 export function randomNumbers(seed: number): () => number {

@@ -9,7 +9,7 @@ import type { IndexQuery, Ranking } from "./index/store_index.ts";
 import { toFixedPoint } from "./index/vectors.ts";
 import type { SearchIndex, StoreHit } from "./search_index.ts";
 
-/** What is looked for. */
+/** A search. */
 export interface SearchRequest {
   /** They are searched as one; an id that does not exist holds nothing. */
   readonly vectorStoreIds: readonly string[];
@@ -43,7 +43,7 @@ export interface VectorSearch {
   search(tenant: Tenant, request: SearchRequest, signal?: AbortSignal): Promise<SearchHit[]>;
 }
 
-/** What a search works with. */
+/** Options of a search. */
 export interface VectorSearchOptions {
   readonly store: Pick<Store, "files" | "vectorStores">;
   readonly index: SearchIndex;

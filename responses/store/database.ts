@@ -1,4 +1,4 @@
-/** What a column or a parameter holds. Integers stay below 2^53. */
+/** Value of a column or a parameter. Integers stay below 2^53. */
 export type Value = string | number | null | Uint8Array;
 
 /** A row, by column name. */

@@ -7,13 +7,13 @@ export interface List {
   readonly table: string;
   /** Items of a conversation, files of a vector store; left out where the list belongs to the tenant alone. */
   readonly parent?: string;
-  /** What is joined to the table, which is called `t`. */
+  /** Joins to the table, which is called `t`. */
   readonly join?: string;
-  /** What is read of a row beside `t.seq`; `t.body` when left out. */
+  /** Columns that are read beside `t.seq`; `t.body` when left out. */
   readonly columns?: string;
 }
 
-/** What of a list is wanted. */
+/** A page of a list. */
 export interface ListQuery {
   readonly tenant: Tenant;
   /** The id of the object that the list belongs to. */

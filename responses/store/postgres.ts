@@ -10,7 +10,7 @@ const CONNECT_TIMEOUT_S = 10;
 const CLOSE_TIMEOUT_S = 5;
 
 /**
- * What a second attempt puts right (https://www.postgresql.org/docs/current/errcodes-appendix.html): a serialization
+ * Errors that a second attempt may mend (https://www.postgresql.org/docs/current/errcodes-appendix.html): a serialization
  * failure, a deadlock, and a key that another process took or freed between two statements.
  */
 const CONFLICTS = new Set(["40001", "40P01", "23503", "23505"]);

@@ -6,7 +6,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { makePrivateFileSync, serveWorker } from "../../service/mod.ts";
 import type { Row, Statement, Value } from "./database.ts";
 
-/** What became of one transaction of a group. */
+/** Result of one transaction of a group. */
 export type Outcome = { readonly done: boolean } | { readonly error: string };
 
 /** Ten seconds, in case another program looks into the file at that moment. */

@@ -117,7 +117,7 @@ export interface ConversationStore {
   claim(tenant: Tenant, id: string): Promise<AsyncDisposable | undefined>;
 }
 
-/** What is set once, for all processes. */
+/** Settings that are set once, for all processes. */
 export interface SettingStore {
   /** Its value; the first one that asks makes it. */
   fixed(name: string, make: () => string): Promise<string>;

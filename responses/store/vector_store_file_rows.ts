@@ -125,7 +125,7 @@ export function vectorStoreFileRows(
   };
 }
 
-/** What an index of the store was built from has changed. Undone when there is no such store. */
+/** Returns the statement that marks the store's index as out of date. Undone when there is no such store. */
 function bumped(tenant: Tenant, storeId: string): Statement {
   return {
     sql: `UPDATE vector_stores SET revision = revision + 1 WHERE tenant = $1 AND id = $2`,

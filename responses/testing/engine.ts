@@ -16,7 +16,7 @@ export interface TestEngine extends AsyncDisposable {
   readonly engine: Engine;
   readonly store: Store;
   readonly model: FakeModel;
-  /** What the operator was told. */
+  /** Lines of the log. */
   readonly logged: string[];
   /** Starts a response of a request's body; the model is "m" unless it says otherwise. */
   start(body: Record<string, unknown>, options?: AskOptions): Promise<Started>;

@@ -4,7 +4,7 @@ import { npmProgram } from "../../service/testing/npm_program.ts";
 export interface SdkMcpServer extends AsyncDisposable {
   /** Base URL; each path is a kind of server. */
   readonly url: string;
-  /** What has happened there, once that is more than `beyond` lines. */
+  /** Resolves with the log of the server, once it has more than `beyond` lines. */
   journal(beyond?: number): Promise<readonly string[]>;
 }
 

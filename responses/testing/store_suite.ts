@@ -1,4 +1,4 @@
-/** What every database behind `Store` must do: one set of tests, run on each. */
+/** Tests of every database behind `Store`: one set, run on each. */
 import { CONVERSATION_TESTS } from "./store/conversation_tests.ts";
 import type { StoreTest } from "./store/harness.ts";
 import { RESOURCE_TESTS } from "./store/resource_tests.ts";

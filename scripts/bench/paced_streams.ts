@@ -46,7 +46,7 @@ export async function runPacedStreams(
   }
 }
 
-/** Results of streams that should have had so many events, each so many milliseconds after the one before. */
+/** Returns the results of streams that should have had so many events, each so many milliseconds after the one before. */
 export function tallyOf(
   results: readonly StreamResult[],
   { events, paceMs, lateMs }: { events: number; paceMs: number; lateMs: number },

@@ -12,7 +12,7 @@ const KEY = { "x-api-key": "demo-key" };
 const MODEL = "gpt-4o-mini";
 const TEXT = "What is 2+2?";
 
-/** The request through the gateway, and the direct one to the model. */
+/** Requests through the gateway, and direct ones to the model. */
 const asked = (fields: object) => JSON.stringify({ model: MODEL, input: TEXT, ...fields });
 const chat = (fields: object) =>
   JSON.stringify({ model: MODEL, messages: [{ role: "user", content: TEXT }], ...fields });

@@ -12,7 +12,7 @@ import { chromiumPath, documentAt, openPage } from "./chromium.ts";
 const chromium = chromiumPath();
 const SKIPPED = chromium === undefined ? " (skipped: no Chromium here, and no CHROMIUM_PATH)" : "";
 
-/** Result of each way of a page: `read …`, or `failed`. */
+/** Script of a page that tries each way and tells the result: `read …`, or `failed`. */
 const ATTACK = `
   const read = (url, init) => fetch(url, init).then(
     async (response) => "read " + response.status + " " + (await response.text()).slice(0, 80),

@@ -435,7 +435,7 @@ async function foundInPdf(url: string, query: string): Promise<string[]> {
   return data.flatMap(({ content }: Wire) => content.map(({ text }: Wire) => text));
 }
 
-/** Reflection and health of a gRPC server: both read descriptors that a binary must hold. */
+/** Reads reflection and health of a gRPC server: both need descriptors that a binary must hold. */
 async function healthAndServices(
   address: string,
 ): Promise<{ health: unknown; services: string[] }> {

@@ -8,7 +8,7 @@ import {
 } from "../../envoy/mod.ts";
 import { allow, deny, startEnvoyStack } from "./stack.ts";
 
-/** Envoy's own answers. */
+/** Returns status and error code of one of Envoy's own answers. */
 async function codeOf(response: Response): Promise<[number, string]> {
   return [response.status, (await response.json()).error.code];
 }

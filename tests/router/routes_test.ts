@@ -49,7 +49,7 @@ function lastBody(gateway: Gateway<RouterPart>): string | undefined {
     .at(-1)?.bodySha256;
 }
 
-/** A route for everything: the mock's own endpoints judge it. */
+/** An answer to anything: the mock's own endpoints judge requests. */
 const TAKEN: UpstreamStep[] = [{ write: "{}" }, { end: true }];
 /** Never answers, but reads the request. */
 const SILENT: UpstreamStep[] = [{ barrier: "go" }, { end: true }];

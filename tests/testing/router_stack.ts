@@ -48,7 +48,7 @@ export function chunked(bytes: number): ReadableStream<Uint8Array> {
 export const chat = (gateway: Gateway<RouterPart>, headers: Record<string, string> = {}) =>
   post(gateway, "/v1/chat/completions", { body: CHAT, headers });
 
-/** Requests of each backend, in the order of the backends. */
+/** Returns the requests of each backend, in the order of the backends. */
 export function exchanges(gateway: Gateway<RouterPart>): (readonly UpstreamExchange[])[] {
   return gateway.part.mocks.map(({ journal }) => journal.entries());
 }

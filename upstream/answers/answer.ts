@@ -1,4 +1,4 @@
-/** What endpoints get, and what they answer. */
+/** Calls of endpoints, and their answers. */
 import { type Dialect, errorIn, type ErrorInit } from "../../dialects/mod.ts";
 import type { Random } from "./random.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
@@ -6,7 +6,7 @@ import { RequestError } from "./request_error.ts";
 import type { Form } from "./multipart.ts";
 import type { Reply } from "./reply.ts";
 
-/** What an endpoint says; who writes it paces it. */
+/** Answer of an endpoint; its writer paces it. */
 export type Answer =
   | {
     readonly kind: "json";
@@ -34,7 +34,7 @@ export type Answer =
     readonly contentType?: string;
   };
 
-/** What an endpoint gets. It is pure: the same call gives the same answer. */
+/** A call of an endpoint. Endpoints are pure: the same call gives the same answer. */
 export interface EndpointCall {
   /** Parsed JSON body; `undefined` for requests without one. */
   readonly body: unknown;
@@ -42,7 +42,7 @@ export interface EndpointCall {
   readonly form?: Form | undefined;
   /** The path as the table of endpoints has it, whatever prefix it came under. */
   readonly path: string;
-  /** What the path holds in place of the table's `{names}`. */
+  /** Values of the path for the table's `{names}`. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly dialect: Dialect;
@@ -56,7 +56,7 @@ export interface EndpointCall {
   readonly models: readonly string[] | undefined;
   /** Answer length in tokens, when the request forces one. */
   readonly tokens: number | undefined;
-  /** What a scenario says in place of a made-up answer. */
+  /** A scenario's reply in place of a made-up answer. */
   readonly reply?: Reply | undefined;
 }
 
@@ -86,7 +86,7 @@ export function createdOf(random: Random): number {
   return EPOCH + random.below(YEAR);
 }
 
-/** What each dialect says of a model that does not exist. */
+/** Each dialect's error for a model that does not exist. */
 const UNKNOWN_MODEL: Readonly<Record<Dialect, (model: string) => string>> = {
   openai: (model) => `The model \`${model}\` does not exist or you do not have access to it.`,
   anthropic: (model) => `model: ${model}`,

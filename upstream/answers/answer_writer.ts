@@ -95,7 +95,7 @@ async function writeBroken(
   wire.abort(abort);
 }
 
-/** Gives one event after the other; those of a stream that is kept without an iterator's result for each. */
+/** Yields one event after the other; those of a stream that is kept without an iterator's result for each. */
 function reader(events: Iterable<StreamEvent>): () => StreamEvent | undefined {
   if (Array.isArray(events)) {
     let at = 0;

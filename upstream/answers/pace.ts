@@ -18,10 +18,10 @@ export interface Pace {
   readonly burst: number;
 }
 
-/** What one write carries at most: enough that the system call no longer counts, and a client sees it at once. */
+/** Largest write: enough that the system call no longer counts, and a client sees it at once. */
 const BURST = 64;
 
-/** What a small hosted model does: about 50 tokens per second after a short wait. */
+/** The pace of a small hosted model: about 50 tokens per second after a short wait. */
 export const REALISTIC_PACE: Pace = {
   ttft: 50,
   itl: 20,

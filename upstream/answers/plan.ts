@@ -27,7 +27,7 @@ export type PlanEnd =
   | "refusal"
   | "content_filter";
 
-/** What one choice will say, before it is shaped as JSON or as events. */
+/** Content of one choice, before it is shaped as JSON or as events. */
 export interface ChoicePlan {
   readonly reasoning: readonly string[];
   readonly content: readonly string[] | undefined;

@@ -1,4 +1,4 @@
-/** What a scenario says in place of the made-up answer, whatever the endpoint, the dialect and `stream`. */
+/** A scenario's reply in place of the made-up answer, whatever the endpoint, the dialect and `stream`. */
 export interface Reply {
   readonly text?: string;
   /** The pieces that a stream sends the text in: these, or of so many characters each. Default: words. */

@@ -107,7 +107,7 @@ export type RawCall =
 const PATTERNS = ROUTES.map((route) => ({ route, pattern: patternOf(route.path) }));
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** What scenarios look at: the dialect of a request, and its neutral form when it is a valid one that talks. */
+/** Reads what scenarios match on: the dialect of a request, and its neutral form when it is a valid one that talks. */
 export function readAsk(
   method: string,
   call: Pick<RawCall, "path" | "bytes" | "header">,
@@ -185,7 +185,7 @@ function namedModel(body: unknown, deployment: string | undefined): unknown {
   return { ...body, model: deployment };
 }
 
-/** What Azure says when the query does not name the version of the API. */
+/** Returns Azure's answer when the query does not name the version of the API. */
 function missingVersion(): Answer {
   const error = { code: "404", message: "Resource not found" };
   return { kind: "json", status: 404, body: { error }, paced: false };

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 export class StreamEvent {
   /** The event's lines and the blank line after them. */
   readonly text: string;
-  /** What to wait for before it: the first token, a further token, or nothing. */
+  /** The wait before it: for the first token, a further token, or none. */
   readonly wait: "first" | "next" | undefined;
   #bytes = -1;
   #chunk: string | Uint8Array | undefined;

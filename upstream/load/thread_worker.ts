@@ -6,14 +6,14 @@ import { serveWorker } from "../../service/mod.ts";
 import type { UpstreamExchange } from "../types.ts";
 import { startUpstream, type Upstream, type UpstreamOptions } from "../upstream.ts";
 
-/** What each thread starts with. */
+/** Options of each thread. */
 export interface ThreadSettings
   extends Pick<UpstreamOptions, "host" | "port" | "models" | "pace" | "scenarios" | "strict"> {
   /** Whether exchanges are reported. */
   readonly exchanges: boolean;
 }
 
-/** What happened in a thread since it was asked before. */
+/** Events in a thread since it was asked before. */
 export interface ThreadReport {
   /** Exchanges that ended, oldest first. */
   readonly exchanges: UpstreamExchange[];
@@ -61,7 +61,7 @@ const methods = {
   },
 };
 
-/** What the thread that started this one may call. */
+/** Methods for the thread that started this one. */
 export type ThreadMethods = typeof methods;
 
 function take(): ThreadReport {

@@ -12,7 +12,7 @@ import type { ThreadMethods, ThreadReport, ThreadSettings } from "./thread_worke
 import type { UpstreamExchange } from "../types.ts";
 import type { UpstreamOptions } from "../upstream.ts";
 
-/** What `startUpstreamThreads` may be told: what threads need not share. */
+/** Options of `startUpstreamThreads`: those that threads need not share. */
 export interface UpstreamThreadsOptions
   extends Pick<UpstreamOptions, "host" | "port" | "models" | "pace" | "scenarios" | "strict"> {
   /** How many threads answer, at least 1. */
@@ -106,7 +106,7 @@ async function follow(
   while (true) tell(await worker.call("report", undefined));
 }
 
-/** What to say when a thread cannot have the port that another one has. */
+/** Returns the error for a thread that cannot have the port that another one has. */
 function startError(error: unknown, { host, port }: ThreadSettings): unknown {
   if (!messageOf(error).includes("EADDRINUSE")) return error;
   return new UnavailableError(

@@ -11,12 +11,12 @@ import type { HeaderList, Wire } from "../wire/wire.ts";
 
 const encoder = new TextEncoder();
 const EOL = { lf: "\n", crlf: "\r\n", cr: "\r" } as const;
-/** What a script without a `headers` step answers with. */
+/** Head of an answer whose script has no `headers` step. */
 const DEFAULT_HEADERS: HeaderList = [["content-type", "text/event-stream"]];
 /** A throttled write goes out in pieces this many milliseconds apart. */
 const THROTTLE_TICK_MS = 10;
 
-/** What a script runs with. */
+/** Options of a running script. */
 export interface ScriptContext {
   readonly barriers: Barriers;
   readonly wheel: TimerWheel;

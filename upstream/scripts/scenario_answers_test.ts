@@ -1,4 +1,4 @@
-/** What scenarios answer: replies in every dialect, errors, sequences, breaks; and what they look at. */
+/** Answers of scenarios: replies in every dialect, errors, sequences, breaks; and their conditions. */
 import assert from "node:assert/strict";
 import { parseSse } from "../../openai/mod.ts";
 import { OpenAI, type Wire } from "../../openai/testing/sdk.ts";
@@ -156,7 +156,7 @@ Deno.test("OpenAI's client tries again after errors of a sequence", async () => 
   assert.deepEqual(upstream.journal.entries().map(({ status }) => status), [429, 500, 200]);
 });
 
-/** What each dialect says for the statuses of the issue: where its own word for the kind stands. */
+/** Place of each dialect's own word for the kind of an error, by status. */
 const ERRORS:
   readonly (readonly [status: number, openai: string, anthropic: string, gemini: string])[] = [
     [400, "invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT"],

@@ -3,7 +3,7 @@ import type { Dialect } from "../../dialects/mod.ts";
 import { compilePattern } from "../../patterns/mod.ts";
 import type { Ask } from "../answers/ask.ts";
 
-/** What a scenario may look at; every field given must match. `/…/flags` is a regular expression. */
+/** Conditions of a scenario; every field given must match. `/…/flags` is a regular expression. */
 export interface ScenarioMatch {
   readonly model?: string;
   /** The text of the last turn (or of `input`, or `prompt`). */
@@ -25,7 +25,7 @@ export interface ScenarioMatch {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a request offers to be matched. */
+/** Properties of a request that can be matched. */
 export interface MatchInput {
   readonly method: string;
   readonly path: string;

@@ -1,4 +1,4 @@
-/** What a scenario file may say: what it answers, and with what. */
+/** Schema of a scenario file: its conditions, and its answers. */
 import { z } from "zod";
 import type { DataFileKind } from "../../data_files/mod.ts";
 import { DIALECTS, type ErrorInit } from "../../dialects/mod.ts";
@@ -20,7 +20,7 @@ export type ScenarioAnswer =
     readonly breakOff?: BreakOff;
   }
   | { readonly kind: "error"; readonly status: number; readonly init: ErrorInit }
-  /** What the mock says without the scenario. */
+  /** The mock's own answer, without the scenario. */
   | { readonly kind: "made" };
 
 /** A scenario: what it looks at, and what it answers, one after the other; the last answer repeats. */
@@ -207,7 +207,7 @@ function answerOf(written: z.infer<typeof ANSWER>): ScenarioAnswer {
   };
 }
 
-/** What an error says when the scenario does not: message, code, and seconds until the next try. */
+/** Defaults of an error: message, code, and seconds until the next try. */
 const ERRORS: Readonly<Record<number, Pick<ErrorInit, "message" | "code" | "retryAfter">>> = {
   400: { message: "The request is not valid." },
   401: { message: "Incorrect API key provided.", code: "invalid_api_key" },

@@ -79,7 +79,7 @@ export function bytesOf(content: Content): Uint8Array {
 }
 
 /**
- * What makes two requests the same: method, target without credentials, and the body; for JSON whatever the order of
+ * Returns the key of a request: method, target without credentials, and the body; for JSON whatever the order of
  * its keys and its blanks.
  */
 export function requestKey(method: string, target: string, body: Uint8Array): string {

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 
-/** What a raw client saw of one connection: every byte, and how it ended. */
+/** A raw client's record of one connection: every byte, and how it ended. */
 export interface RawAnswer {
   /** Everything received, one character per byte. */
   readonly text: string;

@@ -3,7 +3,7 @@ import { HeadError, type RequestHead } from "./http1_head.ts";
 /** A chunk-size or trailer line longer than this is malformed. */
 const LINE_LIMIT = 8192;
 
-/** Takes a request body out of the connection's bytes (RFC 9112 sections 6 and 7). */
+/** Reads a request body from the connection's bytes (RFC 9112 sections 6 and 7). */
 export class BodyDecoder {
   #state: "size" | "data" | "data-end" | "trailer" | "done" = "done";
   #left = 0;

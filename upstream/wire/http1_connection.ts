@@ -44,7 +44,7 @@ export class Http1Connection implements Http1Link {
     });
   }
 
-  /** Takes the next bytes of the connection. */
+  /** Reads the next bytes of the connection. */
   take(bytes: Uint8Array): void {
     if (this.#closing && !this.#decoder) return;
     if (this.#wire?.switched) return this.#wire.takeSwitched(bytes);
@@ -144,7 +144,7 @@ export class Http1Connection implements Http1Link {
     }
   }
 
-  /** Takes one request head off the input; false when it is not all there yet. */
+  /** Reads one request head from the input; false when it is not all there yet. */
   #head(): boolean {
     let from = 0;
     // RFC 9112 section 2.2: empty lines before the request line are ignored.
@@ -247,7 +247,7 @@ function endOfHead(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** What is left after `used` bytes. An empty view would keep a whole read buffer alive. */
+/** Returns the input after `used` bytes. An empty view would keep a whole read buffer alive. */
 function rest(bytes: Uint8Array, used: number): Uint8Array {
   return used >= bytes.length ? EMPTY : bytes.subarray(used);
 }

@@ -10,7 +10,7 @@ import { type HeaderList, resetConnection, type WholeBody, Wire, type WireHost }
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
-/** What an exchange needs of its connection. */
+/** The part of a connection that an exchange needs. */
 export interface Http1Link {
   readonly socket: Socket;
   send(bytes: Uint8Array, done?: () => void): Promise<void> | undefined;
@@ -141,7 +141,7 @@ export class Http1Wire extends Wire {
     this.#connection.finish();
   }
 
-  /** What an abort puts on the wire before its FIN. */
+  /** Returns the bytes that an abort writes before its FIN. */
   #brokenBytes(kind: AbortKind): string | undefined {
     const sent = this.headSent;
     switch (kind) {

@@ -20,7 +20,7 @@ import {
   type WireHost,
 } from "./wire.ts";
 
-/** What a client with prior knowledge sends first (RFC 9113 section 3.4). */
+/** First bytes of a client with prior knowledge (RFC 9113 section 3.4). */
 export const H2_PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const EMPTY = new Uint8Array(0);
@@ -155,7 +155,7 @@ class Http2Wire extends Wire {
     this.#host = options.host;
   }
 
-  /** What to do with what the client sends; `closed` is called when the stream is gone. */
+  /** Returns handlers for the client's frames; `closed` is called when the stream is gone. */
   events(closed: () => void): StreamEvents {
     return {
       data: (piece) => this.#onData(piece),

@@ -297,7 +297,7 @@ export abstract class Wire {
   }
 }
 
-/** What the two protocols need of the mock. */
+/** The part of the mock that the two protocols need. */
 export interface WireHost {
   readonly journal: Journal<UpstreamExchange>;
   /** Bytes of a request body that are kept for the endpoints. */

@@ -196,7 +196,7 @@ ${commands.length > 0 ? `<pre>${escape(commands.join("\n"))}</pre>` : ""}
 </details>`;
 }
 
-/** What proves the cases that passed, closed until somebody asks. */
+/** Writes the evidence of the cases that passed, closed until somebody opens it. */
 function proofs(reports: readonly Report[]): string {
   return reports.flatMap((report, index) =>
     report.cases.filter(isProof).map((one) =>
@@ -205,7 +205,7 @@ function proofs(reports: readonly Report[]): string {
   ).join("\n");
 }
 
-/** What the witnesses saw, side by side: a line per moment, a column per witness. */
+/** Writes the records of the witnesses side by side: a line per moment, a column per witness. */
 function traceTable({ trace = [] }: ReportCase): string {
   if (trace.length === 0) return "";
   const heard = WITNESSES.filter((name) => trace.some(({ witness }) => witness === name));

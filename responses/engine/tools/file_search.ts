@@ -14,7 +14,7 @@ export interface FileHit {
   readonly text: string;
 }
 
-/** What looks into vector stores. An id that does not exist finds nothing. */
+/** Searches vector stores. An id that does not exist finds nothing. */
 export interface FileSearch {
   search(
     tenant: Tenant,

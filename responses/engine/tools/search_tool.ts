@@ -1,4 +1,4 @@
-/** What file search and web search have in common: a query, an item with three states, numbered sources. */
+/** The common part of file search and web search: a query, an item with three states, numbered sources. */
 import { newId } from "../../api/id.ts";
 import { messageOf } from "../../../service/mod.ts";
 import { type Annotation } from "../writer.ts";
@@ -11,13 +11,13 @@ export interface Source {
   readonly annotation: Annotation;
 }
 
-/** What a search gives. */
+/** Result of a search. */
 export interface Found {
   readonly sources: readonly Source[];
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** What tells one search from the other. */
+/** Properties in which the searches differ. */
 export interface SearchKind {
   readonly kind: "file_search" | "web_search";
   readonly prefix: "fs" | "ws";

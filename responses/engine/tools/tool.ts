@@ -1,4 +1,4 @@
-/** What a tool that runs in the gateway is to the loop. */
+/** A tool that runs in the gateway, as the loop sees it. */
 import type { ChatTool } from "../../../openai/mod.ts";
 import type { Annotation, ResponseWriter } from "../writer.ts";
 
@@ -10,13 +10,13 @@ export interface ServerCall {
   readonly arguments: string;
 }
 
-/** What came of a call. */
+/** Result of a call. */
 export interface ToolOutcome {
-  /** What the model is told. */
+  /** Text for the model. */
   readonly text: string;
   /** Why there is no result; the model is told it as well. */
   readonly failed?: string;
-  /** What the output item gains. */
+  /** Fields that the output item gains. */
   readonly fields: Readonly<Record<string, unknown>>;
   /** Sources that the answer's text may name as 【n】, by their numbers from 1. */
   readonly sources?: readonly Annotation[];

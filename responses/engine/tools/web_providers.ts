@@ -1,4 +1,4 @@
-/** What looks into the web for `web_search`: a search engine of one's own, or a service with a key. */
+/** Providers of `web_search`: a search engine of one's own, or a service with a key. */
 import { bounded } from "../../../outbound/mod.ts";
 import { deadlineSignal } from "../../../service/mod.ts";
 import type { WebHit, WebSearch } from "./web_search.ts";

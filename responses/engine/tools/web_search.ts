@@ -14,7 +14,7 @@ export interface WebHit {
   readonly text: string;
 }
 
-/** What looks into the web. */
+/** A provider of web search. */
 export interface WebSearch {
   /**
    * Returns pages, the best first. `contextSize` and `userLocation` are the tool's own words, passed on as hints. What

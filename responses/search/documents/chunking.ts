@@ -8,7 +8,7 @@ export interface Chunking {
   readonly overlapTokens: number;
 }
 
-/** What `auto` stands for (API reference, "AutoChunkingStrategy"). */
+/** Settings of `auto` (API reference, "AutoChunkingStrategy"). */
 export const AUTO_CHUNKING: Chunking = { maxTokens: 800, overlapTokens: 400 };
 
 /** Bounds of `max_chunk_size_tokens` (API reference). */

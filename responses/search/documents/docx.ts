@@ -13,7 +13,7 @@ const PARTS = [
 /** Unpacked bytes of all parts: a small file can unpack to gigabytes. */
 const UNPACKED_LIMIT = 256 * 2 ** 20;
 
-/** What stands for an element's end (ECMA-376, part 1, sections 17.3 and 17.4). */
+/** Text for an element's end (ECMA-376, part 1, sections 17.3 and 17.4). */
 const AFTER: Readonly<Record<string, string>> = {
   "w:p": "\n",
   "w:br": "\n",

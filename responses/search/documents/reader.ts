@@ -2,7 +2,7 @@ import { type RunningWorker, startWorker } from "../../../service/mod.ts";
 import { InvalidFileError, UnsupportedFileError } from "./errors.ts";
 import type { DocumentMethods, DocumentQuestion, ReadDocument } from "./worker.ts";
 
-/** What {@linkcode DocumentReader} takes. */
+/** Options of {@linkcode DocumentReader}. */
 export interface ReaderOptions {
   /** Milliseconds that one file may take; its thread is ended then. */
   readonly timeoutMs: number;
@@ -33,7 +33,7 @@ export class DocumentReader implements Disposable {
   }
 
   /**
-   * Takes the text out of a file and cuts it; the bytes change hands. Waits for the files before it.
+   * Extracts the text of a file and cuts it; the bytes change hands. Waits for the files before it.
    *
    * @throws {InvalidFileError} when it is broken, has no text, or takes too long
    * @throws {UnsupportedFileError} when it is of a kind that is not read

@@ -56,7 +56,7 @@ function stuckThread() {
   return { thread, called: called.promise };
 }
 
-/** Gives these threads, one after the other, and then real ones. */
+/** Returns these threads, one after the other, and then real ones. */
 function threads(...fakes: DocumentThread[]) {
   return () => {
     const fake = fakes.shift();

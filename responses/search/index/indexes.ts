@@ -9,7 +9,7 @@ export interface Addition {
   readonly part: FilePart;
 }
 
-/** What a search over several stores found. */
+/** Result of a search over several stores. */
 export interface Found {
   /** Best first. */
   readonly hits: readonly (IndexHit & { readonly store: string })[];

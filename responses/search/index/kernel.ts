@@ -6,7 +6,7 @@
  * (Cauchy and Schwarz: at most 32,767², in every partial sum too), and rounding moves a score by about 10⁻⁵.
  */
 
-/** What 1.0 is in fixed point. */
+/** 1.0 in fixed point. */
 export const ONE = 32_767;
 
 /** Bytes of a page of WebAssembly memory (WebAssembly core specification 2.0, "Memory instances"). */

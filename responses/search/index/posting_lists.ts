@@ -6,7 +6,7 @@ const DOCUMENTS = 1;
 /** The last document, and how often it holds the term: counted in, and not yet among the bytes. */
 const LAST = 2;
 const TIMES = 3;
-/** What the next distance is counted from: one after the last document among the bytes. */
+/** Base of the next distance: one after the last document among the bytes. */
 const NEXT = 4;
 /** Where the list's first block is, and where its next byte goes; 0 when it has no bytes. */
 const HEAD = 5;

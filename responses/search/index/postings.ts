@@ -32,7 +32,7 @@ export class Postings {
     this.#aliveTerms += terms.length;
   }
 
-  /** Takes a document out of the statistics; its postings stay until {@linkcode Postings.compacted}. */
+  /** Removes a document from the statistics; its postings stay until {@linkcode Postings.compacted}. */
   remove(ordinal: number): void {
     this.#alive--;
     this.#aliveTerms -= this.#lengths[ordinal] ?? 0;

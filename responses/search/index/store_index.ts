@@ -67,7 +67,7 @@ const DEPTH_MIN = 100;
 const REMOVED_SHARE = 1 / 4;
 const REMOVED_MIN = 256;
 
-/** What a chunk costs beside its vector and its words: owner and position. */
+/** Bytes of a chunk beside its vector and its words: owner and position. */
 const CHUNK_BYTES = 16;
 
 /** The index of one vector store: every chunk's vector and words, by ordinal in order of arrival. */

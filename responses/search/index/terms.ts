@@ -20,7 +20,7 @@ export function termsOf(text: string): string[] {
 const SEED = 0x811c9dc5 | 0;
 const PRIME = 0x01000193;
 
-/** What each ASCII character is within a word: its lower-case code, or 0 where words end. */
+/** Class of each ASCII character: its lower-case code, or 0 where words end. */
 const FOLDED = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code);
   return /[A-Za-z0-9]/.test(character) ? character.toLowerCase().charCodeAt(0) : 0;

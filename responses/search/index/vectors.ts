@@ -42,7 +42,7 @@ export class VectorMemory {
     return (this.#pages - SCRATCH_PAGES - this.#free.length) * PAGE_BYTES;
   }
 
-  /** Takes a page; undefined when the limit is reached. */
+  /** Allocates a page; undefined when the limit is reached. */
   take(): number | undefined {
     const free = this.#free.pop();
     if (free !== undefined) return free;

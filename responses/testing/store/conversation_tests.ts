@@ -1,4 +1,4 @@
-/** What a store must do with conversations, their items, and the pages of a list. */
+/** Tests of a store with conversations, their items, and the pages of a list. */
 import assert from "node:assert/strict";
 import type { PageQuery } from "../../api/page.ts";
 import { aConversation, anItem } from "../objects.ts";

@@ -1,4 +1,4 @@
-/** What the tests of a store are written with. */
+/** Helpers of the tests of a store. */
 import assert from "node:assert/strict";
 import type { Page, PageQuery } from "../../api/page.ts";
 import type { Database } from "../../store/database.ts";

@@ -1,4 +1,4 @@
-/** What a store must do with prompts, connectors and files. */
+/** Tests of a store with prompts, connectors and files. */
 import assert from "node:assert/strict";
 import { aConnector, aFile, aPrompt, T0 } from "../objects.ts";
 import { idsOf, NEWEST, type StoreTest } from "./harness.ts";

@@ -1,4 +1,4 @@
-/** What a store must do with responses, and what ends them. */
+/** Tests of a store with responses, and what ends them. */
 import assert from "node:assert/strict";
 import type { Item } from "../../api/objects.ts";
 import { aConversation, anItem, aResponse } from "../objects.ts";

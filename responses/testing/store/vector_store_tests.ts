@@ -1,4 +1,4 @@
-/** What a store must do with vector stores, their files, batches and chunks. */
+/** Tests of a store with vector stores, their files, batches and chunks. */
 import assert from "node:assert/strict";
 import { aBatch, aFile, aVectorStore, aVectorStoreFile, T0 } from "../objects.ts";
 import { idsOf, NEWEST, OLDEST, type StoreTest } from "./harness.ts";

@@ -69,7 +69,7 @@ class Copy<T extends Named> {
   #version: string | undefined;
   /** Rounds in a row that brought nothing. */
   #idle = 0;
-  /** Returns how long the API asked to wait. */
+  /** The wait that the API asked for. */
   #askedMs = 0;
   /** Rounds in a row that were refused as too old. */
   #forgotten = 0;

@@ -56,7 +56,7 @@ const MESSAGES = COUNTED.extend({
 
 /** A request for a message. */
 export type MessagesRequest = z.infer<typeof MESSAGES>;
-/** What is counted of a request: all but how the answer is to be. */
+/** Fields of a request that are counted: all but those about the form of the answer. */
 export type CountedRequest = z.infer<typeof COUNTED>;
 
 /** Every field that the API has; one that is none is refused, since the API does so. */

@@ -77,7 +77,7 @@ const RESPONSE_FORMAT = z.discriminatedUnion("type", [
   }),
 ]);
 
-/** What is checked of a chat request; everything else passes. */
+/** Fields of a chat request that are checked; all others pass. */
 const CHAT = z.looseObject({
   model: z.string().min(1),
   messages: z.array(MESSAGE).min(1),
@@ -100,7 +100,7 @@ const CHAT = z.looseObject({
   reasoning_effort: z.string().nullish(),
 });
 
-/** What fields of a request that are each right say together; in the order in which they are refused. */
+/** Checks of fields that are each right but do not go together; in the order in which they are refused. */
 const RULES: readonly {
   readonly param: string;
   readonly message: string;

@@ -121,7 +121,7 @@ function askOf(request: Request, prompt: string): Ask {
   };
 }
 
-/** What one choice repeats of the prompt, and what it says. */
+/** Returns the text of one choice: the repeated prompt, and the answer. */
 function choiceOf(request: Request, prompt: string, plan: ChoicePlan) {
   return {
     echoed: request.echo ? tokenize(prompt) : [],

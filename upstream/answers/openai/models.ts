@@ -2,7 +2,7 @@
 import type { Model } from "../../../openai/mod.ts";
 import { type Answer, checkModel, type EndpointCall } from "../answer.ts";
 
-/** What `GET /v1/models` lists when models are not restricted. */
+/** Models that `GET /v1/models` lists when they are not restricted. */
 export const DEFAULT_MODELS: readonly string[] = [
   "gpt-4o-mini",
   "gpt-4o",

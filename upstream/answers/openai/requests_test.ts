@@ -1,4 +1,4 @@
-/** What the mock refuses as OpenAI does, and the tools and fields that it honours. */
+/** Requests that the mock refuses as OpenAI does, and the tools and fields that it honours. */
 import assert from "node:assert/strict";
 import { parseSse } from "../../../openai/mod.ts";
 import { startUpstream } from "../../mod.ts";

@@ -28,7 +28,7 @@ function refusal(pattern: string, why: string): RequestError {
   );
 }
 
-/** What each escape of a class stands for. */
+/** Characters of each escape of a class. */
 const CLASSES: Readonly<Record<string, string>> = {
   d: "1",
   w: "a",

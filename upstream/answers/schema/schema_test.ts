@@ -8,7 +8,7 @@ import { breachOf } from "./validity.ts";
 
 const text = { type: "string" };
 
-/** What each keyword leads to: the exact value, since the same request must get the same bytes. */
+/** Values that each keyword leads to, exactly, since the same request must get the same bytes. */
 const SOLVED: readonly (readonly [name: string, schema: unknown, want: unknown])[] = [
   ["$ref and allOf", {
     $defs: { a: { type: "object", properties: { x: { const: 1 } }, required: ["x"] } },

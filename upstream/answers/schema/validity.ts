@@ -101,7 +101,7 @@ function combined(
   return s[branch] !== undefined && !valid(s[branch]) ? { keyword: branch, path } : undefined;
 }
 
-/** What a schema says about the members of an object or an array. */
+/** Checks what a schema says about the members of an object or an array. */
 function members(
   s: Schema,
   value: unknown,
