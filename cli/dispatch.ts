@@ -1,5 +1,5 @@
 /** Finds the command of a command line, runs it, and turns its end into an exit code. */
-import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
+import { messageOf, openFilesLimit, UnavailableError, UsageError } from "../service/mod.ts";
 import { type Command, EXIT, PERMISSION_CLASSES } from "./command.ts";
 import { commandHelp, groupHelp } from "./help/help_text.ts";
 import type { Host } from "./host.ts";
@@ -80,6 +80,8 @@ export async function runCommand(
   const { options, args } = parseCommandLine(command, words, host);
   const kept = [...command.permissions, ...command.extraPermissions?.(options) ?? []];
   await command.prepare?.({ options, args });
+  // The system's word can be read no more afterwards.
+  openFilesLimit();
   await host.revoke([
     ...PERMISSION_CLASSES.filter((name) => !kept.includes(name)),
     "ffi",

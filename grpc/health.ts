@@ -10,10 +10,17 @@ export type ServingStatus = "SERVING" | "NOT_SERVING";
 export class Health {
   readonly #statuses = new Map<string, ServingStatus>();
   readonly #changed = new Set<() => void>();
+  #deaf = false;
 
   /** @param services Full names that start as SERVING, besides the server itself. */
   constructor(services: readonly string[]) {
     for (const name of ["", ...services]) this.#statuses.set(name, "SERVING");
+  }
+
+  /** Says NOT_SERVING of everything while the listener does not hear new connections. */
+  setDeaf(deaf: boolean): void {
+    this.#deaf = deaf;
+    for (const wake of this.#changed) wake();
   }
 
   /** Sets what Check and Watch say of a service. */
@@ -39,7 +46,7 @@ export class Health {
     if (status === undefined) {
       throw new GrpcError(GRPC_STATUS.NOT_FOUND, `unknown service "${echoOf(name)}"`);
     }
-    return response(status);
+    return response(this.#deaf ? "NOT_SERVING" : status);
   }
 
   /** Sends the status now and after each change, until the client leaves. */
@@ -54,7 +61,8 @@ export class Health {
       call.signal.addEventListener("abort", () => resolve(), { once: true })
     );
     while (!call.signal.aborted) {
-      const status = this.#statuses.get(name) ?? "SERVICE_UNKNOWN";
+      const known = this.#statuses.get(name);
+      const status = known === undefined ? "SERVICE_UNKNOWN" : this.#deaf ? "NOT_SERVING" : known;
       let wake = () => {};
       const changed = new Promise<void>((resolve) => wake = resolve);
       this.#changed.add(wake);

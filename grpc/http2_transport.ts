@@ -5,7 +5,7 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import { closeServer, UnavailableError } from "../service/mod.ts";
+import { closeServer, keepListening, UnavailableError } from "../service/mod.ts";
 import type { Engine, EngineOptions } from "./transport.ts";
 import type { Method } from "./service.ts";
 import { StreamCall } from "./server_call.ts";
@@ -19,15 +19,15 @@ export async function startNative(options: EngineOptions): Promise<Engine> {
       methods.set(`/${service.name}/${name}`, method);
     }
   }
-  const connections = new Set<H2Connection>();
+  const connections = new Map<net.Socket, H2Connection>();
   const accept = (socket: net.Socket) => {
     const connection = new H2Connection(socket, {
       stream: (stream) => {
         new StreamCall(stream, { methods, maxReceiveBytes: options.maxReceiveBytes });
       },
     });
-    connections.add(connection);
-    socket.once("close", () => connections.delete(connection));
+    connections.set(socket, connection);
+    socket.once("close", () => connections.delete(socket));
   };
   const server = options.tls === undefined ? net.createServer(accept) : tls.createServer({
     cert: options.tls.cert,
@@ -51,15 +51,22 @@ export async function startNative(options: EngineOptions): Promise<Engine> {
     });
   });
   const address = server.address();
+  const listening = keepListening({
+    server,
+    listen: (there) => server.listen(there),
+    isIdle: (socket) => connections.get(socket)?.open === 0,
+    onDeaf: options.onDeaf,
+  });
   return {
     port: typeof address === "object" && address !== null ? address.port : options.port,
     async stop(graceMs) {
+      listening[Symbol.dispose]();
       if (graceMs > 0) {
         server.close();
-        for (const connection of connections) connection.goAway();
-        await idle(connections, graceMs);
+        for (const connection of connections.values()) connection.goAway();
+        await idle(connections.values().toArray(), graceMs);
       }
-      await closeServer(server, [...connections].map(({ socket }) => socket));
+      await closeServer(server, connections.keys().toArray());
     },
   };
 }
@@ -68,9 +75,9 @@ export async function startNative(options: EngineOptions): Promise<Engine> {
 const LOOK_MS = 10;
 
 /** Resolves when no stream is open, or after `ms`. */
-async function idle(connections: ReadonlySet<H2Connection>, ms: number): Promise<void> {
+async function idle(connections: readonly H2Connection[], ms: number): Promise<void> {
   const until = performance.now() + ms;
-  const busy = () => [...connections].some(({ open }) => open > 0);
+  const busy = () => connections.some(({ open }) => open > 0);
   while (busy() && performance.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }

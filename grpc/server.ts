@@ -66,6 +66,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     services,
     tls: options.tls,
     maxReceiveBytes: options.maxReceiveBytes ?? MAX_RECEIVE_BYTES,
+    onDeaf: (deaf) => health.setDeaf(deaf),
   });
   let stopping: Promise<void> | undefined;
   const stop = (graceMs = 0) => stopping ??= engine.stop(graceMs);

@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly services: readonly GrpcService[];
   readonly tls: ServerTls | undefined;
   readonly maxReceiveBytes: number;
+  /** Called when the listener hears no new connection, for want of open files, and when it does again. */
+  readonly onDeaf: (deaf: boolean) => void;
 }
 
 /** A running engine. */

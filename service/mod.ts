@@ -17,6 +17,7 @@ export {
   isCredentialHeader,
   isCredentialParameter,
 } from "./credential_names.ts";
+export { keepListening, type Listening, openFilesLimit } from "./connections.ts";
 export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.ts";
 export { DEFAULT_PORTS } from "./default_ports.ts";
 export { defined } from "./defined.ts";

@@ -1,5 +1,11 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { assertPortFree, closeServer, messageOf, UnavailableError } from "../../service/mod.ts";
+import {
+  assertPortFree,
+  closeServer,
+  keepListening,
+  messageOf,
+  UnavailableError,
+} from "../../service/mod.ts";
 import { Http1Connection } from "./http1_connection.ts";
 import { H2_PREFACE, Http2Connection } from "./http2_connection.ts";
 import type { WireHost } from "./wire.ts";
@@ -15,6 +21,7 @@ export class DataServer {
   readonly #host: WireHost;
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
+  #listening: Disposable | undefined;
   #connections = 0;
 
   constructor(host: WireHost) {
@@ -52,6 +59,12 @@ export class DataServer {
       throw new UnavailableError(`Cannot start ${what} on ${host}:${port}: ${messageOf(error)}`);
     }
     this.#server = server;
+    this.#listening = keepListening({
+      server,
+      listen: (there) => server.listen({ ...there, backlog: BACKLOG, reusePort: shared }),
+      // A kept connection may have a request on its way: only those that never sent one make room.
+      isIdle: () => false,
+    });
     const address = server.address();
     if (address === null || typeof address === "string") {
       throw new TypeError("Cannot read the listener's address: it is not a TCP listener");
@@ -64,6 +77,7 @@ export class DataServer {
     const server = this.#server;
     this.#server = undefined;
     if (!server) return;
+    this.#listening?.[Symbol.dispose]();
     await closeServer(server, this.#sockets);
   }
 
