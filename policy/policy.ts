@@ -146,7 +146,7 @@ class PolicyStub implements Policy {
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this[Symbol.asyncDispose]());
     if (recordFile !== undefined) {
-      this.#recorder = this.#stack.use(await startRecorder(recordFile));
+      this.#recorder = this.#stack.use(await startRecorder(recordFile, this.#log));
     }
     if (this.port === 0) {
       await listenLasting(this.host, (port) => {

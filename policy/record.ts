@@ -1,5 +1,6 @@
 /** Recordings of Checks: one JSON object per line, reviewable, without secrets. */
 import { type JsonObject, messageCodec } from "../grpc/mod.ts";
+import { type Log, messageOf, silent } from "../service/mod.ts";
 import type { PolicyCheck } from "./check_log.ts";
 
 /** One recorded Check. */
@@ -19,20 +20,30 @@ export interface Recorder extends AsyncDisposable {
   record(bytes: Uint8Array, check: PolicyCheck): void;
 }
 
-/** Opens a recording for appending. Rejects with the system's error when it cannot be written. */
-export async function startRecorder(path: string): Promise<Recorder> {
+/**
+ * Opens a recording for appending. Rejects with the system's error when it cannot be opened. One that can be written no
+ * further (a full disk) ends and is said once; decisions go on.
+ */
+export async function startRecorder(path: string, log: Log = silent): Promise<Recorder> {
   const file = await Deno.open(path, { append: true, create: true, mode: 0o600 });
   const encoder = new TextEncoder();
   let pending: string[] = [];
   let writing: Promise<void> = Promise.resolve();
+  let isOver = false;
   const flush = async () => {
     const lines = pending.splice(0);
-    if (lines.length === 0) return;
+    if (lines.length === 0 || isOver) return;
     const bytes = encoder.encode(lines.join(""));
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    try {
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    } catch (error) {
+      isOver = true;
+      log(`policy: the recording "${path}" ends here: ${messageOf(error)}; decisions go on`);
+    }
   };
   return {
     record(bytes, check) {
+      if (isOver) return;
       pending.push(`${JSON.stringify(recordOf(bytes, check))}\n`);
       if (pending.length === 1) writing = writing.then(flush);
     },

@@ -92,3 +92,25 @@ Deno.test("readRecording() names the file and line of what is not a recorded Che
     '{"request":{"nope":1},"decision":"allow","rule":"","code":"","status":200,"tenant":""}';
   assert.throws(() => readRecording(wrong, "a.jsonl"), /a\.jsonl:1: .*key "nope" is unknown/);
 });
+
+Deno.test({
+  name: "a recording on a full disk ends and is said once; decisions go on",
+  // The one file on which every write fails for want of room.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const said: string[] = [];
+    await using policy = await startPolicy({
+      recordFile: "/dev/full",
+      log: (line) => said.push(line),
+    });
+    using client = checkClient({ address: policy.address });
+    const http = { method: "GET", path: "/v1/models", headers: { "x-api-key": "demo-key" } };
+    for (let i = 0; i < 3; i++) {
+      const { decision } = await client.verdict({ attributes: { request: { http } } });
+      assert.equal(decision, "allow");
+    }
+    await policy[Symbol.asyncDispose]();
+    assert.equal(said.length, 1, said.join("\n"));
+    assert.match(said[0] ?? "", /^policy: the recording "\/dev\/full" ends here: No space left/);
+  },
+});
