@@ -403,6 +403,8 @@ export interface Target {
   readonly certificates?: CertificatesFeature;
   /** Cases that this kind of gateway cannot be asked, each with the reason: `unsupported`. */
   readonly exempt?: Readonly<Record<string, string>>;
+  /** Cases by pattern (`*` is any text) that nothing can be said about here, each with the reason: `not-measured`. */
+  readonly unmeasured?: Readonly<Record<string, string>>;
   /** Starts a copy of the target with another configuration, for an opt-in group. */
   readonly variants?: Readonly<Record<string, () => Promise<Target & AsyncDisposable>>>;
 }

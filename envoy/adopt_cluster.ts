@@ -20,6 +20,8 @@ const ADDRESSABLE = new Set(["STATIC", "STRICT_DNS", "LOGICAL_DNS"]);
 const DISCOVERY = [
   ...["type", "cluster_type", "eds_cluster_config", "original_dst_lb_config", "lb_subset_config"],
 ];
+/** The extension that says which HTTP version a cluster speaks. */
+const HTTP_OPTIONS_NAME = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 /** The cluster of ours for engines that the file asks without one. */
 const ENGINE_CLUSTER = "llmgate_policy_engine";
 
@@ -94,6 +96,34 @@ export function adoptCluster(
   if (follows !== undefined) {
     setAt(value, "metadata/filter_metadata/llmgate.overlay/follows", follows);
     adjustments.push(`The cluster "${name}" has the address of "${follows}"`);
+  }
+}
+
+/** Points a cluster of a configuration at a part of ours, and its HTTP version. Does nothing when there is no such cluster. */
+export function placeCluster(
+  bootstrap: JsonObject,
+  name: string,
+  { host, port, http }: { readonly host: string; readonly port: number; readonly http: 1 | 2 },
+): void {
+  for (const cluster of objectsAt(bootstrap, "static_resources/clusters/*")) {
+    if (cluster.name !== name) continue;
+    for (const field of DISCOVERY) delete cluster[field];
+    for (const field of ["transport_socket", "transport_socket_matches", "health_checks"]) {
+      delete cluster[field];
+    }
+    cluster.type = "STATIC";
+    cluster.load_assignment = assignment(name);
+    setAt(cluster, "load_assignment/endpoints/0/lb_endpoints/0/endpoint/address", {
+      socket_address: { address: host, port_value: port },
+    });
+    cluster.typed_extension_protocol_options = {
+      [HTTP_OPTIONS_NAME]: {
+        "@type": `type.googleapis.com/${HTTP_OPTIONS_NAME}`,
+        explicit_http_config: http === 1
+          ? { http_protocol_options: {} }
+          : { http2_protocol_options: {} },
+      },
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Makes somebody else's configuration launchable between our policy and our upstream. */
 import { UsageError } from "../service/mod.ts";
 import { adoptCluster, clusterOfEngine, type Held } from "./adopt_cluster.ts";
+import { type ForeignPart, foreignParts } from "./adopt_parts.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { filterOnRoute } from "./filters.ts";
 import { type Ingress, type LintModel, lintModel } from "./model.ts";
@@ -16,6 +17,8 @@ export interface AdoptedConfig {
   readonly policyCluster: string | undefined;
   /** The cluster that requests are forwarded to; others that are routed to follow it. */
   readonly upstreamCluster: string;
+  /** Services that its filters ask beside. */
+  readonly parts: readonly ForeignPart[];
   /** Changes beside addresses, one sentence each, for the report. */
   readonly adjustments: readonly string[];
 }
@@ -43,8 +46,12 @@ export function adoptEnvoyConfig(
   const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
   const engines = enginesOf(ingress, held);
   const [policyCluster] = engines;
+  const parts = foreignParts(ingress.filters);
+  for (const { kind, cluster } of parts) {
+    if (kind === "http_authz") adoptCluster(cluster, held, { role: "upstream" });
+  }
   const routed = [...new Set(ingress.routes.flatMap(({ clusters }) => clusters))]
-    .filter((name) => !engines.includes(name));
+    .filter((name) => !engines.includes(name) && !parts.some(({ cluster }) => cluster === name));
   const [upstreamCluster] = routed;
   if (upstreamCluster === undefined) throw nowhere(file, ingress);
   chooseCluster(ingress, upstreamCluster, adjustments);
@@ -69,6 +76,7 @@ export function adoptEnvoyConfig(
     listener: ingress.listener,
     policyCluster,
     upstreamCluster,
+    parts,
     adjustments,
   };
 }
@@ -181,7 +189,8 @@ function enginesOf(ingress: Ingress, held: Held): string[] {
   ];
   const services = new Set(configs.map(({ grpc_service: service }) => service).filter(isObject));
   const engines = [...services].flatMap((service) => clusterOfEngine(service, held) ?? []);
-  if (engines.length === 0) {
+  const isAskedOverHttp = filters.some(({ config }) => config.http_service !== undefined);
+  if (engines.length === 0 && !isAskedOverHttp) {
     held.adjustments.push(
       filters.length === 0
         ? "There is no ext_authz filter: nobody asks our policy"

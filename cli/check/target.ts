@@ -18,6 +18,7 @@ import { type Judge, profileKind } from "../../gateway/profiles/mod.ts";
 import {
   choiceOption,
   fileOption,
+  flagOption,
   integerOption,
   portOption,
   repeated,
@@ -36,6 +37,7 @@ import {
 import type { Context } from "../command.ts";
 import { DECLARED_OPTIONS, declaredOf, type DeclaredOptions } from "./declared.ts";
 import { headerOf } from "./header.ts";
+import { startStandIns } from "./stand_in.ts";
 import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../flags/gateway.ts";
 
 /** Flags that choose the target. */
@@ -75,6 +77,9 @@ export const TARGET_OPTIONS = {
     default: DEFAULT_PORTS.upstream,
   }),
   ...JUDGE_FLAGS,
+  standIn: flagOption("--stand-in", {
+    description: "with --envoy-config: run the processors and rate-limit services that it asks",
+  }),
   ...DECLARED_OPTIONS,
 };
 
@@ -82,6 +87,7 @@ export const TARGET_OPTIONS = {
 export interface CheckTargetOptions extends StartOptions, DeclaredOptions {
   readonly gateway: string | undefined;
   readonly envoyConfig: string | undefined;
+  readonly standIn: boolean;
   readonly control: "none" | "upstream" | "policy" | "both";
   readonly allowHeader: readonly string[];
   readonly denyHeader: readonly string[];
@@ -201,25 +207,35 @@ async function ownConfig(
   options: CheckTargetOptions,
   context: Context<unknown, unknown>,
 ): Promise<CheckTarget> {
-  const { file, adjustments, ...names } = adoptEnvoyConfig(await readEnvoyConfig(path));
+  const adopted = adoptEnvoyConfig(await readEnvoyConfig(path));
+  const { file, adjustments, parts: _parts, ...names } = adopted;
   for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
+  await using stack = new AsyncDisposableStack();
+  const standIns = stack.use(
+    await startStandIns(adopted, { wanted: options.standIn, log: context.log }),
+  );
   const described = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
-  const own = await startOwnTarget({
-    ...described,
-    config: file,
-    names,
-    isCold: true,
-    name: `Envoy configuration ${basename(file.name)}`,
-  });
+  const own = stack.use(
+    await startOwnTarget({
+      ...described,
+      config: file,
+      names,
+      isCold: true,
+      name: `Envoy configuration ${basename(file.name)}`,
+    }),
+  );
   const { gateway } = own;
   const { policy, envoy, gateway: _, ...rest } = own;
   const promises = promisesOf(await gateway.envoy.admin.configDump(), names);
-  const asked = names.policyCluster !== undefined && policy !== undefined;
+  if (policy !== undefined) standIns.httpEngine?.join(policy.address);
+  const asked = policy !== undefined &&
+    (names.policyCluster !== undefined || standIns.httpEngine !== undefined);
   const target: Target = withDeclared({
     ...rest,
     ...(asked && { policy }),
     credentials: credentialsOf(options) ?? own.credentials,
     expect: { ...FOREIGN_EXPECTATIONS, ...promises },
+    unmeasured: standIns.unmeasured,
   }, await declaredOf(options));
   const { protocols, control, notes, requestIds, marksPath, routesAll, status } = await probeTarget(
     target,
@@ -231,19 +247,20 @@ async function ownConfig(
   if (status === 404) context.log(NOT_FOUND);
   for (const note of notes) context.log(`Probe: ${note}`);
   const logged = await isLogged(envoy?.accessLog, requestIds);
+  const owned = stack.move();
   return {
     target: {
       ...target,
       protocols,
       control,
       ...(marksPath && { marksPath }),
-      ...(routesAll && { exempt: ROUTES_ALL_EXEMPT }),
+      exempt: { ...standIns.exempt, ...(routesAll && ROUTES_ALL_EXEMPT) },
       // A log of another format is no witness; the statistics still are.
       ...(envoy && { envoy: logged ? envoy : silent(envoy) }),
       facts: { ...own.facts, adjustments: adjustments.join("; ") },
     },
     cases: (await profileKind().judge()).cases,
-    [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

@@ -53,6 +53,10 @@ export function verdictBeforeRun(
   }
   const exempt = target.exempt?.[one.id];
   if (exempt !== undefined) return { status: "unsupported", reason: exempt };
+  const missing = Object.entries(target.unmeasured ?? {}).find(([glob]) =>
+    toRegExp(glob).test(one.id)
+  );
+  if (missing !== undefined) return { status: "not-measured", reason: missing[1] };
   if (!covers(target.control, one.control)) {
     return {
       status: "not-measured",

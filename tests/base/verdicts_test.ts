@@ -112,6 +112,119 @@ for (const [name, { edit, flags = [], said }] of Object.entries(FORMS)) {
   });
 }
 
+/** Adds a filter before the router of the plain configuration, and the cluster that it asks. */
+function withPart(text: string, filter: string): string {
+  const cluster = `    - name: part
+      type: STRICT_DNS
+      load_assignment:
+        cluster_name: part
+        endpoints:
+          - lb_endpoints:
+              - endpoint: { address: { socket_address: { address: part.internal, port_value: 9 } } }
+`;
+  return text.replace(
+    "                  - name: envoy.filters.http.router",
+    `${filter}                  - name: envoy.filters.http.router`,
+  ) +
+    cluster;
+}
+
+/** A processor that holds responses back until they are whole. */
+const BUFFERING = `                  - name: buffering
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
+                      grpc_service: { envoy_grpc: { cluster_name: part } }
+                      processing_mode: { response_body_mode: BUFFERED }
+                      failure_mode_allow: true
+`;
+
+/** A rate-limit service without which nothing passes. */
+const LIMITING = `                  - name: limiting
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.ratelimit.v3.RateLimit
+                      domain: edge
+                      failure_mode_deny: true
+                      rate_limit_service:
+                        transport_api_version: V3
+                        grpc_service: { envoy_grpc: { cluster_name: part } }
+`;
+
+/** Judges a change of the plain configuration by some cases. */
+async function judgeChanged(edit: (text: string) => string, words: string[]) {
+  const folder = await Deno.makeTempDir();
+  try {
+    const text = await Deno.readTextFile(new URL("../envoy/testdata/plain.yaml", import.meta.url));
+    const config = `${folder}/envoy.yaml`;
+    await Deno.writeTextFile(config, edit(text));
+    await using program = startProgram([
+      ...["check", "--json", "--envoy-config", config, "--envoy-path", await envoyPath()],
+      ...words,
+    ]);
+    const report = JSON.parse(await program.line());
+    const { code, stderr } = await program.ended;
+    const status = new Map(report.cases.map(({ id, status }: Judged) => [id, status]));
+    return { report, code, stderr, status };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const STREAMED = ["--case", "allow.basic-200", "--case", "sse.lockstep"];
+
+Deno.test("what waits for a part that nobody stands in for is not measured, and the part is named", async () => {
+  const { code, stderr, status } = await judgeChanged(
+    (text) => withPart(text, BUFFERING),
+    STREAMED,
+  );
+  assert.match(
+    stderr,
+    /Note: the external processor of "buffering" \(cluster "part"\) is not ours/,
+  );
+  assert.equal(status.get("allow.basic-200"), "pass");
+  assert.equal(status.get("sse.lockstep"), "not-measured");
+  assert.equal(code, 4);
+});
+
+Deno.test("--stand-in runs the processor, and its buffering is found", async () => {
+  const { code, status } = await judgeChanged((text) => withPart(text, BUFFERING), [
+    ...STREAMED,
+    // It waits in vain for an event: no need to for long.
+    ...["--stand-in", "--time-scale", "0.3"],
+  ]);
+  assert.equal(status.get("allow.basic-200"), "pass");
+  assert.equal(status.get("sse.lockstep"), "fail");
+  assert.equal(code, 1);
+});
+
+Deno.test("--stand-in runs a rate-limit service that lets everything pass", async () => {
+  const { code, report } = await judgeChanged((text) => withPart(text, LIMITING), [
+    ...STREAMED,
+    "--stand-in",
+  ]);
+  assert.deepEqual(report.cases.map(({ status }: Judged) => status), ["pass", "pass"]);
+  assert.equal(code, 0);
+});
+
+Deno.test("policy that is asked over HTTP is ours, and fails closed", async () => {
+  const { code, report, stderr } = await judgeChanged(
+    (text) =>
+      text.replace(
+        /grpc_service:\n +envoy_grpc: \{ cluster_name: engine \}\n +timeout: 0\.5s/,
+        "http_service:\n                        server_uri: { uri: http://engine.internal, cluster: engine, timeout: 0.5s }\n" +
+          "                        path_prefix: /auth\n" +
+          "                        authorization_request: { allowed_headers: { patterns: [{ exact: x-api-key }] } }",
+      ),
+    ["allow.basic-200", "deny.*", "fc.policy-down", "fc.policy-timeout", "contract.check-once"]
+      .flatMap((glob) => ["--case", glob]),
+  );
+  assert.match(stderr, /Adjusted: the HTTP authorization service of .*"engine"\) is ours/);
+  const failed = report.cases.filter(({ status }: Judged) => status === "fail");
+  assert.deepEqual(failed.map(({ id, reason }: Judged) => `${id}: ${reason}`), []);
+  assert.equal(report.target.control, "both");
+  assert.equal(code, 0);
+  assert.ok(report.summary.passed >= 12, `${report.summary.passed} passed`);
+});
+
 Deno.test("check says which flag may be missing when an allowed request finds no route", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -1,0 +1,98 @@
+/** Parts of somebody's Envoy configuration beside policy and upstream: who stands in for them, and what waits for them. */
+import { CASES, type Target } from "../../conformance/mod.ts";
+import { type AdoptedConfig, type ForeignPart, placeCluster } from "../../envoy/mod.ts";
+import { type HttpEngine, startHttpEngine, startProcessorThread } from "../../instruments/mod.ts";
+import { loadModule, type Log } from "../../service/mod.ts";
+
+/** What stands in, and what nobody does. */
+export interface StandIns extends AsyncDisposable {
+  /** Asks our policy in place of the file's HTTP engine; `undefined`: it has none. */
+  readonly httpEngine: HttpEngine | undefined;
+  /** Cases that nothing can be said about, by pattern, with the reason. */
+  readonly unmeasured: NonNullable<Target["unmeasured"]>;
+  /** Cases that such a gateway leaves nothing to ask of, with the reason. */
+  readonly exempt: NonNullable<Target["exempt"]>;
+}
+
+/** The words for a part, and the cases that say something about it. */
+const KINDS: Readonly<
+  Record<ForeignPart["kind"], { readonly what: string; readonly cases: readonly string[] }>
+> = {
+  http_authz: { what: "HTTP authorization service", cases: [] },
+  ext_proc: {
+    what: "external processor",
+    cases: ["sse.*", "pass.*", "cancel.*", "allow.*-identical", "allow.large-response"],
+  },
+  rate_limit: { what: "rate-limit service", cases: ["rl.*"] },
+  jwks: { what: "key server (JWKS)", cases: ["jwt.*"] },
+};
+
+/** The service wants at least one limit: this one is nobody's. */
+const NO_LIMIT =
+  "{ version: 1, limits: [{ match: { tenant: nobody-of-llmgate }, requests: { per: second, max: 1000000 } }] }";
+
+/** Groups and cases about what only the gRPC form of asking has: its method, its peer, its mutations. */
+const GRPC_ONLY =
+  /^(mut\.|contract\.(grpc-path|source-address|method-path-host)$|sec\.tenant-spoof)/;
+
+const HTTP_EXEMPT: Readonly<Record<string, string>> = Object.fromEntries(
+  CASES.filter(({ id }) => GRPC_ONLY.test(id)).map(({ id }) => [
+    id,
+    "Policy is asked over HTTP: which headers it may set, the file says",
+  ]),
+);
+
+/**
+ * Starts what stands in for the parts of an adopted configuration, and points their clusters at it: always the HTTP
+ * engine, in front of our policy stub; the others with `--stand-in`. Says of each part what became of it.
+ *
+ * @throws {UnavailableError} when a stand-in does not start
+ */
+export async function startStandIns(
+  { parts, file }: Pick<AdoptedConfig, "parts" | "file">,
+  { wanted, log }: { readonly wanted: boolean; readonly log: Log },
+): Promise<StandIns> {
+  await using stack = new AsyncDisposableStack();
+  const unmeasured: Record<string, string> = {};
+  const exempt: Record<string, string> = {};
+  let httpEngine: HttpEngine | undefined;
+  for (const part of parts) {
+    const { what, cases } = KINDS[part.kind];
+    const named = `the ${what} of "${part.filter}" (cluster "${part.cluster}")`;
+    const port = await startFor(part);
+    if (port !== undefined) {
+      const http = part.kind === "http_authz" ? 1 : 2;
+      placeCluster(file.bootstrap, part.cluster, { host: "127.0.0.1", port, http });
+      log(`Adjusted: ${named} is ours`);
+      continue;
+    }
+    const way = canStandIn(part) ? ": --stand-in runs one that lets everything pass" : "";
+    log(`Note: ${named} is not ours and nobody stands in for it${way}`);
+    for (const glob of cases) unmeasured[glob] = `Nobody stands in for ${named}${way}`;
+  }
+  const owned = stack.move();
+  return {
+    httpEngine,
+    unmeasured,
+    exempt,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+
+  async function startFor(part: ForeignPart): Promise<number | undefined> {
+    if (part.kind === "http_authz") {
+      const { pathPrefix } = part;
+      httpEngine = stack.use(await startHttpEngine(pathPrefix === undefined ? {} : { pathPrefix }));
+      Object.assign(exempt, HTTP_EXEMPT);
+      return httpEngine.port;
+    }
+    if (!wanted || !canStandIn(part)) return undefined;
+    if (part.kind === "ext_proc") return stack.use(await startProcessorThread()).port;
+    const { startLimits } = await loadModule<typeof import("../../limits/mod.ts")>("limits/mod.ts");
+    return stack.use(await startLimits({ limits: NO_LIMIT })).port;
+  }
+}
+
+/** A processor that must give every byte back, and keys that somebody else signs by, cannot be stood in for. */
+function canStandIn({ kind, isOwnWay }: ForeignPart): boolean {
+  return (kind === "ext_proc" && !isOwnWay) || kind === "rate_limit";
+}
