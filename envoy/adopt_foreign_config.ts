@@ -44,9 +44,10 @@ export function adoptEnvoyConfig(
   moveListeners(bootstrap, ingress.listener, adjustments);
   leaveControlPlane(bootstrap, adjustments);
   const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
-  const engines = enginesOf(ingress, held);
-  const [policyCluster] = engines;
   const parts = foreignParts(ingress.filters);
+  const isAskedOverHttp = parts.some(({ kind }) => kind === "http_authz");
+  const engines = enginesOf(ingress, held, { isAskedOverHttp });
+  const [policyCluster] = engines;
   for (const { kind, cluster } of parts) {
     if (kind === "http_authz") adoptCluster(cluster, held, { role: "upstream" });
   }
@@ -178,7 +179,11 @@ function leaveControlPlane(bootstrap: JsonObject, adjustments: string[]): void {
 }
 
 /** Every cluster that ext_authz asks over gRPC, on whatever route, the first first. */
-function enginesOf(ingress: Ingress, held: Held): string[] {
+function enginesOf(
+  ingress: Ingress,
+  held: Held,
+  { isAskedOverHttp }: { isAskedOverHttp: boolean },
+): string[] {
   const filters = ingress.filters.filter(({ type }) => type === "ExtAuthz");
   const configs = [
     ...filters.map(({ config }) => config),
@@ -189,7 +194,6 @@ function enginesOf(ingress: Ingress, held: Held): string[] {
   ];
   const services = new Set(configs.map(({ grpc_service: service }) => service).filter(isObject));
   const engines = [...services].flatMap((service) => clusterOfEngine(service, held) ?? []);
-  const isAskedOverHttp = filters.some(({ config }) => config.http_service !== undefined);
   if (engines.length === 0 && !isAskedOverHttp) {
     held.adjustments.push(
       filters.length === 0

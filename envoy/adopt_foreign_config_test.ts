@@ -91,6 +91,7 @@ Deno.test("adoptEnvoyConfig() changes nothing in the bundled configuration", () 
     listener: "ingress",
     policyCluster: "policy_engine",
     upstreamCluster: "upstream",
+    parts: [],
     adjustments: [],
   });
 });
