@@ -1,0 +1,98 @@
+/** OpenAI's Codex CLI as a client: one turn after the other in a home of its own. */
+import { join } from "node:path";
+import { cleanEnv } from "./clean_env.ts";
+
+const PROJECT = new URL("./npm/", import.meta.url);
+const PACKAGE = "npm:@openai/codex@0.171.0";
+
+/** What came of one `codex exec`. */
+export interface CodexTurn {
+  readonly code: number;
+  /** The lines of `--json`. */
+  // deno-lint-ignore no-explicit-any -- events of every shape
+  readonly events: readonly any[];
+  /** What the agent said. */
+  readonly said: string;
+  /** The words of what went wrong; empty otherwise. */
+  readonly wrong: string;
+}
+
+/** A Codex that is set up for one gateway. Disposing it removes its home. */
+export interface Codex extends AsyncDisposable {
+  /** The folder that it works in. */
+  readonly folder: string;
+  /** Runs a prompt; `more` goes before it: `["resume", "--last"]`. */
+  turn(prompt: string, more?: readonly string[]): Promise<CodexTurn>;
+}
+
+/** Sets it up: nothing of the user's is read, and its key is the only credential that it has. */
+export async function setUpCodex(
+  gateway: string,
+  { key = "demo-key", headers = {} }: {
+    readonly key?: string;
+    /** Sent with every request. */
+    readonly headers?: Readonly<Record<string, string>>;
+  } = {},
+): Promise<Codex> {
+  const home = await Deno.makeTempDir({ prefix: "llmgate-codex-" });
+  const folder = join(home, "work");
+  await Deno.mkdir(folder);
+  const sent = Object.entries(headers).map(([name, value]) => `"${name}" = "${value}"`).join(", ");
+  // docs/agents.md shows the same block.
+  await Deno.writeTextFile(
+    join(home, "config.toml"),
+    `model = "gpt-4o-mini"
+model_provider = "llmgate"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+check_for_update_on_startup = false
+
+[analytics]
+enabled = false
+
+[model_providers.llmgate]
+name = "llmgate"
+base_url = "${gateway}/v1"
+env_key = "LLMGATE_KEY"
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+http_headers = { ${sent} }
+`,
+  );
+  const env = { ...await cleanEnv(home), CODEX_HOME: home, LLMGATE_KEY: key };
+  return {
+    folder,
+    async turn(prompt, more = []) {
+      const command = new Deno.Command(Deno.execPath(), {
+        args: [
+          ...[
+            "run",
+            "-A",
+            "--quiet",
+            "--frozen",
+            `--config=${join(PROJECT.pathname, "deno.json")}`,
+          ],
+          ...[PACKAGE, "exec", "--skip-git-repo-check", "--json", ...more, prompt],
+        ],
+        cwd: folder,
+        clearEnv: true,
+        env,
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      });
+      const { code, stdout, stderr } = await command.output();
+      const decoder = new TextDecoder();
+      const events = decoder.decode(stdout).split("\n").filter((line) => line.startsWith("{"))
+        .map((line) => JSON.parse(line));
+      if (events.length === 0) throw new Error(`Codex did not start: ${decoder.decode(stderr)}`);
+      const said = events.filter(({ item }) => item?.type === "agent_message")
+        .map(({ item }) => item.text).join("\n");
+      const wrong = events.filter(({ type }) => type === "turn.failed" || type === "error")
+        .map(({ error, message }) => error?.message ?? message).join("\n");
+      return { code, events, said, wrong };
+    },
+    [Symbol.asyncDispose]: () => Deno.remove(home, { recursive: true }),
+  };
+}
