@@ -7,11 +7,14 @@ import { defaultConfig } from "../../responses/mod.ts";
 import type { Upstream } from "../../upstream/mod.ts";
 import { startTestGateway } from "../testing/stack.ts";
 import { setUpCodex } from "./codex.ts";
-import { chat, type Dialect, type ModelTurn, responses } from "./model_turns.ts";
-
-/** The name of the script that Codex's requests ask for. */
-const SCRIPT = "turn";
-const HEADERS = { "x-mock-script": SCRIPT };
+import {
+  chat,
+  type Dialect,
+  type ModelTurn,
+  play,
+  responses,
+  TURN_HEADERS,
+} from "./model_turns.ts";
 
 interface Place extends AsyncDisposable {
   readonly url: string;
@@ -39,7 +42,7 @@ const PLACES: readonly {
     dialect: chat,
     async start() {
       const config = defaultConfig();
-      const forward_headers = ["x-request-id", ...Object.keys(HEADERS)];
+      const forward_headers = ["x-request-id", ...Object.keys(TURN_HEADERS)];
       const engine = { ...config.engine, forward_headers };
       const profile = responsesProfile({ config: { ...config, engine } });
       return placeOf(await startTestGateway({ profile }));
@@ -48,22 +51,11 @@ const PLACES: readonly {
 ];
 
 for (const { profile, dialect, start } of PLACES) {
-  /** The model takes these turns, one for each request. */
-  const turns = (mock: Upstream, [first, ...rest]: readonly ModelTurn[]): Promise<void> => {
-    if (first === undefined) return Promise.resolve();
-    const barrier = `turn-${rest.length}`;
-    mock.scripts.set(SCRIPT, { steps: [{ barrier }, ...dialect(first)] });
-    // The next turn is there before this one is told.
-    return mock.barriers.arrival(`${SCRIPT}/${barrier}`, { deadlineMs: 60_000 }).then(async () => {
-      const after = turns(mock, rest);
-      mock.barriers.release(`${SCRIPT}/${barrier}`);
-      await after;
-    });
-  };
+  const turns = (mock: Upstream, taken: readonly ModelTurn[]) => play(mock, dialect, taken);
 
   Deno.test(`Codex gets an answer, has a call executed, and goes on, in profile ${profile}`, async () => {
     await using place = await start();
-    await using codex = await setUpCodex(place.url, { headers: HEADERS });
+    await using codex = await setUpCodex(place.url, { headers: TURN_HEADERS });
     const call = { name: "exec_command", arguments: { cmd: "echo made > made.txt" } };
     const played = turns(place.mock, [{ call }, { text: "It is made." }]);
     const first = await codex.turn("make it");
@@ -95,7 +87,7 @@ for (const { profile, dialect, start } of PLACES) {
 
   Deno.test(`Codex takes a stream that is cut for a failure, in profile ${profile}`, async () => {
     await using place = await start();
-    await using codex = await setUpCodex(place.url, { headers: HEADERS });
+    await using codex = await setUpCodex(place.url, { headers: TURN_HEADERS });
     const played = turns(place.mock, [{ text: "half an ans", cut: true }]);
     const { code, events, wrong } = await codex.turn("hello");
     await played;

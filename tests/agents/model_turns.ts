@@ -1,5 +1,5 @@
 /** Turns of a model, in the words of the API that the mock upstream is asked in. */
-import type { UpstreamStep } from "../../upstream/mod.ts";
+import type { Upstream, UpstreamStep } from "../../upstream/mod.ts";
 
 /** What the model does in one turn. */
 export interface ModelTurn {
@@ -11,6 +11,9 @@ export interface ModelTurn {
 
 /** How a turn is written. */
 export type Dialect = (turn: ModelTurn) => UpstreamStep[];
+
+/** How long an agent may take to its next request. */
+const DEADLINE_MS = 60_000;
 
 const HEAD: UpstreamStep = { headers: { headers: { "content-type": "text/event-stream" } } };
 
@@ -75,3 +78,57 @@ export const responses: Dialect = ({ text, call, cut }) => {
     { end: true },
   ];
 };
+
+/** Anthropic's Messages, which pass through the base profile as they are. */
+export const messages: Dialect = ({ text, call, cut }) => {
+  const event = (type: string, fields: object): UpstreamStep => ({
+    event: { event: type, data: { type, ...fields } },
+  });
+  const block = call
+    ? { type: "tool_use", id: "toolu_1", name: call.name, input: {} }
+    : { type: "text", text: "" };
+  const delta = call
+    ? { type: "input_json_delta", partial_json: JSON.stringify(call.arguments) }
+    : { type: "text_delta", text };
+  const usage = { input_tokens: 3, output_tokens: 2 };
+  const message = { id: "msg_1", type: "message", role: "assistant", model: "m", content: [] };
+  const steps = [
+    HEAD,
+    event("message_start", { message: { ...message, stop_reason: null, usage } }),
+    event("content_block_start", { index: 0, content_block: block }),
+    event("content_block_delta", { index: 0, delta }),
+  ];
+  if (cut) return [...steps, { abort: "fin" }];
+  return [
+    ...steps,
+    event("content_block_stop", { index: 0 }),
+    event("message_delta", {
+      delta: { stop_reason: call ? "tool_use" : "end_turn", stop_sequence: null },
+      usage,
+    }),
+    event("message_stop", {}),
+    { end: true },
+  ];
+};
+
+/** The name of the script that the agents' requests ask for. */
+export const TURN_SCRIPT = "turn";
+
+/** The header that asks for it. */
+export const TURN_HEADERS = { "x-mock-script": TURN_SCRIPT };
+
+/** Lets the model take these turns, one for each request. Resolves when all of them have been asked for. */
+export async function play(
+  mock: Upstream,
+  dialect: Dialect,
+  [first, ...rest]: readonly ModelTurn[],
+): Promise<void> {
+  if (first === undefined) return;
+  const barrier = `turn-${rest.length}`;
+  mock.scripts.set(TURN_SCRIPT, { steps: [{ barrier }, ...dialect(first)] });
+  await mock.barriers.arrival(`${TURN_SCRIPT}/${barrier}`, { deadlineMs: DEADLINE_MS });
+  // The next turn is there before this one is told.
+  const after = play(mock, dialect, rest);
+  mock.barriers.release(`${TURN_SCRIPT}/${barrier}`);
+  await after;
+}

@@ -30,7 +30,8 @@ const LEAST_BUDGET = 1024;
 const COUNTED = z.looseObject({
   model: z.string().min(1),
   messages: z.array(
-    z.looseObject({ role: z.enum(["user", "assistant"]), content: CONTENT }),
+    // A system's word in the middle of a conversation: Claude Code says what has changed so.
+    z.looseObject({ role: z.enum(["user", "assistant", "system"]), content: CONTENT }),
   ).min(1, "at least one message is required"),
   system: CONTENT.nullish(),
   tools: z.array(TOOL).nullish(),
@@ -135,6 +136,7 @@ function checkChoice({ tools, tool_choice: choice }: CountedRequest): void {
 function checkResults(messages: CountedRequest["messages"]): void {
   let open: string[] = [];
   for (const [index, { role, content }] of messages.entries()) {
+    if (role === "system") continue;
     const blocks = typeof content === "string" ? [] : content;
     const results = blocks.filter(({ type }) => type === "tool_result").map((block) =>
       String(block.tool_use_id)
@@ -175,7 +177,10 @@ export function askOfMessages(request: CountedRequest & Partial<MessagesRequest>
   return {
     model: request.model,
     stream: request.stream === true,
-    system: typeof system === "string" ? [system] : system?.map(textOfBlock) ?? [],
+    system: [
+      ...(typeof system === "string" ? [system] : system?.map(textOfBlock) ?? []),
+      ...request.messages.filter(({ role }) => role === "system").map(textOfBlock),
+    ],
     turns: request.messages.flatMap(turnsOf),
     tools: (request.tools ?? []).flatMap(toolOf),
     choice: choiceOf(request.tool_choice),
@@ -197,6 +202,7 @@ function schemaOf(request: CountedRequest): { schema?: unknown } {
 
 /** A user's turn that holds results is a tool's turn, then the user's words. */
 function turnsOf({ role, content }: CountedRequest["messages"][number]): AskTurn[] {
+  if (role === "system") return [];
   const blocks = typeof content === "string" ? [{ type: "text", text: content }] : content;
   const results = blocks.filter(({ type }) => type === "tool_result");
   const rest = blocks.filter(({ type }) => type !== "tool_result");
