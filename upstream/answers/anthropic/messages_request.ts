@@ -32,7 +32,10 @@ const COUNTED = z.looseObject({
   messages: z.array(
     // A system's word in the middle of a conversation: Claude Code says what has changed so.
     z.looseObject({ role: z.enum(["user", "assistant", "system"]), content: CONTENT }),
-  ).min(1, "at least one message is required"),
+  ).min(1, "at least one message is required").refine(
+    ([first]) => first?.role !== "system",
+    { path: [0, "role"], message: "the first message cannot be the system's: use `system`" },
+  ),
   system: CONTENT.nullish(),
   tools: z.array(TOOL).nullish(),
   tool_choice: CHOICE.nullish(),
