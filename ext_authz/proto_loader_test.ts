@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
+import { npmModule } from "../service/testing/npm_module.ts";
 import { fileURLToPath } from "node:url";
 import { encodeCheckResponse } from "./check_response.ts";
 import { decodeCheckRequest } from "./check_request.ts";
 
 /** The stock way to serve these protos with grpc-js: what our own codecs must agree with. */
+const { loadSync } = await npmModule("proto_loader.ts");
 const definitions = loadSync("ext_authz.proto", {
   includeDirs: [fileURLToPath(import.meta.resolve("../grpc/protos"))],
   keepCase: true,
   longs: String,
   enums: String,
 });
-const authorization = definitions["envoy.service.auth.v3.Authorization"] as ServiceDefinition;
+const authorization = definitions["envoy.service.auth.v3.Authorization"];
 
 Deno.test("decodeCheckRequest() reads what proto-loader writes", () => {
   const bytes = authorization.Check?.requestSerialize({

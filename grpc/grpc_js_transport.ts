@@ -1,8 +1,9 @@
 /** The reference engine: @grpc/grpc-js with an identity codec, so that handlers see bytes. */
-import * as grpc from "@grpc/grpc-js";
+// @ts-types="./vendor/grpc_js.d.ts"
+import * as grpc from "./vendor/grpc_js.mjs";
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
-import { UnavailableError } from "../service/mod.ts";
+import { type Log, UnavailableError } from "../service/mod.ts";
 import { type Engine, type EngineOptions, hostPort } from "./transport.ts";
 import {
   type BidiCall,
@@ -47,6 +48,7 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
     }
     server.addService(definition, handlers);
   }
+  const unguard = guard(options.log);
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
       hostPort(options.host, options.port),
@@ -62,11 +64,27 @@ export async function startGrpcJs(options: EngineOptions): Promise<Engine> {
         const timer = graceMs > 0 ? setTimeout(force, graceMs) : undefined;
         server.tryShutdown(() => {
           clearTimeout(timer);
+          unguard();
           resolve();
         });
         if (timer === undefined) force();
       }),
   };
+}
+
+/**
+ * Reports what grpc-js and node:http2 throw where nobody can catch it (a stream that is gone is answered), in place of
+ * the program's end. Returns what takes the guard away.
+ */
+function guard(log: Log): () => void {
+  const onError = (event: ErrorEvent) => {
+    const { error } = event;
+    if (!(error instanceof Error) || !/grpc_js|http2/i.test(error.stack ?? "")) return;
+    event.preventDefault();
+    log(`grpc-js: ${error.message}`);
+  };
+  globalThis.addEventListener("error", onError);
+  return () => globalThis.removeEventListener("error", onError);
 }
 
 /** A definition whose messages are bytes, for servers and clients alike. */

@@ -1,6 +1,6 @@
 /**
  * gRPC in plain functions: servers, health, reflection, clients, and codecs of the messages in
- * `protos/`. The only room that imports @grpc/grpc-js.
+ * `protos/`. The only room with @grpc/grpc-js in it.
  *
  * A handler takes bytes and gives bytes; {@linkcode messageCodec} turns them into plain objects.
  *

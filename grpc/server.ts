@@ -1,5 +1,5 @@
 /** One way to start a gRPC server, whichever engine carries it. */
-import { loadModule } from "../service/mod.ts";
+import { loadModule, type Log, silent } from "../service/mod.ts";
 import { Health, type ServingStatus } from "./health.ts";
 import { reflectionServices } from "./reflection.ts";
 import { hostPort, type ServerTls } from "./transport.ts";
@@ -25,6 +25,8 @@ export interface GrpcServerOptions {
   readonly engine?: "native" | "grpc-js";
   /** Longest message taken, in bytes; 32 MiB by default, since ext_proc may carry whole bodies. */
   readonly maxReceiveBytes?: number;
+  /** Gets one line for what goes wrong inside of the engine. */
+  readonly log?: Log;
 }
 
 /** A running server. Disposing it gives running calls `graceMs` of {@linkcode GrpcServer.stop}'s default. */
@@ -67,6 +69,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     tls: options.tls,
     maxReceiveBytes: options.maxReceiveBytes ?? MAX_RECEIVE_BYTES,
     onDeaf: (deaf) => health.setDeaf(deaf),
+    log: options.log ?? silent,
   });
   let stopping: Promise<void> | undefined;
   const stop = (graceMs = 0) => stopping ??= engine.stop(graceMs);

@@ -1,4 +1,5 @@
 /** The interface of the engines under `startGrpcServer`. */
+import type { Log } from "../service/mod.ts";
 import type { GrpcService } from "./service.ts";
 
 /** Certificates of a server, as PEM texts. */
@@ -18,6 +19,8 @@ export interface EngineOptions {
   readonly maxReceiveBytes: number;
   /** Called when the listener hears no new connection, for want of open files, and when it does again. */
   readonly onDeaf: (deaf: boolean) => void;
+  /** Gets a line for what went wrong inside. */
+  readonly log: Log;
 }
 
 /** A running engine. */

@@ -213,6 +213,7 @@ class PolicyStub implements Policy {
       }],
       ...(tls === undefined ? {} : { tls }),
       ...(engine === undefined ? {} : { engine }),
+      log: this.#log,
     });
     this.port = this.#server.port;
   }

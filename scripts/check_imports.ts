@@ -72,8 +72,6 @@ const JUDGES = /^gateway\/profiles\/([^/]+\/)?judge(\.ts|\/)/;
 
 /** Packages with one home: the other rooms see plain functions. */
 const HOMES: Readonly<Record<string, string>> = {
-  "@grpc/grpc-js": "grpc",
-  "@grpc/proto-loader": "grpc",
   "commander": "cli",
   "re2js": "patterns",
 };

@@ -46,7 +46,9 @@ export const command = defineCommand({
     ...SERVER_TLS_OPTIONS,
     grpcServer: choiceOption("--grpc-server <ENGINE>", {
       choices: ["native", "grpc-js"],
-      description: "what carries gRPC: this program's own HTTP/2, or @grpc/grpc-js, without TLS",
+      description:
+        "what carries gRPC: this program's own HTTP/2; or @grpc/grpc-js, without TLS and not the default, " +
+        "since Deno can abort when a client says GOAWAY (denoland/deno#36788)",
       default: "native",
     }),
     upstreamKeyEnv: textOption("--upstream-key-env <NAME>", {

@@ -1,5 +1,6 @@
 /** The reference client, @grpc/grpc-js, for the tests that hold our server against it. */
-import * as grpc from "@grpc/grpc-js";
+// @ts-types="../vendor/grpc_js.d.ts"
+import * as grpc from "../vendor/grpc_js.mjs";
 import type { CallOptions, ClientStream, GrpcClient } from "../client.ts";
 import { methodDefinition } from "../grpc_js_transport.ts";
 import { GRPC_STATUS, GrpcError } from "../status.ts";

@@ -216,7 +216,7 @@ async function startTlsServer() {
   const asked: { sni: unknown; host: string | undefined }[] = [];
   const tls = { cert: pem("server"), key: pem("server.key") };
   const server = createServer(tls, (request, response) => {
-    const { servername } = request.socket as TLSSocket;
+    const { servername } = request.socket as TLSSocket & { servername?: string };
     asked.push({ sni: servername, host: request.headers.host });
     request.resume();
     response.setHeader("content-type", "application/json");
