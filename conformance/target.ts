@@ -278,8 +278,8 @@ export interface LimitsFeature {
   readonly sessionRequests: number;
   /** Resolves with the tokens of each charge to a tenant, once there are `count`. */
   charged(tenant: string, count: number): Promise<number[]>;
-  /** Questions and charges so far, of any tenant. */
-  decisions(): number;
+  /** Questions and charges so far that name this session (`x-session-id`), of any tenant. */
+  decisions(session: string): number;
   /** Closes the service, and lets it listen again. */
   close(): Promise<void>;
   reopen(): Promise<void>;
@@ -401,6 +401,11 @@ export interface Target {
   readonly limits?: LimitsFeature;
   readonly tokens?: TokensFeature;
   readonly certificates?: CertificatesFeature;
+  /**
+   * For the features `certificates_upstream` and `certificates_upstream_unknown`: the names in the certificates of
+   * those whose requests an upstream with TLS has taken, which asks for one.
+   */
+  readonly upstreamClients?: readonly string[];
   /** Cases that this kind of gateway cannot be asked, each with the reason: `unsupported`. */
   readonly exempt?: Readonly<Record<string, string>>;
   /** Cases by pattern (`*` is any text) that nothing can be said about here, each with the reason: `not-measured`. */

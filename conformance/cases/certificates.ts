@@ -114,6 +114,36 @@ export const CERTIFICATE_CASES: readonly Case[] = [
     },
   },
   {
+    id: "mtls.upstream-client-cert",
+    level: "must",
+    control: "policy",
+    feature: "certificates_upstream",
+    requirement: "An upstream that asks for a certificate is shown the gateway's own",
+    source: "Envoy UpstreamTlsContext: tls_certificate_sds_secret_configs",
+    async run(t) {
+      const { upstreamClients = [] } = t.target;
+      const before = upstreamClients.length;
+      t.equal("status", 200, (await t.ask()).head?.status);
+      t.equal("requests at the upstream", before + 1, upstreamClients.length);
+      const name = upstreamClients.at(-1) ?? "";
+      t.that("the gateway's name", /gateway/.test(name), "a name of its own", name);
+    },
+  },
+  {
+    id: "mtls.upstream-verified",
+    level: "must",
+    control: "policy",
+    feature: "certificates_upstream_unknown",
+    requirement: "An upstream of an authority that is not known gets no request: 503",
+    source: "Envoy CertificateValidationContext: trusted_ca",
+    async run(t) {
+      t.excuse("agree.something-passes", "mtls.upstream-client-cert is the same with a known one");
+      const { head } = await t.ask();
+      t.equal("status", 503, head?.status);
+      t.equal("requests at the upstream", 0, t.target.upstreamClients?.length);
+    },
+  },
+  {
     id: "mtls.rotate-live",
     level: "must",
     control: "both",

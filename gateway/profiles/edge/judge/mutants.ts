@@ -59,6 +59,11 @@ function tlsContext(config: Config): Config {
     .common_tls_context;
 }
 
+function upstreamContext({ static_resources: { clusters } }: Config): Config {
+  const upstream = clusters.find(({ name }: Config) => name === "upstream");
+  return upstream.transport_socket_matches[0].transport_socket.typed_config.common_tls_context;
+}
+
 const JSON_TO_METADATA: Config = {
   name: "envoy.filters.http.json_to_metadata",
   typed_config: {
@@ -310,6 +315,20 @@ export const EDGE_MUTANTS: readonly EdgeMutant[] = [
       for (const manager of managers(config)) {
         manager.forward_client_cert_details = "ALWAYS_FORWARD_ONLY";
       }
+    },
+  },
+  {
+    id: "certificates-kept-to-itself",
+    defect: "the gateway shows its upstream no certificate",
+    kills: ["mtls.upstream-client-cert"],
+    edit: (config) => delete upstreamContext(config).tls_certificate_sds_secret_configs,
+  },
+  {
+    id: "certificates-of-any-upstream",
+    defect: "whoever answers in the upstream's place is believed",
+    kills: ["mtls.upstream-verified"],
+    edit(config) {
+      upstreamContext(config).validation_context.trust_chain_verification = "ACCEPT_UNTRUSTED";
     },
   },
   {

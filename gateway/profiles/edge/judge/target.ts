@@ -14,6 +14,7 @@ import {
   type OwnTarget,
   startOwnTarget,
 } from "../../../../targets/mod.ts";
+import { startTlsUpstream } from "./tls_upstream.ts";
 import { keySet } from "../key_set.ts";
 import { type EdgePart, type EdgePartOptions, edgeProfile } from "../profile.ts";
 
@@ -86,7 +87,7 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "llmgate-edge-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
-  const tls = `${folder}/tls`;
+  const tls = edge?.tlsFolder ?? `${folder}/tls`;
   await prepareTlsFolder(`${tls}/other`);
   const { ca } = await prepareTlsFolder(tls, { clients });
   const issuer = await openIssuer(`${folder}/issuer.json`);
@@ -113,6 +114,7 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
   const owned = stack.move();
   return Object.assign(own, {
     features,
+    ...(features.includes("tls") && overTls(own, ca)),
     expect: {
       ...BASE_EXPECTATIONS,
       requestHeadersAdded: [
@@ -172,13 +174,55 @@ function filtersOf({ static_resources: { listeners } }: any): any[] {
   );
 }
 
+/** The ingress over TLS as the one that is judged, HTTP/3 beside it. */
+function overTls({ gateway }: OwnTarget<EdgePart>, ca: string): Partial<Target> {
+  const quic = gateway.envoy.listeners.get("ingress_h3");
+  return {
+    url: gateway.tlsUrl ?? "",
+    quicUrl: `https://localhost:${quic?.port}`,
+    protocols: ["h1", "h2c", "h3"],
+    ca,
+  };
+}
+
+/** A copy whose upstream has TLS and asks for a certificate; `isKnown`: by the authority that the gateway knows. */
+async function startBeforeTls(
+  options: EdgeTargetOptions,
+  isKnown: boolean,
+): Promise<Target & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await Deno.makeTempDir({ prefix: "llmgate-edge-upstream-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  await prepareTlsFolder(folder);
+  await prepareTlsFolder(`${folder}/other`);
+  const upstream = stack.use(await startTlsUpstream(folder));
+  const caFile = isKnown ? `${folder}/ca.pem` : `${folder}/other/ca.pem`;
+  const target = stack.use(
+    await startEdgeTarget({
+      ...options,
+      edge: { ...options.edge, tlsFolder: folder, upstream: { url: upstream.url, caFile } },
+    }),
+  );
+  const owned = stack.move();
+  return {
+    ...target,
+    upstreamClients: upstream.clients,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
 /** Returns how to start a copy for each group that needs limits or certificates of its own. */
 export function edgeVariants(options: EdgeTargetOptions): NonNullable<Target["variants"]> {
   const copy = (own: Partial<EdgeTargetOptions>) => () =>
     startEdgeTarget({ concurrency: 1, ...options, ...own });
+  const beforeTls = (feature: string, isKnown: boolean) =>
+    startBeforeTls({ concurrency: 1, ...options, features: [feature] }, isKnown);
   return {
     limits: copy({ features: ["limits"], edge: { ...options.edge, limits: SMALL } }),
+    tls: copy({ features: ["tls"] }),
     certificates_required: copy({ features: ["certificates_required"], clients: "required" }),
+    certificates_upstream: () => beforeTls("certificates_upstream", true),
+    certificates_upstream_unknown: () => beforeTls("certificates_upstream_unknown", false),
   };
 }
 
@@ -198,7 +242,8 @@ function limitsFeature(limits: NonNullable<EdgePart["limits"]>): LimitsFeature {
       });
       return charges(tenant).map(({ charge }) => charge?.tokens ?? 0);
     },
-    decisions: () => limits.journal.entries().length + limits.journal.dropped,
+    decisions: (session) =>
+      limits.journal.entries().filter(({ subject }) => subject.session === session).length,
     close: () => limits.close(),
     reopen: () => limits.reopen(),
     hold: () => limits.hold(),
