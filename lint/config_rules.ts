@@ -39,6 +39,14 @@ export const CONFIG_RULES_BY_KIND: Readonly<Record<ReadingProblem["kind"], LintR
     source: DESCRIPTORS,
     check: () => [],
   },
+  "limit": {
+    id: "config.limit",
+    severity: "error",
+    why: `${REFUSES}: it checks more than types`,
+    fix: "give a value within the limits that the message names, or the field that is needed",
+    source: `${DESCRIPTORS}, validate.rules`,
+    check: () => [],
+  },
   "template": {
     id: "config.template",
     severity: "error",

@@ -15,6 +15,7 @@ import { type KnownFinding, suppress, type Suppressed, suppressionsIn } from "./
 import { LIMITS_RULES } from "./limits_rules.ts";
 import { LOG_RULES } from "./log_rules.ts";
 import { POLICY_RULES } from "./policy_rules.ts";
+import { REFERENCE_RULES } from "./reference_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
 import type { Finding, Hit, LintRule } from "./rule.ts";
 import { STREAM_RULES } from "./stream_rules.ts";
@@ -22,6 +23,7 @@ import { STREAM_RULES } from "./stream_rules.ts";
 /** Every rule, in the order of the findings. */
 export const LINT_RULES: readonly LintRule[] = [
   ...CONFIG_RULES,
+  ...REFERENCE_RULES,
   ...STREAM_RULES,
   ...POLICY_RULES,
   ...BYPASS_RULES,
@@ -157,7 +159,9 @@ function finding(rule: LintRule, hit: Hit, place: Place): Finding {
 function refusedIn(reading: Reading, options: LintOptions, notes: string[]): Finding[] {
   const { problems } = reading;
   if (reading.kind === "dump") {
-    const unknown = [...new Set(problems.map(({ found }) => found))];
+    const unknown = [
+      ...new Set(problems.filter(({ kind }) => kind !== "limit").map(({ found }) => found)),
+    ];
     const shown = unknown.slice(0, 3).join("; ");
     if (unknown.length > 0) {
       const more = unknown.length > 3 ? `; and ${unknown.length - 3} more` : "";

@@ -7,6 +7,7 @@ import {
   type Json,
   type JsonObject,
   setAt,
+  valueAt,
 } from "../envoy/mod.ts";
 import { LIMITS_RULES } from "./limits_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
@@ -34,6 +35,14 @@ const filter = (type: string, config: JsonObject = {}): Json => ({
   typed_config: { "@type": `${HTTP}.${type}`, ...config },
 });
 
+/** The base chain with one more filter before the router. */
+function withFilter(more: Json): Json {
+  const { bootstrap } = bundledConfig("base");
+  const chain = valueAt(bootstrap, `${MANAGER}/http_filters`) as Json[];
+  return [...chain.slice(0, -1), more, ...chain.slice(-1)];
+}
+
+const TAP = { common_config: { admin_config: { config_id: "a" } } };
 const EXEMPT = { "@type": `${HTTP}.ext_authz.v3.ExtAuthzPerRoute`, disabled: true };
 
 /** Edits that break each rule: one each of the base configuration, which breaks none. */
@@ -60,6 +69,12 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
     `${MANAGER}/http_filters/0`,
     filter("compressor.v3.Compressor", {
       response_direction_config: { common_config: { content_type: ["text/event-stream"] } },
+      compressor_library: {
+        name: "gzip",
+        typed_config: {
+          "@type": "type.googleapis.com/envoy.extensions.compression.gzip.compressor.v3.Gzip",
+        },
+      },
     }),
   ],
   [
@@ -77,15 +92,25 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
   ["policy.headers-hidden", `${AUTHZ}/allowed_headers`, { patterns: [{ exact: "x-api-key" }] }],
   [
     "policy.late-route",
-    `${MANAGER}/http_filters/2`,
-    filter("on_demand.v3.OnDemand"),
+    `${MANAGER}/http_filters`,
+    withFilter(filter("on_demand.v3.OnDemand")),
   ],
   [
     "policy.answered-before",
     `${MANAGER}/http_filters/0`,
     filter("cache.v3.CacheConfig", { disabled: true }),
   ],
-  ["policy.cache-shared", `${MANAGER}/http_filters/2`, filter("cache.v3.CacheConfig")],
+  ["policy.cache-shared", `${MANAGER}/http_filters`, withFilter(filter("cache.v3.CacheConfig"))],
+  ["config.filter-order", `${MANAGER}/http_filters/2`, filter("lua.v3.Lua")],
+  ["config.filter-order", `${MANAGER}/http_filters/3`, filter("lua.v3.Lua")],
+  ["config.no-type", `${MANAGER}/http_filters/0`, { name: "envoy.filters.http.cors" }],
+  ["config.no-address", "static_resources/listeners/0/address/socket_address/address", "localhost"],
+  ["config.unknown-cluster", `${ROUTE}/route/cluster`, "gone"],
+  ["config.unknown-cluster", `${ROUTE}/route/request_mirror_policies`, [{ cluster: "gone" }]],
+  ["policy.no-engine", `${AUTHZ}/grpc_service/envoy_grpc/cluster_name`, "gone"],
+  ["config.limit", `${TABLE}/virtual_hosts/0/domains`, []],
+  ["config.limit", `${POLICY}/connect_timeout`, "0s"],
+  ["config.limit", `${ROUTE}/match`, GONE],
   [
     "policy.upgrade-exempt",
     `${MANAGER}/upgrade_configs`,
@@ -105,7 +130,7 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
       }],
     },
   ],
-  ["edge.tapped", `${MANAGER}/http_filters/0`, filter("tap.v3.Tap")],
+  ["edge.tapped", `${MANAGER}/http_filters/0`, filter("tap.v3.Tap", TAP)],
   [
     "edge.secrets-traced",
     `${MANAGER}/tracing`,

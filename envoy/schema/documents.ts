@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { messageOf, UsageError } from "../../service/mod.ts";
 import { JsonError, parseJsonSource } from "./json_source.ts";
-import { type Place, PLACEHOLDER } from "./read.ts";
+import { type Place, PLACEHOLDER } from "./problem.ts";
 import {
   entryOf,
   Lines,

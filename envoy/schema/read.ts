@@ -3,49 +3,15 @@ import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bu
 import { UsageError } from "../../service/mod.ts";
 import type { Json, JsonObject } from "../tree.ts";
 import { closest } from "./closest.ts";
+import { type Place, PLACEHOLDER, type Problem, type ProblemKind } from "./problem.ts";
 import type { EnvoySchema } from "./schema.ts";
 import { booleanOf, durationOf, durationText, numberOf, type Scalar } from "./scalars.ts";
 import { entryOf, type SourceMap, type SourceNode, textOf } from "./source.ts";
-
-/** Kinds of faults. */
-export type ProblemKind =
-  | "unknown-field"
-  | "wrong-value"
-  | "unknown-type"
-  | "conflict"
-  | "template"
-  | "old-api";
-
-/** Something that Envoy would refuse, in words without a full stop. */
-export interface Problem {
-  readonly kind: ProblemKind;
-  readonly place: Place;
-  readonly found: string;
-}
-
-/** Where a value stands in its text: its key as it is written, and what it is in. */
-export interface Place {
-  readonly parent?: Place;
-  readonly key: string;
-  /** Offset of the key, or of the item. */
-  readonly at: number;
-}
-
-/** Keys as they are written, joined by slashes. */
-export function spelledPath(place: Place): string {
-  const keys: string[] = [];
-  for (let at: Place | undefined = place; at !== undefined; at = at.parent) {
-    if (at.key !== "") keys.unshift(at.key);
-  }
-  return keys.join("/");
-}
 
 const ANY = "google.protobuf.Any";
 const FILTER_CONFIG = "typed_config";
 const TYPED_STRUCTS = new Set(["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"]);
 const WRAPPER = /^google\.protobuf\.(Bool|String|Bytes|Double|Float|U?Int(?:32|64))Value$/;
-/** Remains of a template that nobody filled in: `{{ x }}`, `${X}`, `<%= x %>`, `{% x %}`, `$(X)`. */
-export const PLACEHOLDER = /\{\{[^}]*\}\}|\$\{[^}]*\}|\$\([A-Za-z_]\w*\)|<%.*%>|\{%.*%\}/;
 /** Aliases of aliases can make a small text endless. */
 const MAX_NODES = 2_000_000;
 
@@ -184,6 +150,10 @@ export class Reader {
       into[field.name] = this.#field(value, field, at) ?? this.#plain(value, at);
       this.setPlace(into, field.name, at);
     }
+    for (const { field, found } of this.#schema.limits.check(message, into)) {
+      const at = field === undefined ? undefined : this.placesOf(into)?.get(field);
+      this.#refuse("limit", at ?? place, `${shortName(message.typeName)}: ${found}`);
+    }
   }
 
   #unknownField(place: Place, message: DescMessage, fields: ReadonlyMap<string, DescField>): void {
@@ -215,16 +185,22 @@ export class Reader {
     }
     if (field.fieldKind !== "list") return this.#value(node, field, place);
     const list: Json[] = [];
-    // Envoy's parser takes a single value for a list of one.
-    const items = node.kind === "list" ? node.items : [node];
-    items.forEach((item, index) => {
-      const at = node.kind === "list" ? { parent: place, key: String(index), at: item.at } : place;
-      const read = item.kind === "scalar" && item.value === null && field.message !== undefined
-        ? {}
-        : this.#value(item, field, at) ?? this.#plain(item, at);
+    const add = (item: SourceNode, at: Place): void => {
+      // Envoy's parser takes a single value for a list of one, and a list in a list for its items.
+      if (item.kind === "list") {
+        item.items.forEach((inner, index) =>
+          add(inner, { parent: at, key: String(index), at: inner.at })
+        );
+        return;
+      }
+      const isNull = item.kind === "scalar" && item.value === null;
+      if (isNull && field.message === undefined) return;
+      const given: SourceNode = isNull ? { kind: "map", at: item.at, entries: [] } : item;
+      const read = this.#value(given, field, at) ?? this.#plain(item, at);
       this.setPlace(list, String(list.length), at);
       list.push(read);
-    });
+    };
+    add(node, place);
     return list;
   }
 

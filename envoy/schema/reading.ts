@@ -7,7 +7,8 @@ import {
   resourceTypeOf,
   type SourceDocument,
 } from "./documents.ts";
-import { type Place, type ProblemKind, Reader, spelledPath } from "./read.ts";
+import { type Place, type ProblemKind, spelledPath } from "./problem.ts";
+import { Reader } from "./read.ts";
 import type { EnvoySchema } from "./schema.ts";
 import { entryOf, type Position, type SourceNode } from "./source.ts";
 

@@ -9,6 +9,7 @@ import {
 } from "@bufbuild/protobuf";
 import { UnavailableError } from "../../service/mod.ts";
 import shipped from "./envoy.binpb.br" with { type: "bytes" };
+import { LimitChecker } from "./limits.ts";
 import { descriptorsIn, parseDescriptors, serialiseDescriptors } from "./descriptors.ts";
 
 /** The version whose descriptors are shipped; `scripts/envoy_schema.ts` writes both. */
@@ -17,11 +18,14 @@ export const SHIPPED_SCHEMA_VERSION = "1.40.0";
 /** Message types by their full names. */
 export class EnvoySchema {
   readonly #registry: FileRegistry;
+  /** Checks values beside their types, as Envoy does. */
+  readonly limits: LimitChecker;
   readonly #fields = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
 
   /** `name` says whose types they are, for messages: `Envoy 1.40.0`. */
   constructor(readonly name: string, serialised: Uint8Array) {
     this.#registry = createFileRegistry(parseDescriptors(serialised));
+    this.limits = new LimitChecker(this.message("validate.FieldRules"));
   }
 
   message(typeName: string): DescMessage | undefined {
