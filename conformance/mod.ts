@@ -26,7 +26,7 @@ export { type Probe, probeTarget } from "./run/probe.ts";
 export { ENGINE_CASES } from "./policy_engine/cases.ts";
 export { probeEngine } from "./policy_engine/client.ts";
 export { MODEL_SERVER_CASES } from "./model_server/cases.ts";
-export { modelServerTarget, policyEngineTarget } from "./standalone.ts";
+export { modelServerTarget, policyEngineTarget, probeModelServer } from "./standalone.ts";
 export { SSE_VECTORS, type SseVector, writesOf } from "./vectors/mod.ts";
 export { type KnownFailure, parseKnownFailures } from "./run/known_failures.ts";
 export { type Disagreement, disagreements, renderDisagreements } from "./report/compare.ts";

@@ -1,4 +1,5 @@
-import { addressOf } from "./client/address.ts";
+import { messageOf, UnavailableError } from "../service/mod.ts";
+import { addressOf, openSocket } from "./client/address.ts";
 import type { Credentials, Expectations, Target } from "./target.ts";
 
 /** Expectations of a part that stands alone: none. */
@@ -33,6 +34,20 @@ export function policyEngineTarget(
     engine: { address },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+/**
+ * Looks whether anybody takes connections at a model server's URL. Takes at most 5 s.
+ *
+ * @throws {UnavailableError} when nobody does
+ */
+export async function probeModelServer(url: string): Promise<void> {
+  const address = addressOf(url);
+  try {
+    (await openSocket({ ...address, tls: false }, { alpn: "" })).destroy();
+  } catch (error) {
+    throw new UnavailableError(`Cannot judge the model server "${url}": ${messageOf(error)}`);
+  }
 }
 
 /**

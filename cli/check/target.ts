@@ -9,6 +9,7 @@ import {
   modelServerTarget,
   policyEngineTarget,
   probeEngine,
+  probeModelServer,
   probeTarget,
   type Target,
 } from "../../conformance/mod.ts";
@@ -148,7 +149,9 @@ async function probeParts(
   options: CheckTargetOptions,
   { log }: Pick<Context<unknown, unknown>, "log">,
 ): Promise<void> {
-  if (options.policy === undefined || options.gateway !== undefined) return;
+  if (options.gateway !== undefined) return;
+  if (options.upstream !== undefined) await probeModelServer(options.upstream);
+  if (options.policy === undefined) return;
   const given = credentialsOf(options);
   await probeEngine(options.policy, given ?? DEMO_CREDENTIALS, { isDefault: given === undefined });
   log(`Probe: the policy engine ${options.policy} allows the credential`);

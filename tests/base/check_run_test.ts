@@ -23,6 +23,19 @@ Deno.test("check --policy says with exit code 3 that nobody answers there, befor
   assert.match(stderr, /Cannot judge the policy engine .* it answers no Check call/);
 });
 
+Deno.test("check --upstream says with exit code 3 that nobody is there, before anything starts", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await using program = startProgram([
+    ...["check", "--upstream", `http://127.0.0.1:${port}/v1`],
+    ...NO_ENVOY,
+  ]);
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 3);
+  assert.match(stderr, /Cannot judge the model server .*: Cannot connect to/);
+});
+
 Deno.test("check --policy names the flag when the engine refuses the demo key", async () => {
   await using folder = await temporaryFolder();
   const rules = join(folder.path, "rules.yaml");

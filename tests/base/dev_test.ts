@@ -195,3 +195,40 @@ Deno.test("offline without a cache ends with 3 and lists every source and the wa
     assert.ok(stderr.includes(word), word);
   }
 });
+
+Deno.test("dev --cors-origin answers preflights of that origin, and asks policy about everything else", async () => {
+  const origin = "http://localhost:3000";
+  await using dev = await startDev(["--cors-origin", origin]);
+  const url = `${dev.ready.ingress}/v1/chat/completions`;
+  const preflight = async (from: string) => {
+    const response = await fetch(url, {
+      method: "OPTIONS",
+      headers: {
+        origin: from,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type,x-stainless-os",
+      },
+    });
+    await response.body?.cancel();
+    return response;
+  };
+  const allowed = await preflight(origin);
+  assert.equal(allowed.status, 200);
+  assert.equal(allowed.headers.get("access-control-allow-origin"), origin);
+  assert.match(allowed.headers.get("access-control-allow-headers") ?? "", /x-stainless-os/);
+  const other = await preflight("http://evil.example");
+  assert.deepEqual([other.status, other.headers.get("access-control-allow-origin")], [401, null]);
+  // A denial can be read by the page, too; a request with a key passes.
+  const denied = await chat({ url: dev.ready.ingress }, { key: "", headers: { origin } });
+  await denied.body?.cancel();
+  assert.deepEqual([denied.status, denied.headers.get("access-control-allow-origin")], [
+    401,
+    origin,
+  ]);
+  const passed = await chat({ url: dev.ready.ingress }, { headers: { origin } });
+  await passed.body?.cancel();
+  assert.deepEqual([passed.status, passed.headers.get("access-control-allow-origin")], [
+    200,
+    origin,
+  ]);
+});
