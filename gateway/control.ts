@@ -36,17 +36,8 @@ export interface ControlOptions extends ControlledParts {
  * when it listens.
  */
 export async function startControl(options: ControlOptions): Promise<ControlServer> {
-  const { guardedControlApp } = await loadModule<typeof import("./control_app.ts")>(
+  const { serveControl } = await loadModule<typeof import("./control_app.ts")>(
     "gateway/control_app.ts",
   );
-  const server = Deno.serve(
-    { hostname: options.host, port: options.port, onListen: () => {} },
-    guardedControlApp(options),
-  );
-  const { port } = server.addr;
-  return {
-    url: `http://${options.host}:${port}`,
-    port,
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  };
+  return serveControl(options);
 }

@@ -1,19 +1,17 @@
 /** Routes of the control listener. */
 import { Hono } from "hono";
-import { guarded } from "../local_http/mod.ts";
+import { serveLocal } from "../local_http/mod.ts";
 import { CONTROL_PREFIX as POLICY_PREFIX, policyControlHandler } from "../policy/mod.ts";
 import { CONTROL_PREFIX, controlHandler, exchangeLine } from "../upstream/mod.ts";
-import type { ControlledParts, ControlOptions } from "./control.ts";
+import type { ControlledParts, ControlOptions, ControlServer } from "./control.ts";
 
 /** Content type of the Prometheus text format, version 0.0.4. */
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
-/** The control listener as it is reached from outside: through the guard against foreign pages and names. */
-export function guardedControlApp(
-  options: ControlOptions,
-): (request: Request) => Promise<Response> {
+/** Serves the control listener's routes: no foreign page or name reaches them, and no flood ends them. */
+export function serveControl(options: ControlOptions): ControlServer {
   const app = controlApp(options);
-  return guarded((request) => app.fetch(request), { host: options.host });
+  return serveLocal((request) => app.fetch(request), { host: options.host, port: options.port });
 }
 
 /** Returns the control listener's routes. */

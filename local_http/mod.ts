@@ -19,4 +19,5 @@ export {
   Problem,
   waitOf,
 } from "./control_routes.ts";
+export { type LocalOptions, type LocalServer, serveLocal } from "./serve.ts";
 export { type Asked, guarded, OWN_HEADER, type Refusal, refusalOf, type Surface } from "./guard.ts";

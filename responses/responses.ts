@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { startGrpcServer } from "../grpc/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
-import { guarded, OWN_HEADER } from "../local_http/mod.ts";
+import { OWN_HEADER, serveLocal } from "../local_http/mod.ts";
 import { outbound } from "../outbound/mod.ts";
 import { assertPortFree, type Log, messageOf, silent, UnavailableError } from "../service/mod.ts";
 import type { RouteEnv } from "./api/resource.ts";
@@ -132,7 +132,7 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
     defaultTenant: config.http.default_tenant,
     onError: onFault,
   });
-  const http = await listen(config, app, stack);
+  const http = await listen(config, { app, log, stack });
   const extproc = stack.use(
     await listenGrpc(config, () =>
       responsesProcessor({
@@ -201,29 +201,20 @@ function searchOf(
 
 async function listen(
   { http: { host, port, allowed_hosts: names } }: ResponsesConfig,
-  app: Hono<RouteEnv>,
-  stack: AsyncDisposableStack,
+  { app, log, stack }: { app: Hono<RouteEnv>; log: Log; stack: AsyncDisposableStack },
 ): Promise<Responses["http"]> {
   const what = "the Responses gateway's HTTP server";
   await assertPortFree({ host, port, what, remedy: "set http.port to 0 for a free one" });
-  const stop = new AbortController();
-  const server = Deno.serve(
-    { hostname: host, port, signal: stop.signal, onListen: () => {} },
-    // A page that Envoy lets through comes with the tenant that policy gave it; one that asks here itself cannot say it.
-    guarded((request) => app.fetch(request), {
-      host,
-      names,
-      pages: "preflighted",
-      ownHeaders: [OWN_HEADER, TENANT_HEADER],
-    }),
-  );
-  // Streams that still run would hold a graceful shutdown for as long as they like.
-  stack.defer(async () => {
-    stop.abort();
-    await server.finished;
-  });
-  const bound = server.addr.port;
-  return { host, port: bound, url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}` };
+  // A page that Envoy lets through comes with the tenant that policy gave it; one that asks here itself cannot say it.
+  const server = stack.use(serveLocal((request) => app.fetch(request), {
+    host,
+    port,
+    names,
+    pages: "preflighted",
+    ownHeaders: [OWN_HEADER, TENANT_HEADER],
+    log,
+  }));
+  return { host, port: server.port, url: server.url };
 }
 
 async function listenGrpc(
