@@ -25,6 +25,7 @@ export { CASES, EDGE_CASES, RESPONSES_CASES, ROUTER_CASES } from "./cases/mod.ts
 export { type Probe, probeTarget } from "./run/probe.ts";
 export { ENGINE_CASES } from "./policy_engine/cases.ts";
 export { probeEngine } from "./policy_engine/client.ts";
+export { DIALECT_CASES, type DialectPair } from "./dialects/cases.ts";
 export { MODEL_SERVER_CASES } from "./model_server/cases.ts";
 export { modelServerTarget, policyEngineTarget, probeModelServer } from "./standalone.ts";
 export { SSE_VECTORS, type SseVector, writesOf } from "./vectors/mod.ts";

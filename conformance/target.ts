@@ -2,6 +2,7 @@
  * The interface between the suite and the thing it judges. The gateway room implements these for the bundled
  * stack; anyone else's gateway is described with the same words.
  */
+import type { Ask, Dialect, Reply } from "../dialects/mod.ts";
 
 /** A header list as it goes over the wire: order, case and duplicates kept. */
 export type HeaderList = [name: string, value: string][];
@@ -74,6 +75,12 @@ export type UpstreamStep =
   | { slow_read: number }
   | { repeat: { times: number; steps: UpstreamStep[] } };
 
+/** A whole answer of the upstream, rendered in the dialect of whoever asks: mirrors the upstream room's replies. */
+export interface UpstreamReply {
+  reply?: string | Reply & { abort?: "fin" | "rst"; after?: number };
+  error?: { status: number; message?: string; retry_after?: number };
+}
+
 /**
  * The policy engine's record of one Check call. Times are `now()` of service/, milliseconds, for showing; `…Order` are
  * numbers of one sequence that all witnesses share, and say what came before what.
@@ -133,6 +140,8 @@ export interface UpstreamRecord {
   writeStallMs: number;
   end?: string | undefined;
   endedAt?: number | undefined;
+  /** What was asked, in neutral form; where a reply answered. */
+  ask?: Ask | undefined;
 }
 
 /** One line of the gateway's access log, with Envoy's names for the parts; undefined is what the log leaves out. */
@@ -170,7 +179,7 @@ export interface UpstreamControl {
   readonly url: string;
   readonly journal: Witness<UpstreamRecord>;
   readonly scripts: {
-    set(nonce: string, script: { early?: boolean; steps: UpstreamStep[] }): void;
+    set(nonce: string, script: { early?: boolean; steps: UpstreamStep[] } | UpstreamReply): void;
     delete(nonce: string): void;
   };
   readonly barriers: BarrierControl;
@@ -394,6 +403,8 @@ export interface Target {
   readonly engine?: { readonly address: string };
   /** Requests that may still be sent; cases beyond are skipped. Default: as many as are needed. */
   readonly budget?: { left: number };
+  /** The wire formats that the gateway translates between: opens the group `dialect`. */
+  readonly dialect?: { readonly client: Dialect; readonly upstream: Dialect };
   readonly processor?: ProcessorControl;
   readonly jwt?: JwtFeature;
   readonly rateLimit?: RateLimitFeature;

@@ -9,6 +9,7 @@ import type {
   Target,
   UpstreamControl,
   UpstreamRecord,
+  UpstreamReply,
   UpstreamStep,
   WaitOptions,
   Witness,
@@ -44,6 +45,11 @@ export class UpstreamView {
   /** As `script`, but the answer does not wait for the whole request body. */
   scriptEarly(...steps: UpstreamStep[]): void {
     this.#upstream.scripts.set(this.#nonce, { early: true, steps });
+  }
+
+  /** Sets a whole answer, in whatever dialect the upstream is asked in. */
+  reply(reply: UpstreamReply): void {
+    this.#upstream.scripts.set(this.#nonce, reply);
   }
 
   /** Returns the requests seen so far. */

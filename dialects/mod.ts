@@ -14,3 +14,12 @@
 export { type Dialect, dialectOf, DIALECTS } from "./paths.ts";
 export { type DialectError, errorIn, type ErrorInit } from "./errors.ts";
 export { readSaid, type Said, type SaidCall } from "./said.ts";
+export {
+  type Ask,
+  type AskChoice,
+  type AskTool,
+  type AskTurn,
+  questionOf,
+  reasoningTokens,
+} from "./ask.ts";
+export { type Reply, type ReplyCall } from "./reply.ts";

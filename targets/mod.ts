@@ -16,6 +16,7 @@
  * @module
  */
 export { type Declared, withDeclared } from "./declared.ts";
+export { dialectTarget, type DialectTargetOptions } from "./dialect_target.ts";
 export {
   FOREIGN_EXPECTATIONS,
   type ForeignOptions,

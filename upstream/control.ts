@@ -47,9 +47,10 @@ export function controlHandler(
  * head, and in the target's query.
  */
 export function exchangeLine(exchange: UpstreamExchange): string {
-  const { rawHead } = exchange;
+  const { ask: _, ...shown } = exchange;
+  const { rawHead } = shown;
   return JSON.stringify({
-    ...exchange,
+    ...shown,
     target: redactedTarget(exchange.target),
     headers: exchange.headers.map(([name, value]) => [
       name,

@@ -2,7 +2,7 @@ import { type Refusal, refusalOf, type Surface } from "../local_http/mod.ts";
 import { type Barriers, type Log, messageOf, UsageError } from "../service/mod.ts";
 import { AnswerCache } from "./load/answer_cache.ts";
 import { writeAnswer, writeError } from "./answers/answer_writer.ts";
-import { answerRequest } from "./answers/routes.ts";
+import { answerRequest, readAsk } from "./answers/routes.ts";
 import type { UpstreamCounters } from "./metrics.ts";
 import { type Pace, Pacer, parsePace } from "./answers/pace.ts";
 import { Random } from "./answers/random.ts";
@@ -12,7 +12,7 @@ import type { ScenarioFolder } from "./scripts/scenarios.ts";
 import { runScript } from "./scripts/runner.ts";
 import { checkScript, scriptOfHeader } from "./scripts/schema.ts";
 import type { TimerWheel } from "./scripts/timer_wheel.ts";
-import type { UpstreamScript } from "./types.ts";
+import type { NamedReply, UpstreamScript } from "./types.ts";
 import type { Wire } from "./wire/wire.ts";
 
 /** Something that may answer in place of the endpoints: a recorder or a replayer. */
@@ -23,7 +23,7 @@ export interface Tape {
 
 /** Options of the dispatcher. */
 export interface DispatcherParts {
-  readonly scripts: ReadonlyMap<string, UpstreamScript>;
+  readonly scripts: ReadonlyMap<string, UpstreamScript | NamedReply>;
   readonly scenarios: ScenarioFolder | undefined;
   readonly tape: Tape | undefined;
   /** A request that no scenario answers is an error. */
@@ -94,7 +94,8 @@ export class Dispatcher {
       const script = this.#parts.scripts.get(carried);
       if (script) {
         wire.choose("body");
-        return await this.#run(wire, script, carried);
+        const named = answerOf(script);
+        return await this.#say(wire, bytes, undefined, { answer: named, id: carried });
       }
     }
     const mock = mockOfBody(bytes);
@@ -144,6 +145,11 @@ export class Dispatcher {
     mock: MockFields | undefined,
     { answer, id }: Chosen,
   ): Promise<void> {
+    if (answer?.kind !== "script") {
+      const header = (name: string) => wire.header(name);
+      const { ask } = readAsk(wire.exchange.method, { path: wire.path, bytes, header });
+      if (ask) wire.exchange.ask = ask;
+    }
     switch (answer?.kind) {
       case "script":
         return await this.#run(wire, answer.script, id);
@@ -161,7 +167,7 @@ export class Dispatcher {
     if (named !== undefined) {
       wire.choose("header");
       const script = this.#parts.scripts.get(named);
-      if (script) return { script, id: nonce ?? named };
+      if (script) return chosenOf(script, nonce ?? named);
       const scenario = this.#parts.scenarios?.named(named);
       if (scenario) return this.#chosen(scenario, nonce);
       return { script: scriptOfHeader(named), id: nonce ?? "inline" };
@@ -169,7 +175,7 @@ export class Dispatcher {
     const script = nonce === undefined ? undefined : this.#parts.scripts.get(nonce);
     if (!script || nonce === undefined) return undefined;
     wire.choose("nonce");
-    return { script, id: nonce };
+    return chosenOf(script, nonce);
   }
 
   #chosen(
@@ -258,6 +264,19 @@ interface Chosen {
   readonly id: string;
 }
 
+/** Returns what a named script answers. */
+function answerOf(script: UpstreamScript | NamedReply): ScenarioAnswer {
+  if ("steps" in script) return { kind: "script", script };
+  return readScenario(script, "the reply").answers[0] as ScenarioAnswer;
+}
+
+function chosenOf(
+  script: UpstreamScript | NamedReply,
+  id: string,
+): Chosen & { readonly script?: UpstreamScript } {
+  return "steps" in script ? { script, id } : { answer: answerOf(script), id };
+}
+
 /** Values of `metadata.mock`: a script, a reply or an error, or settings of the normal endpoint. */
 interface MockFields {
   readonly steps?: unknown;
@@ -267,8 +286,8 @@ interface MockFields {
   readonly pace?: string;
 }
 
-/** A signed nonce where a gateway passes no unknown headers on: in the body's `user`. */
-const CARRIED = /"user" *: *"([a-z0-9-]{8,64})\.[0-9a-f]{64}"/;
+/** A signed nonce where a gateway passes no unknown headers on: in the body's `user`, or in what the user says. */
+const CARRIED = /(?:"user" *: *"|harness-case )([a-z0-9-]{8,64})\.[0-9a-f]{64}\b/;
 
 /** Finds a nonce in a body; only the start of a large one is looked at. */
 function nonceOfBody(bytes: Uint8Array): string | undefined {

@@ -22,12 +22,12 @@ export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./answers/pace.ts
 export { readScenarios } from "./scripts/scenarios.ts";
 export { type ScenarioMatch } from "./scripts/scenario_match.ts";
 export { type Scenario, SCENARIO_FILE, type ScenarioAnswer } from "./scripts/scenario_schema.ts";
-export { type Reply, type ReplyCall } from "./answers/reply.ts";
 export { checkScript, STEP_NAMES } from "./scripts/schema.ts";
 export {
   type AbortKind,
   type Cut,
   type ExchangeEnd,
+  type NamedReply,
   type ScriptEvent,
   type UpstreamExchange,
   type UpstreamScript,

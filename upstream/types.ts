@@ -1,3 +1,4 @@
+import type { Ask, Reply } from "../dialects/mod.ts";
 import type { SseEventInit } from "../openai/mod.ts";
 
 /** How `abort` breaks the answer; docs/upstream.md says what each puts on the wire. */
@@ -55,6 +56,16 @@ export interface UpstreamScript {
   readonly steps: readonly UpstreamStep[];
 }
 
+/** A named answer that is no script: a reply or an error, rendered in the dialect of whoever asks. */
+export interface NamedReply {
+  readonly reply?: string | Reply & { readonly abort?: AbortKind; readonly after?: number };
+  readonly error?: number | {
+    readonly status: number;
+    readonly message?: string;
+    readonly retry_after?: number;
+  };
+}
+
 /** How an exchange ended. */
 export type ExchangeEnd = "completed" | "client-fin" | "client-rst" | "h2-rst" | "aborted";
 
@@ -98,6 +109,8 @@ export interface UpstreamExchange {
   writeStallMs: number;
   end?: ExchangeEnd;
   endedAt?: number;
+  /** What was asked, in neutral form; set where a named reply answers, and shown to nobody outside of the process. */
+  ask?: Ask;
   /** Why a request was refused before it reached an endpoint, e.g. a malformed head. */
   problem?: string;
 }

@@ -16,10 +16,11 @@ import { NO_PACE, type Pace, REALISTIC_PACE } from "./answers/pace.ts";
 import { openRecorder, type RecordOptions } from "./tape/recorder.ts";
 import { Replayer, type ReplayOptions } from "./tape/replayer.ts";
 import { ScenarioFolder } from "./scripts/scenarios.ts";
+import { readScenario } from "./scripts/scenario_schema.ts";
 import { checkScript } from "./scripts/schema.ts";
 import { DataServer } from "./wire/server.ts";
 import { TimerWheel } from "./scripts/timer_wheel.ts";
-import type { UpstreamExchange, UpstreamScript } from "./types.ts";
+import type { NamedReply, UpstreamExchange, UpstreamScript } from "./types.ts";
 
 /** Options of `startUpstream`. */
 export interface UpstreamOptions {
@@ -66,9 +67,9 @@ export interface Upstream extends AsyncDisposable {
      *
      * @throws {UsageError} when the script is not valid
      */
-    set(id: string, script: UpstreamScript): void;
+    set(id: string, script: UpstreamScript | NamedReply): void;
     delete(id: string): boolean;
-    get(id: string): UpstreamScript | undefined;
+    get(id: string): UpstreamScript | NamedReply | undefined;
     ids(): string[];
   };
   /** Barriers of scripts; names are `${nonce}/${name}`, or `${script id}/${name}` without nonce. */
@@ -146,7 +147,7 @@ class MockUpstream implements Upstream {
   readonly journal: Journal<UpstreamExchange>;
   readonly barriers: Barriers;
   readonly scripts: Upstream["scripts"];
-  readonly #scripts = new Map<string, UpstreamScript>();
+  readonly #scripts = new Map<string, UpstreamScript | NamedReply>();
   readonly #scenarios: ScenarioFolder | undefined;
   readonly #attempts = new AttemptCounter();
   readonly #wheel = new TimerWheel();
@@ -233,9 +234,14 @@ class MockUpstream implements Upstream {
     this.barriers.releaseAll();
   }
 
-  #setScript(id: string, script: UpstreamScript): void {
+  #setScript(id: string, script: UpstreamScript | NamedReply): void {
     this.#scripts.delete(id);
-    this.#scripts.set(id, checkScript(script, `script "${id}"`));
+    const what = `script "${id}"`;
+    if ("steps" in script) this.#scripts.set(id, checkScript(script, what));
+    else {
+      readScenario(script, what);
+      this.#scripts.set(id, script);
+    }
     const oldest = this.#scripts.keys().next().value;
     if (this.#scripts.size > SCRIPT_LIMIT && oldest !== undefined) this.#scripts.delete(oldest);
   }

@@ -3,6 +3,8 @@ import { basename } from "node:path";
 import {
   type Case,
   type Credentials,
+  DIALECT_CASES,
+  type DialectPair,
   ENGINE_CASES,
   type EnvoyEvidence,
   MODEL_SERVER_CASES,
@@ -13,6 +15,7 @@ import {
   probeTarget,
   type Target,
 } from "../../conformance/mod.ts";
+import { DIALECTS } from "../../dialects/mod.ts";
 import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
 import { FREE_PORTS } from "../../gateway/mod.ts";
 import { type Judge, profileKind } from "../../gateway/profiles/mod.ts";
@@ -21,6 +24,7 @@ import {
   fileOption,
   flagOption,
   integerOption,
+  type Option,
   portOption,
   repeated,
   textOption,
@@ -28,6 +32,7 @@ import {
 } from "../../options/mod.ts";
 import { DEFAULT_PORTS, UnavailableError, UsageError } from "../../service/mod.ts";
 import {
+  dialectTarget,
   FOREIGN_EXPECTATIONS,
   foreignTarget,
   promisesOf,
@@ -40,6 +45,32 @@ import { DECLARED_OPTIONS, declaredOf, type DeclaredOptions } from "./declared.t
 import { headerOf } from "./header.ts";
 import { startStandIns } from "./stand_in.ts";
 import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../flags/gateway.ts";
+
+/** `client=openai,upstream=anthropic`, in either order. */
+const dialectOption: Option<DialectPair | undefined> = {
+  ...textOption("--dialect <PAIR>", {
+    description:
+      'with --gateway: judge what it translates, e.g. "client=openai,upstream=anthropic"; its upstream is ours',
+  }),
+  parse(value, name) {
+    const parts = new Map(
+      value.split(",").map((part) => {
+        const [side = "", dialect = ""] = part.split("=", 2);
+        return [side.trim(), DIALECTS.find((known) => known === dialect.trim())] as const;
+      }),
+    );
+    const [client, upstream] = [parts.get("client"), parts.get("upstream")];
+    if (client !== undefined && upstream !== undefined && parts.size === 2) {
+      return { client, upstream };
+    }
+    throw new UsageError(
+      `Cannot use ${name}: it must be "client=DIALECT,upstream=DIALECT", each one of ${
+        DIALECTS.join(", ")
+      }: current value is "${value}"`,
+    );
+  },
+  fallback: undefined,
+};
 
 /** Flags that choose the target. */
 export const TARGET_OPTIONS = {
@@ -60,6 +91,7 @@ export const TARGET_OPTIONS = {
   denyHeader: repeated(textOption("--deny-header <HEADER>", {
     description: "'name: value' of a credential that is refused",
   })),
+  dialect: dialectOption,
   model: textOption("--model <NAME>", {
     description: "model to ask for",
     default: "gpt-4o-mini",
@@ -90,6 +122,7 @@ export interface CheckTargetOptions extends StartOptions, DeclaredOptions {
   readonly envoyConfig: string | undefined;
   readonly standIn: boolean;
   readonly control: "none" | "upstream" | "policy" | "both";
+  readonly dialect: DialectPair | undefined;
   readonly allowHeader: readonly string[];
   readonly denyHeader: readonly string[];
   readonly model: string;
@@ -112,8 +145,9 @@ const DEMO_CREDENTIALS: Credentials = {
 
 /** The cases that the flags make possible, without starting anything. */
 export async function casesOf(
-  options: Pick<CheckTargetOptions, "policy" | "upstream" | "profile">,
+  options: Pick<CheckTargetOptions, "policy" | "upstream" | "profile" | "dialect">,
 ): Promise<readonly Case[]> {
+  if (options.dialect !== undefined) return DIALECT_CASES;
   const { cases } = await profileKind(options.profile).judge();
   return [
     ...cases,
@@ -133,6 +167,9 @@ export async function startCheckTarget(
   options: CheckTargetOptions,
   context: Context<unknown, unknown>,
 ): Promise<CheckTarget> {
+  if (options.dialect !== undefined) {
+    return await translatingGateway(options.dialect, options, context);
+  }
   await probeParts(options, context);
   if (options.envoyConfig !== undefined && options.gateway === undefined) {
     return await ownConfig(options.envoyConfig, options, context);
@@ -328,6 +365,34 @@ async function foreignGateway(
   for (const note of target.notes) log(`Probe: ${note}`);
   if (target.firstStatus === 404) log(NOT_FOUND);
   return { target, cases: judge.cases, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+}
+
+/** Somebody's gateway that translates between wire formats, in front of our upstream. */
+async function translatingGateway(
+  pair: DialectPair,
+  options: CheckTargetOptions,
+  { log }: Pick<Context<unknown, unknown>, "log">,
+): Promise<CheckTarget> {
+  if (options.gateway === undefined || options.control === "policy" || options.control === "both") {
+    throw new UsageError(
+      "Cannot use --dialect without --gateway, or with a policy engine of ours: only the gateway and our upstream take part",
+    );
+  }
+  const target = await dialectTarget({
+    url: options.gateway,
+    pair,
+    credentials: credentialsOf(options) ?? { allow: [] },
+    model: options.model,
+    upstreamPort: options.upstreamPort,
+    declared: await declaredOf(options),
+    log,
+    onReady: (upstream) => log(`The gateway must send requests to our upstream at ${upstream}`),
+  });
+  return {
+    target,
+    cases: DIALECT_CASES,
+    [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
+  };
 }
 
 function credentialsOf(

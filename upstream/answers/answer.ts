@@ -4,7 +4,7 @@ import type { Random } from "./random.ts";
 import type { StreamEvent } from "../load/stream_event.ts";
 import { RequestError } from "./request_error.ts";
 import type { Form } from "./multipart.ts";
-import type { Reply } from "./reply.ts";
+import type { Reply } from "../../dialects/mod.ts";
 
 /** Answer of an endpoint; its writer paces it. */
 export type Answer =

@@ -1,5 +1,5 @@
 /** Decides what an answer says, before any dialect shapes it: reasoning, text, tool calls, why it ended, usage. */
-import { type Ask, type AskTool, questionOf } from "./ask.ts";
+import { type Ask, type AskTool, questionOf } from "../../dialects/mod.ts";
 import { RequestError } from "./request_error.ts";
 import type { Random } from "./random.ts";
 import { regexInstance } from "./schema/regex.ts";

@@ -1,9 +1,9 @@
 /** Plans a whole answer: what a scenario says, or what the mock makes up. */
 import type { EndpointCall } from "./answer.ts";
-import type { Ask } from "./ask.ts";
+import type { Ask } from "../../dialects/mod.ts";
 import { type ChoicePlan, planChoice, type PlanEnd, type PlanUsage, usageOf } from "./plan.ts";
 import type { Random } from "./random.ts";
-import type { Reply } from "./reply.ts";
+import type { Reply } from "../../dialects/mod.ts";
 import { tokenize } from "./text.ts";
 
 /** Returns the choices of an answer, and its token counts. */

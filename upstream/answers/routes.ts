@@ -2,7 +2,7 @@
 import { type Answer, type EndpointCall, refuse } from "./answer.ts";
 import { countTokens, messages } from "./anthropic/messages.ts";
 import { askOfMessages, parseMessages } from "./anthropic/messages_request.ts";
-import type { Ask } from "./ask.ts";
+import type { Ask } from "../../dialects/mod.ts";
 import { askOfGenerate, parseGenerate } from "./gemini/generate_request.ts";
 import { askOfChat, parseChatRequest } from "./openai/chat_request.ts";
 import { askOfResponses, parseResponsesRequest } from "./openai/responses_request.ts";

@@ -1,7 +1,7 @@
 /** Whether a request is the one that a scenario waits for, and where it differs from the nearest one. */
 import type { Dialect } from "../../dialects/mod.ts";
 import { compilePattern } from "../../patterns/mod.ts";
-import type { Ask } from "../answers/ask.ts";
+import type { Ask } from "../../dialects/mod.ts";
 
 /** Conditions of a scenario; every field given must match. `/…/flags` is a regular expression. */
 export interface ScenarioMatch {

@@ -5,7 +5,7 @@ import { DIALECTS, type ErrorInit } from "../../dialects/mod.ts";
 import { messageOf, UsageError } from "../../service/mod.ts";
 import type { BreakOff } from "../answers/answer_writer.ts";
 import { type Pace, PACE_SCHEMA, parsePace } from "../answers/pace.ts";
-import type { Reply } from "../answers/reply.ts";
+import type { Reply } from "../../dialects/mod.ts";
 import type { UpstreamScript } from "../types.ts";
 import { ABORT_KINDS, SCRIPT_FIELDS } from "./schema.ts";
 import { patternOf, type ScenarioMatch } from "./scenario_match.ts";

@@ -1,6 +1,12 @@
 /** Reads a request for a message (Anthropic's API reference, "Create a Message"). */
 import { z } from "zod";
-import { type Ask, type AskChoice, type AskTool, type AskTurn, reasoningTokens } from "../ask.ts";
+import {
+  type Ask,
+  type AskChoice,
+  type AskTool,
+  type AskTurn,
+  reasoningTokens,
+} from "../../../dialects/mod.ts";
 import { RequestError } from "../request_error.ts";
 
 const BLOCK = z.looseObject({ type: z.string() });

@@ -1,6 +1,6 @@
 /** Reads a request for content (Gemini API reference, "GenerateContent"). */
 import { z } from "zod";
-import { type Ask, type AskChoice, type AskTurn, reasoningTokens } from "../ask.ts";
+import { type Ask, type AskChoice, type AskTurn, reasoningTokens } from "../../../dialects/mod.ts";
 import { RequestError } from "../request_error.ts";
 import { valueAt } from "../request_body.ts";
 

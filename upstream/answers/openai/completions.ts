@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DONE_EVENT } from "../../../openai/mod.ts";
 import { StreamEvent } from "../../load/stream_event.ts";
 import { type Answer, checkModel, createdOf, type EndpointCall, reply } from "../answer.ts";
-import type { Ask } from "../ask.ts";
+import type { Ask } from "../../../dialects/mod.ts";
 import type { ChoicePlan } from "../plan.ts";
 import { plansOf } from "../plans.ts";
 import type { Random } from "../random.ts";

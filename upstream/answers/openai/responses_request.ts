@@ -2,7 +2,13 @@
 import { z } from "zod";
 import { type ContentPart, textOf } from "../../../openai/mod.ts";
 import { RequestError } from "../request_error.ts";
-import { type Ask, type AskChoice, type AskTool, type AskTurn, reasoningTokens } from "../ask.ts";
+import {
+  type Ask,
+  type AskChoice,
+  type AskTool,
+  type AskTurn,
+  reasoningTokens,
+} from "../../../dialects/mod.ts";
 import { parseBody } from "../request_body.ts";
 import { customOf } from "./chat_request.ts";
 

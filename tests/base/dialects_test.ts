@@ -1,0 +1,117 @@
+/** The group `dialect` on a right gateway, on servers that speak one dialect, and on planted defects. */
+import assert from "node:assert/strict";
+import { type Dialect, DIALECTS } from "../../dialects/mod.ts";
+import { startUpstream, type Upstream } from "../../upstream/mod.ts";
+import { signNonce } from "../../service/mod.ts";
+import {
+  DIALECT_CASES,
+  type DialectPair,
+  type Report,
+  runSuite,
+  type Target,
+} from "../../conformance/mod.ts";
+import { type Defect, DEFECTS, startTranslator } from "../../conformance/testing/translator.ts";
+
+const SECRET = "a secret of this test";
+
+function targetOf(url: string, upstream: Upstream, dialect: DialectPair): Target {
+  return {
+    name: `${dialect.client} to ${dialect.upstream}`,
+    url,
+    control: "upstream",
+    protocols: ["h1"],
+    features: ["dialect"],
+    credentials: { allow: [] },
+    model: "m",
+    sign: (nonce) => signNonce(nonce, SECRET),
+    dialect,
+    expect: {
+      requestHeadersTimeoutMs: 0,
+      connectTimeoutMs: 5_000,
+      routes: [],
+      requestHeadersAdded: [],
+      requestHeadersChanged: [],
+      responseHeadersAdded: [],
+      trustedHeaders: [],
+      requestIdKept: false,
+    },
+    upstream: upstream as unknown as NonNullable<Target["upstream"]>,
+  };
+}
+
+async function judge(
+  dialect: DialectPair,
+  front: (upstream: Upstream) => AsyncDisposable & { readonly url: string },
+  cases = DIALECT_CASES,
+): Promise<Report> {
+  await using upstream = await startUpstream({ pace: "none" });
+  await using gateway = front(upstream);
+  return await runSuite(targetOf(gateway.url, upstream, dialect), { cases, seed: 1 });
+}
+
+function redOf(report: Report): string[] {
+  return report.cases.filter(({ status }) => status !== "pass" && status !== "unsupported").map((
+    { id, status, checks, reason },
+  ) =>
+    `${id} ${status}: ${reason ?? ""} ${JSON.stringify(checks.filter(({ ok }) => !ok).slice(0, 2))}`
+  );
+}
+
+/** The mock itself: what stands between a client and a server of one dialect changes nothing. */
+const itself = ({ url }: Upstream) => ({ url, [Symbol.asyncDispose]: () => Promise.resolve() });
+
+for (const dialect of DIALECTS) {
+  Deno.test(`every case of the group holds where both sides speak ${dialect}`, async () => {
+    const pair = { client: dialect as Dialect, upstream: dialect as Dialect };
+    assert.deepEqual(redOf(await judge(pair, itself)), []);
+  });
+}
+
+const PAIR: DialectPair = { client: "openai", upstream: "anthropic" };
+
+Deno.test("every case of the group holds on a gateway that translates rightly", async () => {
+  const report = await judge(PAIR, ({ url }) => startTranslator(url));
+  assert.deepEqual(redOf(report), []);
+  assert.ok(report.summary.passed >= 60, String(report.summary.passed));
+});
+
+/** The case that each defect must turn red. */
+const KILLED: Readonly<Record<Defect, string>> = {
+  "drops-tool-calls": "dialect.tool-call-sse",
+  "says-tool-calls-without-any": "dialect.stop-json",
+  "always-stop": "dialect.length-json",
+  "no-usage": "dialect.usage-sse",
+  "cached-counted-twice": "dialect.usage-cached-json",
+  "system-as-user": "dialect.ask-system",
+  "first-system-only": "dialect.ask-systems",
+  "drops-images": "dialect.ask-image",
+  "tools-in-openai-shape": "dialect.ask-tools",
+  "drops-tool-choice": "dialect.ask-choice-required",
+  "named-choice-as-any": "dialect.ask-choice-named",
+  "results-as-text": "dialect.ask-result",
+  "parallel-under-one-index": "dialect.tool-parallel-sse",
+  "arguments-as-object": "dialect.tool-deep-sse",
+  "thoughts-in-text": "dialect.reasoning-json",
+  "no-done": "dialect.text-sse",
+  "done-twice": "dialect.text-sse",
+  "ends-cut-streams": "dialect.stream-cut",
+  "errors-untranslated": "dialect.error-529-json",
+  "errors-as-500": "dialect.error-429-sse",
+  "drops-retry-after": "dialect.retry-after",
+  "forwards-own-fields": "dialect.ask-own-fields",
+  "drops-limit": "dialect.ask-limit",
+  "one-piece": "dialect.stream-pieces",
+  "empty-deltas": "dialect.reasoning-sse",
+  "drops-text-beside-calls": "dialect.text-and-call-json",
+};
+
+for (const defect of DEFECTS) {
+  const id = KILLED[defect];
+  Deno.test(`the defect "${defect}" turns ${id} red`, async () => {
+    const cases = DIALECT_CASES.filter((one) => one.id === id);
+    const report = await judge(PAIR, ({ url }) => startTranslator(url, defect), cases);
+    assert.equal(report.cases.length, 1);
+    const status = report.cases[0]?.status;
+    assert.ok(status === "fail" || status === "warn", JSON.stringify(report.cases[0]));
+  });
+}
