@@ -138,7 +138,7 @@ Deno.test("a recorded error is a scenario with its status, words and retry-after
   using kept = await folderOf({});
   await using real = await startUpstream({ pace: "none", scenarios: `${scripted}` });
   await using recorder = await startUpstream({ record: { folder: `${kept}`, upstream: real.url } });
-  await (await post(recorder.url, CHAT)).body?.cancel();
+  await (await post(recorder.url, CHAT)).text();
   await using mock = await startUpstream({ pace: "none", scenarios: `${kept}/scenarios` });
   const again = await post(mock.url, CHAT);
   assert.equal(again.status, 429);
