@@ -54,6 +54,9 @@ Deno.test("what is there is kept, until it shall be new", () =>
     assert.equal(renewed.ca, ca);
     assert.ok(!renewed.made.includes("ca") && renewed.made.includes("server"));
     assert.notEqual(await read(`${folder}/server.sds.yaml`), server);
+    await Deno.remove(`${folder}/ca.pem`);
+    const anew = await prepareTlsFolder(folder);
+    assert.ok(anew.made.includes("ca") && anew.made.includes("server"));
     await Deno.writeTextFile(`${folder}/ca.key.pem`, "no key");
     await assert.rejects(prepareTlsFolder(folder, { renew: true }), /remove its ca\.pem/);
   }));

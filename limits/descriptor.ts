@@ -30,6 +30,9 @@ const FACTS = [
   "answer_model",
 ] as const;
 
+/** Longest value that is told apart. */
+const MAX_CHARACTERS = 256;
+
 /** Text that Envoy's formatters write for an absent value. */
 const NOTHING = new Set(["", "-"]);
 
@@ -40,7 +43,10 @@ const NOTHING = new Set(["", "-"]);
  * @param hitsAddend of the whole request, for descriptors without their own; 0 is 1
  */
 export function meaningOf({ entries = [], hits_addend }: Descriptor, hitsAddend: number): Meaning {
-  const all = new Map(entries.map(({ key = "", value = "" }) => [key, value]));
+  // A client may choose its session's name, so its length is bounded: counters are kept by it.
+  const all = new Map(
+    entries.map(({ key = "", value = "" }) => [key, value.slice(0, MAX_CHARACTERS)]),
+  );
   const mark = all.get(MARK);
   const fact = Object.fromEntries(FACTS.map((name) => [name, all.get(name) ?? ""])) as Record<
     typeof FACTS[number],

@@ -98,6 +98,13 @@ Deno.test("models, keys and any descriptor have budgets, too", async () => {
   }
 });
 
+Deno.test("names of any length are counted, by their first 256 characters", async () => {
+  const limits = limiter('{ match: { session: "*" }, requests: { per: day, max: 1 } }');
+  const long = "s".repeat(60_000);
+  assert.equal(await ask(limits, { tenant: "a", session: long }), undefined);
+  assert.equal(await ask(limits, { tenant: "a", session: `${long}t` }), "session_budget_exceeded");
+});
+
 Deno.test("a tenant that nobody named is limited as one", async () => {
   const limits = limiter('{ match: { tenant: "*" }, requests: { per: day, max: 1 } }');
   assert.equal(await ask(limits, { tenant: "-" }), undefined);

@@ -24,7 +24,7 @@ import { createLimiter, type Limiter, type Outcome, refusalOf } from "./limiter.
 import type { LimitsFile } from "./limits_schema.ts";
 import { startCounters } from "./counters/start.ts";
 import { LimitsMetrics } from "./metrics.ts";
-import defaultLimits from "./limits.yaml" with { type: "text" };
+import { DEFAULT_LIMITS } from "./default_limits.ts";
 
 /** Options of {@linkcode startLimits}. */
 export interface LimitsOptions {
@@ -191,7 +191,7 @@ class LimitsService implements Limits {
 
   async #read(limits?: string): Promise<LimitsFile> {
     const { limitsFile } = this.#options;
-    const text = limits ?? (limitsFile === undefined ? defaultLimits : await read(limitsFile));
+    const text = limits ?? (limitsFile === undefined ? DEFAULT_LIMITS : await read(limitsFile));
     // Loaded here: a gateway whose limits are another's needs no YAML.
     const { parseLimits } = await import("./limits_file.ts");
     return parseLimits(text, limits === undefined ? limitsFile ?? "limits/limits.yaml" : "limits");

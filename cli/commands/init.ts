@@ -1,5 +1,6 @@
-/** `llmgate init`: writes rules of your own to start from. */
+/** `llmgate init`: writes rules and limits of your own to start from. */
 import { join, resolve } from "node:path";
+import { DEFAULT_LIMITS } from "../../limits/mod.ts";
 import { DEFAULT_RULES } from "../../policy/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { writeFolder } from "../folder.ts";
@@ -8,14 +9,15 @@ import { flagOption } from "../../options/mod.ts";
 /** The files that a folder starts with: name and text. */
 const FILES: readonly { name: string; text: () => string }[] = [
   { name: "rules.yaml", text: () => DEFAULT_RULES },
+  { name: "limits.yaml", text: () => DEFAULT_LIMITS },
 ];
 
 export const command = defineCommand({
   name: "init",
-  summary: "write rules of your own to start from",
+  summary: "write rules and limits of your own to start from",
   description:
-    `Writes rules.yaml, the demo rules with every word explained. Files that are there are never written over, unless
-    --force says so.`,
+    `Writes rules.yaml, the demo rules with every word explained, and limits.yaml, for --profile edge. Files that are
+    there are never written over, unless --force says so.`,
   arguments: [{
     name: "dir",
     description: "folder to write to; made when missing",

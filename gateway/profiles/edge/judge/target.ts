@@ -64,6 +64,10 @@ const KEYS_MS = 25_000;
 /** Longest wait for a charge: it comes a moment after the answer. */
 const CHARGE_MS = 10_000;
 
+/** Deno before 2.9 asks no client for a certificate. */
+const [MAJOR = 0, MINOR = 0] = Deno.version.deno.split(".").map(Number);
+const ASKS_CLIENTS = MAJOR > 2 || MAJOR === 2 && MINOR >= 9;
+
 /** Milliseconds between two looks at what Envoy does by itself. */
 const LOOK_MS = 20;
 
@@ -221,8 +225,10 @@ export function edgeVariants(options: EdgeTargetOptions): NonNullable<Target["va
     limits: copy({ features: ["limits"], edge: { ...options.edge, limits: SMALL } }),
     tls: copy({ features: ["tls"] }),
     certificates_required: copy({ features: ["certificates_required"], clients: "required" }),
-    certificates_upstream: () => beforeTls("certificates_upstream", true),
-    certificates_upstream_unknown: () => beforeTls("certificates_upstream_unknown", false),
+    ...(ASKS_CLIENTS && {
+      certificates_upstream: () => beforeTls("certificates_upstream", true),
+      certificates_upstream_unknown: () => beforeTls("certificates_upstream_unknown", false),
+    }),
   };
 }
 
