@@ -41,10 +41,10 @@ export const REFERENCE_RULES: readonly LintRule[] = [
   {
     id: "config.no-address",
     severity: "error",
-    why: `${REFUSES}: a name is no address there`,
+    why: `${REFUSES}: it resolves no names there`,
     fix: "write an IP address, or make the cluster's type STRICT_DNS or LOGICAL_DNS",
     source: "SocketAddress.address",
-    check: (model) => names(model),
+    check: (model) => [...names(model), ...unaddressed(model)],
   },
   {
     id: "policy.no-engine",
@@ -150,6 +150,17 @@ function names(model: LintModel): Hit[] {
     }
     return [{ path: `${path}/address`, found: `"${address}" is no IP address` }];
   });
+}
+
+/** Listeners that listen nowhere. */
+function unaddressed(model: LintModel): Hit[] {
+  return model.listeners.filter(({ value }) =>
+    value.address === undefined && value.api_listener === undefined &&
+    value.internal_listener === undefined && model.root.static_resources !== undefined
+  ).map(({ path, value }) => ({
+    path,
+    found: `the listener "${value.name ?? ""}" has no address`,
+  }));
 }
 
 /** IPv4 in dots, or IPv6; Envoy parses the rest. */

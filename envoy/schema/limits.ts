@@ -1,5 +1,6 @@
 /** What Envoy checks of values beside their types: the option `validate.rules` of its fields (protoc-gen-validate). */
 import {
+  type DescEnum,
   type DescField,
   type DescMessage,
   fromBinary,
@@ -32,6 +33,8 @@ interface Limits {
   readonly maxItems?: bigint;
   readonly minPairs?: bigint;
   readonly in?: readonly Json[];
+  readonly notIn?: readonly Json[];
+  readonly definedOnly?: boolean;
   readonly gt?: number | bigint | Span;
   readonly gte?: number | bigint | Span;
   readonly lt?: number | bigint | Span;
@@ -137,6 +140,10 @@ function brokenRule(
       ? `"${name}" is needed`
       : undefined;
   }
+  if (field.enum !== undefined) {
+    const wrong = brokenEnum(field.enum, limits, given);
+    return wrong === undefined ? undefined : `"${name}" must ${wrong}`;
+  }
   if (field.fieldKind === "message" && !isMeasured(field)) return undefined;
   const isEmpty = given === "" || given === 0 || Array.isArray(given) && given.length === 0;
   if (limits.ignoreEmpty && isEmpty) return undefined;
@@ -146,6 +153,16 @@ function brokenRule(
   if (items === undefined || !Array.isArray(given)) return undefined;
   const wrong = given.map((item) => brokenLimit(item, items)).find((one) => one !== undefined);
   return wrong === undefined ? undefined : `each of "${name}" must ${wrong}`;
+}
+
+function brokenEnum({ values }: DescEnum, limits: Limits, given: Json): string | undefined {
+  if (typeof given === "number") {
+    return limits.definedOnly
+      ? `be one of ${values.map(({ name }) => name).join(", ")}`
+      : undefined;
+  }
+  const number = values.find(({ name }) => name === given)?.number;
+  return number !== undefined && limits.notIn?.includes(number) ? `not be ${given}` : undefined;
 }
 
 /** Durations and wrappers are values of their own in canonical form. */

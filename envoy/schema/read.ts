@@ -218,6 +218,8 @@ export class Reader {
       name.toUpperCase() === text || String(number) === String(value)
     );
     if (found !== undefined) return found.name;
+    // Enums are open: a number that has no name is one, unless the field's limits say otherwise.
+    if (typeof value === "number") return value;
     const names = values.map(({ name }) => name);
     const shown = names.length > 8 ? [...names.slice(0, 8), "…"] : names;
     return this.#wrong(node, place, `one of ${shown.join(", ")}`);
