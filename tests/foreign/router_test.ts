@@ -52,7 +52,7 @@ Deno.test("a router that is not ours to look into is judged by its clients and i
       "router.body-limit": "unsupported",
       "router.rewrite-only-model": "unsupported",
       "router.form-model": "unsupported",
-      "router.host-serves-model": "not-measured",
+      "router.host-serves-model": "unsupported",
     };
     const expected = judged ? unsaid[id] ?? "pass" : "unsupported";
     assert.equal(statuses.get(id), expected, id);
