@@ -1,4 +1,5 @@
 /** The control listener of the harness. */
+import type { Console } from "../console/mod.ts";
 import type { Policy } from "../policy/mod.ts";
 import { loadModule } from "../service/mod.ts";
 import type { ControlledUpstream, Upstream } from "../upstream/mod.ts";
@@ -19,6 +20,8 @@ export interface ControlledParts {
   readonly backends?: readonly Upstream[];
   /** Further paths, each answering a GET. */
   readonly paths?: Readonly<Record<string, () => Response | Promise<Response>>> | undefined;
+  /** Loads the page of requests; the first request for it does. */
+  readonly console?: (() => Promise<Pick<Console, "handle">>) | undefined;
   /** Metrics of further parts, in the Prometheus text format. */
   readonly metrics?: readonly (() => Promise<string>)[];
 }

@@ -16,7 +16,7 @@ export function serveControl(options: ControlOptions): ControlServer {
 
 /** Returns the control listener's routes. */
 export function controlApp(
-  { policy, upstream, backends = [], metrics = [], paths = {} }: ControlledParts,
+  { policy, upstream, backends = [], metrics = [], paths = {}, console: open }: ControlledParts,
 ): Hono {
   const app = new Hono();
   app.get("/healthz", (context) => context.json({ status: "ok" }));
@@ -55,17 +55,19 @@ export function controlApp(
       : context.body(lines(one.journal.entries(), exchangeLine));
   });
   for (const [path, answer] of Object.entries(paths)) app.get(path, () => answer());
-  app.notFound((context) =>
-    context.json({
+  app.notFound(async (context) => {
+    const page = await open?.();
+    const shown = await page?.handle(context.req.raw);
+    return shown ?? context.json({
       error: {
         message:
-          "Unknown path: there are /healthz, /metrics, /journal/policy, /journal/upstream, /journal/backends/HOST:PORT, /__policy/, /__mock/",
+          "Unknown path: there are / (the console), /api/v1/, /healthz, /metrics, /journal/policy, /journal/upstream, /journal/backends/HOST:PORT, /__policy/, /__mock/",
         type: "invalid_request_error",
         param: null,
         code: "not_found",
       },
-    }, 404)
-  );
+    }, 404);
+  });
   return app;
 }
 

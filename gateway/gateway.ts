@@ -7,12 +7,14 @@ import {
   startEnvoy,
   versionOf,
 } from "../envoy/mod.ts";
+import type { ConsoleFacts } from "../console/mod.ts";
 import type { Policy } from "../policy/mod.ts";
 import { assertPortFree, silent, UnavailableError, UsageError } from "../service/mod.ts";
+import { consolePart } from "./console_part.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
 import { gatewayOverlay } from "./overlay.ts";
-import type { Part, Profile } from "./profile.ts";
+import type { Part, Ports, Profile } from "./profile.ts";
 import { RequestFeed, type RequestRecord } from "./requests.ts";
 import { makeRunDirectory, type RunDirectory } from "./run_directory.ts";
 import { type SinglePart, singleUpstream } from "./single_upstream.ts";
@@ -92,6 +94,9 @@ async function assertPortsFree(options: GatewayOptions, profile: Profile): Promi
   }
 }
 
+/** Facts of an Envoy that is not up yet. */
+const NO_ENVOY = { version: "", config: "", config_sha256: "" };
+
 interface Assembly {
   readonly profile: Profile;
   readonly directory: RunDirectory;
@@ -114,8 +119,10 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       })
     ),
   };
+  let facts: ConsoleFacts = { profile: profile.name, ingress: "", services: {}, envoy: NO_ENVOY };
   const control = once(async () => {
     const [policy, part] = await Promise.all([parts.policy(), parts.own()]);
+    const console = stack.use(consolePart({ policy, part, feed }, () => facts));
     return await startControl({
       host: LOOPBACK,
       port: options.ports.control ?? 0,
@@ -124,6 +131,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       backends: part.mocks,
       metrics: part.metrics,
       paths: part.control,
+      console: () => console.open(),
     });
   });
   // Called first: where the ports are known, Envoy's process runs before the rooms of the parts are loaded.
@@ -146,6 +154,16 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       log: options.log ?? silent,
     });
   }
+  facts = {
+    ...facts,
+    ingress: url,
+    services: part.services,
+    envoy: {
+      version: envoy.version,
+      config: envoy.configName,
+      config_sha256: envoy.configSha256,
+    },
+  };
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const failed = watchEnvoy(envoy, () => closing !== undefined, directory);
@@ -193,10 +211,10 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
   const { profile, parts } = start;
   const isKnown = !profile.movesPorts && profile.ports.every(({ name }) => options.ports[name]);
   await Promise.all([assertNewEnough(options, profile), profile.prepare?.()]);
-  const control = profile.asksControl && !options.ports.control
+  const control: Ports = profile.asksControl && !options.ports.control
     ? { control: (await parts.control()).port }
     : {};
-  const ports = {
+  const ports: Ports = {
     ...options.ports,
     ...control,
     ...(isKnown ? {} : (await parts.own()).ports),

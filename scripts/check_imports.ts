@@ -29,7 +29,8 @@ const LEAVES = Object.keys(GROUND);
 const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   "main.ts": ["cli"],
   cli: "any",
-  gateway: ["envoy", "policy", "upstream"],
+  gateway: ["envoy", "policy", "upstream", "console"],
+  console: ["policy", "upstream"],
   "gateway/profiles": [
     ...[
       "gateway",

@@ -85,6 +85,7 @@ function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
     row("policy", ready.policy, gateway.policy === undefined),
     ...gateway.part.welcome().map(({ label, text, foreign }) => row(label, text, foreign)),
     row("control", ready.control),
+    row("console", ready.console),
     row("Envoy", `${ready.envoy.version}  ready after ${Math.round(gateway.envoy.readyMs)} ms`),
     row("config", ready.envoy.config),
     row("", `sha256 ${ready.envoy.config_sha256}`),

@@ -13,6 +13,8 @@ export interface ReadyFields {
   readonly policy: string;
   readonly upstream: string;
   readonly control: string;
+  /** The page of requests. */
+  readonly console: string;
   /** Addresses of each further service, by its name; empty in the base profile. */
   readonly services: Readonly<Record<string, unknown>>;
   readonly run_dir: string;
@@ -38,6 +40,7 @@ export function readyFields(gateway: Gateway): ReadyFields {
     policy: gateway.policyAddress,
     upstream: gateway.part.upstreamUrl,
     control: gateway.control.url,
+    console: `${gateway.control.url}/`,
     services: gateway.part.services,
     run_dir: gateway.runDir,
     envoy: {

@@ -224,8 +224,9 @@ function errorOf(written: z.infer<typeof ERROR>): ScenarioAnswer {
   const { status, retry_after, ...said } = typeof written === "number"
     ? { status: written }
     : written;
+  const usual: Partial<ErrorInit> = { message: `Answered with ${status} by a scenario.` };
   const init = {
-    message: `Answered with ${status} by a scenario.`,
+    ...usual,
     ...ERRORS[status],
     ...said,
     ...(retry_after === undefined ? {} : { retryAfter: retry_after }),

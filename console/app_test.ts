@@ -1,0 +1,143 @@
+/** The console's data API, beside a policy stub and a mock that run. */
+import assert from "node:assert/strict";
+import { startPolicy } from "../policy/mod.ts";
+import { startUpstream } from "../upstream/mod.ts";
+import { createConsole } from "./app.ts";
+import type { FinishedRequest } from "./feed.ts";
+
+const FACTS = {
+  profile: "base",
+  ingress: "http://127.0.0.1:1",
+  services: {},
+  envoy: { version: "1.40.0", config: "base.yaml", config_sha256: "abc" },
+};
+
+async function fixture() {
+  await using stack = new AsyncDisposableStack();
+  const policy = stack.use(await startPolicy());
+  const upstream = stack.use(await startUpstream({ port: 0 }));
+  const listeners = new Set<(record: FinishedRequest) => void>();
+  const page = stack.use(createConsole({
+    policy,
+    mocks: [upstream],
+    onRequest: (listener) => {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    facts: () => FACTS,
+  }));
+  const owned = stack.move();
+  const ask = async (path: string, init?: RequestInit) => {
+    const answer = await page.handle(new Request(`http://127.0.0.1${path}`, init));
+    assert.ok(answer, path);
+    return answer;
+  };
+  return {
+    policy,
+    upstream,
+    ask,
+    finish: (record: FinishedRequest) => listeners.forEach((listener) => listener(record)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+const RECORD: FinishedRequest = {
+  time: "2026-01-01T00:00:00.000Z",
+  request_id: "r-1",
+  method: "POST",
+  path: "/v1/chat/completions?api_key=secret",
+  status: 200,
+  decision: "allow",
+  reason: "demo",
+  tenant: "acme",
+  first_byte_ms: 1,
+  total_ms: 2,
+  bytes: 3,
+  events: 4,
+  flags: "-",
+};
+
+Deno.test("a request is a row from its first sign to its end, and its secrets are not in it", async () => {
+  await using run = await fixture();
+  const { upstream, ask, finish } = run;
+  const { cursor } = await (await ask("/api/v1/requests")).json();
+  upstream.scripts.set("held", {
+    steps: [{ event: { data: "{}" } }, { barrier: "go" }, { event: { data: "[DONE]" } }],
+  });
+  const streaming = await fetch(`${upstream.url}/v1/chat/completions?api_key=secret`, {
+    method: "POST",
+    headers: { "x-request-id": "r-1", "x-mock-script": "held" },
+    body: "{}",
+  });
+  const reader = streaming.body?.getReader();
+  await reader?.read();
+  const during = await (await ask(`/api/v1/requests?after=${cursor}`)).json();
+  assert.deepEqual(
+    during.requests.map(({ id, state }: { id: string; state: string }) => [id, state]),
+    [
+      ["r-1", "streaming"],
+    ],
+  );
+  upstream.barriers.release("held/go");
+  while (!(await reader?.read())?.done);
+  finish(RECORD);
+  const after = await (await ask("/api/v1/requests/r-1")).json();
+  assert.deepEqual([after.state, after.status, after.tenant], ["done", 200, "acme"]);
+  assert.equal(after.lanes.upstream.marks.length, 2);
+  assert.ok(!JSON.stringify(after).includes("secret"));
+});
+
+Deno.test("changes come as events, and go on after the cursor", async () => {
+  await using run = await fixture();
+  const { ask, finish } = run;
+  await ask("/api/v1/requests");
+  finish(RECORD);
+  const reader = (await ask("/api/v1/events")).body?.pipeThrough(new TextDecoderStream())
+    .getReader();
+  let text = "";
+  while (!text.includes("event: requests")) text += (await reader?.read())?.value ?? "";
+  const [, id = ""] = /id: (\d+)/.exec(text) ?? [];
+  await reader?.cancel();
+  const later = await (await ask(`/api/v1/requests?after=${id}`)).json();
+  assert.deepEqual(later.requests, []);
+});
+
+Deno.test("the policy's fault is switched on and off", async () => {
+  await using run = await fixture();
+  const { policy, ask } = run;
+  const isUp = async () => {
+    try {
+      using _ = await Deno.connect({ hostname: "127.0.0.1", port: policy.port });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  await ask("/api/v1/faults/policy", { method: "PUT", body: "{}" });
+  assert.deepEqual((await (await ask("/api/v1/state")).json()).faults, { policy: true });
+  assert.equal(await isUp(), false);
+  await ask("/api/v1/faults/policy", { method: "DELETE" });
+  assert.equal(await isUp(), true);
+});
+
+Deno.test("the page runs its own script alone, and other paths are not the console's", async () => {
+  await using run = await fixture();
+  const { ask } = run;
+  const page = await ask("/");
+  const policy = page.headers.get("content-security-policy") ?? "";
+  assert.ok(policy.includes("script-src 'self'") && !policy.includes("unsafe"));
+  assert.ok(!/<script(?![^>]*src=)|style=/.test(await page.text()));
+  const script = await (await ask("/console.js")).text();
+  const zipped = new Response(
+    new Blob([script]).stream().pipeThrough(new CompressionStream("gzip")),
+  );
+  assert.ok((await zipped.arrayBuffer()).byteLength < 80_000);
+  assert.equal((await ask("/api/v1/nothing")).status, 404);
+  using other = createConsole({
+    policy: undefined,
+    mocks: [],
+    onRequest: () => ({ [Symbol.dispose]: () => {} }),
+    facts: () => FACTS,
+  });
+  assert.equal(other.handle(new Request("http://127.0.0.1/metrics")), undefined);
+});
