@@ -2,7 +2,7 @@
 import { errorBody, type OpenAiErrorInit } from "../openai/mod.ts";
 import type { Dialect } from "./paths.ts";
 
-/** What to say in an error; `type` and `code` are OpenAI's words and left out where a dialect has none. */
+/** Description of an error; `type` and `code` are OpenAI's words and left out where a dialect has none. */
 export type ErrorInit = OpenAiErrorInit & {
   /** Seconds after which to try again: the header `retry-after`, and Gemini's `RetryInfo`. */
   readonly retryAfter?: number;

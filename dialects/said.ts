@@ -1,4 +1,4 @@
-/** What an answer says, read out of any dialect, whole or streamed, into one form. */
+/** Reads what an answer says, in any dialect, whole or streamed, into one form. */
 import { DONE, parseSse } from "../openai/mod.ts";
 
 /** One tool call of an answer. */
@@ -10,7 +10,7 @@ export interface SaidCall {
   readonly custom?: boolean;
 }
 
-/** What an answer says. */
+/** The content of an answer. */
 export interface Said {
   readonly text?: string;
   readonly reasoning?: string;

@@ -109,7 +109,7 @@ export interface UpstreamExchange {
   writeStallMs: number;
   end?: ExchangeEnd;
   endedAt?: number;
-  /** What was asked, in neutral form; set where a named reply answers, and shown to nobody outside of the process. */
+  /** The request in neutral form; set where a named reply answers, and shown to nobody outside of the process. */
   ask?: Ask;
   /** Why a request was refused before it reached an endpoint, e.g. a malformed head. */
   problem?: string;

@@ -1,4 +1,4 @@
-/** What a gateway must keep when it translates between the wire formats of providers: group `dialect`. */
+/** Group `dialect`: requirements on a gateway when it translates between the wire formats of providers. */
 import type { Ask, Dialect, Reply, Said } from "../../dialects/mod.ts";
 import { readSaid } from "../../dialects/mod.ts";
 import type { Case, Level } from "../case.ts";
@@ -86,7 +86,7 @@ function dialectCase({ id, level = "must", requirement, run }: Described): Case 
   };
 }
 
-/** What the upstream says, and how the client must hear it; each is asked whole and as a stream. */
+/** Answers of the upstream, and how the client must hear it; each is asked whole and as a stream. */
 const SAYINGS: readonly {
   readonly id: string;
   readonly level?: Level;
@@ -267,7 +267,7 @@ const SAID_CASES = SAYINGS.flatMap(({ id, level, requirement, reply, question = 
   )
 );
 
-/** What the client asks, and how the upstream must hear it. */
+/** Questions of the client, and how the upstream must hear it. */
 const ASKED: readonly {
   readonly id: string;
   readonly level?: Level;

@@ -1,7 +1,7 @@
 /** Errors as the clients of each dialect understand them. */
 import type { Dialect } from "../../dialects/mod.ts";
 
-/** What a client reads of an error. */
+/** The parts of an error that a client reads. */
 export interface ReadError {
   readonly message: unknown;
   /** OpenAI's and Anthropic's `type`, Gemini's `status`. */

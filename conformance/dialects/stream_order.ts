@@ -1,4 +1,4 @@
-/** What is wrong with the order of a stream's events, in each dialect of a client. */
+/** Finds faults in the order of a stream's events, in each dialect of a client. */
 import type { Dialect } from "../../dialects/mod.ts";
 
 /** One event: its name, and its data as it came. */

@@ -7,7 +7,7 @@ import { parseSse } from "../../openai/mod.ts";
 // deno-lint-ignore no-explicit-any -- two wire formats, as they come
 type Wire = any;
 
-/** What can be planted, by what it is called. */
+/** Names of the defects that can be planted. */
 export const DEFECTS = [
   "drops-tool-calls",
   "says-tool-calls-without-any",
