@@ -39,7 +39,8 @@ export const refuseCompressed: Decompress = () => {
 export class Deframer {
   readonly #maxBytes: number;
   readonly #decompress: Decompress;
-  readonly #rest = new GrowingBytes();
+  /** Made when a message comes in pieces, which few do. */
+  #rest: GrowingBytes | undefined;
   /** Bytes of the message in there, as far as they are known. */
   #wanted = PREFIX_BYTES;
 
@@ -51,16 +52,17 @@ export class Deframer {
 
   /** Bytes held that are not yet a whole message. */
   get pending(): number {
-    return this.#rest.length;
+    return this.#rest?.length ?? 0;
   }
 
   /** Reads the next bytes and returns the messages that are now whole. Throws `GrpcError` for a message too long, or compressed in a way that is not known. */
   push(chunk: Uint8Array): Uint8Array[] {
     let bytes = chunk;
-    if (this.#rest.length > 0) {
-      this.#rest.push(chunk);
-      if (this.#rest.length < this.#wanted) return [];
-      bytes = this.#rest.take();
+    const rest = this.#rest;
+    if (rest !== undefined && rest.length > 0) {
+      rest.push(chunk);
+      if (rest.length < this.#wanted) return [];
+      bytes = rest.take();
     }
     const messages: Uint8Array[] = [];
     let at = 0;
@@ -75,7 +77,7 @@ export class Deframer {
       messages.push(bytes[at] === 0 ? message : this.#decompress(message));
       at += size;
     }
-    if (at < bytes.length) this.#rest.push(bytes.subarray(at));
+    if (at < bytes.length) (this.#rest ??= new GrowingBytes()).push(bytes.subarray(at));
     return messages;
   }
 

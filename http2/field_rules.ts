@@ -10,6 +10,9 @@ const CONNECTION_FIELDS = new Set([
   "upgrade",
 ]);
 
+/** Section 8.3.1: the pseudo-header fields of a request. */
+const KNOWN = /^:(method|scheme|path|authority)$/;
+
 /** A request's fields, read once. */
 export interface RequestFields {
   /** Why the request is malformed; undefined for one that is not. */
@@ -17,6 +20,8 @@ export interface RequestFields {
   /** Bytes of body that `content-length` promises; undefined without it. */
   readonly contentLength: number | undefined;
 }
+
+const GOOD: RequestFields = { malformed: undefined, contentLength: undefined };
 
 /** Reads a request's header list (section 8.3.1). */
 export function requestFields(list: HeaderList): RequestFields {
@@ -43,16 +48,17 @@ export function requestFields(list: HeaderList): RequestFields {
     }
     if (regular) return bad(`pseudo-header field "${clip(name)}" behind a regular one`);
     if (valueError(value)) return bad(`a value of "${clip(name)}" that no field may have`);
-    let before: string | undefined;
-    if (name === ":method") [before, method] = [method, value];
-    else if (name === ":scheme") [before, scheme] = [scheme, value];
-    else if (name === ":path") [before, path] = [path, value];
-    else if (name === ":authority") [before, authority] = [authority, value];
+    // Without a list of names: this runs four times per request.
+    if (name === ":method" && method === undefined) method = value;
+    else if (name === ":scheme" && scheme === undefined) scheme = value;
+    else if (name === ":path" && path === undefined) path = value;
+    else if (name === ":authority" && authority === undefined) authority = value;
+    else if (KNOWN.test(name)) return bad(`pseudo-header field "${name}" twice`);
     else return bad(`unknown pseudo-header field "${clip(name)}"`);
-    if (before !== undefined) return bad(`pseudo-header field "${name}" twice`);
   }
   const wrong = targetError({ method, scheme, path, authority, host });
-  return wrong === undefined ? { malformed: undefined, contentLength } : bad(wrong);
+  if (wrong !== undefined) return bad(wrong);
+  return contentLength === undefined ? GOOD : { malformed: undefined, contentLength };
 }
 
 /** Why an answer's header list is malformed (section 8.3.2); undefined for one that is not. */
@@ -113,8 +119,8 @@ function targetError(target: RequestTarget): string | undefined {
 function fieldError(name: string, value: string): string | undefined {
   if (!isFieldName(name)) return `field name "${clip(name)}" has characters that none may have`;
   if (valueError(value)) return `a value of "${clip(name)}" that no field may have`;
+  if (name === "te") return value === "trailers" ? undefined : 'te is not "trailers"';
   if (CONNECTION_FIELDS.has(name)) return `connection-specific field "${name}"`;
-  if (name === "te" && value !== "trailers") return 'te is not "trailers"';
   return undefined;
 }
 

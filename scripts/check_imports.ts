@@ -136,8 +136,9 @@ export function breachOf({ from, to }: Import, specifierIsPath: boolean): string
   if (source in GROUND && !isTest && !GROUND[source]?.includes(target)) {
     return `${source} must not import ${target}`;
   }
-  // What a room's own tests are made of serves other tests too.
-  if ((source === "tests" || isTest) && to.startsWith(`${target}/testing/`)) return undefined;
+  // What a room's own tests are made of serves other tests too, and the bench.
+  const tests = isTest || source === "tests" || source === "scripts";
+  if (tests && to.startsWith(`${target}/testing/`)) return undefined;
   if (to.endsWith(".ts") && to !== `${target}/mod.ts` && !to.endsWith("main.ts")) {
     return `side door: import "${target}/mod.ts"`;
   }

@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 import { messageOf } from "../../service/mod.ts";
+import { attackRows } from "./attack_rows.ts";
 import { binaryRows } from "./binary_rows.ts";
 import { type Effort, gatewayRows, startRows } from "./gateway_rows.ts";
 import { MissingToolError } from "./load.ts";
@@ -31,6 +32,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   responses: responsesRows,
   search: searchRows,
   store: storeRows,
+  attacks: attackRows,
 };
 
 const HELP =
