@@ -114,3 +114,25 @@ export function appended(
     })),
   ];
 }
+
+/** Items of one statement: each number of them is a text of its own, and is prepared once. */
+const ROWS = 8;
+
+/** Adds the first items of a conversation that is made in the same transaction. */
+export function firstItems(
+  tenant: Tenant,
+  conversation: string,
+  items: readonly ConversationItem[],
+): Statement[] {
+  const statements: Statement[] = [];
+  for (let at = 0; at < items.length; at += ROWS) {
+    const some = items.slice(at, at + ROWS);
+    const rows = some.map((_, i) => `($1, $2, $${2 * i + 3}, $${2 * i + 4})`);
+    statements.push({
+      sql: `INSERT INTO conversation_items (tenant, conversation, id, body)
+        VALUES ${rows.join(", ")} ON CONFLICT (tenant, conversation, id) DO NOTHING`,
+      params: [tenant, conversation, ...some.flatMap((item) => [item.id, JSON.stringify(item)])],
+    });
+  }
+  return statements;
+}

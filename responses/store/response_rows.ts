@@ -1,7 +1,7 @@
 import type { ConversationItem, ResponseObject } from "../api/objects.ts";
 import { pageOf } from "../api/page.ts";
 import type { Tenant } from "../api/tenant.ts";
-import { appended, inserted } from "./conversation_rows.ts";
+import { appended, firstItems, inserted } from "./conversation_rows.ts";
 import type { Database, Row, Statement } from "./database.ts";
 import { bodyOf, type List, readPage, removal } from "./lists.ts";
 import type { NewResponse, ResponseStore, StoredResponse } from "./store.ts";
@@ -90,10 +90,10 @@ export function recording(
   owner: string,
 ): Statement[] {
   const { conversation } = entry.response;
-  const gained = conversation ? appended(tenant, conversation, items) : [];
+  if (!conversation) return adding(tenant, entry, owner);
   // Nobody else can append to a conversation that is made here: it need not be held.
-  const added = entry.conversation === undefined ? gained : gained.slice(1);
-  return [...adding(tenant, entry, owner), ...added];
+  const add = entry.conversation === undefined ? appended : firstItems;
+  return [...adding(tenant, entry, owner), ...add(tenant, conversation, items)];
 }
 
 /** The transaction of `Store.finish`. */

@@ -10,6 +10,9 @@ const PARTS = [
   /^word\/endnotes\.xml$/,
 ];
 
+/** A ZIP archive that is something else: a presentation, a table, files. */
+export class NoWordDocumentError extends InvalidFileError {}
+
 /** Unpacked bytes of all parts: a small file can unpack to gigabytes. */
 const UNPACKED_LIMIT = 256 * 2 ** 20;
 
@@ -46,7 +49,7 @@ export function textOfDocx(bytes: Uint8Array): string {
     throw new InvalidFileError("The file is no readable Word document (.docx)");
   }
   if (parts["word/document.xml"] === undefined) {
-    throw new InvalidFileError(
+    throw new NoWordDocumentError(
       'The file is no Word document (.docx): it holds no "word/document.xml"',
     );
   }

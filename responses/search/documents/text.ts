@@ -1,5 +1,5 @@
 import { textOfCsv } from "./csv.ts";
-import { textOfDocx } from "./docx.ts";
+import { NoWordDocumentError, textOfDocx } from "./docx.ts";
 import { InvalidFileError, UnsupportedFileError } from "./errors.ts";
 import { textOfHtml } from "./html.ts";
 import { textOfPdf } from "./pdf.ts";
@@ -9,6 +9,7 @@ type Reader = (bytes: Uint8Array) => string | Promise<string>;
 const READERS: Readonly<Record<string, Reader>> = {
   pdf: textOfPdf,
   docx: textOfDocx,
+  zip: textOfZip,
   html: (bytes) => textOfHtml(decoded(bytes)),
   csv: (bytes) => textOfCsv(decoded(bytes)),
   json: (bytes) => textOfJson(decoded(bytes)),
@@ -30,7 +31,7 @@ const KINDS: Readonly<Record<string, string>> = {
 /** Kinds by their first bytes, for files whose name says nothing. */
 const SIGNATURES: readonly (readonly [string, string])[] = [
   ["%PDF-", "pdf"],
-  ["PK\x03\x04", "docx"],
+  ["PK\x03\x04", "zip"],
 ];
 
 /**
@@ -66,9 +67,19 @@ function decoded(bytes: Uint8Array): string {
   } catch {
     // Not UTF-8: said below.
   }
-  throw new UnsupportedFileError(
-    "The file is neither text (UTF-8, UTF-16) nor of a kind that is read: pdf, docx, html, csv, json",
-  );
+  throw new UnsupportedFileError(UNREAD);
+}
+
+const UNREAD =
+  "The file is neither text (UTF-8, UTF-16) nor of a kind that is read: pdf, docx, html, csv, json";
+
+/** An archive whose name does not say that it is a Word document: pptx and xlsx are such, too. */
+function textOfZip(bytes: Uint8Array): string {
+  try {
+    return textOfDocx(bytes);
+  } catch (error) {
+    throw error instanceof NoWordDocumentError ? new UnsupportedFileError(UNREAD) : error;
+  }
 }
 
 /** JSON on one line is broken into many, so that it can be cut between values. */

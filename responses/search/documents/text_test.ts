@@ -101,6 +101,13 @@ const BROKEN: readonly [string, string, Uint8Array, string, RegExp][] = [
     "InvalidFileError",
     /holds no "word\/document\.xml"/,
   ],
+  [
+    "a presentation",
+    "a.pptx",
+    docx("", "ppt/slides/slide1.xml"),
+    "UnsupportedFileError",
+    /nor of a kind that is read/,
+  ],
   ["a Word document that unpacks to a gigabyte", "a.docx", bomb(), "InvalidFileError", /256 MiB/],
   ["broken JSON", "a.json", bytes('{"a":'), "InvalidFileError", /The JSON cannot be read/],
   [
