@@ -1,7 +1,7 @@
 /** A client of Envoy's admin interface. */
 import { Agent, request as httpRequest } from "node:http";
 import { Buffer } from "node:buffer";
-import { messageOf, startDeadline, UnavailableError } from "../service/mod.ts";
+import { hostPort, messageOf, startDeadline, UnavailableError } from "../service/mod.ts";
 import { drainPath, type HostPort } from "./overlay.ts";
 import { isObject, type Json, objectsAt, valueAt } from "./tree.ts";
 
@@ -33,8 +33,7 @@ export class AdminClient implements Disposable {
 
   /** The interface's address: `http://127.0.0.1:9901`. */
   get url(): string {
-    const host = this.host.includes(":") ? `[${this.host}]` : this.host;
-    return `http://${host}:${this.port}`;
+    return `http://${hostPort(this.host, this.port)}`;
   }
 
   /** Is the server live, with every listener up? Envoy's word for it otherwise: `PRE_INITIALIZING`. */

@@ -1,5 +1,5 @@
 /** The overlay: the only fields that Envoy is told at launch beside its file. */
-import { UsageError } from "../service/mod.ts";
+import { hostPort, UsageError } from "../service/mod.ts";
 import { type EnvoyConfigFile, sha256 } from "./config_file.ts";
 import {
   canonicalJson,
@@ -275,7 +275,7 @@ function setCluster(cluster: JsonObject, endpoint: Endpoint): void {
 }
 
 function hostnameOf({ host, port, hostname, tls }: Endpoint): string {
-  const authority = hostname ?? (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  const authority = hostname ?? hostPort(host, port);
   return tls === undefined ? authority : authority.replace(/:\d+$/, "");
 }
 

@@ -9,7 +9,7 @@ import {
 } from "../envoy/mod.ts";
 import type { ConsoleFacts } from "../console/mod.ts";
 import type { Policy } from "../policy/mod.ts";
-import { assertPortFree, silent, UnavailableError, UsageError } from "../service/mod.ts";
+import { assertPortFree, silent, UnavailableError, urlHost, UsageError } from "../service/mod.ts";
 import { consolePart } from "./console_part.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
@@ -290,5 +290,5 @@ function servesTls(bootstrap: RunningEnvoy["launched"]["bootstrap"]): boolean {
 function reachable(host: string): string {
   if (host === "0.0.0.0") return LOOPBACK;
   if (host === "::") return "[::1]";
-  return host.includes(":") ? `[${host}]` : host;
+  return urlHost(host);
 }

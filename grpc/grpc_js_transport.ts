@@ -3,8 +3,8 @@
 import * as grpc from "./vendor/grpc_js.mjs";
 import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
-import { type Log, UnavailableError } from "../service/mod.ts";
-import { type Engine, type EngineOptions, hostPort } from "./transport.ts";
+import { hostPort, type Log, UnavailableError } from "../service/mod.ts";
+import type { Engine, EngineOptions } from "./transport.ts";
 import {
   type BidiCall,
   type BidiHandler,

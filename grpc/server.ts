@@ -1,8 +1,8 @@
 /** One way to start a gRPC server, whichever engine carries it. */
-import { loadModule, type Log, silent } from "../service/mod.ts";
+import { hostPort, loadModule, type Log, silent } from "../service/mod.ts";
 import { Health, type ServingStatus } from "./health.ts";
 import { reflectionServices } from "./reflection.ts";
-import { hostPort, type ServerTls } from "./transport.ts";
+import type { ServerTls } from "./transport.ts";
 import type { GrpcService } from "./service.ts";
 import { startNative } from "./http2_transport.ts";
 

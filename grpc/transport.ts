@@ -28,8 +28,3 @@ export interface Engine {
   readonly port: number;
   stop(graceMs: number): Promise<void>;
 }
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function hostPort(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}

@@ -7,6 +7,7 @@ import {
   startGrpcServer,
 } from "../grpc/mod.ts";
 import {
+  hostPort,
   Journal,
   listenLasting,
   type Log,
@@ -139,7 +140,7 @@ class LimitsService implements Limits {
   }
 
   get address(): string {
-    return this.host.includes(":") ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`;
+    return hostPort(this.host, this.port);
   }
 
   get place(): string {

@@ -1,5 +1,5 @@
 /** An HTTP listener of this machine: behind the guard, and lasting. */
-import { delay, type Log, messageOf, silent } from "../service/mod.ts";
+import { delay, hostPort, type Log, messageOf, silent } from "../service/mod.ts";
 import { guarded, type Surface } from "./guard.ts";
 
 /** What {@linkcode serveLocal} takes. */
@@ -44,7 +44,7 @@ export function serveLocal(
   };
   const first = open(options.port);
   const { port } = first.server.addr;
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const url = `http://${hostPort(host, port)}`;
   const lasting = async () => {
     let current: ReturnType<typeof open> | undefined = first;
     let failed = false;

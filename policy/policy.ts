@@ -12,6 +12,7 @@ import { type CheckRequest, decodeCheckRequest } from "../ext_authz/mod.ts";
 import {
   Barriers,
   delay,
+  hostPort,
   Journal,
   listenLasting,
   type Log,
@@ -167,7 +168,7 @@ class PolicyStub implements Policy {
   }
 
   get address(): string {
-    return this.host.includes(":") ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`;
+    return hostPort(this.host, this.port);
   }
 
   get version(): string {

@@ -1,6 +1,6 @@
 /** Envoy's access log, sent to the router: how it hears what became of each request. */
+import { hostPort } from "../service/mod.ts";
 import { type GrpcService, type JsonObject, messageCodec } from "../grpc/mod.ts";
-import { endpointOf } from "./hosts.ts";
 
 /** The service's full name, for health and reflection. */
 export const ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService";
@@ -34,7 +34,7 @@ export function addressOf(common: JsonObject): string | undefined {
   const socket = objectAt(objectAt(common, "upstream_remote_address"), "socket_address");
   const { address, port_value: port } = socket;
   return typeof address === "string" && typeof port === "number"
-    ? endpointOf(address, port)
+    ? hostPort(address, port)
     : undefined;
 }
 

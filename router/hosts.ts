@@ -1,5 +1,5 @@
 /** Model servers, and how flags name them. */
-import { UsageError } from "../service/mod.ts";
+import { hostPort, UsageError } from "../service/mod.ts";
 
 /** A model server. */
 export interface BackendHost {
@@ -20,11 +20,6 @@ const ENDPOINT = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[^\s:/@[\],]+)(?::(\d{1
 const MAX_PORT = 65_535;
 /** Ports of URLs that name none. */
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: "80", https: "443" };
-
-/** Writes an address and a port as one; IPv6 in brackets. */
-export function endpointOf(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
 
 /**
  * Reads `--static-hosts A:PORT,https://B` and `--static-models`: one entry per host, in the same
@@ -51,7 +46,7 @@ export function parseHosts(hosts: string, models?: string): BackendHost[] {
       );
     }
     const host = written.replace(/^\[|\]$/g, "");
-    const endpoint = endpointOf(host, port);
+    const endpoint = hostPort(host, port);
     if (seen.has(endpoint)) {
       throw new UsageError(`Cannot use --static-hosts: "${endpoint}" stands there twice`);
     }

@@ -2,6 +2,7 @@
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
 import { processorService } from "../ext_proc/mod.ts";
 import {
+  hostPort,
   type Log,
   messageOf,
   silent,
@@ -204,7 +205,7 @@ class ModelRouter implements Router {
   }
 
   get address(): string {
-    return this.host.includes(":") ? `[${this.host}]:${this.port}` : `${this.host}:${this.port}`;
+    return hostPort(this.host, this.port);
   }
 
   get routes(): RouteTable {

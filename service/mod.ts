@@ -23,6 +23,7 @@ export { DEFAULT_PORTS } from "./default_ports.ts";
 export { defined } from "./defined.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { GrowingBytes } from "./growing_bytes.ts";
+export { hostPort, urlHost } from "./host_port.ts";
 export { Journal } from "./journal.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";

@@ -1,5 +1,6 @@
 /** Discovered hosts as Envoy's endpoints. */
-import { type BackendHost, endpointOf } from "../hosts.ts";
+import { hostPort } from "../../service/mod.ts";
+import type { BackendHost } from "../hosts.ts";
 
 /** A receiver of endpoints beside the router: Envoy, over a stream or through a file. */
 export interface EndpointSink {
@@ -34,7 +35,7 @@ export function assignmentOf(cluster: string, hosts: readonly BackendHost[]): As
 }
 
 function endpoint(host: BackendHost): object {
-  const authority = host.hostname ?? endpointOf(host.host, host.port);
+  const authority = host.hostname ?? hostPort(host.host, host.port);
   return {
     endpoint: {
       address: { socket_address: { address: host.host, port_value: host.port } },

@@ -1,6 +1,6 @@
 /** The models of a host, as it says itself. */
-import { deadlineSignal, messageOf } from "../../service/mod.ts";
-import { type BackendHost, endpointOf } from "../hosts.ts";
+import { deadlineSignal, hostPort, messageOf } from "../../service/mod.ts";
+import type { BackendHost } from "../hosts.ts";
 import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function readModels(
   { tls, signal }: { tls?: TlsTrust | undefined; signal: AbortSignal },
 ): Promise<ModelAnswer> {
   const within = deadlineSignal(ANSWER_MS, signal);
-  const authority = host.hostname ?? endpointOf(host.host, host.port);
+  const authority = host.hostname ?? hostPort(host.host, host.port);
   try {
     const answer = await directGet(
       new URL(`${host.tls ? "https" : "http"}://${authority}/v1/models`),

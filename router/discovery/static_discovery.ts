@@ -1,8 +1,8 @@
 /** Hosts that are named on the command line: resolved to addresses, again and again. */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { delay, type Log, messageOf, silent } from "../../service/mod.ts";
-import { type BackendHost, endpointOf } from "../hosts.ts";
+import { delay, hostPort, type Log, messageOf, silent } from "../../service/mod.ts";
+import type { BackendHost } from "../hosts.ts";
 import { HostList, type HostSource } from "./host_source.ts";
 import { ModelBook } from "./model_book.ts";
 
@@ -98,8 +98,8 @@ class StaticDiscovery extends HostList {
     return addresses.map((address) => ({
       ...host,
       host: address,
-      endpoint: endpointOf(address, host.port),
-      hostname: host.hostname ?? endpointOf(host.host, host.port),
+      endpoint: hostPort(address, host.port),
+      hostname: host.hostname ?? hostPort(host.host, host.port),
     }));
   }
 

@@ -1,5 +1,5 @@
 /** The load of a router's hosts, computed from two scrapes of its metrics. Pure. */
-import { endpointOf } from "../hosts.ts";
+import { hostPort } from "../../service/mod.ts";
 import { type Buckets, parseSamples, quantileOf, type Sample } from "./samples.ts";
 
 /** One model on one host, in the time between two scrapes. Durations are seconds. */
@@ -112,7 +112,7 @@ function isOf(labels: Sample["labels"], model: string, host: string): boolean {
     return labels["model"] === model && labels["host"] === host;
   }
   return gen_ai_request_model === model &&
-    endpointOf(server_address ?? "", Number(server_port)) === host;
+    hostPort(server_address ?? "", Number(server_port)) === host;
 }
 
 /** The histogram of all label sets together. */

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { type DataFileKind, readData } from "../../../data_files/mod.ts";
-import { messageOf, UsageError } from "../../../service/mod.ts";
+import { messageOf, urlHost, UsageError } from "../../../service/mod.ts";
 import type { TlsTrust } from "../../../http1/mod.ts";
 
 /** A way to the API. */
@@ -52,7 +52,7 @@ export async function clusterAccess(options: AccessOptions): Promise<ClusterAcce
 async function fromPod(host: string, port: string, account: string): Promise<ClusterAccess> {
   const read = (name: string) => readText(`${account}/${name}`);
   return {
-    server: new URL(`https://${host.includes(":") ? `[${host}]` : host}:${port}`),
+    server: new URL(`https://${urlHost(host)}:${port}`),
     tls: { ca: await read("ca.crt") },
     namespace: (await read("namespace")).trim(),
     token: async () => (await read("token")).trim(),

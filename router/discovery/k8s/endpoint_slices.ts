@@ -1,5 +1,6 @@
 /** EndpointSlices (discovery.k8s.io/v1) to hosts. */
-import { type BackendHost, endpointOf } from "../../hosts.ts";
+import { hostPort } from "../../../service/mod.ts";
+import type { BackendHost } from "../../hosts.ts";
 
 /** The fields that are read of an EndpointSlice (Kubernetes API reference, EndpointSlice v1 discovery.k8s.io). */
 export interface EndpointSlice {
@@ -46,7 +47,7 @@ export function hostsOfSlices(slices: Iterable<EndpointSlice>, port: PodPort): B
       // All addresses of one endpoint are the same pod (fungible, as the API says).
       const [address] = addresses;
       if (address === undefined || conditions?.ready === false) continue;
-      const endpoint = endpointOf(address, number);
+      const endpoint = hostPort(address, number);
       const pod = `${targetRef?.uid ?? address} ${number}`;
       if (hosts.has(endpoint) || pods.has(pod)) continue;
       pods.add(pod);
