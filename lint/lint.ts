@@ -116,6 +116,11 @@ function lintReading(reading: Reading, options: LintOptions): Looked {
     ...(listener === undefined ? {} : { listener }),
   });
   const notes = [...model.notes];
+  if (reading.kind === "resources") {
+    notes.push(
+      "These are xDS resources: what other files or a control plane hold is not looked at",
+    );
+  }
   const refused = refusedIn(reading, options, notes);
   const seen = new Set<string>();
   const broken = LINT_RULES.flatMap((rule) =>

@@ -272,6 +272,14 @@ for (const kind of KINDS) {
       ["check", "--offline", "--envoy-config", file, "--case", "deny.no-credential"],
     );
     assert.equal(check.code, 0, `${check.out}${check.err}`);
+    const typo = join(own.folder, "typo.yaml");
+    await Deno.writeTextFile(
+      typo,
+      bundledConfig("base").text.replace("failure_mode_allow:", "failure_mode_alow:"),
+    );
+    const explained = await own.run(["envoy", "validate", typo, "--offline"]);
+    assert.equal(explained.code, 1);
+    assert.match(explained.out, /typo\.yaml:\d+:\d+: ExtAuthz has no field "failure_mode_alow"/);
     const broken = join(own.folder, "broken.yaml");
     await Deno.writeTextFile(broken, "static_resources: [\n");
     const refused = await own.run(["lint", broken]);

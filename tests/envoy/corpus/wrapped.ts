@@ -97,6 +97,7 @@ admin: { address: { socket_address: { address: 0.0.0.0, port_value: 19000 } } }
     text: JSON.stringify({ resources: [LISTENER] }),
     findings: ["policy.missing"],
     envoy: "other",
+    note: /These are xDS resources/,
   },
   {
     name: "egctl: a dump by namespace and pod",
