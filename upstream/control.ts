@@ -7,8 +7,9 @@ import {
   waitOf,
 } from "../local_http/mod.ts";
 import { loadModule, now, redactedHead, redactedHeader, redactedTarget } from "../service/mod.ts";
+import { NAMED_REPLY } from "./scripts/scenario_schema.ts";
 import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
-import type { UpstreamExchange } from "./types.ts";
+import type { NamedReply, UpstreamExchange } from "./types.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Where the control plane lives; the data port never serves it. */
@@ -20,6 +21,13 @@ export interface ControlledUpstream extends Pick<Upstream, "scripts" | "barriers
 }
 
 type Call = ControlCall<ControlledUpstream>;
+
+const SCRIPT = {
+  what: "script",
+  name: "script.yaml",
+  docs: "docs/upstream.md",
+  schema: SCRIPT_SCHEMA,
+};
 
 const ROUTES: readonly ControlRoute<ControlledUpstream>[] = [
   { method: "GET", path: "scripts", run: ({ part }) => Response.json(part.scripts.ids()) },
@@ -60,15 +68,22 @@ export function exchangeLine(exchange: UpstreamExchange): string {
   });
 }
 
+/** Sets a script, or a `reply` or an `error` in place of its steps. */
 async function putScript({ part: upstream, request, params: { id = "" } }: Call) {
   const known = upstream.scripts.get(id) !== undefined;
-  const schema = SCRIPT_SCHEMA;
   // Loaded here: most runs read no YAML.
-  const { parseData } = await loadModule<typeof import("../data_files/mod.ts")>(
+  const { parseData, readDocument } = await loadModule<typeof import("../data_files/mod.ts")>(
     "data_files/mod.ts",
   );
-  const kind = { what: "script", name: "script.yaml", docs: "docs/upstream.md", schema };
-  upstream.scripts.set(id, parseData(kind, await request.text(), `script "${id}"`));
+  const what = `script "${id}"`;
+  const text = await request.text();
+  const { value } = readDocument(text, { what: "script", file: what });
+  const isReply = typeof value === "object" && value !== null &&
+    ("reply" in value || "error" in value);
+  upstream.scripts.set(
+    id,
+    isReply ? parseData(NAMED_REPLY, text, what) as NamedReply : parseData(SCRIPT, text, what),
+  );
   return Response.json({ id }, { status: known ? 200 : 201 });
 }
 

@@ -23,6 +23,32 @@ Deno.test("controlHandler() sets, shows and deletes scripts", async () => {
   assert.equal((await control(new Request(`${BASE}/scripts/tea-pot-1`))).status, 404);
 });
 
+Deno.test("controlHandler() sets replies and errors by name, for whoever asks in whatever dialect", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  const handler = controlHandler(upstream);
+  const put = (body: string) =>
+    handler(new Request("http://c/__mock/scripts/told", { method: "PUT", body }));
+  const ask = () =>
+    fetch(`${upstream.url}/v1/messages`, {
+      method: "POST",
+      headers: { "x-mock-script": "told" },
+      body: JSON.stringify({
+        model: "m",
+        max_tokens: 9,
+        messages: [{ role: "user", content: "Hi" }],
+      }),
+    });
+  assert.equal((await put("reply: Told so")).status, 201);
+  assert.equal((await (await ask()).json()).content[0].text, "Told so");
+  assert.equal((await put("error: { status: 529, retry_after: 2 }")).status, 200);
+  const busy = await ask();
+  assert.equal(busy.status, 529);
+  assert.equal((await busy.json()).error.type, "overloaded_error");
+  const wrong = await put("reply: { texd: x }");
+  assert.equal(wrong.status, 400);
+  assert.match(await wrong.text(), /script \\"told\\":1:10: reply/);
+});
+
 Deno.test("controlHandler() refuses a wrong script with line, column and what was expected", async () => {
   await using upstream = await startUpstream({ pace: "none" });
   const response = await controlHandler(upstream)(

@@ -126,6 +126,17 @@ export const SCENARIO_FILE: DataFileKind<typeof SCENARIO> = {
   check: findingsOf,
 };
 
+const REPLY_ALONE = z.strictObject({ reply: REPLY.optional(), error: ERROR.optional() });
+
+/** A reply or an error that is set by name, in place of a script. */
+export const NAMED_REPLY: DataFileKind<typeof REPLY_ALONE> = {
+  what: "script",
+  name: "script.yaml",
+  docs: "docs/upstream.md",
+  schema: REPLY_ALONE,
+  check: findingsOf,
+};
+
 const LIST = z.array(SCENARIO);
 
 /** A file of the folder that holds several scenarios, as a list. */
