@@ -9,7 +9,13 @@ import {
 } from "./frame.ts";
 import { type BidiCall, isWireFault, type Method, type UnaryHandler } from "./service.ts";
 import { echoOf, GRPC_STATUS, GrpcError, statusOf } from "./status.ts";
-import { encodeHeaders, type H2Stream, STREAM_WINDOW, type StreamEvents } from "../http2/mod.ts";
+import {
+  encodeHeaders,
+  type H2Stream,
+  type HeaderList,
+  STREAM_WINDOW,
+  type StreamEvents,
+} from "../http2/mod.ts";
 import { breakAnswer } from "./wire_fault.ts";
 
 const OK_HEADERS = encodeHeaders([[":status", "200"], ["content-type", "application/grpc"]]);
@@ -29,12 +35,51 @@ const EMPTY = new Uint8Array(0);
 /** Content types of gRPC with protobuf; grpc-web and JSON are other protocols. */
 const CONTENT_TYPE = /^application\/grpc(\+proto)?[ \t]*(;|$)/i;
 
+/** The fields of a request's head that decide what becomes of it. */
+interface Head {
+  path: string;
+  method: string;
+  type: string;
+  encoding: string | undefined;
+  timeout: string | undefined;
+}
+
+/** Reads them in one pass: this runs for every call. */
+function headOf(list: HeaderList): Head {
+  const head: Head = { path: "", method: "", type: "", encoding: undefined, timeout: undefined };
+  for (let i = 0; i < list.length; i++) {
+    const field = list[i];
+    if (field === undefined) continue;
+    const value = field[1];
+    switch (field[0]) {
+      case ":path":
+        head.path = value;
+        break;
+      case ":method":
+        head.method = value;
+        break;
+      case "content-type":
+        head.type = value;
+        break;
+      case "grpc-encoding":
+        head.encoding = value;
+        break;
+      case "grpc-timeout":
+        head.timeout = value;
+        break;
+    }
+  }
+  return head;
+}
+
 /** Answers one stream; never throws. */
 export class StreamCall implements BidiCall, StreamEvents {
   readonly path: string;
   trailers: Record<string, string> = {};
   readonly #stream: H2Stream;
   readonly #method: Method | undefined;
+  readonly #timeout: string | undefined;
+  readonly #withoutBody: boolean;
   readonly #deframer: Deframer;
   /** The block that refuses what is no gRPC. It waits for the request's end: until then HTTP/2's own rules may break. */
   #refusal: Uint8Array | undefined;
@@ -57,15 +102,18 @@ export class StreamCall implements BidiCall, StreamEvents {
     { methods, maxReceiveBytes }: { methods: ReadonlyMap<string, Method>; maxReceiveBytes: number },
   ) {
     this.#stream = stream;
-    this.path = this.#header(":path") ?? "";
+    const head = headOf(stream.headers);
+    this.path = head.path;
+    this.#timeout = head.timeout;
+    this.#withoutBody = head.method === "HEAD";
     this.#method = methods.get(this.path);
-    const encoding = this.#header("grpc-encoding");
+    const { encoding } = head;
     const decompress = decompressor(encoding, maxReceiveBytes);
     this.#deframer = new Deframer(maxReceiveBytes, decompress ?? refuseCompressed);
     stream.events = this;
     stream.stopsRequest = true;
-    if (this.#header(":method") !== "POST") this.#refusal = NOT_POST;
-    else if (!CONTENT_TYPE.test(this.#header("content-type") ?? "")) this.#refusal = NOT_GRPC;
+    if (head.method !== "POST") this.#refusal = NOT_POST;
+    else if (!CONTENT_TYPE.test(head.type)) this.#refusal = NOT_GRPC;
     else if (this.#method === undefined) {
       const path = echoOf(this.path);
       this.#finish({ code: GRPC_STATUS.UNIMPLEMENTED, details: `unknown method ${path}` });
@@ -145,7 +193,7 @@ export class StreamCall implements BidiCall, StreamEvents {
   /** The request is not answered at once: from here on its deadline counts, its message whole or not. */
   pending(): void {
     if (this.#ended) return;
-    const ms = parseGrpcTimeout(this.#header("grpc-timeout"));
+    const ms = parseGrpcTimeout(this.#timeout);
     if (ms === undefined) return;
     this.#deadline = setTimeout(() => {
       const late = new GrpcError(GRPC_STATUS.DEADLINE_EXCEEDED, "deadline exceeded");
@@ -165,17 +213,9 @@ export class StreamCall implements BidiCall, StreamEvents {
   #refuse(): boolean {
     if (this.#refusal === undefined) return false;
     if (!this.#claim()) return true;
-    const withoutBody = this.#header(":method") === "HEAD";
-    this.#stream.sendHeaders(this.#refusal, withoutBody);
-    if (!withoutBody) this.#stream.sendData(REFUSED, true);
+    this.#stream.sendHeaders(this.#refusal, this.#withoutBody);
+    if (!this.#withoutBody) this.#stream.sendData(REFUSED, true);
     return true;
-  }
-
-  #header(name: string): string | undefined {
-    for (const [key, value] of this.#stream.headers) {
-      if (key === name) return value;
-    }
-    return undefined;
   }
 
   #message(message: Uint8Array | null): void {
