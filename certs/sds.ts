@@ -3,7 +3,7 @@ import type { KeyPair } from "./certificate.ts";
 
 const SECRET = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
-/** What a secret with URIs has, and one without has not. */
+/** Field of a secret with URIs, which one without has not. */
 export const URIS = "match_typed_subject_alt_names";
 
 /** A certificate and its key, under the name that Envoy's configuration asks for. */

@@ -151,7 +151,7 @@ function lastsLong({ certificate }: KeyPair): boolean {
   return Date.parse(validTo) > Date.now() + RENEW_DAYS * DAY_MS;
 }
 
-/** What the folder says by now. */
+/** Reads the client certificates that the folder names by now. */
 async function clientsOf(folder: string): Promise<ClientCertificates> {
   return (await readText(join(folder, CLIENTS)))?.includes(URIS) ? "required" : "optional";
 }

@@ -1,3 +1,4 @@
+/** The shape of a case. */
 import type { CaseContext } from "./context.ts";
 import type { Control, Protocol } from "./target.ts";
 

@@ -1,3 +1,4 @@
+/** The context that a case runs with. */
 import { NONCE_HEADER, now } from "../service/mod.ts";
 import type { Connection } from "./client/connection.ts";
 import { connectTo, openConnection } from "./client/open_connection.ts";

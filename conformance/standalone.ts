@@ -1,3 +1,4 @@
+/** Targets that are a part alone: a policy engine, a model server. */
 import { messageOf, UnavailableError } from "../service/mod.ts";
 import { addressOf, openSocket } from "./client/address.ts";
 import type { Credentials, Expectations, Target } from "./target.ts";

@@ -1,3 +1,4 @@
+/** The witnesses as one case sees them. */
 import { messageOf, UnavailableError } from "../service/mod.ts";
 import { plainPath } from "./client/way_in.ts";
 import type {

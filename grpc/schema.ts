@@ -177,7 +177,7 @@ const LONG = new Set([
   ScalarType.SINT64,
 ]);
 
-/** What JSON has no words for: bytes, and numbers of 64 bits, within a message's JSON. */
+/** Returns a message's JSON with bytes and numbers of 64 bits, which JSON has no words for, as plain values. */
 function plainOf(schema: DescMessage, json: JsonValue): unknown {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     const value = schema.fields[0];

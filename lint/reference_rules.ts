@@ -1,4 +1,4 @@
-/** What Envoy refuses when it puts a configuration together: names that lead nowhere, filters out of order. */
+/** Rules for faults that Envoy finds when it puts a configuration together: names that lead nowhere, filters out of order. */
 import {
   filtersInForce,
   isObject,

@@ -2,7 +2,7 @@
 import { delay, hostPort, type Log, messageOf, silent } from "../service/mod.ts";
 import { guarded, type Surface } from "./guard.ts";
 
-/** What {@linkcode serveLocal} takes. */
+/** Options of {@linkcode serveLocal}. */
 export interface LocalOptions extends Surface {
   /** 0 picks a free one. */
   readonly port: number;

@@ -1,3 +1,4 @@
+/** Reads the secrets that a configuration names. */
 import { UsageError } from "../service/mod.ts";
 import type { S3Credentials } from "./blobs/s3.ts";
 import type { ResponsesConfig } from "./config.ts";

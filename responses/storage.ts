@@ -1,3 +1,4 @@
+/** Opens store and blobs as a configuration names them. */
 import { join } from "node:path";
 import { type Log, messageOf } from "../service/mod.ts";
 import type { Blobs } from "./blobs/blobs.ts";

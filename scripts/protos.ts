@@ -11,7 +11,7 @@ const PROTOS = fileURLToPath(import.meta.resolve("../grpc/protos"));
 const GENERATED = `${PROTOS}/gen`;
 const PROJECT = fileURLToPath(import.meta.resolve("../tests/foreign/npm/deno.json"));
 
-/** What protoc makes of the subsets, by file name. */
+/** Returns the code that protoc generates from the subsets, by file name. */
 export async function generate(): Promise<Map<string, string>> {
   const folder = await Deno.makeTempDir({ prefix: "llmgate-protos-" });
   try {

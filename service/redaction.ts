@@ -1,7 +1,7 @@
-/** Takes credentials out of what is shown, logged or kept; by their names, wherever they travel. */
+/** Removes credentials from what is shown, logged or kept; by their names, wherever they travel. */
 import { isCredentialHeader, isCredentialParameter } from "./credential_names.ts";
 
-/** What stands in a credential's place. */
+/** Placeholder of a credential. */
 export const REDACTED = "[redacted]";
 
 /** Names of which it was found out before; requests repeat theirs. */

@@ -14,7 +14,7 @@ export class EventRewriter {
     this.#handlers = handlers;
   }
 
-  /** Takes the next bytes; returns what leaves for them. */
+  /** Reads the next bytes; returns the bytes that leave for them. */
   async push(bytes: Uint8Array): Promise<Uint8Array> {
     this.#held = joined([this.#held, bytes]);
     const out: Uint8Array[] = [];
@@ -58,7 +58,7 @@ export class EventRewriter {
     return now;
   }
 
-  /** Takes the held bytes before a place of the stream. */
+  /** Removes and returns the held bytes before a place of the stream. */
   #take(end: number): Uint8Array {
     const taken = this.#held.subarray(0, end - this.#from);
     this.#held = this.#held.slice(end - this.#from);

@@ -100,12 +100,12 @@ export interface AnswerHandler {
   readonly isLast?: boolean;
   /** Whether an answer that cannot be read must not pass. */
   readonly mustRead?: boolean;
-  /** Takes a whole JSON answer; returns it changed, or undefined to leave it as it is. */
+  /** Handles a whole JSON answer; returns it changed, or undefined to leave it as it is. */
   whole?(
     json: JsonObject,
     head: AnswerHead,
   ): Promise<JsonObject | undefined> | JsonObject | undefined;
-  /** Takes an event; returns what stands in its place, or undefined to leave it as it is. */
+  /** Handles an event; returns its replacement, or undefined to leave it as it is. */
   event?(
     event: StreamedEvent,
   ): Promise<readonly StreamedEvent[] | undefined> | readonly StreamedEvent[] | undefined;
@@ -120,7 +120,7 @@ export interface AnswerHandler {
 /** A running step. */
 export interface Step extends Partial<AsyncDisposable> {
   /**
-   * Takes a request; returns an answer of its own, or a handler of the upstream's answer, or nothing.
+   * Handles a request; returns an answer of its own, or a handler of the upstream's answer, or nothing.
    *
    * @throws {StepFailure} when the request must not go on
    */

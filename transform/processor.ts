@@ -16,7 +16,7 @@ import {
 
 const GO_ON: Answer = { kind: "continue" };
 
-/** What a processor tells of one exchange. */
+/** A processor's report of one exchange. */
 export interface ExchangeReport {
   readonly outcome: "passed" | "changed" | "answered" | "refused" | "unreadable";
   readonly code?: string;

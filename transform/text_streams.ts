@@ -98,7 +98,7 @@ function renumbered(event: StreamedEvent, by: number): StreamedEvent {
   return withJson(event, { ...event.json, sequence_number: number + by });
 }
 
-/** Gives an added event the number of the event that it stands in front of. */
+/** Numbers an added event as the event that it stands in front of. */
 function renumberedTo(event: StreamedEvent, before: StreamedEvent, by: number): StreamedEvent {
   const number = before.json?.sequence_number;
   if (typeof number !== "number" || event.json === undefined) return event;

@@ -1,3 +1,4 @@
+/** The control plane of the mock. */
 import {
   type ControlCall,
   type ControlRoute,

@@ -1,3 +1,4 @@
+/** Decides what answers a request: a script, a scenario, a tape or an endpoint. */
 import { type Refusal, refusalOf, type Surface } from "../local_http/mod.ts";
 import { type Barriers, type Log, messageOf, UsageError } from "../service/mod.ts";
 import { AnswerCache } from "./load/answer_cache.ts";

@@ -1,3 +1,4 @@
+/** Metrics of the mock. */
 import { type MetricFamily, metricsText } from "../service/mod.ts";
 import type { ExchangeEnd, UpstreamExchange } from "./types.ts";
 

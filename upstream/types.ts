@@ -1,3 +1,4 @@
+/** Types of scripts and of the journal. */
 import type { Ask, Reply } from "../dialects/mod.ts";
 import type { SseEventInit } from "../openai/mod.ts";
 

@@ -1,3 +1,4 @@
+/** The running mock. */
 import {
   Barriers,
   Journal,

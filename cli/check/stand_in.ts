@@ -4,7 +4,7 @@ import { type AdoptedConfig, type ForeignPart, placeCluster } from "../../envoy/
 import { type HttpEngine, startHttpEngine, startProcessorThread } from "../../instruments/mod.ts";
 import { loadModule, type Log } from "../../service/mod.ts";
 
-/** What stands in, and what nobody does. */
+/** Parts that a stand-in replaces, and those without one. */
 export interface StandIns extends AsyncDisposable {
   /** Asks our policy in place of the file's HTTP engine; `undefined`: it has none. */
   readonly httpEngine: HttpEngine | undefined;

@@ -1,3 +1,4 @@
+/** Cases on allowed requests. */
 import { BOTH, type Case } from "../case.ts";
 import { bodyHash, jsonOf, sha256, sha256InTurns, textOf } from "../client/transcript.ts";
 import { bytes, filler, jsonAnswer, ODD_JSON } from "./shapes.ts";

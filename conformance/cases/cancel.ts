@@ -1,3 +1,4 @@
+/** Cases on clients that leave. */
 import { BOTH, type Case } from "../case.ts";
 import { valueOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";

@@ -1,3 +1,4 @@
+/** Cases on certificates of clients and servers. */
 import { UnavailableError } from "../../service/mod.ts";
 import type { Case } from "../case.ts";
 import { shownSerial } from "../client/address.ts";

@@ -1,3 +1,4 @@
+/** Cases on the Check call itself. */
 import { BOTH, type Case } from "../case.ts";
 import { requestIdOf } from "../client/transcript.ts";
 import { jsonAnswer } from "./shapes.ts";

@@ -1,3 +1,4 @@
+/** Cases on denied requests. */
 import { BOTH, type Case } from "../case.ts";
 import { jsonOf, textOf, valueOf, valuesOf } from "../client/transcript.ts";
 

@@ -1,3 +1,4 @@
+/** Cases on every way of asking: methods and forms of a path by which somebody could get around policy. */
 import { BOTH, type Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";
 

@@ -1,3 +1,4 @@
+/** Cases on an external processor behind policy. */
 import { Buffer } from "node:buffer";
 import type { Case } from "../case.ts";
 import { requestIdOf, textOf, valueOf, valuesOf } from "../client/transcript.ts";

@@ -1,3 +1,4 @@
+/** Cases on policy that fails: refused, slow, broken. */
 import { BOTH, type Case } from "../case.ts";
 import { jsonOf, valuesOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";

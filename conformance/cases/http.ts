@@ -1,3 +1,4 @@
+/** Cases on HTTP/1.1 and HTTP/2. */
 import type { Case } from "../case.ts";
 import { H1Connection } from "../client/h1.ts";
 import { H2Connection } from "../client/h2.ts";

@@ -1,3 +1,4 @@
+/** Cases on HTTP/3. */
 import type { Case } from "../case.ts";
 import { jsonOf } from "../client/transcript.ts";
 import { ALLOW_CASES } from "./allow.ts";

@@ -1,3 +1,4 @@
+/** Cases on limits of size and time. */
 import { BOTH, type Case } from "../case.ts";
 import { H1Connection } from "../client/h1.ts";
 import { jsonOf } from "../client/transcript.ts";

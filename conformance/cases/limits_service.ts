@@ -1,3 +1,4 @@
+/** Cases on a rate-limit service: requests, tokens, cost, sessions. */
 import type { Case } from "../case.ts";
 import { jsonOf, type Transcript, valueOf } from "../client/transcript.ts";
 import type { CaseContext, ChatOptions } from "../context.ts";

@@ -1,3 +1,4 @@
+/** Cases on headers that policy changes. */
 import { BOTH, type Case } from "../case.ts";
 import { valuesOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";

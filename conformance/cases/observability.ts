@@ -1,3 +1,4 @@
+/** Cases on logs, ids and metrics. */
 import { BOTH, type Case } from "../case.ts";
 import { delay } from "../../service/mod.ts";
 import { requestIdOf, valueOf, valuesOf } from "../client/transcript.ts";

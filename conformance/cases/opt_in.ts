@@ -1,3 +1,4 @@
+/** Cases on tokens and local rate limits, for targets that declare them. */
 import { Buffer } from "node:buffer";
 import type { Case } from "../case.ts";
 import { jsonOf, valueOf, valuesOf } from "../client/transcript.ts";

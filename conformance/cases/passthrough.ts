@@ -1,3 +1,4 @@
+/** Cases on what passes a gateway unchanged. */
 import { BOTH, type Case } from "../case.ts";
 import { H1Connection } from "../client/h1.ts";
 import {

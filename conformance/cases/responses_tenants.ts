@@ -1,3 +1,4 @@
+/** Requests of several tenants, for the cases of a Responses gateway. */
 import type { CaseContext } from "../context.ts";
 
 /** Lets policy vouch for a tenant in the next requests of a context. */

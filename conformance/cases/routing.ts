@@ -1,3 +1,4 @@
+/** Cases on routes, and on how often a request is sent. */
 import { BOTH, type Case } from "../case.ts";
 import { jsonOf, valueOf } from "../client/transcript.ts";
 import { chunkText, jsonAnswer, STREAM_HEAD } from "./shapes.ts";

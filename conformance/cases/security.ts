@@ -1,3 +1,4 @@
+/** Cases on forged headers and paths. */
 import { BOTH, type Case } from "../case.ts";
 import { valueOf, valuesOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";

@@ -1,3 +1,4 @@
+/** Bodies and answers that several cases send. */
 import type { UpstreamStep } from "../target.ts";
 
 /** A body that only byte-exact passing survives: odd spaces, key order, unknown fields, escapes. */

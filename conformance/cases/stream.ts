@@ -1,3 +1,4 @@
+/** Cases on streams, event by event. */
 import { BOTH, type Case } from "../case.ts";
 import { bodyHash, sha256, textOf, valueOf, valuesOf } from "../client/transcript.ts";
 import type { Exchange } from "../client/exchange.ts";

@@ -1,3 +1,4 @@
+/** Cases on the bytes of streams. */
 import { Buffer } from "node:buffer";
 import { BOTH, type Case, type Level } from "../case.ts";
 import { bodyHash, sha256 } from "../client/transcript.ts";

@@ -1,3 +1,4 @@
+/** Cases on streams under load. */
 import { delay } from "../../service/mod.ts";
 import { BOTH, type Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";

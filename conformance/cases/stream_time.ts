@@ -1,3 +1,4 @@
+/** Cases on long and silent streams. */
 import { gzipSync } from "node:zlib";
 import { Buffer } from "node:buffer";
 import { BOTH, type Case } from "../case.ts";

@@ -1,3 +1,4 @@
+/** Cases on tokens (JWT). */
 import type { Case } from "../case.ts";
 import { jsonOf, textOf, type Transcript, valueOf, valuesOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";

@@ -1,3 +1,4 @@
+/** Addresses of targets, read from base URLs. */
 import net from "node:net";
 import tls from "node:tls";
 import { UnavailableError, withDeadline } from "../../service/mod.ts";

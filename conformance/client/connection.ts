@@ -1,3 +1,4 @@
+/** The interface of a connection, whichever HTTP version. */
 import type { Protocol, WaitOptions, WayIn } from "../target.ts";
 import type { Exchange, RequestSpec } from "./exchange.ts";
 

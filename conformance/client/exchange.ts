@@ -1,3 +1,4 @@
+/** One exchange: a request as bytes, and the transcript of its answer. */
 import { SseParser } from "../../openai/mod.ts";
 import { now, startDeadline } from "../../service/mod.ts";
 import type { HeaderList, Protocol, WaitOptions } from "../target.ts";

@@ -1,3 +1,4 @@
+/** The HTTP/1.1 client of the suite. */
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import { now, resetSocket } from "../../service/mod.ts";

@@ -1,3 +1,4 @@
+/** The HTTP/2 client of the suite. */
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import { now } from "../../service/mod.ts";

@@ -1,3 +1,4 @@
+/** The HTTP/3 client of the suite. */
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { messageOf, now, UnavailableError, withDeadline } from "../../service/mod.ts";

@@ -1,3 +1,4 @@
+/** Frames of HTTP/3. */
 import { Buffer } from "node:buffer";
 
 /** Frame types (RFC 9114 section 7.2). */

@@ -1,3 +1,4 @@
+/** HPACK, the header compression of HTTP/2: the suite's own, so that a fault of the product's shows. */
 import {
   type Cursor,
   HeaderCodingError,

@@ -1,3 +1,4 @@
+/** Opens connections to targets. */
 import type { Protocol, Target, WaitOptions } from "../target.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { H1Connection } from "./h1.ts";

@@ -1,3 +1,4 @@
+/** QPACK, the header compression of HTTP/3, without a dynamic table. */
 import {
   type Cursor,
   HeaderCodingError,

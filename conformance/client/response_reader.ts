@@ -1,3 +1,4 @@
+/** A strict reader of HTTP/1.1 responses. */
 import type { HeaderList } from "../target.ts";
 import type { Framing } from "./transcript.ts";
 

@@ -1,3 +1,4 @@
+/** The transcript of an exchange: every event that the client saw, with its time. */
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers";
 import type { SseEvent } from "../../openai/mod.ts";

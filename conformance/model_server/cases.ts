@@ -1,3 +1,4 @@
+/** Cases on a model server that stands alone. */
 import type { Case } from "../case.ts";
 import { CASES } from "../cases/mod.ts";
 import { jsonOf, textOf, type Transcript, valueOf } from "../client/transcript.ts";

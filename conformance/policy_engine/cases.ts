@@ -1,3 +1,4 @@
+/** Cases on a policy engine that stands alone. */
 import { connectGrpc, messageCodec } from "../../grpc/mod.ts";
 import type { Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";

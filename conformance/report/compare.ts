@@ -1,3 +1,4 @@
+/** Compares the reports of several runs. */
 import { paint } from "./render/terminal.ts";
 import type { Report, ReportCase } from "./report.ts";
 

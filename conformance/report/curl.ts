@@ -1,3 +1,4 @@
+/** Writes a request of a case as a curl command. */
 import type { Transcript } from "../client/transcript.ts";
 import type { Target } from "../target.ts";
 

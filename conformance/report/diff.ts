@@ -1,3 +1,4 @@
+/** Compares two reports. */
 import type { Report, ReportCase } from "./report.ts";
 
 /** How a case differs between two runs. */

@@ -1,3 +1,4 @@
+/** The report of a run, and its schema. */
 import { z } from "zod";
 
 /** The schema name in every report; a breaking change gets a new number. */

@@ -1,3 +1,4 @@
+/** The timed trace of a case. */
 import type { Story } from "../verdict/agreement.ts";
 import type { End } from "../client/transcript.ts";
 

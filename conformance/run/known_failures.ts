@@ -1,3 +1,4 @@
+/** Reads lists of known failures, and marks the cases on them. */
 import { UsageError } from "../../service/mod.ts";
 import type { ReportCase } from "../report/report.ts";
 import { toRegExp } from "./select.ts";

@@ -1,3 +1,4 @@
+/** Measures how late the suite's own thread is. */
 import { now } from "../../service/mod.ts";
 
 /** How often it looks, and from when on lateness is worth remembering, milliseconds. */

@@ -1,3 +1,4 @@
+/** Looks at a foreign gateway before it is judged. */
 import { delay, startDeadline, UnavailableError } from "../../service/mod.ts";
 import { connectTo } from "../client/open_connection.ts";
 import type { RequestSpec } from "../client/exchange.ts";

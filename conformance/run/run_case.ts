@@ -1,3 +1,4 @@
+/** Runs one case on one HTTP version, and judges it. */
 import { messageOf, now, startDeadline, UnavailableError } from "../../service/mod.ts";
 import { judgeAgreement, type Story, witnessesOf } from "../verdict/agreement.ts";
 import { type Case, groupOf } from "../case.ts";

@@ -1,3 +1,4 @@
+/** Runs the suite against a target. */
 import { messageOf, now, UnavailableError } from "../../service/mod.ts";
 import { type Case } from "../case.ts";
 import { CASES } from "../cases/mod.ts";

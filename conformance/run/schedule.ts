@@ -1,3 +1,4 @@
+/** Runs cases side by side, exclusive ones alone. */
 import type { Case } from "../case.ts";
 import type { Protocol } from "../target.ts";
 

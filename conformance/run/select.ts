@@ -1,3 +1,4 @@
+/** Chooses the cases of a run. */
 import { UsageError } from "../../service/mod.ts";
 import type { Case, Level } from "../case.ts";
 import type { Control, Protocol, Target } from "../target.ts";

@@ -1,3 +1,4 @@
+/** A target for tests of the suite. */
 import { Barriers, Journal } from "../../service/mod.ts";
 import type { EnvoyRecord, Expectations, PolicyRecord, Target, UpstreamRecord } from "../target.ts";
 

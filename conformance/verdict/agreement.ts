@@ -1,3 +1,4 @@
+/** Invariants that join the records of the four witnesses. */
 import { requestIdOf, type Transcript } from "../client/transcript.ts";
 import type { EnvoyRecord, PolicyRecord, UpstreamRecord } from "../target.ts";
 import type { Verdict } from "./verdict.ts";

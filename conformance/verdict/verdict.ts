@@ -1,3 +1,4 @@
+/** Checks of a case, and the status that follows from them. */
 import { isDeepStrictEqual } from "node:util";
 
 /** One comparison: its subject, the expected and the observed value. */

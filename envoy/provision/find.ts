@@ -108,7 +108,7 @@ async function givenEnvoy(
 /** How long a program may take to print its version, milliseconds: Envoy takes 50, on a busy machine seconds. */
 const VERSION_MS = 10_000;
 
-/** What {@linkcode versionOf} returns of a program that does not end. */
+/** Result of {@linkcode versionOf} for a program that does not end. */
 export const HANGS = "hangs";
 
 /**

@@ -167,7 +167,7 @@ function strippedOneof({ name, options }: OneofDescriptorProto): OneofDescriptor
   });
 }
 
-/** What Envoy checks of a value beside its type: the option `validate.rules` (validate.proto). */
+/** Returns Envoy's checks of a value beside its type: the option `validate.rules` (validate.proto). */
 function limitsOf(options: UnknownField[] | undefined): UnknownField[] | undefined {
   const limits = options?.filter(({ no }) => no === VALIDATE_RULES);
   return limits === undefined || limits.length === 0 ? undefined : limits;

@@ -1,4 +1,4 @@
-/** What Envoy checks of values beside their types: the option `validate.rules` of its fields (protoc-gen-validate). */
+/** Checks of values beside their types, as Envoy makes them: the option `validate.rules` of its fields (protoc-gen-validate). */
 import {
   type DescEnum,
   type DescField,
@@ -48,7 +48,7 @@ interface Span {
   readonly nanos: number;
 }
 
-/** What is to be checked of one message type. */
+/** Checks of one message type. */
 interface MessageLimits {
   readonly fields: readonly (readonly [DescField, FieldRules])[];
   /** Groups of alternatives of which one must be set. */

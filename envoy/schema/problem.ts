@@ -1,4 +1,4 @@
-/** What Envoy would refuse, and where it stands. */
+/** A fault that Envoy would refuse, and its place. */
 
 /** Kinds of faults. */
 export type ProblemKind =

@@ -1,3 +1,4 @@
+/** Errors of the API. */
 import { errorBody, type OpenAiErrorBody } from "../../openai/mod.ts";
 
 /** A refusal that the caller is told about: its status, code and message become the answer. */

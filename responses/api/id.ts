@@ -1,3 +1,4 @@
+/** Ids of objects. */
 import { randomUUID } from "node:crypto";
 
 /** The prefixes of this API's ids. */

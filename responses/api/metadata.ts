@@ -1,3 +1,4 @@
+/** The `metadata` of objects. */
 import { z } from "zod";
 
 /** API reference, "metadata": up to 16 pairs, keys up to 64 characters, values up to 512. */

@@ -1,3 +1,4 @@
+/** The shape of a resource. */
 import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import { readBody } from "./body.ts";

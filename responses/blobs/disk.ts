@@ -1,3 +1,4 @@
+/** Blobs in a folder. */
 import { join } from "node:path";
 import { makePrivateFolder, messageOf, PRIVATE, UnavailableError } from "../../service/mod.ts";
 import { blobKey, type Blobs, limited } from "./blobs.ts";

@@ -1,3 +1,4 @@
+/** Blobs in an S3 bucket. */
 import type { AwsClient } from "aws4fetch";
 import { messageOf, UnavailableError } from "../../service/mod.ts";
 import { blobKey, type Blobs, limited } from "./blobs.ts";

@@ -1,3 +1,4 @@
+/** The HTTP front. */
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { messageOf } from "../../service/mod.ts";

@@ -1,3 +1,4 @@
+/** The OpenAPI document of the HTTP front. */
 import { z } from "zod";
 import { MAX_LIMIT } from "../api/page.ts";
 import type { Operation, Resource } from "../api/resource.ts";

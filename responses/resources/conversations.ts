@@ -1,3 +1,4 @@
+/** The resource `/v1/conversations`. */
 import { Hono } from "hono";
 import { z } from "zod";
 import { notFound } from "../api/errors.ts";

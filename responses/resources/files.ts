@@ -1,3 +1,4 @@
+/** The resource `/v1/files`. */
 import { Hono } from "hono";
 import { z } from "zod";
 import { ApiError, invalidRequest, notFound } from "../api/errors.ts";

@@ -1,3 +1,4 @@
+/** Reads `multipart/form-data` as it arrives. */
 import { invalidRequest } from "../api/errors.ts";
 
 /** One part of a form. Its body must be read before the next part is asked for; what is left of it is skipped. */

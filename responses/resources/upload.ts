@@ -1,3 +1,4 @@
+/** Reads a form that uploads one file. */
 import { invalidRequest } from "../api/errors.ts";
 import { boundaryOf, type Part, readParts } from "./multipart.ts";
 

@@ -1,3 +1,4 @@
+/** The batches of files of a vector store. */
 import { Hono } from "hono";
 import { notFound } from "../api/errors.ts";
 import { newId } from "../api/id.ts";

@@ -1,3 +1,4 @@
+/** Options and lookups that the resources of vector stores share. */
 import { invalidRequest, notFound } from "../api/errors.ts";
 import type { VectorStore } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";

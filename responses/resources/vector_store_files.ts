@@ -1,3 +1,4 @@
+/** The files of a vector store. */
 import { Hono } from "hono";
 import { invalidRequest, notFound } from "../api/errors.ts";
 import type { Attributes, VectorStoreFile } from "../api/objects.ts";

@@ -1,3 +1,4 @@
+/** Schemas of requests to vector stores. */
 import { z } from "zod";
 import { metadataSchema } from "../api/metadata.ts";
 import { chunkingSchema } from "../search/mod.ts";

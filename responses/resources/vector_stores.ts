@@ -1,3 +1,4 @@
+/** The resource `/v1/vector_stores`. */
 import { Hono } from "hono";
 import { notFound } from "../api/errors.ts";
 import { newId } from "../api/id.ts";

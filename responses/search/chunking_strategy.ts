@@ -1,3 +1,4 @@
+/** The API's chunking strategies. */
 import { z } from "zod";
 import { AUTO_CHUNKING, CHUNK_TOKENS, type Chunking } from "./documents/chunking.ts";
 

@@ -1,3 +1,4 @@
+/** Turns texts into vectors by a model server, or by hashes. */
 import { noModelList, oddEmbeddings } from "./errors.ts";
 import { HASHED_DIMENSIONS, hashedEmbedding } from "./hashed_embedding.ts";
 

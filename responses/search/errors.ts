@@ -1,3 +1,4 @@
+/** Errors of the search. */
 import { ApiError } from "../api/errors.ts";
 
 /** 400 `invalid_filter`: an attribute filter that cannot be used; `place` is where in it. */

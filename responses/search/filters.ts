@@ -1,3 +1,4 @@
+/** Filters on the attributes of files. */
 import { invalidFilter } from "./errors.ts";
 import type { Attributes } from "../api/objects.ts";
 

@@ -1,3 +1,4 @@
+/** Embeddings by hashes of words, for model servers without an embedding model. */
 import { termsOf } from "./index/terms.ts";
 
 /** Dimensions when nothing else is configured. */

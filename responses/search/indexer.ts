@@ -1,3 +1,4 @@
+/** Indexes files in the background. */
 import type { VectorStoreFile } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Blobs } from "../blobs/blobs.ts";

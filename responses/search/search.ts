@@ -1,3 +1,4 @@
+/** Starts the search and what it needs. */
 import type { VectorStoreFile } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Blobs } from "../blobs/blobs.ts";

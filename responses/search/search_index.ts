@@ -1,3 +1,4 @@
+/** Keeps the index in step with the store. */
 import type { Tenant } from "../api/tenant.ts";
 import { type RunningWorker, startWorker } from "../../service/mod.ts";
 import { indexTooLarge } from "./errors.ts";

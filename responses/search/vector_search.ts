@@ -1,3 +1,4 @@
+/** Searches vector stores. */
 import { z } from "zod";
 import type { Attributes } from "../api/objects.ts";
 import { checked } from "../api/resource.ts";

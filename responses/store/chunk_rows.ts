@@ -1,3 +1,4 @@
+/** Chunks of files, as rows. */
 import type { Attributes } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Database, Row, Statement, Value } from "./database.ts";

@@ -1,3 +1,4 @@
+/** Connectors, as rows. */
 import type { Connector } from "../api/objects.ts";
 import type { Database } from "./database.ts";
 import { bodyOf, firstBody, type List, readPage, removal } from "./lists.ts";

@@ -1,3 +1,4 @@
+/** Conversations and their items, as rows. */
 import type { Conversation, ConversationItem } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import { conversationClaims } from "./conversation_claims.ts";

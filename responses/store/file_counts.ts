@@ -1,3 +1,4 @@
+/** Counts of files by status, in SQL. */
 import type { FileCounts } from "../api/objects.ts";
 import type { Row } from "./database.ts";
 

@@ -1,3 +1,4 @@
+/** Files, as rows. */
 import type { FileObject } from "../api/objects.ts";
 import type { Database } from "./database.ts";
 import { bodyOf, type List, readPage, removal } from "./lists.ts";

@@ -1,3 +1,4 @@
+/** Lists that are read page by page, in SQL. */
 import type { Page, PageQuery } from "../api/page.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Database, Row, Statement, Value } from "./database.ts";

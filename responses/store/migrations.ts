@@ -1,3 +1,4 @@
+/** The schema of the database, step by step. */
 import type { Database, Dialect, Statement } from "./database.ts";
 
 /** Column types, and the like, that the dialects name differently; `{key}` in a migration stands for one. */

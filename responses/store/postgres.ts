@@ -1,3 +1,4 @@
+/** The database on PostgreSQL. */
 import { delay, messageOf, UnavailableError } from "../../service/mod.ts";
 import { type Database, DatabaseError, type Statement } from "./database.ts";
 

@@ -1,3 +1,4 @@
+/** Prompts and their versions, as rows. */
 import type { Prompt } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Database, Row, Statement } from "./database.ts";

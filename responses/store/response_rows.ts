@@ -1,3 +1,4 @@
+/** Responses, as rows. */
 import type { ConversationItem, ResponseObject } from "../api/objects.ts";
 import { pageOf } from "../api/page.ts";
 import type { Tenant } from "../api/tenant.ts";

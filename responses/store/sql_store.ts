@@ -1,3 +1,4 @@
+/** The store on a SQL database. */
 import { randomUUID } from "node:crypto";
 import { UsageError } from "../../service/mod.ts";
 import type { ResponseObject } from "../api/objects.ts";

@@ -1,3 +1,4 @@
+/** The database on SQLite, on a thread of its own. */
 import { dirname } from "node:path";
 import { makePrivateFolder, messageOf, startWorker, UnavailableError } from "../../service/mod.ts";
 import { type Database, DatabaseError, type Statement } from "./database.ts";

@@ -1,3 +1,4 @@
+/** The contract of the store. */
 import type {
   Attributes,
   Connector,

@@ -1,3 +1,4 @@
+/** Files and batches of vector stores, as rows. */
 import type { VectorStoreFile, VectorStoreFileBatch } from "../api/objects.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Database, Row, Statement } from "./database.ts";

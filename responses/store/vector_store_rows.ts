@@ -1,3 +1,4 @@
+/** Vector stores, as rows. */
 import type { VectorStore } from "../api/objects.ts";
 import type { Database, Row } from "./database.ts";
 import { fileCountColumns, fileCountsOf } from "./file_counts.ts";

@@ -1,3 +1,4 @@
+/** A gateway with vector stores for tests, without sockets. */
 import assert from "node:assert/strict";
 import { vectorStores } from "../resources/vector_stores.ts";
 import { type EmbeddingBackend, type Search, startSearch } from "../search/mod.ts";

@@ -7,10 +7,10 @@ const PROJECT = new URL("./npm/", import.meta.url);
 /** The package's launcher for places where no install script runs. */
 const PROGRAM = "npm:@anthropic-ai/claude-code@2.1.332/cli-wrapper.cjs";
 
-/** What came of one prompt. */
+/** Result of one prompt. */
 export interface ClaudeTurn {
   readonly code: number;
-  /** What is printed in the end: the answer, or what went wrong. */
+  /** Last output: the answer, or the error. */
   readonly said: string;
   readonly failed: boolean;
 }

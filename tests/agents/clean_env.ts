@@ -1,4 +1,4 @@
-/** What a foreign program gets of this process's environment: where programs are, and where packages lie. */
+/** Environment of a foreign program: where programs are, and where packages lie. */
 
 let folder: Promise<string> | undefined;
 

@@ -5,13 +5,13 @@ import { cleanEnv } from "./clean_env.ts";
 const PROJECT = new URL("./npm/", import.meta.url);
 const PACKAGE = "npm:@openai/codex@0.171.0";
 
-/** What came of one `codex exec`. */
+/** Result of one `codex exec`. */
 export interface CodexTurn {
   readonly code: number;
   /** The lines of `--json`. */
   // deno-lint-ignore no-explicit-any -- events of every shape
   readonly events: readonly any[];
-  /** What the agent said. */
+  /** Last message of the agent. */
   readonly said: string;
   /** The words of what went wrong; empty otherwise. */
   readonly wrong: string;

@@ -1,7 +1,7 @@
 /** Turns of a model, in the words of the API that the mock upstream is asked in. */
 import type { Upstream, UpstreamStep } from "../../upstream/mod.ts";
 
-/** What the model does in one turn. */
+/** Actions of the model in one turn. */
 export interface ModelTurn {
   readonly text?: string;
   readonly call?: { readonly name: string; readonly arguments: object };

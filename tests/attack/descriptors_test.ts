@@ -5,7 +5,7 @@ import { startProgram } from "../testing/program.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
-/** What the system lets the program have open, and what a peer opens. */
+/** File descriptors that the system grants the program, and connections that a peer opens. */
 const FILES = 256;
 const SILENT = 2_000;
 

@@ -15,7 +15,7 @@ async function inHome(run: (home: string) => Promise<void>): Promise<void> {
   }
 }
 
-/** What a command prints. */
+/** Returns the output of a command. */
 async function say(words: readonly string[], env: Record<string, string> = {}): Promise<string> {
   await using program = startProgram(words, { env });
   const line = await program.line();

@@ -1,5 +1,5 @@
 /**
- * What lint says that a case shows, the case does show: a strict file with that one fault is judged by `llmgate check`.
+ * Cases show what lint says that they show: a strict file with that one fault is judged by `llmgate check`.
  * The strict file itself has neither a finding nor a MUST that fails.
  */
 import assert from "node:assert/strict";
@@ -42,7 +42,7 @@ async function judged(text: string, cases: readonly string[]): Promise<Judged[]>
 /** How many gateways are judged at a time: cases about time wait most of theirs. */
 const TOGETHER = 3;
 
-/** What each row's case was, asked in the rows' order by a few at a time from the first test on. */
+/** Results of each row's case, asked in the rows' order by a few at a time from the first test on. */
 const answers = SHOWN.map(() => Promise.withResolvers<Judged | undefined>());
 let asking: Promise<unknown> | undefined;
 

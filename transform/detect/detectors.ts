@@ -24,7 +24,7 @@ export const LONGEST_MATCH = 2_800;
 interface Pattern {
   readonly kind: Exclude<DetectorKind, "phone">;
   readonly pattern: RegExp;
-  /** What a pattern cannot say. */
+  /** Checks what a pattern cannot say, such as a checksum. */
   readonly holds?: (match: string) => boolean;
 }
 

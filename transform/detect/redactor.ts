@@ -9,7 +9,7 @@ export const byTag: Replace = (kind) => `[${kind}]`;
 
 /** Something that takes a text piece by piece, and gives back what is certain. */
 export interface StreamFilter {
-  /** Takes a piece; returns the text that no later piece can change. */
+  /** Adds a piece; returns the text that no later piece can change. */
   push(piece: string): string;
   /** Ends the text; returns the rest. */
   end(): string;

@@ -2,7 +2,7 @@
 import type { Json } from "../../openai/mod.ts";
 import type { JsonObject } from "../exchange.ts";
 
-/** Takes the chunks of one answer; of several choices the first. */
+/** Collects the chunks of one answer; of several choices the first. */
 export class AnswerCollector {
   readonly #texts = new Map<string, string>();
   readonly #calls = new Map<number, { id: string; name: string; arguments: string }>();

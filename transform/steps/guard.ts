@@ -112,7 +112,7 @@ class Gate {
     this.#window = window;
   }
 
-  /** Takes a piece; returns the text that can be checked now. */
+  /** Adds a piece; returns the text that can be checked now. */
   push(piece: string, event: StreamedEvent, form: (text: string) => JsonObject): string {
     this.#held += piece;
     this.#form = (text) => withJson(event, form(text));

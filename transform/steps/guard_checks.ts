@@ -7,7 +7,7 @@ import type { StepFile } from "../transform_schema.ts";
 type Guard = NonNullable<StepFile["guard"]>;
 type Settings = NonNullable<Guard["input"]>;
 
-/** What a guard is told beside the texts. */
+/** Facts for a guard beside the texts. */
 export interface About {
   readonly requestId: string;
   readonly tenant: string;

@@ -52,7 +52,7 @@ function redacting(finders: readonly Finder[], streamed: readonly Finder[]): Ans
   };
 }
 
-/** Gives the client back what was taken out of its own request. */
+/** Restores in the answer what was removed from the client's own request. */
 function restoring(tags: TagMap): AnswerHandler {
   const whole = (text: string) => tags.restore(text);
   return {

@@ -1,3 +1,4 @@
+/** The pace of streamed answers. */
 import { z } from "zod";
 import { now } from "../../service/mod.ts";
 import type { Random } from "./random.ts";

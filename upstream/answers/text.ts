@@ -1,3 +1,4 @@
+/** Texts of the mock, in tokens: the same for the same request. */
 import type { Random } from "./random.ts";
 
 /** Words of the mock's sentences: plain, and never a secret or a name. */

@@ -1,3 +1,4 @@
+/** Yields the thread, so that one long answer does not hold up the others. */
 import { now } from "../../service/mod.ts";
 
 /** How long one exchange may hold the thread, in milliseconds: some 700 events with a write each. */

@@ -1,3 +1,4 @@
+/** Events of streamed answers, framed once. */
 import { Buffer } from "node:buffer";
 
 /**

@@ -1,3 +1,4 @@
+/** A mock on several threads. */
 import {
   assertPortFree,
   listenLasting,

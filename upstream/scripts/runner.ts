@@ -1,3 +1,4 @@
+/** Runs scripts. */
 import { Buffer } from "node:buffer";
 import { constants, createGzip, type Gzip } from "node:zlib";
 import { formatSseComment, formatSseEvent } from "../../openai/mod.ts";

@@ -1,3 +1,4 @@
+/** The schema of scripts. */
 import { Buffer } from "node:buffer";
 import { z } from "zod";
 import { UsageError } from "../../service/mod.ts";

@@ -1,3 +1,4 @@
+/** Cuts event streams into writes, and counts their events. */
 import type { Cut } from "../types.ts";
 
 /** Cuts bytes at the given offsets, or every `cut` bytes. */

@@ -1,3 +1,4 @@
+/** Sleeps of many scripts with few timers. */
 import { now } from "../../service/mod.ts";
 
 /** Sleeps up to this long are not woken by a signal: a listener costs more than the wait. */

@@ -1,3 +1,4 @@
+/** Records the answers of a real server. */
 import {
   isCredentialParameter,
   type Log,

@@ -1,3 +1,4 @@
+/** The format of recordings. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "zod";

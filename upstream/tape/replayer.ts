@@ -1,3 +1,4 @@
+/** Answers from recordings. */
 import { delay, messageOf, now, UsageError } from "../../service/mod.ts";
 import { writeError } from "../answers/answer_writer.ts";
 import { countEvents } from "../scripts/sse_cut.ts";

@@ -1,3 +1,4 @@
+/** A client on a raw socket. */
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
 

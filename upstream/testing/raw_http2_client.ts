@@ -1,3 +1,4 @@
+/** An HTTP/2 client on a raw socket. */
 import { RawClient } from "./raw_client.ts";
 
 /** One HTTP/2 frame as it came over the wire. */

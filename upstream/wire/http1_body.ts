@@ -1,3 +1,4 @@
+/** Reads request bodies of HTTP/1.1. */
 import { HeadError, type RequestHead } from "./http1_head.ts";
 
 /** A chunk-size or trailer line longer than this is malformed. */

@@ -1,3 +1,4 @@
+/** One HTTP/1.1 connection of a client. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { STATUS_CODES } from "node:http";

@@ -1,3 +1,4 @@
+/** One exchange on HTTP/1.1. */
 import { Buffer } from "node:buffer";
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";

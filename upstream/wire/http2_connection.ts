@@ -1,3 +1,4 @@
+/** One HTTP/2 connection of a client. */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import {

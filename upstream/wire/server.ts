@@ -1,3 +1,4 @@
+/** Listens, and finds out which protocol a client speaks. */
 import { createServer, type Server, type Socket } from "node:net";
 import {
   assertPortFree,

@@ -1,3 +1,4 @@
+/** The interface of an exchange, whichever HTTP version. */
 import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import type { Socket } from "node:net";

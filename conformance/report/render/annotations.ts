@@ -1,3 +1,4 @@
+/** Writes a report as GitHub annotations. */
 import type { Report } from "../report.ts";
 
 /** Returns GitHub workflow commands: an error per failed case, a warning per missed SHOULD. */

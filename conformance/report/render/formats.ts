@@ -1,3 +1,4 @@
+/** The formats of a report. */
 import { type Report, reportSchema } from "../report.ts";
 import { renderHtml } from "./html.ts";
 import { renderJunit } from "./junit.ts";

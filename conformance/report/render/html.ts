@@ -1,3 +1,4 @@
+/** Writes a report as a page of HTML. */
 import type { Report, ReportCase } from "../report.ts";
 import style from "./html.css" with { type: "text" };
 import script from "./html_page.js" with { type: "text" };

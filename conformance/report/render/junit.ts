@@ -1,3 +1,4 @@
+/** Writes a report as JUnit XML. */
 import type { Report, ReportCase } from "../report.ts";
 
 /**

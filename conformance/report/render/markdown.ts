@@ -1,3 +1,4 @@
+/** Writes a report as Markdown. */
 import type { Report, ReportCase } from "../report.ts";
 
 const MARK: Record<ReportCase["status"], string> = {

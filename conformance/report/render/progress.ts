@@ -1,3 +1,4 @@
+/** Writes the progress of a run. */
 import type { Progress } from "../../run/runner.ts";
 import { caseLine } from "./terminal.ts";
 

@@ -1,3 +1,4 @@
+/** Writes a report as TAP. */
 import { stringify } from "yaml";
 import type { Report, ReportCase } from "../report.ts";
 

@@ -1,3 +1,4 @@
+/** Writes a report for a terminal. */
 import type { Report, ReportCase } from "../report.ts";
 
 const MARK: Record<ReportCase["status"], string> = {

@@ -10,7 +10,7 @@ const CORS = "envoy.filters.http.cors";
 const EXT_AUTHZ = "envoy.filters.http.ext_authz";
 const TYPE = "type.googleapis.com/envoy.extensions.filters.http.cors.v3";
 
-/** What a page may do and send: the calls of the API, and the headers of the official JavaScript client. */
+/** Methods and headers that a page may send: the calls of the API, and the headers of the official JavaScript client. */
 const METHODS = "GET, POST, DELETE, HEAD, OPTIONS";
 const REQUEST_HEADERS = [
   ...["authorization", "x-api-key", "content-type", "accept", "x-request-id", "traceparent"],
@@ -20,7 +20,7 @@ const REQUEST_HEADERS = [
   ...["timeout", "helper-method", "poll-helper"].map((name) => `x-stainless-${name}`),
 ].join(", ");
 
-/** What a page may read of an answer. */
+/** Headers of an answer that a page may read. */
 const RESPONSE_HEADERS = "x-request-id, x-llm-deny-code, retry-after";
 
 /** How long a browser may keep a preflight's answer, seconds: rules change rarely. */

@@ -11,13 +11,13 @@ import {
   singleUpstream,
 } from "../../mod.ts";
 
-/** Who may come in, and how much. */
+/** Settings of the profile: identity and limits. */
 export interface EdgePartOptions {
   /** A model server in place of the mock. */
   readonly upstream?: ForeignUpstream | undefined;
   /** Folder of the certificates that Envoy watches; what is missing in it is made. */
   readonly tlsFolder: string;
-  /** Whose tokens are taken. */
+  /** Issuer whose tokens are accepted. */
   readonly tokens: TokenKeys;
   /** Answers for the keys in place of `tokens`; for the suite. */
   readonly keySet?: (() => Response | Promise<Response>) | undefined;

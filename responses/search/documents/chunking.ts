@@ -1,3 +1,4 @@
+/** Cuts texts into chunks. */
 import { piecesOf } from "./tokens.ts";
 
 /** How a file is cut (API reference, "StaticChunkingStrategy"): both in tokens, as `piecesOf` estimates them. */

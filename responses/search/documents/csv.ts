@@ -1,3 +1,4 @@
+/** Reads tables. */
 import { parse } from "csv-parse/sync";
 import { InvalidFileError } from "./errors.ts";
 

@@ -1,3 +1,4 @@
+/** Reads Word documents. */
 import { unzipSync } from "fflate";
 import { Parser } from "htmlparser2";
 import { InvalidFileError } from "./errors.ts";

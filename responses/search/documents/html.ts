@@ -1,3 +1,4 @@
+/** Reads HTML. */
 import { Parser } from "htmlparser2";
 
 /** Elements whose text nobody reads. */

@@ -1,3 +1,4 @@
+/** Reads PDF files. */
 import { InvalidFileError } from "./errors.ts";
 
 /**

@@ -1,3 +1,4 @@
+/** Reads documents on a thread of their own. */
 import { type RunningWorker, startWorker } from "../../../service/mod.ts";
 import { InvalidFileError, UnsupportedFileError } from "./errors.ts";
 import type { DocumentMethods, DocumentQuestion, ReadDocument } from "./worker.ts";

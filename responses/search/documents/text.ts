@@ -1,3 +1,4 @@
+/** Finds the kind of a document and reads its text. */
 import { textOfCsv } from "./csv.ts";
 import { NoWordDocumentError, textOfDocx } from "./docx.ts";
 import { InvalidFileError, UnsupportedFileError } from "./errors.ts";

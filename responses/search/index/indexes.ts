@@ -1,3 +1,4 @@
+/** The indexes of all vector stores, within one limit of memory. */
 import type { Attributes } from "../../api/objects.ts";
 import { type FilePart, type IndexHit, type IndexSearch, StoreIndex } from "./store_index.ts";
 import { VectorMemory } from "./vectors.ts";

@@ -1,3 +1,4 @@
+/** The inverted index of one vector store. */
 import { PostingLists } from "./posting_lists.ts";
 
 /** Saturation and length normalisation of BM25, with the usual values (Robertson and Zaragoza 2009, section 3.3). */

@@ -1,3 +1,4 @@
+/** The index of one vector store: vectors and words. */
 import type { Attributes } from "../../api/objects.ts";
 import { type Filter, matches } from "../filters.ts";
 import { Best } from "./best.ts";

@@ -1,3 +1,4 @@
+/** Vectors in WebAssembly memory, page by page. */
 import { ONE, PAGE_BYTES, rowBytes, type ScoreRows, scoreRows } from "./kernel.ts";
 
 /** Scratch pages at the start of the memory: the query's row, and the scores of one page of rows. */

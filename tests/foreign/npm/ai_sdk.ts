@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console -- a program of its own
-/** What Vercel's AI SDK reads from an OpenAI-compatible server: `ai_sdk.ts BASE_URL`. Prints it as JSON. */
+/** Asks an OpenAI-compatible server with Vercel's AI SDK and prints its reading as JSON: `ai_sdk.ts BASE_URL`. */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { APICallError, embed, generateText, jsonSchema, Output, streamText, tool } from "ai";
 

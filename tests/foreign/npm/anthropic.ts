@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console -- a program of its own
-/** What Anthropic's own client reads from a Messages server: `anthropic.ts BASE_URL`. Prints it as JSON. */
+/** Asks a Messages server with Anthropic's own client and prints its reading as JSON: `anthropic.ts BASE_URL`. */
 import Anthropic, { APIError } from "@anthropic-ai/sdk";
 
 const [baseURL = ""] = Deno.args;

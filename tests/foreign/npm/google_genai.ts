@@ -1,5 +1,5 @@
 // deno-lint-ignore-file no-console -- a program of its own
-/** What Google's own client reads from a Gemini server: `google_genai.ts BASE_URL`. Prints it as JSON. */
+/** Asks a Gemini server with Google's own client and prints its reading as JSON: `google_genai.ts BASE_URL`. */
 import { ApiError, FunctionCallingConfigMode, GoogleGenAI, Type } from "@google/genai";
 
 const [baseUrl = ""] = Deno.args;

@@ -1,3 +1,4 @@
+/** The endpoint `/v1/embeddings`. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "zod";

@@ -1,3 +1,4 @@
+/** The endpoint `/v1/moderations`. */
 import { z } from "zod";
 import { type Answer, type EndpointCall, reply } from "../answer.ts";
 import { parseBody } from "../request_body.ts";

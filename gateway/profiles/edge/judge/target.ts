@@ -51,7 +51,7 @@ limits:
     requests: { per: month, max: ${SESSION_REQUESTS} }
 `;
 
-/** What the profile says of the client's quota, and no upstream beside it. */
+/** Headers about the client's quota that the profile sets, and no upstream beside it. */
 const QUOTA = ["limit", "remaining", "reset"].flatMap((what) =>
   ["requests", "tokens"].map((kind) => `x-ratelimit-${what}-${kind}`)
 );
@@ -71,7 +71,7 @@ const ASKS_CLIENTS = MAJOR > 2 || MAJOR === 2 && MINOR >= 9;
 /** Milliseconds between two looks at what Envoy does by itself. */
 const LOOK_MS = 20;
 
-/** Who shows which certificate. */
+/** Certificates by client. */
 const CLIENTS: Readonly<Record<string, string>> = {
   tenant: "client-a",
   admin: "client-admin",

@@ -149,7 +149,7 @@ const OF_ERRORS: readonly ResponsesMutant[] = [
   },
 ];
 
-/** What a request builds on, and the gateway does not find. */
+/** Mutants that lose the state that a request builds on. */
 const OF_STATE: readonly ResponsesMutant[] = [
   {
     id: "responses-forgets-references",
@@ -177,7 +177,7 @@ const OF_STATE: readonly ResponsesMutant[] = [
   },
 ];
 
-/** What a request offers and restricts, and the gateway does not. */
+/** Mutants that ignore the tools that a request offers or restricts. */
 const OF_TOOLS: readonly ResponsesMutant[] = [
   {
     id: "responses-widens-choices",
