@@ -15,6 +15,7 @@ const LONGEST = [
   "base/mutants",
   "binary/binary",
   "base/conformance",
+  "edge/conformance",
   "foreign/gateway",
   "foreign/policy",
   "export/export",
