@@ -20,6 +20,7 @@ const LONGEST = [
   "foreign/policy",
   "export/export",
   "router/conformance",
+  "envoy/lint_shown",
 ].map((name) => `tests/${name}_test.ts`);
 
 /** How many files and tests are printed as the slowest. */
