@@ -1,7 +1,7 @@
 /**
- * A CheckRequest, decoded by hand: one text conversion for the whole message, slices of it for the
- * fields, and metadata only when a rule asks. Three times as fast as a general decoder, and tested
- * against it with random messages.
+ * A CheckRequest, decoded by hand: one text conversion for the whole message, slices of it for the fields, and metadata
+ * only when a rule asks. About as fast as protobuf-es' decoder (5.4 us against 4.5 for 407 bytes; encoding the answer by
+ * hand takes 2.1 against 3.8), and tested against it with random messages.
  */
 import { Buffer } from "node:buffer";
 import { LEN, messageCodec, VARINT, WireReader as Reader } from "../grpc/mod.ts";
