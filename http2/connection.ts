@@ -34,7 +34,7 @@ import {
   type ServerSide,
   StreamTable,
 } from "./stream_table.ts";
-import { yieldTurn } from "./turn.ts";
+import { pauseReading, yieldTurn } from "./turn.ts";
 
 /** Receive window per connection, bytes: sixteen streams at full window do not wait for each other. */
 const CONNECTION_WINDOW = 16 * 1024 * 1024;
@@ -153,7 +153,8 @@ export class H2Connection implements Carrier {
     const { socket } = this;
     if (this.out.length === 0 || socket.destroyed) return;
     // Who does not read answers, acknowledgements among them, gets no more of them.
-    if (!socket.write(this.out.take()) && socket.writableLength > MAX_UNREAD_BYTES) socket.pause();
+    const isFull = !socket.write(this.out.take());
+    if (isFull && socket.writableLength > MAX_UNREAD_BYTES) pauseReading(socket);
   }
 
   /** Remembers a stream that waits for the connection's window. */
