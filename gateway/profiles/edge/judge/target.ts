@@ -95,7 +95,9 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
   await prepareTlsFolder(`${tls}/other`);
   const { ca } = await prepareTlsFolder(tls, { clients });
   const issuer = await openIssuer(`${folder}/issuer.json`);
-  const keys = watchedKeys(issuer, `${folder}/issuer.json`);
+  // A case that ran out of time leaves its waits behind: none of them outlives the target.
+  const life = new AbortController();
+  const keys = watchedKeys(issuer, `${folder}/issuer.json`, life.signal);
   const own = stack.use(
     await startOwnTarget({
       ...rest,
@@ -115,6 +117,7 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
     }),
   );
   const { gateway } = own;
+  stack.defer(() => life.abort());
   const owned = stack.move();
   return Object.assign(own, {
     features,
@@ -130,9 +133,9 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
       responseHeadersAdded: [...BASE_EXPECTATIONS.responseHeadersAdded, ...QUOTA],
       responseHeadersReplaced: QUOTA,
     },
-    ...(gateway.part.limits && { limits: limitsFeature(gateway.part.limits) }),
+    ...(gateway.part.limits && { limits: limitsFeature(gateway.part.limits, life.signal) }),
     tokens: keys.feature,
-    certificates: certificatesFeature(own, { tls, ca, clients }),
+    certificates: certificatesFeature(own, { tls, ca, clients, life: life.signal }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
 }
@@ -232,7 +235,10 @@ export function edgeVariants(options: EdgeTargetOptions): NonNullable<Target["va
   };
 }
 
-function limitsFeature(limits: NonNullable<EdgePart["limits"]>): LimitsFeature {
+function limitsFeature(
+  limits: NonNullable<EdgePart["limits"]>,
+  life: AbortSignal,
+): LimitsFeature {
   const charges = (tenant: string) =>
     limits.journal.entries().filter(({ outcome, subject }) =>
       outcome === "charged" && subject.tenant === tenant
@@ -243,6 +249,7 @@ function limitsFeature(limits: NonNullable<EdgePart["limits"]>): LimitsFeature {
     sessionRequests: SESSION_REQUESTS,
     async charged(tenant, count) {
       await limits.journal.waitFor(() => charges(tenant).length >= count, {
+        signal: life,
         deadlineMs: CHARGE_MS,
         what: `charge ${count} of ${tenant}`,
       });
@@ -257,7 +264,7 @@ function limitsFeature(limits: NonNullable<EdgePart["limits"]>): LimitsFeature {
 }
 
 /** The issuer's keys as they are served, counted, and sometimes broken. */
-function watchedKeys(issuer: Issuer, issuerFile: string) {
+function watchedKeys(issuer: Issuer, issuerFile: string, life: AbortSignal) {
   const asked = new Journal<number>({ limit: 10_000 });
   let count = 0;
   type Mode = Parameters<TokensFeature["keys"]>[0];
@@ -274,6 +281,7 @@ function watchedKeys(issuer: Issuer, issuerFile: string) {
     async keysKnown() {
       const before = count;
       const learnt = asked.waitFor((number) => number >= before + ROUNDS * ASKING, {
+        signal: life,
         deadlineMs: KEYS_MS,
       });
       // Who never asks does not know them, and a token says so.
@@ -290,7 +298,12 @@ function watchedKeys(issuer: Issuer, issuerFile: string) {
 
 function certificatesFeature(
   { gateway }: OwnTarget<EdgePart>,
-  { tls, ca, clients }: { tls: string; ca: string; clients: "required" | "optional" },
+  { tls, ca, clients, life }: {
+    tls: string;
+    ca: string;
+    clients: "required" | "optional";
+    life: AbortSignal;
+  },
 ): CertificatesFeature {
   const rejected = async () => {
     const stats = await gateway.envoy.admin.stats("server_ssl_socket_factory|update_rejected");
@@ -314,10 +327,16 @@ function certificatesFeature(
       const before = await rejected();
       await Deno.writeTextFile(`${tls}/broken`, BROKEN);
       await Deno.rename(`${tls}/broken`, `${tls}/server.sds.yaml`);
+      const done = new AbortController();
+      const looking = AbortSignal.any([done.signal, life]);
       const refused = (async () => {
-        while (await rejected() === before) await delay(LOOK_MS);
+        while (await rejected() === before) await delay(LOOK_MS, looking);
       })();
-      await withDeadline(refused, CHARGE_MS, "Refusal of a broken certificate");
+      try {
+        await withDeadline(refused, CHARGE_MS, "Refusal of a broken certificate", life);
+      } finally {
+        done.abort();
+      }
     },
   };
 }
