@@ -1,7 +1,7 @@
 /** The gateway's file, `extproc-config.yaml`: what it listens on, which model it asks, where it keeps things. */
 import { z } from "zod";
 import { type DataFileKind, parseData, readData } from "../data_files/mod.ts";
-import { defined } from "../service/mod.ts";
+import { defined, UsageError } from "../service/mod.ts";
 import { REASONING_FIELDS } from "./backend/chat.ts";
 import type { ModelSettings } from "./engine/model_manners.ts";
 import { SYSTEM_MESSAGES } from "./engine/system_messages.ts";
@@ -184,4 +184,22 @@ export async function readConfig(file: string): Promise<ResponsesConfig> {
 function withoutEmpty(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== null));
+}
+
+/**
+ * Returns a configuration in which tenants may name these MCP servers, too.
+ *
+ * @throws {UsageError} for what is no host, address or network
+ */
+export function allowConnectors(
+  config: ResponsesConfig,
+  hosts: readonly string[],
+): ResponsesConfig {
+  const wrong = hosts.find((host) => !ALLOWED.test(host));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `Cannot use --connectors-allow: expected a host, host:port, *.suffix, an address, a network (10.0.0.0/8), or *: current value is "${wrong}"`,
+    );
+  }
+  return { ...config, connectors: { allow: [...config.connectors.allow, ...hosts] } };
 }

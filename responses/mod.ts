@@ -16,6 +16,7 @@ export { type Blobs } from "./blobs/blobs.ts";
 export { openDisk } from "./blobs/disk.ts";
 export { openS3, type S3Options } from "./blobs/s3.ts";
 export {
+  allowConnectors,
   defaultConfig,
   parseConfig,
   readConfig,

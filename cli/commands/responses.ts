@@ -40,11 +40,13 @@ export const command = defineCommand({
   ],
   permissions: ["read", "write", "net", "env", "sys"],
   async run({ options, host, log, print, signal }) {
-    const { defaultConfig, readConfig, secretsOf, startResponses } = await loadModule<
-      typeof import("../../responses/mod.ts")
-    >("responses/mod.ts");
+    const { allowConnectors, defaultConfig, readConfig, secretsOf, startResponses } =
+      await loadModule<
+        typeof import("../../responses/mod.ts")
+      >("responses/mod.ts");
     const env = (name: string) => host.env(name);
-    const given = options.config === undefined ? defaultConfig() : await readConfig(options.config);
+    const said = options.config === undefined ? defaultConfig() : await readConfig(options.config);
+    const given = allowConnectors(said, options.connectorsAllow);
     const { modelEndpoint, responsesPort, extprocPort } = options;
     const config = {
       ...given,

@@ -266,6 +266,7 @@ export function assertOwnFlags(kind: AnyProfileKind, options: object): void {
     for (const [key, { flags, fallback }] of Object.entries(other.flags as OptionRecord)) {
       const value = given[key];
       if (key in kind.flags || value === undefined || value === fallback) continue;
+      if (Array.isArray(value) && value.length === 0) continue;
       throw new UsageError(
         `Cannot use ${
           flags.split(" ")[0]

@@ -1,5 +1,12 @@
 /** Flags of the Responses gateway. */
-import { fileOption, inSection, portOption, urlOption } from "../../../options/mod.ts";
+import {
+  fileOption,
+  inSection,
+  portOption,
+  repeated,
+  textOption,
+  urlOption,
+} from "../../../options/mod.ts";
 
 const SECTION = "Responses gateway (--profile responses)";
 
@@ -11,6 +18,10 @@ export const RESPONSES_FLAGS = inSection(SECTION, {
   modelEndpoint: urlOption("--model-endpoint <URL>", {
     description: "Chat Completions server of the Responses gateway, its /v1 included",
   }),
+  connectorsAllow: repeated(textOption("--connectors-allow <HOST>", {
+    description:
+      "MCP server that tenants may name although it is no address of the internet: 127.0.0.1, 10.0.0.0/8, *.internal",
+  })),
 });
 
 /** Where it listens as a part of a gateway. Without a default: the file may say it, too. */

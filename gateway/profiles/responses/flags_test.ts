@@ -38,3 +38,14 @@ Deno.test("a file that names no model server keeps the mock", async () => {
   assert.ok(!(await names({ modelEndpoint: "http://a.test/v1" })).includes("upstream"));
   await Deno.remove(config);
 });
+
+Deno.test("--connectors-allow needs no file, keeps the mock, and takes hosts alone", async () => {
+  const bind = (...connectorsAllow: string[]) => RESPONSES.bind({ connectorsAllow }, SURROUNDINGS);
+  const { profile, ports } = await bind("127.0.0.1", "10.0.0.0/8", "*.internal:8080");
+  assert.ok(profile.ports.some(({ name }) => name === "upstream"));
+  assert.deepEqual(ports, {});
+  await assert.rejects(() => bind("http://127.0.0.1/mcp"), {
+    name: "UsageError",
+    message: /^Cannot use --connectors-allow: expected a host/,
+  });
+});

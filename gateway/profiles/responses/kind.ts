@@ -19,14 +19,19 @@ export const RESPONSES: ProfileKind<typeof FLAGS> = {
       );
     }
     const { config: file, modelEndpoint, responsesPort, extprocPort } = values;
+    const { connectorsAllow = [] } = values;
     const given = defined({ responses: responsesPort, extproc: extprocPort });
-    if (file === undefined) {
+    if (file === undefined && connectorsAllow.length === 0) {
       return { profile: responsesProfile(defined({ modelEndpoint })), ports: given };
     }
-    const { readConfig, secretsOf } = await loadModule<
+    const { allowConnectors, defaultConfig, readConfig, secretsOf } = await loadModule<
       typeof import("../../../responses/mod.ts")
     >("responses/mod.ts");
-    const config = await readConfig(file);
+    const said = file === undefined ? defaultConfig() : await readConfig(file);
+    const config = allowConnectors(said, connectorsAllow);
+    if (file === undefined) {
+      return { profile: responsesProfile({ config, ...defined({ modelEndpoint }) }), ports: given };
+    }
     return {
       profile: responsesProfile({
         config,

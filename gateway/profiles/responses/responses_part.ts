@@ -53,7 +53,7 @@ export async function startResponsesPart(
         label: "upstream",
         text: mock === undefined || options.config === undefined
           ? responses.modelEndpoint
-          : `${responses.modelEndpoint}  the mock: the file names no engine.model_endpoint`,
+          : `${responses.modelEndpoint}  the mock: no engine.model_endpoint is given`,
         foreign: mock === undefined,
       },
     ],
