@@ -140,7 +140,7 @@ export interface UpstreamRecord {
   writeStallMs: number;
   end?: string | undefined;
   endedAt?: number | undefined;
-  /** What was asked, in neutral form; where a reply answered. */
+  /** The request in neutral form; where a reply answered. */
   ask?: Ask | undefined;
 }
 

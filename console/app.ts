@@ -147,7 +147,7 @@ function events(feed: ConsoleFeed, after: number): Response {
   return new Response(body, { headers: { ...HEADERS, "content-type": "text/event-stream" } });
 }
 
-/** Takes the policy stub away for a while. */
+/** Absence of the policy stub for a while. */
 class PolicyFault implements Disposable {
   readonly #policy: Policy | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -1,4 +1,4 @@
-/** What the console shows: one row per request, joined from the journals while the request runs. */
+/** Rows of the console: one per request, joined from the journals while the request runs. */
 import type { Policy, PolicyCheck } from "../policy/mod.ts";
 import { now, redactedTarget } from "../service/mod.ts";
 import type { Upstream, UpstreamExchange } from "../upstream/mod.ts";
@@ -65,7 +65,7 @@ interface Row {
   record?: FinishedRequest | undefined;
   /** Number of the last change. */
   seq: number;
-  /** What the last look at a running exchange saw. */
+  /** State of a running exchange at the last look. */
   seen: string;
 }
 

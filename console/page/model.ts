@@ -52,7 +52,7 @@ export const state = signal<State | undefined>(undefined);
 export const page = signal(location.hash.slice(2) || "requests");
 addEventListener("hashchange", () => page.value = location.hash.slice(2) || "requests");
 
-/** What came while the list stood still. */
+/** Arrivals while the list stood still. */
 let held: Request[] = [];
 
 export const shown = computed(() => {

@@ -1,4 +1,4 @@
-/** What floods cost the policy stub and its other clients, beside grpc-js. */
+/** Costs of floods to the policy stub and its other clients, beside grpc-js. */
 import { fileURLToPath } from "node:url";
 import { checkClient } from "../../ext_authz/mod.ts";
 import { FLOODS } from "../../http2/testing/floods.ts";
