@@ -12,6 +12,7 @@ import { type Effort, gatewayRows, startRows } from "./gateway_rows.ts";
 import { MissingToolError } from "./load.ts";
 import { describeMachine } from "./machine.ts";
 import { checkRows, policyRows, upstreamRows } from "./part_rows.ts";
+import { profileRows } from "./profile_rows.ts";
 import { responsesRows } from "./responses_rows.ts";
 import { routerRows } from "./router_rows.ts";
 import { renderRows, type Row } from "./row.ts";
@@ -28,6 +29,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   checks: checkRows,
   upstream: upstreamRows,
   streams: streamRows,
+  profiles: profileRows,
   router: routerRows,
   responses: responsesRows,
   search: searchRows,
