@@ -2,6 +2,7 @@
 import type { Policy, PolicyCheck } from "../policy/mod.ts";
 import { now, redactedTarget } from "../service/mod.ts";
 import type { Upstream, UpstreamExchange } from "../upstream/mod.ts";
+import type { ConsoleRequest, Lane } from "./request.ts";
 
 /** A finished request, as Envoy and our parts tell it. */
 export interface FinishedRequest {
@@ -26,35 +27,6 @@ export interface Watched {
   readonly mocks: readonly Upstream[];
   /** Calls `listener` with every finished request until disposed. */
   onRequest(listener: (record: FinishedRequest) => void): Disposable;
-}
-
-/** A time span of one part, in milliseconds since the request's first sign. */
-export interface Lane {
-  readonly from: number;
-  /** Absent while it runs. */
-  readonly to?: number;
-  /** When events left. */
-  readonly marks?: readonly number[];
-}
-
-/** One request. */
-export interface ConsoleRequest {
-  readonly id: string;
-  readonly state: "deciding" | "denied" | "waiting" | "streaming" | "done";
-  readonly time: string;
-  readonly method: string;
-  readonly path: string;
-  readonly tenant: string;
-  readonly model: string;
-  readonly decision: string;
-  readonly reason: string;
-  readonly status: number;
-  readonly first_byte_ms: number | null;
-  readonly total_ms: number | null;
-  readonly bytes: number | null;
-  readonly events: number;
-  readonly flags: string;
-  readonly lanes: { readonly policy?: Lane; readonly upstream?: Lane };
 }
 
 interface Row {

@@ -24,4 +24,5 @@
  * @module
  */
 export { type Console, type ConsoleFacts, type ConsoleOptions, createConsole } from "./app.ts";
-export type { Batch, ConsoleRequest, FinishedRequest, Lane, Watched } from "./feed.ts";
+export type { Batch, FinishedRequest, Watched } from "./feed.ts";
+export type { ConsoleRequest, Lane } from "./request.ts";

@@ -1,31 +1,6 @@
 /** State of the page: requests as they come, the filter, the choice, the route. */
 import { computed, signal } from "@preact/signals";
-
-/** A request as the data API tells it. */
-export interface Request {
-  readonly id: string;
-  readonly state: "deciding" | "denied" | "waiting" | "streaming" | "done";
-  readonly time: string;
-  readonly method: string;
-  readonly path: string;
-  readonly tenant: string;
-  readonly model: string;
-  readonly decision: string;
-  readonly reason: string;
-  readonly status: number;
-  readonly first_byte_ms: number | null;
-  readonly total_ms: number | null;
-  readonly bytes: number | null;
-  readonly events: number;
-  readonly flags: string;
-  readonly lanes: { readonly policy?: Lane; readonly upstream?: Lane };
-}
-
-export interface Lane {
-  readonly from: number;
-  readonly to?: number;
-  readonly marks?: readonly number[];
-}
+import type { ConsoleRequest } from "../request.ts";
 
 export interface State {
   readonly profile: string;
@@ -42,7 +17,7 @@ export interface State {
 /** Rows that the page keeps. */
 const LIMIT = 500;
 
-export const requests = signal<ReadonlyMap<string, Request>>(new Map());
+export const requests = signal<ReadonlyMap<string, ConsoleRequest>>(new Map());
 export const chosen = signal<string | undefined>(undefined);
 export const link = signal<"connecting" | "live" | "lost">("connecting");
 export const paused = signal(false);
@@ -53,7 +28,7 @@ export const page = signal(location.hash.slice(2) || "requests");
 addEventListener("hashchange", () => page.value = location.hash.slice(2) || "requests");
 
 /** Arrivals while the list stood still. */
-let held: Request[] = [];
+let held: ConsoleRequest[] = [];
 
 export const shown = computed(() => {
   const all = [...requests.value.values()].reverse();
@@ -64,24 +39,25 @@ export const shown = computed(() => {
 /**
  * Reads a filter: words that must be somewhere, `tenant:a`, `model:gpt*`, `state:done`, `status:>=400`; all of them hold.
  */
-export function parseFilter(text: string): (request: Request) => boolean {
+export function parseFilter(text: string): (request: ConsoleRequest) => boolean {
   const tests = text.trim().split(/\s+/).filter((word) => word !== "").map((word) => {
     const [, key = "", value = ""] = /^(\w+):(.+)$/.exec(word) ?? [];
-    if (!(key in FIELDS)) return (one: Request) => JSON.stringify(one).includes(word);
+    if (!(key in FIELDS)) return (one: ConsoleRequest) => JSON.stringify(one).includes(word);
     const read = FIELDS[key] ?? (() => "");
     const compare = /^(>=|<=|>|<)(\d+)$/.exec(value);
     if (compare !== null) {
       const [, operator = "", bound = "0"] = compare;
-      return (one: Request) => COMPARE[operator]?.(Number(read(one)), Number(bound)) ?? false;
+      return (one: ConsoleRequest) =>
+        COMPARE[operator]?.(Number(read(one)), Number(bound)) ?? false;
     }
     const begin = value.endsWith("*") ? value.slice(0, -1) : undefined;
-    return (one: Request) =>
+    return (one: ConsoleRequest) =>
       begin === undefined ? String(read(one)) === value : String(read(one)).startsWith(begin);
   });
   return (request) => tests.every((test) => test(request));
 }
 
-const FIELDS: Readonly<Record<string, (one: Request) => string | number>> = {
+const FIELDS: Readonly<Record<string, (one: ConsoleRequest) => string | number>> = {
   tenant: (one) => one.tenant,
   model: (one) => one.model,
   path: (one) => one.path,
@@ -101,7 +77,7 @@ const COMPARE: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   "<": (a, b) => a < b,
 };
 
-function take(changed: readonly Request[]): void {
+function take(changed: readonly ConsoleRequest[]): void {
   const next = new Map(requests.value);
   for (const one of changed) next.set(one.id, one);
   while (next.size > LIMIT) {
@@ -125,7 +101,7 @@ export function follow(): void {
   source.addEventListener("open", () => link.value = "live");
   source.addEventListener("error", () => link.value = "lost");
   source.addEventListener("requests", (event) => {
-    const changed = JSON.parse(event.data) as Request[];
+    const changed = JSON.parse(event.data) as ConsoleRequest[];
     if (paused.value) held.push(...changed);
     else take(changed);
   });

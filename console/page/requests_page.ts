@@ -1,17 +1,7 @@
 /** The page of requests: the list as it grows, and one of them. */
 import { html } from "./html.ts";
-import {
-  chosen,
-  dropped,
-  filter,
-  type Lane,
-  paused,
-  type Request,
-  requests,
-  resume,
-  shown,
-  state,
-} from "./model.ts";
+import { chosen, dropped, filter, paused, requests, resume, shown, state } from "./model.ts";
+import type { ConsoleRequest, Lane } from "../request.ts";
 
 const COLUMNS = ["time", "request", "model", "tenant", "state", "why"];
 const NUMBERS = ["status", "first ms", "total ms", "events"];
@@ -50,12 +40,12 @@ export function RequestsPage() {
   `;
 }
 
-function tone(one: Request): string {
+function tone(one: ConsoleRequest): string {
   if (one.state === "streaming" || one.state === "waiting") return "wait";
   return one.status >= 400 || one.state === "denied" ? "bad" : "good";
 }
 
-function Row({ one }: { one: Request }) {
+function Row({ one }: { one: ConsoleRequest }) {
   const choose = () => chosen.value = one.id;
   return html`
     <tr tabindex="0" data-id=${one.id} aria-selected=${chosen.value === one.id} onClick=${choose}
@@ -113,7 +103,7 @@ function Details() {
   `;
 }
 
-function Lanes({ one }: { one: Request }) {
+function Lanes({ one }: { one: ConsoleRequest }) {
   const { policy, upstream } = one.lanes;
   const lanes = [["policy", policy], ["upstream", upstream]] as [string, Lane | undefined][];
   const known = lanes.filter((entry): entry is [string, Lane] => entry[1] !== undefined);
