@@ -57,7 +57,7 @@ async function refusedUnlessAllowed(
   t.that(`${label}: refused without a credential`, refused, "400 or above", status ?? end?.kind);
   if (!t.target.upstream) return;
   t.equal(`${label}: requests at the upstream without`, 0, bare.upstream.requests().length);
-  // What goes upstream with a credential was shown to policy before: the witnesses are asked for that.
+  // The witnesses tell whether policy was shown a request with a credential before it went upstream.
   await t.fork("allowed").ask(request);
 }
 

@@ -348,7 +348,7 @@ const ASKED: readonly {
     requirement: `The tool choice "${choice}" arrives`,
     question: { ...HELLO, tools: [WEATHER], choice },
     check(t: CaseContext, heard: Ask) {
-      // Who offers no tool asks for none, too.
+      // A request that offers no tools asks for none, too.
       const mode = heard.tools.length === 0 ? "none" : heard.choice.mode;
       t.equal("choice", choice, mode);
     },

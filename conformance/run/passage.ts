@@ -19,7 +19,7 @@ export class Passage {
   /** Resolves with what an allowed request got, when that was no 2xx; `undefined`: it passed. */
   async blocked(): Promise<string | undefined> {
     const blocked = await (this.#asked ??= this.#ask());
-    // What is blocked now may pass later: the next case asks again.
+    // A blocked request may pass later: the next case asks again.
     if (blocked !== undefined) this.#asked = undefined;
     return blocked;
   }

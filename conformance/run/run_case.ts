@@ -176,7 +176,7 @@ async function runOnce(
   if (!status && tooLate !== undefined) {
     [status, reason] = ["not-measured", `${TOO_BUSY}: ${tooLate}`];
   }
-  // What was cut off is no observation about the target; what was seen to hold before is one.
+  // A case cut off is no observation about the target; checks that held before are one.
   const isWhole = failed.length === 0 && verdict.checks.length > 0 && (status ?? "pass") === "pass";
   if (options.signal.aborted && !isWhole) [status, reason] = ["not-measured", INTERRUPTED];
   if (!status) {

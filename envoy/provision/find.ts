@@ -131,7 +131,7 @@ export async function versionOf(
     const timer = setTimeout(() => {
       isLate = true;
       child.kill("SIGKILL");
-      // What it started may hold its output open: that is not waited for.
+      // Processes that it started may hold its output open: they are not waited for.
       void reader.cancel();
     }, patienceMs);
     let stdout = "";

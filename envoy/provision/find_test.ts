@@ -156,7 +156,7 @@ Deno.test("findEnvoy() says that no space is left, and asks no other source", ()
     const full: EnvoySource = {
       name: "first",
       async fetch() {
-        // What writing to a full disk gives.
+        // The error of a write to a full disk.
         using file = await Deno.open("/dev/full", { write: true });
         await file.write(new Uint8Array(1));
         return "/dev/full";

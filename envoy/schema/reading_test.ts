@@ -10,7 +10,7 @@ const cluster = async (field: string): Promise<{ value: Json | undefined; kinds:
   assert.ok(reading);
   const [value] = (reading.root.static_resources as { clusters: Record<string, Json>[] }).clusters
     .map(({ name: _, ...rest }) => Object.values(rest)[0]);
-  // What such a short file lacks beside is not asked here.
+  // Limits that such a short file lacks are another test's question.
   const kinds = reading.problems.map(({ kind }) => kind).filter((kind) => kind !== "limit");
   return { value, kinds };
 };
