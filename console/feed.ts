@@ -2,7 +2,7 @@
 import type { Policy, PolicyCheck } from "../policy/mod.ts";
 import { now, redactedTarget } from "../service/mod.ts";
 import type { Upstream, UpstreamExchange } from "../upstream/mod.ts";
-import type { ConsoleRequest, Lane } from "./request.ts";
+import type { ConsoleRequest } from "./request.ts";
 
 /** A finished request, as Envoy and our parts tell it. */
 export interface FinishedRequest {
