@@ -18,6 +18,8 @@ export interface ToolCall {
   readonly id: string;
   readonly type: "function";
   readonly function: { readonly name: string; readonly arguments: string };
+  /** What a server wants back with the call: Gemini's signature of the thought before it. */
+  readonly extra_content?: unknown;
 }
 
 /** One call of a custom tool, which takes free text. */

@@ -33,7 +33,9 @@ export class AnswerReader {
    */
   read(data: string, event?: string): ChatDelta[] {
     if (this.#failure !== undefined) throw this.#failure;
-    if (data === DONE) {
+    // What comes after the end is not part of the answer.
+    if (this.#done) return [];
+    if (data.trim() === DONE) {
       this.#done = true;
       return [];
     }

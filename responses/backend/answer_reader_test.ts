@@ -77,6 +77,19 @@ const SHAPES: readonly {
     body: { code: "InvalidParameter", message: "Range of input length should be [1, 6000]" },
     status: 502,
   },
+  {
+    server: "a list of errors",
+    body: { errors: [{ message: "boom" }] },
+    status: 502,
+    says: /boom/,
+  },
+  { server: "Nest", body: { statusCode: 429, message: "busy" }, status: 429 },
+  {
+    server: "a proxy's wrapper",
+    body: { error: { error: { message: "busy", code: 429 } } },
+    status: 429,
+    says: /^busy$/,
+  },
 ];
 
 for (const { server, body, event, status, code, says } of SHAPES) {
@@ -106,6 +119,8 @@ Deno.test("each known word for an end says whether the answer is whole", () => {
   assert.deepEqual(finishOf("STOP"), { kind: "whole" });
   assert.deepEqual(finishOf("MAX_TOKENS"), { kind: "cut", reason: "max_output_tokens" });
   assert.deepEqual(finishOf("safety"), { kind: "cut", reason: "content_filter" });
+  assert.deepEqual(finishOf("FINISH_REASON_STOP"), { kind: "whole" });
+  assert.deepEqual(finishOf("FINISH_REASON_UNSPECIFIED"), { kind: "failed" });
   assert.deepEqual(finishOf("constructor"), { kind: "failed" });
 });
 
@@ -144,6 +159,74 @@ Deno.test("fields are read by their types: objects, parts and nulls are no text 
     { kind: "usage", usage: { input: 5, output: 0, cached: 0, reasoning: 0 } },
   ];
   assert.deepEqual(reader().read(JSON.stringify(body)), expected);
+});
+
+/** What servers say in fields of their own, and what it is. */
+const FIELDS: readonly [server: string, body: object, said: ChatDelta[]][] = [
+  ["a choice that is not the first", {
+    choices: [{ index: 1, delta: { content: "b" } }, { index: 0, delta: { content: "a" } }],
+  }, [{ kind: "text", text: "a" }]],
+  ["Ollama's thoughts", { choices: [{ delta: { thinking: "hm" } }] }, [
+    { kind: "reasoning", text: "hm" },
+  ]],
+  ["Gemini's thoughts", {
+    choices: [{ delta: { content: "hm", extra_content: { google: { thought: true } } } }],
+  }, [{ kind: "reasoning", text: "hm" }]],
+  ["text completions", { choices: [{ text: "a" }] }, [{ kind: "text", text: "a" }]],
+  ["one call that is no list, its function left out", {
+    choices: [{ delta: { tool_calls: { id: "a", index: "1", name: "f", arguments: "{}" } } }],
+  }, [{
+    kind: "tool_call",
+    place: { at: 0, of: 1 },
+    index: 1,
+    id: "a",
+    name: "f",
+    arguments: "{}",
+  }]],
+  ["Gemini's signature of a thought", {
+    choices: [{
+      delta: {
+        tool_calls: [{
+          function: { name: "f", arguments: "" },
+          extra_content: { google: { thought_signature: "s" } },
+        }],
+      },
+    }],
+  }, [{
+    kind: "tool_call",
+    place: { at: 0, of: 1 },
+    name: "f",
+    arguments: "",
+    extra: { google: { thought_signature: "s" } },
+  }]],
+  ["Groq's usage", { choices: [], x_groq: { usage: { prompt_tokens: 5, completion_tokens: 0 } } }, [
+    { kind: "usage", usage: { input: 5, output: 0, cached: 0, reasoning: 0 } },
+  ]],
+  ["Moonshot's usage", {
+    choices: [{ usage: { prompt_tokens: 5, completion_tokens: 2 } }],
+  }, [{ kind: "usage", usage: { input: 5, output: 2, cached: 0, reasoning: 0 } }]],
+  ["DeepSeek's cache, SGLang's thoughts", {
+    usage: {
+      prompt_tokens: 5,
+      prompt_cache_hit_tokens: 4,
+      completion_tokens: 3,
+      reasoning_tokens: 2,
+    },
+  }, [{ kind: "usage", usage: { input: 5, output: 3, cached: 4, reasoning: 2 } }]],
+];
+
+for (const [server, body, said] of FIELDS) {
+  Deno.test(`fields of their own are read: ${server}`, () => {
+    assert.deepEqual(reader().read(JSON.stringify(body)), said);
+  });
+}
+
+Deno.test("what comes after [DONE] is no part of the answer, however [DONE] is written", () => {
+  const read = reader();
+  read.read('{"choices":[{"delta":{"content":"a"}}]}');
+  read.read(" [DONE] ");
+  assert.deepEqual(read.read('{"choices":[{"delta":{"content":"b"}}]}'), []);
+  read.end();
 });
 
 for (const { server, example } of CONTEXT_LIMITS) {

@@ -1,11 +1,13 @@
 /** The model server as a client sees it: any server that speaks OpenAI's chat completions. */
-import { DONE, SseParser } from "../../openai/mod.ts";
+import { DONE } from "../../openai/mod.ts";
 import { messageOf } from "../../service/mod.ts";
 import { AnswerReader, type AnswerSource } from "./answer_reader.ts";
 import type { ChatAnswer, ChatCall, ChatDelta } from "./chat.ts";
 import { Deadlines } from "./deadlines.ts";
 import { BackendError, brokenOff, refused, tooSlow, unreachable } from "./errors.ts";
+import { EventLines, type LineEvent } from "./event_lines.ts";
 import { saidIn } from "./said.ts";
+import { ThoughtTags } from "./thought_tags.ts";
 import { type Transport, type TransportAnswer, transportTo } from "./transport.ts";
 
 /** Options of {@linkcode connectBackend}. */
@@ -87,8 +89,7 @@ class HttpBackend implements Backend {
       });
       if (!isOk(response)) throw await this.#refusal(response, call.model);
       const source = this.#sourceOf(call.model, response);
-      const streamed = response.header("content-type")?.includes("text/event-stream");
-      if (!streamed) {
+      if (!isStream(response.header("content-type"), call.stream)) {
         const text = await response.text();
         deadline.met();
         return { deltas: whole(text, source), [Symbol.dispose]() {} };
@@ -190,7 +191,7 @@ class HttpBackend implements Backend {
   }
 
   #sourceOf(model: string, response: TransportAnswer): AnswerSource {
-    return { endpoint: this.endpoint, model, retryAfter: response.header("retry-after") };
+    return { endpoint: this.endpoint, model, retryAfter: retryAfterOf(response) };
   }
 
   async #refusal(response: TransportAnswer, model: string): Promise<BackendError> {
@@ -210,31 +211,58 @@ class HttpBackend implements Backend {
     source: AnswerSource,
     signal: AbortSignal,
   ): AsyncGenerator<ChatDelta[], void> {
-    const parser = new SseParser();
+    const lines = new EventLines();
     const reader = new AnswerReader(source);
+    const tags = new ThoughtTags();
+    const read = (events: readonly LineEvent[]) => readAll(events, reader, tags);
     try {
       for await (const bytes of response.body) {
-        const deltas: ChatDelta[] = [];
-        let failure: unknown;
-        for (const item of parser.push(bytes)) {
-          if (item.kind !== "event") continue;
-          try {
-            deltas.push(...reader.read(item.data, item.type));
-          } catch (error) {
-            failure = error;
-            break;
-          }
-        }
+        const { deltas, failure } = read(lines.push(bytes));
         // An empty list too: whatever came, the model server lives.
         if (failure === undefined || deltas.length > 0) yield deltas;
         if (failure !== undefined) throw failure;
       }
+      const { deltas, failure } = read(lines.end());
+      deltas.push(...tags.flush());
+      if (deltas.length > 0) yield deltas;
+      if (failure !== undefined) throw failure;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw error instanceof BackendError ? error : brokenOff(this.endpoint, messageOf(error));
     }
     reader.end();
   }
+}
+
+/** Seconds, or a date; Azure and OpenAI also say milliseconds. */
+function retryAfterOf(response: TransportAnswer): string | undefined {
+  const ms = Number(response.header("retry-after-ms") ?? NaN);
+  return response.header("retry-after") ??
+    (ms > 0 ? String(Math.ceil(ms / 1_000)) : undefined);
+}
+
+/** Whether an answer comes in pieces: not every server that streams says so, but JSON is said to be JSON. */
+function isStream(contentType: string | undefined, asked: boolean): boolean {
+  if (contentType?.includes("text/event-stream")) return true;
+  return asked && contentType !== undefined && !/^(application\/json|text\/html)/.test(contentType);
+}
+
+/** What events say, up to the first that is a failure. */
+function readAll(
+  events: readonly LineEvent[],
+  reader: AnswerReader,
+  tags: ThoughtTags,
+): { readonly deltas: ChatDelta[]; readonly failure?: unknown } {
+  const deltas: ChatDelta[] = [];
+  for (const { data, type } of events) {
+    try {
+      for (const delta of reader.read(data, type)) deltas.push(...tags.take(delta));
+    } catch (failure) {
+      deltas.push(...tags.flush());
+      return { deltas, failure };
+    }
+  }
+  return { deltas };
 }
 
 function isOk({ status }: TransportAnswer): boolean {
@@ -253,13 +281,35 @@ async function* withFirst(
   }
 }
 
-/** A whole answer as one list of deltas; read at once, so that a failure is known before anything is said. */
+/**
+ * A whole answer as one list of deltas; read at once, so that a failure is known before anything is said. One that is
+ * no JSON may still be a stream, under a wrong name.
+ */
 function whole(text: string, source: AnswerSource): AsyncIterable<readonly ChatDelta[]> {
   const reader = new AnswerReader(source);
-  const deltas = reader.read(text);
-  reader.read(DONE);
+  const tags = new ThoughtTags();
+  const { deltas, failure } = readAll(eventsOf(text), reader, tags);
+  if (failure !== undefined) throw failure;
+  deltas.push(...tags.flush());
   reader.end();
   return once(deltas);
+}
+
+function eventsOf(text: string): readonly LineEvent[] {
+  const only = { type: undefined, data: text };
+  if (/^\s*[{[]/.test(text) && isJson(text)) return [only, { ...only, data: DONE }];
+  const lines = new EventLines();
+  const events = [...lines.push(new TextEncoder().encode(text)), ...lines.end()];
+  return events.length === 0 ? [only] : events;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function* once<T>(value: T): AsyncGenerator<T, void> {

@@ -21,6 +21,8 @@ export interface ChatCall {
 /** The fields in which servers send what a model thinks; the one that was used is given back. */
 export const REASONING_FIELDS = ["reasoning_content", "reasoning"] as const;
 export type ReasoningField = typeof REASONING_FIELDS[number];
+/** Ollama's own name for it, which no server takes back from a client of chat completions. */
+const OLLAMA_REASONING = "thinking";
 
 /** A piece of an answer. */
 export type ChatDelta =
@@ -42,6 +44,8 @@ export interface ToolCallDelta {
   readonly id?: string;
   readonly name?: string;
   readonly arguments: string;
+  /** What the server wants back with the call: Gemini's signature of the thought that led to it. */
+  readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 /** Tokens of one answer. */
@@ -68,20 +72,37 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Returns what a chunk of a streamed answer, or a whole answer, says. Only the first choice counts. */
 export function* deltasOf(body: unknown): Generator<ChatDelta> {
-  const { choices, usage, service_tier } = fieldsOf(body);
-  const choice = fieldsOf(Array.isArray(choices) ? choices[0] : undefined);
-  const delta = fieldsOf(choice["delta"] ?? choice["message"]);
+  const { choices, usage, service_tier, x_groq } = fieldsOf(body);
+  const choice = fieldsOf(Array.isArray(choices) ? choices.find(isFirst) : undefined);
+  const delta = fieldsOf(choice["delta"] ?? choice["message"] ?? { content: choice["text"] });
   if (typeof service_tier === "string") yield { kind: "tier", tier: service_tier };
   yield* reasoningIn(delta);
   const logprobs = fieldsOf(choice["logprobs"])["content"] as TokenLogprob[] | null | undefined;
-  yield* contentIn(delta["content"], logprobs ?? undefined);
+  if (isThought(delta)) {
+    const text = textOf(delta["content"]);
+    if (text !== "") yield { kind: "reasoning", text };
+  } else {
+    yield* contentIn(delta["content"], logprobs ?? undefined);
+  }
   if (delta["refusal"]) yield { kind: "refusal", text: textOf(delta["refusal"]) };
   yield* callsIn(delta);
   const finish = choice["finish_reason"];
   if (finish !== undefined && finish !== null && finish !== "") {
     yield { kind: "finish", reason: String(finish) };
   }
-  if (usage) yield { kind: "usage", usage: usageOf(fieldsOf(usage)) };
+  // Moonshot counts in the choice, Groq in a field of its own.
+  const counted = usage ?? choice["usage"] ?? fieldsOf(x_groq)["usage"];
+  if (counted) yield { kind: "usage", usage: usageOf(fieldsOf(counted)) };
+}
+
+/** Some servers count by texts, or not at all. */
+function isFirst(choice: unknown): boolean {
+  return Number(fieldsOf(choice)["index"] ?? 0) === 0;
+}
+
+/** Gemini marks content that is a thought. */
+function isThought(delta: Fields): boolean {
+  return fieldsOf(fieldsOf(delta["extra_content"])["google"])["thought"] === true;
 }
 
 function* reasoningIn(delta: Fields): Generator<ChatDelta> {
@@ -92,6 +113,8 @@ function* reasoningIn(delta: Fields): Generator<ChatDelta> {
     yield { kind: "reasoning", text, field };
     return;
   }
+  const thinking = textOf(delta[OLLAMA_REASONING]);
+  if (thinking !== "") return yield { kind: "reasoning", text: thinking };
   // OpenRouter's list, for models that have nothing but it.
   const details = delta["reasoning_details"];
   if (!Array.isArray(details)) return;
@@ -129,18 +152,22 @@ function* callsIn(delta: Fields): Generator<ChatDelta> {
   const listed = delta["tool_calls"];
   // The older form has one call, and no list.
   const old = delta["function_call"];
-  const calls = Array.isArray(listed) ? listed : old ? [{ function: old }] : [];
+  const one = listed ? [listed] : old ? [{ function: old }] : [];
+  const calls = Array.isArray(listed) ? listed : one;
   for (const [at, given] of calls.entries()) {
     const call = fieldsOf(given);
-    const { name, arguments: args } = fieldsOf(call["function"]);
-    const { index, id } = call;
+    // Some servers leave the function's own object out.
+    const { name, arguments: args } = fieldsOf(call["function"] ?? call);
+    const { id, extra_content: extra } = call;
+    const index = call["index"] === null ? NaN : Number(call["index"]);
     yield {
       kind: "tool_call",
       place: { at, of: calls.length },
-      ...(typeof index === "number" && index >= 0 ? { index } : {}),
+      ...(index >= 0 ? { index } : {}),
       ...(id === undefined || id === null || id === "" ? {} : { id: String(id) }),
       ...(typeof name === "string" && name !== "" ? { name } : {}),
       arguments: jsonText(args),
+      ...(extra === undefined || extra === null ? {} : { extra: fieldsOf(extra) }),
     };
   }
 }
@@ -163,11 +190,14 @@ function fieldsOf(value: unknown): Fields {
 }
 
 function usageOf(usage: Fields): ChatUsage {
+  const input = fieldsOf(usage["prompt_tokens_details"] ?? usage["input_tokens_details"]);
+  const output = fieldsOf(usage["completion_tokens_details"] ?? usage["output_tokens_details"]);
   return {
     input: countOf(usage["prompt_tokens"] ?? usage["input_tokens"]),
     output: countOf(usage["completion_tokens"] ?? usage["output_tokens"]),
-    cached: countOf(fieldsOf(usage["prompt_tokens_details"])["cached_tokens"]),
-    reasoning: countOf(fieldsOf(usage["completion_tokens_details"])["reasoning_tokens"]),
+    // DeepSeek and SGLang say these beside the totals.
+    cached: countOf(input["cached_tokens"] ?? usage["prompt_cache_hit_tokens"]),
+    reasoning: countOf(output["reasoning_tokens"] ?? usage["reasoning_tokens"]),
   };
 }
 

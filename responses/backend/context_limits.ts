@@ -11,7 +11,7 @@ export interface ContextLimit {
 export const CONTEXT_LIMITS: readonly ContextLimit[] = [
   {
     server: "Anthropic",
-    pattern: /prompt is too long/i,
+    pattern: /prompt (?:is )?too long/i,
     example: "prompt is too long: 210000 tokens > 200000 maximum",
   },
   {
@@ -30,10 +30,20 @@ export const CONTEXT_LIMITS: readonly ContextLimit[] = [
     example: "too many tokens: total number of tokens in the prompt cannot exceed 4081",
   },
   {
+    server: "Fireworks and others, in few words",
+    pattern: /(?:context|prompt) (?:length|window|size) (?:is |was |has been )?exceeded/i,
+    example: "context length exceeded",
+  },
+  {
     server: "Gemini",
     pattern: /input token count.*exceeds/i,
     example:
       "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+  },
+  {
+    server: "GitHub Models",
+    pattern: /prompt token count of .* exceeds the limit/i,
+    example: "prompt token count of 9000 exceeds the limit of 4096",
   },
   {
     server: "Groq",
@@ -83,7 +93,7 @@ export const CONTEXT_LIMITS: readonly ContextLimit[] = [
   {
     server: "vLLM",
     pattern:
-      /longer than the maximum model length|model'?s (?:maximum )?context length is|maximum input length/i,
+      /(?:longer than|exceeds?) the maximum model length|model'?s (?:maximum )?context length is|maximum input length/i,
     example: "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
   },
   {

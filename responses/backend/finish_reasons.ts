@@ -22,7 +22,10 @@ const WORDS: Readonly<Record<string, Finish>> = {
   end_turn: WHOLE,
   eos: WHOLE,
   eos_token: WHOLE,
+  eos_found: WHOLE,
   stop_sequence: WHOLE,
+  stop_token: WHOLE,
+  tool_call: WHOLE,
   tool_use: WHOLE,
   complete: WHOLE,
   completed: WHOLE,
@@ -43,6 +46,7 @@ const WORDS: Readonly<Record<string, Finish>> = {
 
 /** Returns the meaning of a server's finish reason. An unknown one is no proof that the answer is whole. */
 export function finishOf(word: string): Finish {
-  const known = word.toLowerCase();
+  // Google's older libraries write the name of the enumeration before its value.
+  const known = word.toLowerCase().replace(/^finish_reason_/, "");
   return Object.hasOwn(WORDS, known) ? WORDS[known] ?? FAILED : FAILED;
 }

@@ -65,7 +65,11 @@ export function errorIn(body: unknown, event?: string): Said | undefined {
   if (!isFields(body)) return undefined;
   const { error, choices } = body;
   if (error !== undefined && error !== null && error !== false) {
-    if (isFields(error)) return saidOf(error) ?? { message: JSON.stringify(error) };
+    if (isFields(error)) {
+      // Proxies wrap what they were told in an error of their own.
+      const inner = isFields(error["error"]) ? saidOf(error["error"]) : undefined;
+      return saidOf(error) ?? inner ?? { message: JSON.stringify(error) };
+    }
     const other = saidOf(body);
     const message = typeof error === "string" ? error : other?.message ?? "no reason given";
     return { ...other, message };
@@ -79,9 +83,19 @@ export function errorIn(body: unknown, event?: string): Said | undefined {
   if (isFields(base_resp) && Number(base_resp["status_code"] ?? 0) !== 0) {
     return { message: String(base_resp["status_msg"] ?? "no reason given") };
   }
+  const { errors } = body;
+  if (choices === undefined && Array.isArray(errors) && errors.length > 0) {
+    const [first] = errors;
+    return isFields(first) ? saidOf(first) ?? { message: JSON.stringify(first) } : {
+      message: String(first),
+    };
+  }
   // FastAPI, DashScope and others: no choices, and a reason beside the place where they would be.
   return choices === undefined && body["usage"] === undefined ? saidOf(body) : undefined;
 }
+
+/** Fields in which errors bear an HTTP status. */
+const STATUS_FIELDS = ["code", "status", "status_code", "statusCode", "http_status"] as const;
 
 function saidOf(fields: Fields): Said | undefined {
   const said = [fields["message"], fields["detail"], fields["msg"], fields["error_msg"]]
@@ -89,8 +103,8 @@ function saidOf(fields: Fields): Said | undefined {
   if (said === undefined) return undefined;
   const code = textOf(fields["code"]);
   const type = textOf(fields["type"]) ?? textOf(fields["status"]);
-  const status = [fields["code"], fields["status"], fields["status_code"], fields["http_status"]]
-    .map(Number).find((one) => one >= 400 && one <= 599) ?? statusOf(code) ?? statusOf(type);
+  const status = STATUS_FIELDS.map((name) => Number(fields[name]))
+    .find((one) => one >= 400 && one <= 599) ?? statusOf(code) ?? statusOf(type);
   const wait = Number(fields["retry_after"] ?? NaN);
   return {
     message: typeof said === "string" ? said : JSON.stringify(said),

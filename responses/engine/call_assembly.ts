@@ -9,6 +9,8 @@ export interface AssembledCall {
   arguments: string;
   /** Not yet handed on: what came before the name did. */
   pending: string;
+  /** What the server wants back with it. */
+  extra?: Readonly<Record<string, unknown>>;
 }
 
 interface Known extends AssembledCall {
@@ -37,6 +39,7 @@ export class CallAssembly {
     if (delta.name !== undefined && call.name !== delta.name) call.name += delta.name;
     call.arguments += delta.arguments;
     call.pending += delta.arguments;
+    if (delta.extra !== undefined) call.extra = { ...call.extra, ...delta.extra };
     return call;
   }
 
@@ -65,8 +68,12 @@ export class CallAssembly {
     if (name === undefined && !hasOtherId) return call;
     // Whole arguments that are followed by more: those are another call's.
     const isFull = delta.arguments.trim() !== "" && isJson(call.arguments);
-    // Only a piece that says nothing else may have been given a new id in passing.
-    if (hasOtherId) return name === undefined && !isFull ? call : undefined;
+    // A new id in passing: with a piece that says nothing else, or that goes on in the middle of the arguments.
+    if (hasOtherId) {
+      const goesOn = name === undefined ||
+        (delta.index !== undefined && name === call.name && isBegun(call.arguments));
+      return goesOn && !isFull ? call : undefined;
+    }
     if (call.name === "" || name === call.name) return isFull ? undefined : call;
     // Another name: the next piece of this one, or another call.
     const isPiece = call.arguments === "" && !this.#isOffered(delta.name ?? "") &&
@@ -88,6 +95,11 @@ export class CallAssembly {
     // Several pieces in one chunk that say nothing of themselves: one for each of the last calls.
     return name === undefined ? this.#known.at(place.at - place.of) : undefined;
   }
+}
+
+/** Whether arguments have begun and are not complete. */
+function isBegun(text: string): boolean {
+  return text.trim() !== "" && !isJson(text);
 }
 
 /** Whether arguments are complete: nothing can follow a whole object. */

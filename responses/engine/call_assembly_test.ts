@@ -54,6 +54,11 @@ const MANNERS: readonly [what: string, pieces: readonly Piece[], calls: string[]
     { index: 0, id: "x3", args: OSLO.slice(5) },
     { index: 1, id: "x4", name: "f", args: ROME },
   ], TWO],
+  ["another id and the name with each piece", [
+    { index: 0, id: "x1", name: "f", args: OSLO.slice(0, 5) },
+    { index: 0, id: "x2", name: "f", args: OSLO.slice(5) },
+    { index: 0, id: "x3", name: "f", args: ROME },
+  ], TWO],
   ["the name with each piece", [
     { index: 0, id: "a", name: "f", args: OSLO.slice(0, 5) },
     { index: 0, id: "a", name: "f", args: OSLO.slice(5) },

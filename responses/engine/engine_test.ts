@@ -38,7 +38,7 @@ Deno.test("a text answer has the same content whole and streamed, and the API's 
   assert.deepEqual(stored?.response.output, last.output);
 });
 
-Deno.test("usage is what the model server counted, and an estimate where it does not count", async () => {
+Deno.test("usage is what the model server counted, and none where it does not count", async () => {
   await using test = await startTestEngine();
   const usage = {
     prompt_tokens: 5,
@@ -54,9 +54,7 @@ Deno.test("usage is what the model server counted, and an estimate where it does
     output_tokens_details: { reasoning_tokens: 4 },
     total_tokens: 14,
   });
-  const counted = (await test.ask({ input: "Hi" }))["usage"] as Record<string, number>;
-  assert.ok(counted["input_tokens"] && counted["output_tokens"]);
-  assert.equal(counted["total_tokens"], counted["input_tokens"] + counted["output_tokens"]);
+  assert.equal((await test.ask({ input: "Hi" }))["usage"], null);
 });
 
 Deno.test("a chain of responses tells the model every earlier turn, oldest first", async () => {

@@ -64,7 +64,7 @@ const OUTPUT_TYPE = /_output$/;
 /** Fields of a call that are no part of what was asked for. */
 const CALL_FIELDS: ReadonlySet<string> = new Set([
   ...["id", "type", "call_id", "status", "name", "namespace", "output", "outputs", "result"],
-  ...["created_by", "object", "created_at"],
+  ...["created_by", "object", "created_at", "extra_content"],
 ]);
 
 class MessageBuilder {
@@ -211,7 +211,13 @@ function callOf(item: Item): ToolCall | undefined {
   const name = typeof namespace === "string" && namespace !== ""
     ? labelledName(namespace, given)
     : given;
-  return { id, type: "function", function: { name, arguments: argumentsOf(item) || "{}" } };
+  const { extra_content: extra } = item;
+  return {
+    id,
+    type: "function",
+    function: { name, arguments: argumentsOf(item) || "{}" },
+    ...(extra === undefined ? {} : { extra_content: extra }),
+  };
 }
 
 function argumentsOf(item: Item): string {

@@ -38,8 +38,6 @@ export class Round {
   /** The model's reasoning, and the field in which it came. */
   thought = "";
   reasoningField: ReasoningField | undefined;
-  /** Characters that came, thoughts and arguments included: a measure where usage is not given. */
-  characters = 0;
   readonly #writer: ResponseWriter;
   readonly #toolbox: Toolbox;
   readonly #assembly: CallAssembly;
@@ -56,15 +54,12 @@ export class Round {
     switch (delta.kind) {
       case "text":
         this.text += delta.text;
-        this.characters += delta.text.length;
         return this.#writer.text(delta.text, "output_text", delta.logprobs);
       case "refusal":
-        this.characters += delta.text.length;
         return this.#writer.text(delta.text, "refusal");
       case "reasoning":
         this.thought += delta.text;
         this.reasoningField ??= delta.field;
-        this.characters += delta.text.length;
         return this.#writer.reasoning(delta.text);
       case "tool_call":
         return this.#toolCall(delta);
@@ -105,7 +100,12 @@ export class Round {
     for (const [i, call] of calls.entries()) {
       const { id, name } = call;
       const text = call.arguments || "{}";
-      const asked: ToolCall = { id, type: "function", function: { name, arguments: text } };
+      const asked: ToolCall = {
+        id,
+        type: "function",
+        function: { name, arguments: text },
+        ...(call.extra === undefined ? {} : { extra_content: call.extra }),
+      };
       all.push(asked);
       if (this.#toolbox.isRuledOut(name)) {
         ruledOut.push(asked);
@@ -121,7 +121,6 @@ export class Round {
   }
 
   #toolCall(delta: ToolCallDelta): void {
-    this.characters += delta.arguments.length;
     const call = this.#assembly.take(delta);
     this.#openNamed(false);
     const item = this.#items[this.#assembly.calls.indexOf(call)];
@@ -147,7 +146,10 @@ export class Round {
     const tool: OfferedTool | undefined = this.#toolbox.get(call.name);
     if (tool?.server === undefined) {
       const place = { name: tool?.name ?? call.name, callId: call.id };
-      const fields = tool?.namespace === undefined ? {} : { namespace: tool.namespace };
+      const fields = {
+        ...(tool?.namespace === undefined ? {} : { namespace: tool.namespace }),
+        ...(call.extra === undefined ? {} : { extra_content: call.extra }),
+      };
       const kind = tool?.type === "custom" ? "custom_tool_call" : "function_call";
       return this.#writer.openCall(kind, place, fields);
     }

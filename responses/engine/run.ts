@@ -151,7 +151,7 @@ class RunState {
   /** Something went wrong, or the response was cancelled. */
   async *fail(error: unknown): AsyncGenerator<ResponseEvent[], ResponseObject> {
     this.#cut();
-    return yield* this.#last({ ...this.#failure(error), usage: this.#usage.counted }, error);
+    return yield* this.#last({ ...this.#failure(error), usage: this.#usage.total }, error);
   }
 
   /** Nobody reads the events any more: what is there is kept as cancelled. */
@@ -160,7 +160,7 @@ class RunState {
     this.#ended = true;
     this.#cut();
     const reason = new Cancelled("the client left");
-    const usage = this.#usage.counted;
+    const usage = this.#usage.total;
     const response = this.#writer.response({ ...this.#failure(reason), usage });
     await this.#plan.keeper.end(response);
     this.#plan.onEnd?.(response, reason);
@@ -216,11 +216,7 @@ class RunState {
       for (const delta of deltas) round.take(delta);
       yield* this.#flush();
     }
-    this.#usage.add(round.usage, {
-      // Written once more only where the model server does not count.
-      input: () => JSON.stringify(this.#messages).length,
-      output: () => round.characters,
-    });
+    this.#usage.add(round.usage);
     this.#finish = round.finish;
     this.#tier = round.tier ?? this.#tier;
     if (round.reasoningField !== undefined) model.onReasoning(round.reasoningField);

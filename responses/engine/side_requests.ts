@@ -28,7 +28,7 @@ export interface Compaction {
   readonly object: "response.compaction";
   readonly created_at: number;
   readonly output: readonly Item[];
-  readonly usage: ResponseUsage;
+  readonly usage: ResponseUsage | null;
 }
 
 /** Instruction to the model, whose answer takes the place of the conversation. */
@@ -62,10 +62,7 @@ export async function compaction(
     messages: [...messages, { role: "user", content: SUMMARISE }],
   });
   const total = new UsageTotal();
-  total.add(answer.usage, {
-    input: () => JSON.stringify(messages).length,
-    output: () => answer.text.length,
-  });
+  total.add(answer.usage);
   const users = [...history, ...input].filter(({ type, role }) =>
     type === "message" && role === "user"
   );

@@ -36,14 +36,17 @@ export class Toolbox {
     return this.#tools.has(name);
   }
 
-  /** The tool of this name, whoever runs it. */
+  /** The tool of this name, whoever runs it. Models also call a tool by its own name, without that of its namespace. */
   get(name: string): OfferedTool | undefined {
-    return this.#tools.get(name);
+    const tool = this.#tools.get(name);
+    if (tool !== undefined) return tool;
+    const named = [...this.#tools.values()].filter((one) => one.name === name);
+    return named.length === 1 ? named[0] : undefined;
   }
 
   /** Whether the caller's choice rules out that a tool of this name is called. */
   isRuledOut(name: string): boolean {
-    const tool = this.#tools.get(name);
+    const tool = this.get(name);
     const { mode, allows } = this.#choice;
     if (mode === "none") return true;
     return allows !== undefined && (tool === undefined || !allows(tool));

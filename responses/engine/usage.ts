@@ -10,10 +10,7 @@ export interface ResponseUsage {
   readonly total_tokens: number;
 }
 
-/** Characters of a token in English text, on average: for servers that do not count. */
-const CHARACTERS_PER_TOKEN = 4;
-
-/** Adds rounds up. */
+/** Adds rounds up. What a model server does not count is not made up. */
 export class UsageTotal {
   #input = 0;
   #output = 0;
@@ -21,24 +18,19 @@ export class UsageTotal {
   #reasoning = 0;
   #isCounted = false;
 
-  /** Adds a round; without `usage`, an estimate by its characters. */
-  add(
-    usage: ChatUsage | undefined,
-    characters: { input(): number; output(): number },
-  ): void {
-    if (usage !== undefined) this.#isCounted = true;
-    this.#input += usage?.input || estimate(characters.input());
-    this.#output += usage?.output || estimate(characters.output());
-    this.#cached += usage?.cached ?? 0;
-    this.#reasoning += usage?.reasoning ?? 0;
+  /** Adds a round, as far as the model server counted it. */
+  add(usage: ChatUsage | undefined): void {
+    if (usage === undefined) return;
+    this.#isCounted = true;
+    this.#input += usage.input;
+    this.#output += usage.output;
+    this.#cached += usage.cached;
+    this.#reasoning += usage.reasoning;
   }
 
-  /** Returns the usage that the model server counted of a response that is not whole; null when it counted nothing. */
-  get counted(): ResponseUsage | null {
-    return this.#isCounted ? this.total : null;
-  }
-
-  get total(): ResponseUsage {
+  /** What the model server counted; null when it counted nothing. */
+  get total(): ResponseUsage | null {
+    if (!this.#isCounted) return null;
     return {
       input_tokens: this.#input,
       input_tokens_details: { cached_tokens: this.#cached },
@@ -47,8 +39,4 @@ export class UsageTotal {
       total_tokens: this.#input + this.#output,
     };
   }
-}
-
-function estimate(characters: number): number {
-  return Math.max(1, Math.ceil(characters / CHARACTERS_PER_TOKEN));
 }

@@ -212,7 +212,7 @@ export class ResponseWriter {
     annotate: (text: string) => readonly Annotation[] = () => [],
     status: "completed" | "incomplete" = "completed",
   ): void {
-    this.#closeReasoning();
+    this.#closeReasoning(status);
     const open = this.#text;
     if (open === undefined) return;
     this.#text = undefined;
@@ -240,7 +240,7 @@ export class ResponseWriter {
     return this.#output[index] = { ...this.#output[index], ...fields };
   }
 
-  #closeReasoning(): void {
+  #closeReasoning(status: "completed" | "incomplete" = "completed"): void {
     const open = this.#reasoning;
     if (open === undefined) return;
     this.#reasoning = undefined;
@@ -253,7 +253,7 @@ export class ResponseWriter {
     this.done(open.index, {
       ...(asSummary ? { summary: [part] } : { content: [part] }),
       ...(seal === undefined ? {} : { encrypted_content: seal(text) }),
-      status: "completed",
+      status,
     });
   }
 
