@@ -9,6 +9,8 @@ export interface AskTurn {
   readonly images: number;
   /** Ids or names of the tools that an assistant's turn calls. */
   readonly calls: readonly string[];
+  /** Id of the call that a tool's turn answers; Gemini's results have the name alone. */
+  readonly answers?: string;
 }
 
 /** One tool that a request offers. */

@@ -7,6 +7,16 @@ export interface Reply {
   readonly tool_calls?: readonly ReplyCall[];
   /** The model declines: `refusal` for OpenAI, the stop reasons of the others. */
   readonly refusal?: string;
+  /** The vector of each input, of endpoints that embed. */
+  readonly embedding?: readonly number[];
+  /** The images of endpoints that draw. */
+  readonly images?: readonly {
+    readonly url?: string;
+    readonly b64_json?: string;
+    readonly revised_prompt?: string;
+  }[];
+  /** Base64 of the bytes of endpoints that speak. */
+  readonly audio?: string;
   /** Why it ended; without it, what follows from the rest. */
   readonly finish?: "stop" | "length" | "tool_calls" | "content_filter";
   /** Token counts; what is not given is counted. */

@@ -126,7 +126,10 @@ export class Dispatcher {
     const scenario = scenarios.match(input);
     if (scenario) {
       wire.choose(scenario.name);
-      const answer = scenarios.next(scenario);
+      const next = scenarios.next(scenario);
+      const answer: ScenarioAnswer = next.kind === "script" && next.streamed && input.ask?.stream
+        ? { kind: "reply", reply: next.streamed }
+        : next;
       await this.#say(wire, bytes, mock, { answer, id: wire.exchange.nonce ?? scenario.name });
       return true;
     }

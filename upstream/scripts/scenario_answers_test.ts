@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { parseSse } from "../../openai/mod.ts";
 import { OpenAI, type Wire } from "../../openai/testing/sdk.ts";
-import { startUpstream, type UpstreamOptions } from "../mod.ts";
+import { startUpstream } from "../mod.ts";
 import { folder } from "../testing/folder.ts";
+import { withScenario } from "../testing/with_scenario.ts";
 
 const messages = [{ role: "user", content: "weather in Oslo?" }];
 const GEMINI = "/v1beta/models/m";
@@ -22,18 +23,6 @@ const ASKED: readonly (readonly [path: string, body: object])[] = [
   [`${GEMINI}:generateContent`, { contents }],
   [`${GEMINI}:streamGenerateContent?alt=sse`, { contents }],
 ];
-
-async function withScenario(
-  yaml: string,
-  use: (post: (path: string, body: object, headers?: HeadersInit) => Promise<Response>) => unknown,
-  options: UpstreamOptions = {},
-) {
-  using path = await folder({ "a.yaml": yaml });
-  await using upstream = await startUpstream({ pace: "none", scenarios: `${path}`, ...options });
-  await use((target, body, headers = {}) =>
-    fetch(`${upstream.url}${target}`, { method: "POST", headers, body: JSON.stringify(body) })
-  );
-}
 
 /** Everything that an answer says under keys that hold text, joined. */
 function wordsOf(text: string): string {
@@ -268,26 +257,6 @@ Deno.test("a scenario looks at the dialect, and sees tool results of each", asyn
   });
 });
 
-Deno.test("with strict, what no scenario answers is an error that names the nearest and the difference", async () => {
-  const yaml = `
-- match: { model: other, last_message: /rain/ }
-  reply: a
-- name: sunny
-  match: { model: m, last_message: /sun/ }
-  reply: b
-`;
-  await withScenario(yaml, async (post) => {
-    const response = await post("/v1/chat/completions", { model: "m", messages });
-    assert.equal(response.status, 404);
-    const { error } = await response.json();
-    assert.equal(error.code, "scenario_not_found");
-    assert.match(
-      error.message,
-      /nearest is "sunny": last_message is "weather in Oslo\?", not "\/sun\/"/,
-    );
-  }, { strict: true });
-});
-
 Deno.test("a file may hold a list, whose names follow from the file's", async () => {
   const yaml = "- match: { model: a }\n  reply: first\n- match: { model: b }\n  reply: second";
   await withScenario(yaml, async (post) => {
@@ -313,42 +282,4 @@ Deno.test("metadata.mock may be a reply or an error, where headers are stripped"
     client.chat.completions.create({ model: "m", messages, metadata: { mock: '{"error":429}' } }),
     OpenAI.RateLimitError,
   );
-});
-
-Deno.test("fixtures of aimock are scenarios: texts by part, tools, turns, sequences, errors", async () => {
-  const fixtures = [
-    { match: { userMessage: "Oslo", sequenceIndex: 1 }, response: { content: "second" } },
-    {
-      match: { userMessage: "Oslo", sequenceIndex: 0 },
-      response: {
-        error: { message: "Slow", type: "rate_limit_error" },
-        status: 429,
-        retryAfter: 2,
-      },
-    },
-    {
-      match: { toolName: "look_up" },
-      response: { toolCalls: [{ name: "look_up", arguments: { q: 1 } }] },
-    },
-    { match: { turnIndex: 1 }, response: { content: { a: 1 } }, chunkSize: 3 },
-  ];
-  await withScenario(JSON.stringify({ fixtures }), async (post) => {
-    const first = await post("/v1/chat/completions", { model: "m", messages });
-    assert.equal(first.status, 429);
-    assert.equal(first.headers.get("retry-after"), "2");
-    await first.body?.cancel();
-    const second = await post("/v1/chat/completions", { model: "m", messages });
-    assert.match(await second.text(), /second/);
-    const other = [{ role: "user", content: "else" }];
-    const tools = await post("/v1/chat/completions", {
-      model: "m",
-      messages: other,
-      tools: [tool],
-    });
-    const called = (await tools.json()).choices[0].message.tool_calls[0];
-    assert.deepEqual(JSON.parse(called.function.arguments), { q: 1 });
-    const turns = [...other, { role: "assistant", content: "x" }, ...other];
-    const turn = await (await post("/v1/chat/completions", { model: "m", messages: turns })).json();
-    assert.equal(turn.choices[0].message.content, '{"a":1}');
-  });
 });

@@ -9,10 +9,16 @@ import type { Reply } from "../../dialects/mod.ts";
 import type { UpstreamScript } from "../types.ts";
 import { ABORT_KINDS, SCRIPT_FIELDS } from "./schema.ts";
 import { patternOf, type ScenarioMatch } from "./scenario_match.ts";
+import { replyOfWholeJson } from "./whole_json.ts";
 
 /** One answer of a scenario. */
 export type ScenarioAnswer =
-  | { readonly kind: "script"; readonly script: UpstreamScript }
+  | {
+    readonly kind: "script";
+    readonly script: UpstreamScript;
+    /** The same for who asks for events, where the script writes one whole answer in JSON. */
+    readonly streamed?: Reply;
+  }
   | {
     readonly kind: "reply";
     readonly reply: Reply;
@@ -40,22 +46,26 @@ const PATTERN = z.string().min(1).superRefine((text, context) => {
   }
 });
 
+const COUNT = z.int().min(0);
 const MATCH = z.strictObject({
   model: PATTERN.optional(),
   last_message: PATTERN.optional(),
-  system: PATTERN.optional(),
+  user: PATTERN.optional(),
+  system: z.union([PATTERN, z.array(PATTERN).min(1)]).optional(),
   tools: z.union([z.boolean(), PATTERN, z.array(PATTERN).min(1)]).optional(),
   tool_result: z.union([z.boolean(), PATTERN]).optional(),
+  tool_call_id: PATTERN.optional(),
   turn: z.int().min(1).optional(),
+  replies: COUNT.optional(),
   images: z.union([z.boolean(), z.int().min(0)]).optional(),
   stream: z.boolean().optional(),
+  json: z.boolean().optional(),
   dialect: z.enum(DIALECTS).optional(),
   path: PATTERN.optional(),
   method: PATTERN.optional(),
   headers: z.record(z.string(), PATTERN).optional(),
 });
 
-const COUNT = z.int().min(0);
 const REPLY_FIELDS = z.strictObject({
   text: z.string().optional(),
   chunks: z.union([z.int().min(1), z.array(z.string())]).optional(),
@@ -67,6 +77,13 @@ const REPLY_FIELDS = z.strictObject({
     input: z.string().optional(),
   })).optional(),
   refusal: z.string().optional(),
+  embedding: z.array(z.number()).min(1).optional(),
+  images: z.array(z.strictObject({
+    url: z.string().optional(),
+    b64_json: z.string().optional(),
+    revised_prompt: z.string().optional(),
+  })).min(1).optional(),
+  audio: z.base64().optional(),
   finish: z.enum(["stop", "length", "tool_calls", "content_filter"]).optional(),
   usage: z.strictObject({
     input: COUNT.optional(),
@@ -178,7 +195,7 @@ export function scenarioOf(written: WrittenScenario, name: string): Scenario {
     ...(match === undefined ? {} : { match: match as ScenarioMatch }),
     answers: answers?.map(answerOf) ?? [
       script
-        ? { kind: "script", script }
+        ? scriptAnswer(script)
         : answerOf(reply === undefined ? { error: error ?? INTERNAL } : { reply }),
     ],
   };
@@ -199,12 +216,17 @@ export function readScenario(written: unknown, what: string): Scenario {
 
 const INTERNAL = 500;
 
+function scriptAnswer(script: UpstreamScript): ScenarioAnswer {
+  const streamed = replyOfWholeJson(script);
+  return { kind: "script", script, ...(streamed === undefined ? {} : { streamed }) };
+}
+
 /** Returns one answer as it runs. */
 function answerOf(written: z.infer<typeof ANSWER>): ScenarioAnswer {
   if (written === "ok") return { kind: "made" };
   if (typeof written === "number") return errorOf(written);
   if ("error" in written) return errorOf(written.error);
-  if ("steps" in written) return { kind: "script", script: written as UpstreamScript };
+  if ("steps" in written) return scriptAnswer(written as UpstreamScript);
   const { reply } = written;
   if (typeof reply === "string") return { kind: "reply", reply: { text: reply } };
   const { pace, abort, after, ...said } = reply;

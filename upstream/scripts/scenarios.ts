@@ -13,6 +13,12 @@ import {
 
 const ENDINGS = /\.(ya?ml|json)$/;
 
+/** Whether a change of this name is one of the scenarios: a log beside them would begin every sequence again. */
+function isOurs(name: string): boolean {
+  // A mounted ConfigMap changes by one link beside its files.
+  return ENDINGS.test(name) || name === "..data";
+}
+
 /**
  * Reads every scenario of a folder, in the order of the file names: one to a file, a list, or fixtures of aimock.
  *
@@ -70,7 +76,7 @@ export class ScenarioFolder implements AsyncDisposable {
 
   private constructor(folder: string, scenarios: readonly Scenario[], log: Log) {
     this.#scenarios = scenarios;
-    this.#watcher = watchFolder(folder, () => void this.#reload(folder, log));
+    this.#watcher = watchFolder(folder, () => void this.#reload(folder, log), isOurs);
   }
 
   /**

@@ -111,8 +111,8 @@ const WRONG: { name: string; text: string; says: RegExp }[] = [
   },
   {
     name: "a fixture that has no counterpart",
-    text: '{"fixtures":[{"match":{"toolCallId":"x"},"response":{"content":"y"}}]}',
-    says: /toolCallId/,
+    text: '{"fixtures":[{"match":{"context":"x"},"response":{"content":"y"}}]}',
+    says: /context/,
   },
   {
     name: "a regular expression that is none",

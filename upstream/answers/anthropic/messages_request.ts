@@ -220,6 +220,7 @@ function turnsOf({ role, content }: CountedRequest["messages"][number]): AskTurn
     text: textOfBlock(block),
     images: 0,
     calls: [],
+    answers: String(block.tool_use_id),
   }));
   if (rest.length === 0) return turns;
   turns.push({

@@ -182,6 +182,7 @@ function turnsOf(content: z.infer<typeof CONTENT>): AskTurn[] {
     text: JSON.stringify(functionResponse?.response ?? {}),
     images: 0,
     calls: [],
+    answers: functionResponse?.name ?? "",
   }));
   if (rest.length === 0) return turns;
   const isImage = (type: string | undefined) => type?.startsWith("image/") === true;

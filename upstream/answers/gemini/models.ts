@@ -37,7 +37,7 @@ const EMBED = z.looseObject({
 /** Answers one embedding. */
 export function embed(call: EndpointCall): Answer {
   checkModel(decodeURIComponent(call.params.model ?? ""), call);
-  return reply({ embedding: embeddingOf(call.body) });
+  return reply({ embedding: embeddingOf(call.body, call) });
 }
 
 /** Answers several embeddings. */
@@ -47,14 +47,15 @@ export function embedBatch(call: EndpointCall): Answer {
   if (!Array.isArray(requests)) {
     throw new RequestError("* BatchEmbedContentsRequest.requests: requests is not specified\n");
   }
-  return reply({ embeddings: requests.map(embeddingOf) });
+  return reply({ embeddings: requests.map((request) => embeddingOf(request, call)) });
 }
 
-function embeddingOf(body: unknown): { values: number[] } {
+function embeddingOf(body: unknown, call: EndpointCall): { values: readonly number[] } {
   const parsed = EMBED.safeParse(body);
   if (!parsed.success) {
     throw new RequestError("* EmbedContentRequest.content: contents is not specified\n");
   }
+  if (call.reply?.embedding) return { values: call.reply.embedding };
   const { content, outputDimensionality = DIMENSIONS } = parsed.data;
   const text = content.parts.map((part) => part.text ?? "").join("");
   return { values: [...vectorOf(text, outputDimensionality)] };

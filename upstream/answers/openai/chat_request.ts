@@ -235,6 +235,7 @@ function turnOf(message: ChatMessage): AskTurn {
     text: textOf(content),
     images: Array.isArray(content) ? content.filter((part) => part.type === "image_url").length : 0,
     calls: (message.tool_calls ?? []).map(nameOf),
+    ...(typeof message.tool_call_id === "string" ? { answers: message.tool_call_id } : {}),
   };
 }
 

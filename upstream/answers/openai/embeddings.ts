@@ -38,10 +38,11 @@ export function embeddings(call: EndpointCall): Answer {
   }
   const dimensions = request.dimensions ?? DEFAULT_DIMENSIONS;
   const data = inputs.map((input, index) => {
-    const vector = vectorOf(input, dimensions);
+    const given = call.reply?.embedding;
+    const vector = given ? new Float32Array(given) : vectorOf(input, dimensions);
     const embedding = request.encoding_format === "base64"
       ? Buffer.from(vector.buffer).toString("base64")
-      : [...vector];
+      : given ?? [...vector];
     return { object: "embedding", index, embedding };
   });
   const tokens = inputs.reduce((sum, input) => sum + countTokens(input), 0);

@@ -40,7 +40,8 @@ function answer(
   const input_tokens = countTokens(prompt);
   return reply({
     created: createdOf(call.random),
-    data: Array.from({ length: count }, () => ({ ...image, revised_prompt: prompt })),
+    data: call.reply?.images ??
+      Array.from({ length: count }, () => ({ ...image, revised_prompt: prompt })),
     usage: {
       input_tokens,
       input_tokens_details: { text_tokens: input_tokens, image_tokens: 0 },

@@ -97,6 +97,7 @@ function turnOf(item: Record<string, unknown>): AskTurn {
     text: textOfItem(item),
     images: parts.filter((part) => part.type === "input_image").length,
     calls: isCall ? [String(item.name ?? "")] : [],
+    ...(role === "tool" ? { answers: String(item.call_id ?? "") } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Endpoints that take or give files: transcriptions, translations, speech, files. */
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { formatSseEvent } from "../../../openai/mod.ts";
@@ -17,7 +18,7 @@ export function transcribe(call: EndpointCall): Answer {
   const file = form.file("file");
   checkModel(form.text("model"), call);
   const { size, sha256 } = echoOf(file);
-  const text = `Received ${file.filename}, ${size} bytes, sha256 ${sha256}`;
+  const text = call.reply?.text ?? `Received ${file.filename}, ${size} bytes, sha256 ${sha256}`;
   const usage = {
     type: "tokens",
     input_tokens: 1,
@@ -77,6 +78,11 @@ const SAMPLES = 8000;
 /** `POST /v1/audio/speech`: a valid WAV file, the same for the same request. */
 export function speech(call: EndpointCall): Answer {
   checkModel(parseBody(SPEECH, call.body).model, call);
+  const given = call.reply?.audio;
+  if (given !== undefined) {
+    const body = Buffer.from(given, "base64");
+    return { kind: "whole", contentType: "audio/mpeg", body, paced: true };
+  }
   const bytes = new Uint8Array(44 + SAMPLES).fill(128, 44);
   const view = new DataView(bytes.buffer);
   const ascii = (at: number, text: string) => {
