@@ -37,7 +37,12 @@ interface Rule {
   readonly kind: Kind;
   readonly unit: Unit;
   readonly max: number;
+  /** The budget of each bucket in its present window, by the values of `names`. */
+  readonly present: Map<string, Budget>;
 }
+
+/** Beyond this many buckets those of a rule are looked up anew: a session's name is its client's choice. */
+const MAX_PRESENT = 10_000;
 
 /**
  * Compiles a file's limits. Of several that count the same (names, kind and unit), the one with the
@@ -58,6 +63,7 @@ export function compileBudgets({ limits }: Pick<LimitsFile, "limits">): Budgets 
     const exact = [...patterns.values()].filter((pattern) => pattern !== "*").length;
     const rule = (kind: Kind, unit: Unit, max: number): Rule => ({
       ...{ names, patterns, exact, kind, unit, max },
+      present: new Map(),
     });
     return [
       ...(requests ?? []).map(({ per, max }) => rule("requests", per, max)),
@@ -68,11 +74,14 @@ export function compileBudgets({ limits }: Pick<LimitsFile, "limits">): Budgets 
   const groups = [
     ...Map.groupBy(rules, ({ names, kind, unit }) => [kind, unit, ...names].join()).values(),
   ].map((group) => group.toSorted((a, b) => b.exact - a.exact));
-  return (subject, now) =>
-    groups.flatMap((group) => {
+  return (subject, now) => {
+    const budgets: Budget[] = [];
+    for (const group of groups) {
       const rule = group.find(({ patterns }) => matches(patterns, subject));
-      return rule === undefined ? [] : [budgetOf(rule, subject, now)];
-    });
+      if (rule !== undefined) budgets.push(budgetOf(rule, subject, now));
+    }
+    return budgets;
+  };
 }
 
 function matches(patterns: Rule["patterns"], subject: Subject): boolean {
@@ -83,9 +92,21 @@ function matches(patterns: Rule["patterns"], subject: Subject): boolean {
   return true;
 }
 
-function budgetOf({ kind, unit, max, names }: Rule, subject: Subject, now: number): Budget {
+function budgetOf(rule: Rule, subject: Subject, now: number): Budget {
+  const { names, present } = rule;
+  const values = names.map((name) => subject.get(name) ?? "");
+  const bucket = values.length === 1 ? values[0] ?? "" : JSON.stringify(values);
+  const known = present.get(bucket);
+  if (known !== undefined && now >= known.window.start && now < known.window.end) return known;
+  if (present.size >= MAX_PRESENT) present.clear();
+  const budget = makeBudget(rule, values, now);
+  present.set(bucket, budget);
+  return budget;
+}
+
+function makeBudget({ kind, unit, max, names }: Rule, values: string[], now: number): Budget {
   const window = windowAt(unit, now);
-  const bucket = names.map((name) => [name, subject.get(name) ?? ""]);
+  const bucket = names.map((name, index) => [name, values[index] ?? ""]);
   return {
     kind,
     unit,

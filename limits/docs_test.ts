@@ -21,7 +21,7 @@ Deno.test("the first of them does what the page says", async () => {
   const limiter = createLimiter(file, new MemoryCounters());
   const decide = (names: Record<string, string>) =>
     limiter.decide(
-      [{ entries: Object.entries(names).map(([key, value]) => ({ key, value })) }],
+      [{ entries: Object.entries(names) }],
       0,
       Date.UTC(2026, 11, 1, 12),
     );

@@ -1,8 +1,8 @@
 /** Decides about one request of Envoy: which budgets each descriptor falls under, and what comes of it. */
 import { type Level, refusing } from "./answer.ts";
-import { type Budget, type Budgets, compileBudgets } from "./budget.ts";
+import { type Budget, compileBudgets } from "./budget.ts";
 import { type Charge, chargeOf } from "./charge.ts";
-import type { CounterStore } from "./counters/store.ts";
+import { type CounterStore, fits, type Take, type Taken } from "./counters/store.ts";
 import { type Descriptor, meaningOf } from "./descriptor.ts";
 import type { LimitsFile } from "./limits_schema.ts";
 
@@ -13,79 +13,95 @@ export interface Outcome {
   readonly levels: readonly Level[];
   /** Of an answer that has ended. */
   readonly charge?: Charge;
+  /** Whether anybody asked our limits about it: it is marked so, or a limit names it. */
+  readonly ours: boolean;
 }
 
 /** Limits in force over counters. */
 export interface Limiter {
-  /** Counts and charges what the descriptors say, and returns an outcome for each, in their order. */
-  decide(descriptors: readonly Descriptor[], hitsAddend: number, now: number): Promise<Outcome[]>;
+  /**
+   * Counts and charges what the descriptors say, and returns an outcome for each, in their order; at
+   * once, where the counters are at hand.
+   */
+  decide(
+    descriptors: readonly Descriptor[],
+    addend: number,
+    now: number,
+  ): Outcome[] | Promise<Outcome[]>;
 }
 
 /** Puts a file's limits in force over counters, which outlive them. */
 export function createLimiter(file: LimitsFile, counters: CounterStore): Limiter {
   const budgets = compileBudgets(file);
   return {
-    async decide(descriptors, hitsAddend, now) {
-      const meanings = descriptors.map((one) => meaningOf(one, hitsAddend));
+    decide(descriptors, addend, now) {
+      const takes: BudgetTake[] = [];
+      const adds: Omit<Take, "max">[] = [];
+      const meanings = descriptors.map((one): Meant => {
+        const meaning = meaningOf(one, addend);
+        const own = budgets(meaning.subject, now);
+        if (!meaning.ask) {
+          const charge = chargeOf(meaning.facts, file.prices);
+          for (const { kind, counter, window } of own) {
+            if (kind !== "requests") {
+              adds.push({ counter, amount: charge[kind], expiresAt: window.end });
+            }
+          }
+          return { subject: meaning.subject, from: 0, to: 0, charge, ours: true };
+        }
+        const from = takes.length;
+        for (const budget of own) {
+          takes.push(takeOf(budget, budget.kind === "requests" ? meaning.hits : 0));
+        }
+        const ours = meaning.marked || own.length > 0;
+        return { subject: meaning.subject, from, to: takes.length, ours };
+      });
+      const spent = adds.length === 0 ? undefined : counters.add(adds);
       // All questions of a request are one step: a request that one of them refuses is not counted by another.
-      const asked = await ask(
-        meanings.map((one) => one.ask ? budgets(one.subject, now).map(asking(one.hits)) : []),
-        counters,
-      );
-      return await Promise.all(meanings.map(async (one, index): Promise<Outcome> => {
-        const subject = Object.fromEntries(one.subject);
-        if (one.ask) return { subject, levels: asked[index] ?? [] };
-        const charge = chargeOf(one.facts, file.prices);
-        await spend(charge, { budgets, subject: one.subject, counters, now });
-        return { subject, levels: [], charge };
-      }));
+      const taken = takes.length === 0 ? NOTHING : counters.take(takes);
+      if (taken instanceof Promise || spent instanceof Promise) {
+        return Promise.all([taken, spent]).then(([late]) => outcomes(meanings, takes, late));
+      }
+      return outcomes(meanings, takes, taken);
     },
   };
 }
 
-interface Asked {
+const NOTHING: Taken = { granted: true, used: [] };
+
+interface BudgetTake extends Take {
   readonly budget: Budget;
-  readonly amount: number;
 }
 
-function asking(hits: number): (budget: Budget) => Asked {
-  return (budget) => ({ budget, amount: budget.kind === "requests" ? hits : 0 });
+/** A descriptor, and which of the takes are its own. */
+interface Meant {
+  readonly subject: ReadonlyMap<string, string>;
+  readonly from: number;
+  readonly to: number;
+  readonly charge?: Charge;
+  readonly ours: boolean;
 }
 
-async function ask(groups: readonly Asked[][], counters: CounterStore): Promise<Level[][]> {
-  const all = groups.flat();
-  if (all.length === 0) return groups.map(() => []);
-  const { granted, used } = await counters.take(all.map(({ budget, amount }) => ({
-    counter: budget.counter,
-    amount,
-    max: budget.max,
-    expiresAt: budget.window.end,
-  })));
-  const levels = all.map(({ budget, amount }, index): Level => {
+function takeOf(budget: Budget, amount: number): BudgetTake {
+  const { counter, max, window } = budget;
+  return { budget, counter, amount, max, expiresAt: window.end };
+}
+
+function outcomes(
+  meanings: readonly Meant[],
+  takes: readonly BudgetTake[],
+  { granted, used }: Taken,
+): Outcome[] {
+  const levels = takes.map((take, index): Level => {
     const now = used[index] ?? 0;
-    return {
-      budget,
-      used: now,
-      spent: !granted && !(now < budget.max && now + amount <= budget.max),
-    };
+    return { budget: take.budget, used: now, spent: !granted && !fits(take, now) };
   });
-  let from = 0;
-  return groups.map(({ length }) => levels.slice(from, from += length));
-}
-
-async function spend(
-  charge: Charge,
-  { budgets, subject, counters, now }: {
-    budgets: Budgets;
-    subject: ReadonlyMap<string, string>;
-    counters: CounterStore;
-    now: number;
-  },
-): Promise<void> {
-  const adds = budgets(subject, now).flatMap(({ kind, counter, window }) =>
-    kind === "requests" ? [] : [{ counter, amount: charge[kind], expiresAt: window.end }]
-  );
-  if (adds.length > 0) await counters.add(adds);
+  return meanings.map(({ subject, from, to, charge, ours }): Outcome => ({
+    subject: Object.fromEntries(subject),
+    levels: levels.slice(from, to),
+    ours,
+    ...(charge !== undefined && { charge }),
+  }));
 }
 
 /** The budget that refuses a request, over all its descriptors; undefined when it may come in. */

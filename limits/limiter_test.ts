@@ -12,8 +12,7 @@ function limiter(limits: string): Limiter {
   return createLimiter(parseLimits(text, "limits"), new MemoryCounters(() => NOON));
 }
 
-const entries = (names: Record<string, string>) =>
-  Object.entries(names).map(([key, value]) => ({ key, value }));
+const entries = (names: Record<string, string>) => Object.entries(names);
 
 /** Asks as Envoy does before it lets a request pass; the code of the refusal, or undefined. */
 async function ask(limiter: Limiter, names: Record<string, string>, now = NOON) {
@@ -28,7 +27,7 @@ async function charge(limiter: Limiter, names: Record<string, string>, now = NOO
     ...{ status: "200", method: "POST", path: "/v1/chat/completions" },
     ...{ input_tokens: "10", output_tokens: "20", total_tokens: "30", answer_model: "gpt-4o" },
   };
-  const descriptor = { entries: entries({ llm: "charge", ...names, ...facts }), hits_addend: 0 };
+  const descriptor = { entries: entries({ llm: "charge", ...names, ...facts }), hitsAddend: 0 };
   await limiter.decide([descriptor], 0, now);
 }
 

@@ -1,11 +1,5 @@
 /** The limits service: envoy.service.ratelimit.v3 over gRPC, with a file of limits and counters that last. */
-import {
-  GRPC_STATUS,
-  GrpcError,
-  type GrpcServer,
-  messageCodec,
-  startGrpcServer,
-} from "../grpc/mod.ts";
+import { GRPC_STATUS, GrpcError, type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
 import {
   hostPort,
   Journal,
@@ -17,15 +11,15 @@ import {
   UsageError,
   watchFile,
 } from "../service/mod.ts";
-import { codeOf, quotaHeaders, refusalBody, remaining } from "./answer.ts";
+import { codeOf, quotaHeaders, refusalBody, refusing, remaining } from "./answer.ts";
 import type { CounterStore } from "./counters/store.ts";
 import type { LimitsDecision } from "./decision.ts";
-import type { Descriptor } from "./descriptor.ts";
 import { createLimiter, type Limiter, type Outcome, refusalOf } from "./limiter.ts";
 import type { LimitsFile } from "./limits_schema.ts";
 import { startCounters } from "./counters/start.ts";
 import { LimitsMetrics } from "./metrics.ts";
 import { DEFAULT_LIMITS } from "./default_limits.ts";
+import { type Asked, decodeAsked, type DescriptorStatus, encodeAnswer } from "./wire.ts";
 
 /** Options of {@linkcode startLimits}. */
 export interface LimitsOptions {
@@ -74,10 +68,7 @@ export interface Limits extends AsyncDisposable {
 /** The service's full name, for health and reflection. */
 export const RATE_LIMIT_SERVICE = "envoy.service.ratelimit.v3.RateLimitService";
 
-const PACKAGE = "envoy.service.ratelimit.v3";
 const JOURNAL_LIMIT = 10_000;
-/** The largest number that a status can carry (uint32). */
-const MAX_COUNT = 2 ** 32 - 1;
 
 /**
  * Starts a limits service and resolves when it listens.
@@ -100,8 +91,6 @@ class LimitsService implements Limits {
   readonly #now: () => number;
   readonly #metrics = new LimitsMetrics();
   readonly #stack = new AsyncDisposableStack();
-  readonly #request = messageCodec(`${PACKAGE}.RateLimitRequest`);
-  readonly #response = messageCodec(`${PACKAGE}.RateLimitResponse`);
   #limiter: Limiter | undefined;
   #counters: CounterStore | undefined;
   #server: GrpcServer | undefined;
@@ -207,36 +196,46 @@ class LimitsService implements Limits {
     }
   }
 
-  async #decide(bytes: Uint8Array): Promise<Uint8Array> {
-    await this.#held;
-    const { descriptors = [], hits_addend = 0 } = this.#decode(bytes);
+  #decide(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#held === undefined
+      ? this.#answer(bytes)
+      : this.#held.then(() => this.#answer(bytes));
+  }
+
+  /** No promise where the counters are at hand: this runs twice for every request. */
+  #answer(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    const { descriptors, hitsAddend } = this.#decode(bytes);
     const now = this.#now();
-    const outcomes = await (this.#limiter as Limiter).decide(descriptors, hits_addend, now);
-    for (const outcome of outcomes) this.#note(outcome);
+    const decided = (this.#limiter as Limiter).decide(descriptors, hitsAddend, now);
+    return decided instanceof Promise
+      ? decided.then((outcomes) => this.#encode(outcomes, now))
+      : this.#encode(decided, now);
+  }
+
+  #encode(outcomes: readonly Outcome[], now: number): Uint8Array {
+    for (const outcome of outcomes) if (outcome.ours) this.#note(outcome);
     const refusal = refusalOf(outcomes);
-    const levels = outcomes.flatMap((outcome) => outcome.levels);
-    const headers = quotaHeaders(levels, now);
+    const headers = quotaHeaders(outcomes.flatMap(({ levels }) => levels), now);
     if (refusal !== undefined) headers.push(["content-type", "application/json"]);
-    return this.#response.encode({
-      overall_code: refusal === undefined ? "OK" : "OVER_LIMIT",
+    return encodeAnswer({
+      refused: refusal !== undefined,
       statuses: outcomes.map((outcome) => statusOf(outcome, now)),
-      response_headers_to_add: headers.map(([key, value]) => ({ key, value })),
-      ...(refusal === undefined
-        ? {}
-        : { raw_body: new TextEncoder().encode(`${refusalBody(refusal, now)}\n`) }),
+      headers,
+      ...(refusal !== undefined &&
+        { body: new TextEncoder().encode(`${refusalBody(refusal, now)}\n`) }),
     });
   }
 
-  #decode(bytes: Uint8Array): { descriptors?: Descriptor[]; hits_addend?: number } {
+  #decode(bytes: Uint8Array): Asked {
     try {
-      return this.#request.decode(bytes);
+      return decodeAsked(bytes);
     } catch (error) {
       throw new GrpcError(GRPC_STATUS.INVALID_ARGUMENT, messageOf(error));
     }
   }
 
   #note({ subject, levels, charge }: Outcome): void {
-    const refusal = refusalOf([{ subject, levels }]);
+    const refusal = refusing(levels);
     const decision: LimitsDecision = charge !== undefined
       ? { subject, outcome: "charged", charge }
       : refusal === undefined
@@ -249,22 +248,21 @@ class LimitsService implements Limits {
 }
 
 /** The status of one descriptor: of its budgets, the one that refuses, or else has the least left. */
-function statusOf(outcome: Outcome, now: number): Record<string, unknown> {
-  const refusal = refusalOf([outcome]);
+function statusOf({ levels }: Outcome, now: number): DescriptorStatus {
+  const refusal = refusing(levels);
   const level = refusal ??
-    outcome.levels.toSorted((a, b) => remaining(a) / a.budget.max - remaining(b) / b.budget.max)[0];
-  if (level === undefined) return { code: "OK" };
+    levels.toSorted((a, b) => remaining(a) / a.budget.max - remaining(b) / b.budget.max)[0];
+  if (level === undefined) return { refused: false };
   const { kind, unit, max, window } = level.budget;
-  const ms = Math.max(0, window.end - now);
   return {
-    code: refusal === undefined ? "OK" : "OVER_LIMIT",
-    current_limit: {
-      requests_per_unit: Math.min(MAX_COUNT, max),
-      unit: unit.toUpperCase(),
+    refused: refusal !== undefined,
+    limit: {
+      max,
+      unit,
       name: `${kind}/${unit}`,
+      remaining: remaining(level),
+      resetS: Math.ceil(Math.max(0, window.end - now) / 1_000),
     },
-    limit_remaining: Math.min(MAX_COUNT, remaining(level)),
-    duration_until_reset: `${Math.ceil(ms / 1_000)}s`,
   };
 }
 

@@ -21,25 +21,38 @@ export class MemoryCounters implements CounterStore {
     this.#now = now;
   }
 
-  take(takes: readonly Take[]): Taken {
+  take(takes: readonly Take[]): Taken | Promise<Taken> {
     const used = takes.map(({ counter }) => this.counters.get(counter)?.used ?? 0);
     if (!takes.every((take, index) => fits(take, used[index] ?? 0))) {
       return { granted: false, used };
     }
-    this.add(takes);
-    return { granted: true, used: takes.map(({ amount }, index) => (used[index] ?? 0) + amount) };
+    const kept = this.#add(takes, true);
+    const taken = {
+      granted: true,
+      used: takes.map(({ amount }, index) => (used[index] ?? 0) + amount),
+    };
+    return kept === undefined ? taken : kept.then(() => taken);
   }
 
-  add(adds: readonly Omit<Take, "max">[]): void {
+  add(adds: readonly Omit<Take, "max">[]): undefined | Promise<void> {
+    return this.#add(adds, false);
+  }
+
+  #add(adds: readonly Omit<Take, "max">[], awaited: boolean): undefined | Promise<void> {
     const spent = adds.filter(({ amount }) => amount > 0);
+    if (spent.length === 0) return undefined;
     for (const { counter, amount, expiresAt } of spent) {
       const known = this.counters.get(counter);
       if (known === undefined) this.counters.set(counter, { used: amount, expiresAt });
       else known.used += amount;
     }
-    if (spent.length > 0) this.keep(spent);
+    const kept = this.keep(spent, awaited);
     this.#additions += spent.length;
-    if (this.#additions < SWEEP_EVERY) return;
+    if (this.#additions >= SWEEP_EVERY) this.#sweep();
+    return kept;
+  }
+
+  #sweep(): void {
     this.#additions = 0;
     const now = this.#now();
     for (const [name, { expiresAt }] of this.counters) {
@@ -48,8 +61,16 @@ export class MemoryCounters implements CounterStore {
     this.forget(now);
   }
 
-  /** Keeps additions elsewhere, before they are answered. */
-  protected keep(_adds: readonly Omit<Take, "max">[]): void {}
+  /**
+   * Keeps additions elsewhere; the promise, where there is one, is fulfilled when they are kept.
+   * `awaited`: a request waits for it.
+   */
+  protected keep(
+    _adds: readonly Omit<Take, "max">[],
+    _awaited: boolean,
+  ): undefined | Promise<void> {
+    return undefined;
+  }
 
   /** Forgets what has expired elsewhere. */
   protected forget(_now: number): void {}

@@ -103,9 +103,10 @@ class RedisCounters implements CounterStore {
     return { granted: granted === 1, used };
   }
 
-  async add(adds: readonly Omit<Take, "max">[]): Promise<void> {
+  add(adds: readonly Omit<Take, "max">[]): undefined | Promise<void> {
     const spent = adds.filter(({ amount }) => amount > 0);
-    if (spent.length > 0) await this.take(spent.map((one) => ({ ...one, max: -1 })));
+    if (spent.length === 0) return undefined;
+    return this.take(spent.map((one) => ({ ...one, max: -1 }))).then(() => {});
   }
 
   async #ask(words: readonly (string | number)[]): Promise<Reply> {

@@ -25,7 +25,7 @@ export interface CounterStore extends AsyncDisposable {
   /** Adds all amounts in one step when each fits, or none. */
   take(takes: readonly Take[]): Taken | Promise<Taken>;
   /** Adds amounts whatever the limit: what is spent is spent. */
-  add(adds: readonly Omit<Take, "max">[]): void | Promise<void>;
+  add(adds: readonly Omit<Take, "max">[]): undefined | Promise<void>;
 }
 
 /** Whether an amount fits: something must be left, and the amount within it. */
