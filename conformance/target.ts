@@ -296,6 +296,16 @@ export interface LimitsFeature {
   hold(): Disposable;
 }
 
+/** The feature `guard`: a word that the gateway's guards refuse in answers, and in requests with `guard_input`. */
+export interface GuardFeature {
+  readonly word: string;
+}
+
+/** The feature `context`: how many turns of a session go into a request. */
+export interface ContextFeature {
+  readonly turns: number;
+}
+
 /** The issuer of the tokens that a target with the feature `tokens` takes in `authorization`. */
 export interface TokensFeature {
   /** Returns a token with these claims over the valid ones, which `ttlS` seconds hold. */
@@ -410,6 +420,8 @@ export interface Target {
   readonly rateLimit?: RateLimitFeature;
   readonly router?: RouterFeature;
   readonly limits?: LimitsFeature;
+  readonly guard?: GuardFeature;
+  readonly context?: ContextFeature;
   readonly tokens?: TokensFeature;
   readonly certificates?: CertificatesFeature;
   /**

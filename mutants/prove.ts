@@ -96,7 +96,7 @@ function once(act: () => void): () => void {
 /** A check-only configuration is no whole gateway: only the group that it opens judges it. */
 function casesFor({ on, kills, protocol }: Mutant, options: SelfTestOptions): readonly Case[] {
   const { all, smoke } = options.proof;
-  if (on !== undefined) return CASES.filter(({ feature }) => feature === on);
+  if (on !== undefined) return all.filter(({ feature }) => feature === on);
   if (protocol !== undefined) return CASES.filter(({ axes }) => axes?.every((a) => a === protocol));
   return options.full ? all : pick(all, [...kills, ...smoke]);
 }

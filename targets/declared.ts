@@ -1,5 +1,7 @@
 /** Declarations of a user about a gateway: how to get in, and its features beyond the core. */
 import type {
+  ContextFeature,
+  GuardFeature,
   HeaderList,
   JwtFeature,
   RateLimitFeature,
@@ -27,11 +29,14 @@ export interface Declared {
   readonly features?: readonly string[];
   readonly jwt?: JwtFeature;
   readonly rateLimit?: RateLimitFeature;
+  readonly guard?: GuardFeature;
+  readonly context?: ContextFeature;
 }
 
 /** Adds what was declared to what is known of a target. */
 export function withDeclared<T extends Target>(target: T, declared: Declared): T {
-  const { host, headers, proxyProtocol, basePath, ca, jwt, rateLimit } = declared;
+  const { host, headers, proxyProtocol, basePath, ca } = declared;
+  const { jwt, rateLimit, guard, context } = declared;
   const wayIn: WayIn = {
     ...target.wayIn,
     ...(host !== undefined && { host }),
@@ -47,6 +52,8 @@ export function withDeclared<T extends Target>(target: T, declared: Declared): T
     ...(ca !== undefined && { ca }),
     ...(jwt && { jwt }),
     ...(rateLimit && { rateLimit }),
+    ...(guard && { guard }),
+    ...(context && { context }),
     features: [...new Set([...target.features, ...declared.features ?? []])],
     expect: {
       ...target.expect,

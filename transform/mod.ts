@@ -11,6 +11,16 @@
  *
  * @module
  */
+export type { AnswerHandler, JsonObject, RequestDraft, Step, StreamedEvent } from "./exchange.ts";
+export { StepFailure } from "./exchange.ts";
+export { transformProcessor } from "./processor.ts";
 export { sessionKey } from "./steps/context.ts";
-export { startTransform, type Transform, type TransformOptions } from "./transform.ts";
-export { TRANSFORM_FILE, type TransformFile } from "./transform_schema.ts";
+export { openStore } from "./store/sqlite.ts";
+export {
+  startTransform,
+  stepsOf,
+  type StepSurroundings,
+  type Transform,
+  type TransformOptions,
+} from "./transform.ts";
+export { TRANSFORM_FILE, type TransformFile, transformSchema } from "./transform_schema.ts";

@@ -64,8 +64,7 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
   await using stack = new AsyncDisposableStack();
   const first = options.steps ?? await read(options.file);
   const store = stack.use(openStore(first.store.path ?? options.storePath ?? ":memory:", now));
-  const build = (file: TransformFile) =>
-    Promise.all(file.steps.map((one) => stepOf(one, { store, env, now })));
+  const build = (file: TransformFile) => stepsOf(file, { store, env, now });
   let steps = await build(first);
   let names = namesOf(first);
   const metrics = new TransformMetrics();
@@ -124,10 +123,21 @@ async function read(file: string | undefined): Promise<TransformFile> {
   return await readData(TRANSFORM_FILE, file);
 }
 
-interface StepSurroundings {
+/** What steps are made with. */
+export interface StepSurroundings {
   readonly store: Store;
+  /** Milliseconds since 1970. */
   readonly now: () => number;
   env(name: string): string | undefined;
+}
+
+/**
+ * Returns the steps of a file, in their order.
+ *
+ * @throws {UsageError} for a step that cannot be made: a pattern, a key that is not set
+ */
+export function stepsOf(file: TransformFile, surroundings: StepSurroundings): Promise<Step[]> {
+  return Promise.all(file.steps.map((one) => stepOf(one, surroundings)));
 }
 
 async function stepOf(one: StepFile, { store, env, now }: StepSurroundings): Promise<Step> {

@@ -4,6 +4,7 @@ import {
   type HeaderList,
   type JwtFeature,
   type RateLimitFeature,
+  TRANSFORM_CASES,
 } from "../../conformance/mod.ts";
 import {
   fileOption,
@@ -44,7 +45,7 @@ export const DECLARED_OPTIONS = inSection("What the gateway has", {
   }),
   feature: repeated(textOption("--feature <NAME[=...]>", {
     description:
-      "what it has beyond the core: tls, trailers, jwt=key=FILE,issuer=I,audience=A[,header=H], rate_limit=header=H,burst=N",
+      "what it has beyond the core: tls, trailers, jwt=key=FILE,issuer=I,audience=A[,header=H], rate_limit=header=H,burst=N, redact, guard=word=W, cache, context=turns=N",
   })),
 });
 
@@ -73,6 +74,8 @@ export async function declaredOf(options: DeclaredOptions): Promise<Declared> {
   assertKnown(features.map(({ name }) => name));
   const jwt = features.find(({ name }) => name === "jwt");
   const limit = features.find(({ name }) => name === "rate_limit");
+  const guard = features.find(({ name }) => name === "guard");
+  const context = features.find(({ name }) => name === "context");
   return {
     ...(hostName !== undefined && { host: hostName }),
     ...(basePath !== undefined && { basePath }),
@@ -85,11 +88,14 @@ export async function declaredOf(options: DeclaredOptions): Promise<Declared> {
     features: features.map(({ name }) => name),
     ...(jwt && { jwt: await jwtOf(jwt.settings) }),
     ...(limit && { rateLimit: rateLimitOf(limit.settings) }),
+    ...(guard && { guard: { word: need(guard.settings, "word", "guard") } }),
+    ...(context && { context: { turns: countOf(context.settings, "turns", "context") } }),
   };
 }
 
 function assertKnown(names: readonly string[]): void {
-  const known = [...new Set(CASES.flatMap(({ feature }) => feature ?? []))].toSorted();
+  const features = [...CASES, ...TRANSFORM_CASES].flatMap(({ feature }) => feature ?? []);
+  const known = [...new Set(features)].toSorted();
   for (const name of names) {
     if (known.includes(name)) continue;
     throw new UsageError(
@@ -137,13 +143,16 @@ async function jwtOf(settings: ReadonlyMap<string, string>): Promise<JwtFeature>
 }
 
 function rateLimitOf(settings: ReadonlyMap<string, string>): RateLimitFeature {
-  const burst = Number(need(settings, "burst", "rate_limit"));
-  if (!Number.isInteger(burst) || burst < 1) {
-    throw new UsageError(
-      "Cannot declare --feature rate_limit: burst must be an integer of at least 1",
-    );
-  }
+  const burst = countOf(settings, "burst", "rate_limit");
   return { header: need(settings, "header", "rate_limit"), burst };
+}
+
+function countOf(settings: ReadonlyMap<string, string>, name: string, feature: string): number {
+  const count = Number(need(settings, name, feature));
+  if (Number.isInteger(count) && count >= 1) return count;
+  throw new UsageError(
+    `Cannot declare --feature ${feature}: ${name} must be an integer of at least 1`,
+  );
 }
 
 async function readText(file: string, flag: string): Promise<string> {

@@ -6,12 +6,14 @@
  */
 import type { Case } from "../case.ts";
 import { ALLOW_CASES } from "./allow.ts";
+import { CACHE_CASES } from "./cache.ts";
 import { CANCEL_CASES } from "./cancel.ts";
 import { CONTRACT_CASES } from "./contract.ts";
 import { DENY_CASES } from "./deny.ts";
 import { EVERY_WAY_CASES } from "./every_way.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
 import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
+import { GUARD_CASES } from "./guard.ts";
 import { HTTP_CASES } from "./http.ts";
 import { HTTP3_CASES } from "./http3.ts";
 import { LIMIT_CASES } from "./limits.ts";
@@ -22,6 +24,7 @@ import { MUTATION_CASES } from "./mutation.ts";
 import { OBSERVABILITY_CASES } from "./observability.ts";
 import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
 import { PASS_CASES } from "./passthrough.ts";
+import { REDACT_CASES } from "./redact.ts";
 import { ROUTER_CASES as DECISION_CASES } from "./router.ts";
 import { ROUTER_LOAD_CASES } from "./router_load.ts";
 import { ROUTER_REWRITE_CASES } from "./router_rewrite.ts";
@@ -36,6 +39,7 @@ import { RESPONSE_STREAM_CASES } from "./responses_stream.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { VECTOR_STORE_CASES } from "./responses_vector_stores.ts";
 import { SECURITY_CASES } from "./security.ts";
+import { CONTEXT_CASES } from "./session_context.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
 import { STREAM_CASES } from "./stream.ts";
 import { STREAM_FORMAT_CASES } from "./stream_format.ts";
@@ -76,6 +80,14 @@ export const ROUTER_CASES: readonly Case[] = [
   ...ROUTER_SAFETY_CASES,
   ...ROUTER_REWRITE_CASES,
   ...ROUTER_LOAD_CASES,
+];
+
+/** Cases of what a gateway makes of requests and answers: redaction, guards, a cache, a session's context. */
+export const TRANSFORM_CASES: readonly Case[] = [
+  ...REDACT_CASES,
+  ...GUARD_CASES,
+  ...CACHE_CASES,
+  ...CONTEXT_CASES,
 ];
 
 /** Cases of a gateway with tokens, certificates and limits of its own. */

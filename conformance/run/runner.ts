@@ -110,7 +110,7 @@ class Suite {
     }
     const { active, waiting } = this.#start(own, this.#target);
     await active;
-    for (const [feature, cases] of variants) await this.#runVariant(feature, cases);
+    for (const [feature, cases] of this.#merged(variants)) await this.#runVariant(feature, cases);
     const tell = () => this.#options.onProgress?.({ kind: "waiting", ids: this.#unfinished() });
     const telling = setInterval(tell, WAITING_MS);
     if (this.#unfinished().length > 0) tell();
@@ -132,6 +132,19 @@ class Suite {
       else own.push(one);
     }
     return { own, variants };
+  }
+
+  /** Features that one copy has together are judged on it together. */
+  #merged(variants: ReadonlyMap<string, Case[]>): Map<string, Case[]> {
+    const first = new Map<unknown, string>();
+    const merged = new Map<string, Case[]>();
+    for (const [feature, cases] of variants) {
+      const start = this.#target.variants?.[feature];
+      const name = first.get(start) ?? feature;
+      first.set(start, name);
+      merged.set(name, [...merged.get(name) ?? [], ...cases]);
+    }
+    return merged;
   }
 
   async #runVariant(feature: string, cases: readonly Case[]): Promise<void> {

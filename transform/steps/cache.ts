@@ -43,8 +43,10 @@ export function cacheStep(
     try {
       const found = store.get(key);
       if (found === undefined) return undefined;
-      const age = Math.floor((now() - found.writtenAt) / 1_000);
-      if (age > maxAge) return undefined;
+      // Fresh is what is younger than the client allows (RFC 9111, section 4.2).
+      const ageMs = now() - found.writtenAt;
+      if (ageMs >= maxAge * 1_000) return undefined;
+      const age = Math.floor(ageMs / 1_000);
       const cut = found.value.indexOf(10);
       const type = new TextDecoder().decode(found.value.subarray(0, cut));
       return { type, body: found.value.slice(cut + 1), age };

@@ -13,14 +13,21 @@ const TRANSFORM_PORT: PortSpec = {
   flag: "--transform-port",
 };
 
-/** Returns the add-on of a file with steps. */
-export function transformAddOn(file: string, env: (name: string) => string | undefined): AddOn {
+/** Returns the place of a processor of steps: its port, its filter, its cluster. */
+export function transformOverlay(): Omit<AddOn, "start"> {
   return {
     ports: [TRANSFORM_PORT],
     config: withTransform,
     overlay: (ports) => ({
       clusters: { [TRANSFORM_CLUSTER]: { host: "127.0.0.1", port: ports.transform ?? 0 } },
     }),
+  };
+}
+
+/** Returns the add-on of a file with steps. */
+export function transformAddOn(file: string, env: (name: string) => string | undefined): AddOn {
+  return {
+    ...transformOverlay(),
     async start({ ports, runDir, log }) {
       const { startTransform } = await loadModule<typeof import("../../../transform/mod.ts")>(
         "transform/mod.ts",

@@ -1,0 +1,95 @@
+/** How steps on requests and answers are judged: copies of the gateway for their groups, and broken ones. */
+import { type Target, TRANSFORM_CASES } from "../../../../conformance/mod.ts";
+import type { Mutant, Proof, RunningTarget, StartOptions } from "../../../../mutants/mod.ts";
+import { STEP_MUTANTS, type StepMutant } from "./mutants.ts";
+import { type Stack, startStack, STEP_LISTS } from "./stack.ts";
+
+const DEFECTS = Object.fromEntries(
+  STEP_MUTANTS.flatMap(({ id, breaks }) => breaks === undefined ? [] : [[id, breaks]]),
+);
+
+/** One stack for all who need it at the same time; it ends with the last of them. */
+class SharedStack {
+  readonly #start: () => Promise<Stack>;
+  #running: Promise<Stack> | undefined;
+  #users = 0;
+
+  constructor(start: () => Promise<Stack>) {
+    this.#start = start;
+  }
+
+  async target(list: string, mutant?: string): Promise<RunningTarget> {
+    this.#users++;
+    const running = this.#running ??= this.#start();
+    try {
+      const stack = await running;
+      return {
+        ...stack.target(list, mutant),
+        [Symbol.asyncDispose]: () => this.#leave(stack),
+      };
+    } catch (error) {
+      this.#users--;
+      this.#running = undefined;
+      throw error;
+    }
+  }
+
+  async #leave(stack: Stack): Promise<void> {
+    if (--this.#users > 0) return;
+    this.#running = undefined;
+    await stack[Symbol.asyncDispose]();
+  }
+}
+
+/** Returns how to start a copy of the gateway for each group about steps. */
+export function stepVariants(options: StartOptions): NonNullable<Target["variants"]> {
+  const shared = new SharedStack(() => startStack(options));
+  return Object.fromEntries(
+    Object.entries(STEP_LISTS).flatMap(([list, features]) => {
+      // One function for all features of a copy: they are judged together.
+      const start = () => shared.target(list);
+      return features.map((feature) => [feature, start]);
+    }),
+  );
+}
+
+let stack: { readonly key: string; readonly shared: SharedStack } | undefined;
+
+async function startMutant(mutant: StepMutant, options: StartOptions): Promise<RunningTarget> {
+  const { id, list = "all", edit } = mutant;
+  const { envoyPath, runParents, signal } = options;
+  const place = { envoyPath, runParents, ...(signal && { signal }) };
+  if (edit !== undefined) {
+    return await new SharedStack(() => startStack({ ...place, edit })).target(list);
+  }
+  const key = `${envoyPath} ${runParents.join()}`;
+  if (stack?.key !== key) {
+    stack = { key, shared: new SharedStack(() => startStack({ ...place, defects: DEFECTS })) };
+  }
+  return await stack.shared.target(list, id);
+}
+
+function isStepMutant(mutant: Mutant): mutant is StepMutant {
+  return STEP_MUTANTS.includes(mutant as StepMutant);
+}
+
+/** Returns a proof with the steps' cases and mutants beside its own. */
+export function withSteps(proof: Proof<Mutant>): Proof<Mutant> {
+  return {
+    ...proof,
+    mutants: [...proof.mutants, ...STEP_MUTANTS],
+    cases: [...proof.cases, ...TRANSFORM_CASES],
+    all: [...proof.all, ...TRANSFORM_CASES],
+    correct: proof.correct.map((one) =>
+      one.proxy ? one : {
+        ...one,
+        start: async (options) => {
+          const target = await one.start(options);
+          return { ...target, variants: { ...target.variants, ...stepVariants(options) } };
+        },
+      }
+    ),
+    start: (mutant, options) =>
+      isStepMutant(mutant) ? startMutant(mutant, options) : proof.start(mutant, options),
+  };
+}
