@@ -37,6 +37,8 @@ export interface EnvoyOptions {
   readonly readyMs?: number;
   /** Milliseconds that running streams get at the end; 5,000 when left out. */
   readonly graceMs?: number;
+  /** Environment variables beside our own. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -123,6 +125,7 @@ async function launch(
       stdout: { file: files.accessLog },
       stderr: { file: files.log },
       graceMs: KILL_MS,
+      ...defined({ env: options.env }),
     }),
   );
   const admin = rescue.use(await becomeLive({ options, files, adminKey, launched, process }));

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { type AddOn, withAddOns } from "./add_on.ts";
 import type { Part, Place, Profile } from "./profile.ts";
 
-const PLACE: Place = { ports: {}, runDir: "/tmp", journalLimit: 1, log: () => {} };
+const PLACE: Place = {
+  ports: {},
+  runDir: "/tmp",
+  journalLimit: 1,
+  peerSecret: undefined,
+  log: () => {},
+};
 const FILE = { name: "base.yaml", text: "", sha256: "", bootstrap: {} };
 const endpoint = (port: number) => ({ host: "127.0.0.1", port });
 

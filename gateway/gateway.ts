@@ -3,13 +3,22 @@ import {
   type AccessLogEntry,
   compareVersions,
   describeExit,
+  type EnvoyConfigFile,
   type RunningEnvoy,
   startEnvoy,
   versionOf,
 } from "../envoy/mod.ts";
 import type { ConsoleFacts } from "../console/mod.ts";
 import type { Policy } from "../policy/mod.ts";
-import { assertPortFree, silent, UnavailableError, urlHost, UsageError } from "../service/mod.ts";
+import {
+  assertPortFree,
+  makePeerSecret,
+  PEER_SECRET_ENV,
+  silent,
+  UnavailableError,
+  urlHost,
+  UsageError,
+} from "../service/mod.ts";
 import { consolePart } from "./console_part.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
@@ -107,6 +116,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   const { profile, directory, stack } = assembly;
   const feed = stack.use(new RequestFeed());
   if (options.onRequest) feed.onRequest(options.onRequest);
+  const { peerSecret = makePeerSecret() } = options;
   const parts: Parts = {
     policy: once(() => startStub(options)),
     own: once(() =>
@@ -115,6 +125,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
         runDir: directory.path,
         scenarios: options.scenarios,
         journalLimit: options.journalLimit ?? JOURNAL_LIMIT,
+        peerSecret: provesItself(options.config) ? peerSecret : undefined,
         log: options.log ?? silent,
       })
     ),
@@ -135,7 +146,12 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     });
   });
   // Called first: where the ports are known, Envoy's process runs before the rooms of the parts are loaded.
-  const envoyStart = startOwnEnvoy(options, { ...assembly, parts: { ...parts, control }, feed });
+  const envoyStart = startOwnEnvoy(options, {
+    ...assembly,
+    parts: { ...parts, control },
+    feed,
+    env: { [PEER_SECRET_ENV]: peerSecret },
+  });
   // Envoy comes last, so that it is stopped first: streams end before what serves them does.
   const [policy, part, controlServer, envoy] = await startTogether(stack, [
     parts.policy(),
@@ -190,6 +206,11 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   };
 }
 
+/** Whether an Envoy with this configuration, or the profile's own, says its secret to the parts. */
+function provesItself(config: EnvoyConfigFile | undefined): boolean {
+  return config === undefined || config.text.includes(PEER_SECRET_ENV);
+}
+
 /** The parts that run beside Envoy; each is started by its first call. */
 interface Parts {
   policy(): Promise<Policy | undefined>;
@@ -204,6 +225,7 @@ function once<T>(start: () => Promise<T>): () => Promise<T> {
 interface EnvoyStart extends Assembly {
   readonly feed: RequestFeed;
   readonly parts: Parts & { control(): Promise<ControlServer> };
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Starts Envoy as soon as the addresses of its clusters are known: with the call itself, unless a port is 0. */
@@ -225,6 +247,7 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
     config: options.config ?? profile.config(),
     overlay: gatewayOverlay({ ...options, profile, ports }),
     runDir: start.directory.path,
+    env: start.env,
     onRequest: (entry) => start.feed.log(entry),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),

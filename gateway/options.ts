@@ -54,6 +54,8 @@ export interface GatewayOptions<P extends Part = Part> {
   readonly scenarios?: string;
   /** Lets the stub obey scripts for nonces signed with it, for the suite. */
   readonly scriptSecret?: string;
+  /** Secret by which Envoy proves itself to the parts behind it; a fresh one when left out. */
+  readonly peerSecret?: string;
   /** Entries that each journal keeps; the suite needs more than a person. 1,000 when left out. */
   readonly journalLimit?: number;
   /** Sends no request of its own at the start: the configuration is somebody's, and may want other requests than ours. */

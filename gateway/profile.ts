@@ -35,6 +35,8 @@ export interface Place {
   readonly scenarios?: string | undefined;
   /** Entries that each journal keeps. */
   readonly journalLimit: number;
+  /** Secret by which Envoy proves itself; undefined where its configuration does not send it. */
+  readonly peerSecret: string | undefined;
   readonly log: Log;
 }
 

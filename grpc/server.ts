@@ -3,6 +3,7 @@ import { hostPort, loadModule, type Log, silent } from "../service/mod.ts";
 import { Health, type ServingStatus } from "./health.ts";
 import { reflectionServices } from "./reflection.ts";
 import type { ServerTls } from "./transport.ts";
+import { ofPeer } from "./of_peer.ts";
 import type { GrpcService } from "./service.ts";
 import { startNative } from "./http2_transport.ts";
 
@@ -25,6 +26,8 @@ export interface GrpcServerOptions {
   readonly engine?: "native" | "grpc-js";
   /** Longest message taken, in bytes; 32 MiB by default, since ext_proc may carry whole bodies. */
   readonly maxReceiveBytes?: number;
+  /** Answers calls that carry this secret, and others with UNAUTHENTICATED; health and reflection are for everybody. */
+  readonly peerSecret?: string | undefined;
   /** Gets one line for what goes wrong inside of the engine. */
   readonly log?: Log;
 }
@@ -52,7 +55,10 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const host = options.host ?? "127.0.0.1";
   const names = options.services.map(({ name }) => name);
   const health = new Health(names);
-  const services = [...options.services];
+  const { peerSecret } = options;
+  const services = peerSecret === undefined
+    ? [...options.services]
+    : options.services.map((service) => ofPeer(service, peerSecret));
   if (options.health !== false) services.push(health.service());
   if (options.reflection !== false) {
     services.push(...reflectionServices(services.map(({ name }) => name)));

@@ -1,6 +1,7 @@
 /** Guards a local HTTP listener against foreign web pages, and against names that were bent to this machine. */
 import { isIP } from "node:net";
 import { errorBody } from "../openai/mod.ts";
+import { isLoopback, isPeer, PEER_HEADER } from "../service/mod.ts";
 
 /** A local listener, and by which names it may be asked. */
 export interface Surface {
@@ -15,6 +16,8 @@ export interface Surface {
   readonly pages?: "never" | "preflighted";
   /** Headers that prove such a question, beside the content type; {@linkcode OWN_HEADER} and `authorization` if not said. */
   readonly ownHeaders?: readonly string[];
+  /** The Envoy in front, when it alone may ask: the secret that its requests carry, and paths for everybody. */
+  readonly peer?: { readonly secret: string | undefined; readonly open: readonly string[] };
   /** Serves requests for any name: nothing of this listener is worth a page's while. */
   readonly anyName?: boolean;
 }
@@ -78,13 +81,24 @@ export function guarded<Rest extends unknown[]>(
   surface: Surface,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   return async (request, ...rest) => {
-    const refusal = refusalOf(askedOf(request), surface);
+    const refusal = refusalOf(askedOf(request), surface) ?? strangerOf(request, surface);
     const response = refusal === undefined
       ? await handler(request, ...rest)
       : Response.json(errorBody(refusal.status, refusal), { status: refusal.status });
     response.headers.set("x-content-type-options", "nosniff");
     response.headers.set("cross-origin-resource-policy", "same-origin");
     return response;
+  };
+}
+
+function strangerOf(request: Request, { peer }: Surface): Refusal | undefined {
+  if (peer?.secret === undefined) return undefined;
+  if (isPeer(request.headers.get(PEER_HEADER) ?? undefined, peer.secret)) return undefined;
+  if (peer.open.includes(new URL(request.url).pathname)) return undefined;
+  return {
+    status: 403,
+    code: "not_through_envoy",
+    message: "Cannot answer here: this port answers its own Envoy only; ask at Envoy's ingress",
   };
 }
 
@@ -101,9 +115,7 @@ function askedOf(request: Request): Asked {
 function isNameOf(authority: string, { host, names = [] }: Surface): boolean {
   const name = nameOf(authority);
   if (name === undefined) return false;
-  if (name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."))) {
-    return true;
-  }
+  if (isLoopback(name)) return true;
   const bound = host.toLowerCase();
   if ((bound === "0.0.0.0" || bound === "::") && isIP(name) !== 0) return true;
   return name === bound || names.some((known) => known.toLowerCase() === name);

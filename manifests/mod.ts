@@ -28,6 +28,7 @@ export {
   GRPC_PROBE,
   LLMGATE_RESOURCES,
   LLMGATE_USER,
+  peerSecretEnv,
   ROUTER_DRAIN_SECONDS,
   scratch,
   sha256,
@@ -46,6 +47,7 @@ export {
 } from "./kubernetes/objects.ts";
 export { mockUpstream } from "./kubernetes/parts.ts";
 export type { KubernetesSettings, SharedStorage } from "./kubernetes/settings.ts";
+export { needsPeerSecret, PEER_SECRET } from "./peer_secret.ts";
 export type { ComposeParts, KubernetesPart, ProfileManifests } from "./profile.ts";
 export {
   CONFIG_FOLDER,

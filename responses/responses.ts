@@ -4,7 +4,14 @@ import { startGrpcServer } from "../grpc/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
 import { OWN_HEADER, serveLocal } from "../local_http/mod.ts";
 import { outbound } from "../outbound/mod.ts";
-import { assertPortFree, type Log, messageOf, silent, UnavailableError } from "../service/mod.ts";
+import {
+  assertPeerSecret,
+  assertPortFree,
+  type Log,
+  messageOf,
+  silent,
+  UnavailableError,
+} from "../service/mod.ts";
 import type { RouteEnv } from "./api/resource.ts";
 import { TENANT_HEADER } from "./api/tenant.ts";
 import { type Backend, connectBackend } from "./backend/backend.ts";
@@ -45,6 +52,8 @@ export interface ResponsesOptions {
   readonly dataDir: string;
   /** Secrets that the configuration names: `secretsOf`. */
   readonly secrets?: Secrets;
+  /** Secret by which Envoy proves itself on both ports; needed where one of them is not on loopback. */
+  readonly peerSecret?: string | undefined;
   readonly log?: Log;
   /** Called with each request for a response, when its answer begins. */
   readonly onRequest?: (line: ResponsesLine) => void;
@@ -80,11 +89,15 @@ export interface Responses extends AsyncDisposable {
  * Starts the gateway and resolves when both fronts listen. The model server need not run yet:
  * `/health` tells how it is.
  *
+ * @throws {UsageError} for a port that is open to other machines without a secret
  * @throws {UnavailableError} when a port is taken, or the store cannot be opened
  */
 export async function startResponses(options: ResponsesOptions): Promise<Responses> {
   const config = options.config ?? defaultConfig();
   const log = options.log ?? silent;
+  const { peerSecret } = options;
+  assertPeerSecret(config.extproc.host, peerSecret, "the Responses processor");
+  assertPeerSecret(config.http.host, peerSecret, "the Responses gateway's HTTP server");
   await using stack = new AsyncDisposableStack();
   const { secrets = {}, dataDir } = options;
   const { store, blobs } = stack.use(
@@ -132,9 +145,9 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
     defaultTenant: config.http.default_tenant,
     onError: onFault,
   });
-  const http = await listen(config, { app, log, stack });
+  const http = await listen(config, { app, peerSecret, log, stack });
   const extproc = stack.use(
-    await listenGrpc(config, () =>
+    await listenGrpc(config, peerSecret, () =>
       responsesProcessor({
         engine,
         defaultTenant: config.http.default_tenant,
@@ -153,6 +166,9 @@ export async function startResponses(options: ResponsesOptions): Promise<Respons
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** Paths that need no proof: probes, Prometheus, and the description of the API, which hold nothing of a tenant. */
+const OPEN_PATHS = ["/health", "/metrics", "/openapi.json"];
 
 /** Unix seconds. */
 function unixNow(): number {
@@ -201,7 +217,12 @@ function searchOf(
 
 async function listen(
   { http: { host, port, allowed_hosts: names } }: ResponsesConfig,
-  { app, log, stack }: { app: Hono<RouteEnv>; log: Log; stack: AsyncDisposableStack },
+  { app, peerSecret, log, stack }: {
+    app: Hono<RouteEnv>;
+    peerSecret: string | undefined;
+    log: Log;
+    stack: AsyncDisposableStack;
+  },
 ): Promise<Responses["http"]> {
   const what = "the Responses gateway's HTTP server";
   await assertPortFree({ host, port, what, remedy: "set http.port to 0 for a free one" });
@@ -210,6 +231,7 @@ async function listen(
     host,
     port,
     names,
+    peer: { secret: peerSecret, open: OPEN_PATHS },
     pages: "preflighted",
     ownHeaders: [OWN_HEADER, TENANT_HEADER],
     log,
@@ -219,10 +241,11 @@ async function listen(
 
 async function listenGrpc(
   { extproc: { host, port } }: ResponsesConfig,
+  peerSecret: string | undefined,
   open: Parameters<typeof processorService>[0],
 ) {
   try {
-    return await startGrpcServer({ host, port, services: [processorService(open)] });
+    return await startGrpcServer({ host, port, peerSecret, services: [processorService(open)] });
   } catch (error) {
     throw new UnavailableError(
       `Cannot start the Responses processor on "${host}:${port}": ${messageOf(error)}: ` +

@@ -2,6 +2,7 @@
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
 import { processorService } from "../ext_proc/mod.ts";
 import {
+  assertPeerSecret,
   hostPort,
   type Log,
   messageOf,
@@ -66,6 +67,8 @@ export interface RouterOptions {
   readonly alternates?: number;
   /** Probes and readings of the hosts; what became of requests is looked at in any case. */
   readonly health?: HealthCheckOptions;
+  /** Secret by which Envoy proves itself; needed where `host` is no loopback address. */
+  readonly peerSecret?: string | undefined;
   /** Lines about routes being loaded or refused, hosts that fail, and failed streams. */
   readonly log?: Log;
   /** Called with each decision. */
@@ -92,6 +95,7 @@ export interface Router extends AsyncDisposable {
   metrics(): Promise<string>;
 }
 
+const LOOPBACK = "127.0.0.1";
 const ENDPOINT_CLUSTER = "backends";
 /** More would only make an outage slower to see; `num_retries` of router.yaml is the same. */
 const ALTERNATES = 2;
@@ -99,10 +103,12 @@ const ALTERNATES = 2;
 /**
  * Starts a router and resolves when it listens.
  *
- * @throws {UsageError} for routes that cannot be read, with file, line and column
+ * @throws {UsageError} for routes that cannot be read, with file, line and column, and for a port that is open to
+ *   other machines without a secret
  * @throws {UnavailableError} when the port cannot be had
  */
 export async function startRouter(options: RouterOptions): Promise<Router> {
+  assertPeerSecret(options.host ?? LOOPBACK, options.peerSecret, "the model router");
   const router = new ModelRouter(options);
   await router.start();
   return router;
@@ -125,7 +131,7 @@ class ModelRouter implements Router {
   constructor(options: RouterOptions) {
     this.#options = options;
     this.#log = options.log ?? silent;
-    this.host = options.host ?? "127.0.0.1";
+    this.host = options.host ?? LOOPBACK;
     this.port = options.port ?? 0;
     this.#strategy = strategyOf(options.logic ?? "round_robin");
     this.#endpoints = new EndpointService(this.#log);
@@ -187,6 +193,7 @@ class ModelRouter implements Router {
       return await startGrpcServer({
         host,
         port,
+        peerSecret: this.#options.peerSecret,
         services: [
           processorService(() => requestProcessor(context)),
           this.#endpoints.service,

@@ -23,7 +23,7 @@ export { DEFAULT_PORTS } from "./default_ports.ts";
 export { defined } from "./defined.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { GrowingBytes } from "./growing_bytes.ts";
-export { hostPort, urlHost } from "./host_port.ts";
+export { hostPort, isLoopback, urlHost } from "./host_port.ts";
 export { Journal } from "./journal.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";
@@ -39,6 +39,15 @@ export {
   signNonce,
   unmarkPath,
 } from "./nonce.ts";
+export {
+  assertPeerSecret,
+  isPeer,
+  makePeerSecret,
+  PEER_HEADER,
+  PEER_SECRET_ENV,
+  PEER_SECRET_FILE_ENV,
+  peerSecretOf,
+} from "./peer_secret.ts";
 export { assertPortFree, listenLasting, whoListens } from "./ports.ts";
 export {
   type ChildProcess,

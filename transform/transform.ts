@@ -2,6 +2,7 @@
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
 import {
+  assertPeerSecret,
   loadModule,
   type Log,
   messageOf,
@@ -33,6 +34,8 @@ export interface TransformOptions {
   readonly steps?: TransformFile;
   /** Where context and cache are kept when the file does not say; in memory when left out. */
   readonly storePath?: string;
+  /** Secret by which Envoy proves itself; needed where `host` is no loopback address. */
+  readonly peerSecret?: string | undefined;
   readonly env?: (name: string) => string | undefined;
   /** Milliseconds since 1970; the system's clock when left out. */
   readonly now?: () => number;
@@ -55,12 +58,13 @@ export interface Transform extends AsyncDisposable {
 /**
  * Starts the processor and resolves when it listens.
  *
- * @throws {UsageError} for a file that cannot be used
+ * @throws {UsageError} for a file that cannot be used, and for a port that is open to other machines without a secret
  * @throws {UnavailableError} when the store cannot be opened, or the port is taken
  */
 export async function startTransform(options: TransformOptions): Promise<Transform> {
   const { host = "127.0.0.1", port = 0, log = silent, env = () => undefined, now = Date.now } =
     options;
+  assertPeerSecret(host, options.peerSecret, "the transform processor");
   await using stack = new AsyncDisposableStack();
   const first = options.steps ?? await read(options.file);
   const store = stack.use(openStore(first.store.path ?? options.storePath ?? ":memory:", now));
@@ -90,6 +94,7 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
     await startGrpcServer({
       host,
       port,
+      peerSecret: options.peerSecret,
       services: [
         processorService(() => transformProcessor(steps, (exchange) => metrics.count(exchange))),
       ],

@@ -1,6 +1,6 @@
 /** `llmgate export compose`: writes a gateway as a Compose file. */
 import { resolve } from "node:path";
-import { exportCompose } from "../../manifests/mod.ts";
+import { exportCompose, needsPeerSecret } from "../../manifests/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import {
   EXPORT_OPTIONS,
@@ -10,7 +10,7 @@ import {
   OUT_OPTION,
 } from "../flags/export.ts";
 import { writeFolder } from "../folder.ts";
-import { DEFAULT_PORTS } from "../../service/mod.ts";
+import { DEFAULT_PORTS, PEER_SECRET_ENV } from "../../service/mod.ts";
 import { portOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
@@ -42,14 +42,18 @@ export const command = defineCommand({
   permissions: ["read", "write", "env", "sys"],
   async run({ options, host, print }) {
     const { port, out = "." } = options;
-    const files = exportCompose(await exportedProfile(options), {
+    const profile = await exportedProfile(options);
+    const files = exportCompose(profile, {
       ...await exportSettings(options, host),
       port,
     });
     const paths = await writeFolder(resolve(host.cwd, out), files, options);
     for (const path of paths) print(`wrote ${path}`);
+    const secret = needsPeerSecret(profile)
+      ? `echo ${PEER_SECRET_ENV}=$(openssl rand -hex 32) > .env && `
+      : "";
     print(
-      `\nrun it:  cp "$(command -v llmgate)" "${out}" && cd "${out}" && docker compose up --build`,
+      `\nrun it:  cp "$(command -v llmgate)" "${out}" && cd "${out}" && ${secret}docker compose up --build`,
     );
     return EXIT.ok;
   },

@@ -1,6 +1,6 @@
 /** `llmgate export kubernetes`: writes a gateway as Kubernetes manifests. */
 import { resolve } from "node:path";
-import { exportKubernetes } from "../../manifests/mod.ts";
+import { exportKubernetes, needsPeerSecret, PEER_SECRET } from "../../manifests/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import {
@@ -106,6 +106,12 @@ export const command = defineCommand({
     }
     const paths = await writeFolder(resolve(host.cwd, options.out), files, options);
     for (const path of paths) print(`wrote ${path}`);
+    if (needsPeerSecret(profile)) {
+      const { name, key } = PEER_SECRET;
+      print(
+        `\nonce before:  kubectl -n ${options.namespace} create secret generic ${name} --from-literal=${key}=$(openssl rand -hex 32)`,
+      );
+    }
     print(`\napply them:  kubectl apply -k "${options.out}"`);
     return EXIT.ok;
   },

@@ -1,7 +1,7 @@
 /** `llmgate responses`: runs the OpenAI Responses gateway alone (HTTP, and ext_proc over gRPC). */
 import { dataHome } from "../../envoy/mod.ts";
 import type { ResponsesLine } from "../../responses/mod.ts";
-import { defined, loadModule } from "../../service/mod.ts";
+import { defined, loadModule, peerSecretOf } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { choiceOption, directoryOption, flagOption } from "../../options/mod.ts";
 import { RESPONSES_FLAGS, RESPONSES_PORT_FLAGS } from "../../gateway/profiles/mod.ts";
@@ -71,6 +71,7 @@ export const command = defineCommand({
       dataDir: options.dataDir ?? `${dataHome(env)}/responses`,
       log,
       secrets: secretsOf(config, env),
+      peerSecret: peerSecretOf(env),
       ...(options.logLevel === "warning" ? {} : { onRequest: line }),
     });
     const { http, extproc, modelEndpoint: model } = gateway;

@@ -1,6 +1,6 @@
 /** `llmgate router`: runs the model router alone (ext_proc over gRPC). */
 import { discoverHosts, startRouter } from "../../router/mod.ts";
-import { DEFAULT_PORTS, loadModule, UsageError } from "../../service/mod.ts";
+import { DEFAULT_PORTS, loadModule, peerSecretOf, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import {
   choiceOption,
@@ -100,6 +100,7 @@ export const command = defineCommand({
     await using router = await startRouter({
       host: options.host,
       port: options.port,
+      peerSecret: peerSecretOf((name) => host.env(name)),
       hosts,
       ...(kubernetes === undefined ? {} : { settleMs: REPLICAS_MS }),
       ...(options.edsFile === undefined ? {} : { endpointFile: options.edsFile }),

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { dataHome } from "../../envoy/mod.ts";
 import { fileOption, flagOption, portOption, textOption } from "../../options/mod.ts";
-import { DEFAULT_PORTS, UsageError } from "../../service/mod.ts";
+import { DEFAULT_PORTS, peerSecretOf, UsageError } from "../../service/mod.ts";
 import { startTransform } from "../../transform/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 
@@ -45,6 +45,7 @@ export const command = defineCommand({
       file: resolve(host.cwd, options.config),
       storePath: `${folder}/transform.sqlite`,
       env,
+      peerSecret: peerSecretOf(env),
       log,
     });
     const { address, steps, store } = transform;

@@ -1,7 +1,9 @@
 /** A gateway as a Compose file. */
+import { PEER_SECRET_ENV } from "../../service/mod.ts";
 import { envoyFile } from "../envoy_file.ts";
 import type { ProfileManifests } from "../profile.ts";
 import { CONFIG_FOLDER, DATA_FOLDER, ENVOY_FOLDER, type ExportedFile, PARTS } from "../settings.ts";
+import { needsPeerSecret } from "../peer_secret.ts";
 import { yamlText } from "../yaml_text.ts";
 import type { ComposeSettings } from "./settings.ts";
 
@@ -41,7 +43,14 @@ export function exportCompose(
     ...services,
   };
   const compose = {
-    services: { [PARTS.envoy.name]: envoyService(settings, Object.keys(parts)), ...parts },
+    services: {
+      [PARTS.envoy.name]: envoyService(
+        settings,
+        Object.keys(parts),
+        needsPeerSecret(profile),
+      ),
+      ...parts,
+    },
     ...(volumes && { volumes }),
   };
   return [
@@ -53,7 +62,7 @@ export function exportCompose(
   ];
 }
 
-function envoyService(settings: ComposeSettings, dependsOn: string[]): object {
+function envoyService(settings: ComposeSettings, dependsOn: string[], proves: boolean): object {
   return {
     image: settings.envoyImage,
     command: ["envoy", "-c", `${ENVOY_FOLDER}/envoy.yaml`],
@@ -61,15 +70,31 @@ function envoyService(settings: ComposeSettings, dependsOn: string[]): object {
     ports: [`127.0.0.1:${settings.port}:${PARTS.envoy.port}`],
     volumes: [`./envoy.yaml:${ENVOY_FOLDER}/envoy.yaml:ro`],
     depends_on: dependsOn,
+    ...(proves && { environment: PEER_SECRET_FROM_OUTSIDE }),
     ...HARDENED,
   };
 }
 
-/** Returns a service that runs a command of llmgate; `file` stands beside the Compose file and is mounted. */
+/** Compose refuses to start without it, and says this. */
+const PEER_SECRET_FROM_OUTSIDE = {
+  [PEER_SECRET_ENV]:
+    `\${${PEER_SECRET_ENV}:?by it Envoy proves itself to the parts, 32 random characters or more in the file .env}`,
+};
+
+/**
+ * Returns a service that runs a command of llmgate.
+ *
+ * @param about.file stands beside the Compose file and is mounted
+ * @param about.asksPeer it answers its own Envoy only, and knows it by a secret
+ */
 export function llmgateService(
   { image }: ComposeSettings,
   command: readonly string[],
-  { file, volumes = [] }: { file?: string; volumes?: readonly string[] } = {},
+  { file, volumes = [], asksPeer = false }: {
+    file?: string;
+    volumes?: readonly string[];
+    asksPeer?: boolean;
+  } = {},
 ): object {
   const mounts = [
     ...(file === undefined ? [] : [`./${file}:${CONFIG_FOLDER}/${file}:ro`]),
@@ -79,6 +104,7 @@ export function llmgateService(
     image,
     build: { context: ".", dockerfile: "Dockerfile" },
     command,
+    ...(asksPeer && { environment: PEER_SECRET_FROM_OUTSIDE }),
     ...(mounts.length === 0 ? {} : { volumes: mounts }),
     ...HARDENED,
   };

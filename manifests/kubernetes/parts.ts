@@ -1,8 +1,16 @@
 /** The manifests of the parts that every gateway has, and of the mock. */
 import { envoyFile } from "../envoy_file.ts";
 import type { ProfileManifests } from "../profile.ts";
+import { needsPeerSecret } from "../peer_secret.ts";
 import { CONFIG_FOLDER, ENVOY_FOLDER, PARTS } from "../settings.ts";
-import { GRPC_PROBE, LLMGATE_RESOURCES, LLMGATE_USER, scratch, sha256 } from "./container.ts";
+import {
+  GRPC_PROBE,
+  LLMGATE_RESOURCES,
+  LLMGATE_USER,
+  peerSecretEnv,
+  scratch,
+  sha256,
+} from "./container.ts";
 import {
   anybody,
   deployment,
@@ -51,7 +59,10 @@ export function envoyProxy(
         ...["--concurrency", String(ENVOY_WORKERS)],
         "--disable-hot-restart",
       ],
-      env: [{ name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } }],
+      env: [
+        { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+        ...(needsPeerSecret(profile) ? [peerSecretEnv()] : []),
+      ],
       ports: { http: port },
       mounts: { [ENVOY_FOLDER]: { configMap: { name } } },
       // Answered by Envoy itself, and open: whether policy and router are well is not asked.

@@ -43,6 +43,18 @@ Deno.test.each(EXPORTED.map((profile) => ({ profile })))(
   },
 );
 
+Deno.test("Compose wants the secret by which Envoy proves itself, and hands it to both sides", () => {
+  for (const [profile, part] of [["router", "vllm-extproc"], ["responses", "responses-gateway"]]) {
+    const { services } = composeOf(filesOf(profile ?? ""));
+    for (const name of ["envoy-proxy", part ?? ""]) {
+      const { LLMGATE_PEER_SECRET: value } = services[name].environment;
+      assert.match(value, /^\$\{LLMGATE_PEER_SECRET:\?[^}$]*\}$/, name);
+    }
+    assert.equal(services["policy-engine"].environment, undefined);
+  }
+  assert.equal(composeOf(filesOf("base")).services["envoy-proxy"].environment, undefined);
+});
+
 Deno.test("the router gets mock model servers unless hosts are given", () => {
   const own = composeOf(filesOf("router")).services;
   assert.ok(own["model-3"]);

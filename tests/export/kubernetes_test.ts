@@ -195,6 +195,26 @@ Deno.test("another configuration rolls out: the pods' annotation follows it", ()
   assert.deepEqual(annotation(before, "envoy-proxy"), annotation(changed, "envoy-proxy"));
 });
 
+Deno.test("Envoy proves itself to router and Responses gateway by one Secret that the export names", () => {
+  const secretOf = (objects: Manifest[], name: string) => {
+    const [container] = find(objects, "Deployment", name).spec.template.spec.containers;
+    return container.env.find(({ name }: Manifest) => name === "LLMGATE_PEER_SECRET")?.valueFrom
+      .secretKeyRef;
+  };
+  const secret = { name: "llmgate-peer", key: "secret" };
+  for (
+    const [profile, part] of [["router", "vllm-extproc"], [
+      "responses",
+      "responses-gateway",
+    ]] as const
+  ) {
+    const objects = objectsOf(settings(profile));
+    assert.deepEqual(secretOf(objects, part), secret);
+    assert.deepEqual(secretOf(objects, "envoy-proxy"), secret);
+  }
+  assert.equal(secretOf(objectsOf(settings("base")), "envoy-proxy"), undefined);
+});
+
 Deno.test("Responses gateways that share a database and a bucket are several, and hold no secret", () => {
   const objects = objectsOf(settings("responses", { shared: SHARED }));
   const kinds = objects.filter(({ metadata }) => metadata.name === "responses-gateway")
@@ -210,6 +230,7 @@ Deno.test("Responses gateways that share a database and a bucket are several, an
     valueFrom ? [[name, valueFrom.secretKeyRef.name, valueFrom.secretKeyRef.key].join(" ")] : []
   );
   assert.deepEqual(env, [
+    "LLMGATE_PEER_SECRET llmgate-peer secret",
     "DATABASE_URL db-app uri",
     "AWS_ACCESS_KEY_ID bucket AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY bucket AWS_SECRET_ACCESS_KEY",

@@ -5,6 +5,7 @@ import type { Gateway } from "../../gateway/mod.ts";
 import { type ResponsesPart, responsesProfile } from "../../gateway/profiles/mod.ts";
 import { connectGrpc, messageCodec } from "../../grpc/mod.ts";
 import { defaultConfig } from "../../responses/mod.ts";
+import { makePeerSecret, PEER_HEADER } from "../../service/mod.ts";
 import type { UpstreamStep } from "../../upstream/mod.ts";
 import { OLDER_ENVOY, startTestGateway, type TestGatewayOptions } from "../testing/stack.ts";
 
@@ -245,11 +246,14 @@ Deno.test("turns, conversations, background and cancel work with the official cl
 });
 
 Deno.test("nobody can be taken for another tenant, and the processor tells its health", async () => {
-  await using gateway = await startResponsesGateway();
+  const peerSecret = makePeerSecret();
+  await using gateway = await startResponsesGateway({ peerSecret });
   const own = await (await post(gateway, JSON.stringify(ASK), { "x-tenant": "other" })).json();
   const read = async (tenant: string) => {
     const url = `${gateway.part.responses.http.url}/v1/responses/${own.id}`;
-    const response = await fetch(url, { headers: { "x-tenant": tenant } });
+    const response = await fetch(url, {
+      headers: { "x-tenant": tenant, [PEER_HEADER]: peerSecret },
+    });
     await response.text();
     return response.status;
   };
@@ -269,7 +273,8 @@ Deno.test("nobody can be taken for another tenant, and the processor tells its h
 });
 
 Deno.test("both ways in give the same answer, but for ids and times; Envoy's log names it", async () => {
-  await using gateway = await startResponsesGateway();
+  const peerSecret = makePeerSecret();
+  await using gateway = await startResponsesGateway({ peerSecret });
   const logged = Promise.withResolvers<{ model?: string | undefined; responseId: string }>();
   using _ = gateway.onLogged(({ model, responseId }) => {
     if (responseId !== undefined) logged.resolve({ model, responseId });
@@ -277,7 +282,7 @@ Deno.test("both ways in give the same answer, but for ids and times; Envoy's log
   const ask = async (base: string, stream: boolean) => {
     const response = await fetch(`${base}/v1/responses`, {
       method: "POST",
-      headers: { "x-api-key": "demo-key", "x-tenant": "demo" },
+      headers: { "x-api-key": "demo-key", "x-tenant": "demo", [PEER_HEADER]: peerSecret },
       body: JSON.stringify({ ...ASK, stream }),
     });
     const text = (await response.text())

@@ -28,13 +28,14 @@ export function transformOverlay(): Omit<AddOn, "start"> {
 export function transformAddOn(file: string, env: (name: string) => string | undefined): AddOn {
   return {
     ...transformOverlay(),
-    async start({ ports, runDir, log }) {
+    async start({ ports, runDir, peerSecret, log }) {
       const { startTransform } = await loadModule<typeof import("../../../transform/mod.ts")>(
         "transform/mod.ts",
       );
       const transform = await startTransform({
         port: ports.transform ?? 0,
         file,
+        peerSecret,
         storePath: `${runDir}/transform.sqlite`,
         env,
         log,

@@ -15,6 +15,7 @@ import {
   object,
   type Owner,
   PARTS,
+  peerSecretEnv,
   pods,
   ROUTER_DRAIN_SECONDS,
   scratch,
@@ -39,6 +40,7 @@ export function responsesGateway(settings: KubernetesSettings): KubernetesObject
   const { shared } = settings;
   const config = responsesFile(endpoint, shared && storageOf(shared));
   const file = "extproc-config.yaml";
+  const env = [...scratch().env, peerSecretEnv()];
   const args = ["responses", "--config", `${CONFIG_FOLDER}/${file}`];
   return [
     object(owner, { apiVersion: "v1", kind: "ConfigMap", data: { [file]: config } }),
@@ -54,7 +56,7 @@ export function responsesGateway(settings: KubernetesSettings): KubernetesObject
       configSha256: sha256(config),
       ...(shared === undefined
         ? {
-          ...scratch(),
+          env,
           replicas: 1,
           args: [...args, "--data-dir", DATA_FOLDER],
           mounts: {
@@ -65,7 +67,7 @@ export function responsesGateway(settings: KubernetesSettings): KubernetesObject
           keeps: true,
         }
         : {
-          env: [...scratch().env, ...secretsOf(shared)],
+          env: [...env, ...secretsOf(shared)],
           replicas: settings.replicas,
           args,
           mounts: { [CONFIG_FOLDER]: { configMap: { name } }, "/tmp": { emptyDir: {} } },

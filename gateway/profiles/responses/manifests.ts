@@ -53,6 +53,7 @@ function responsesService(settings: ComposeSettings): object {
   const command = ["responses", "--config", `${CONFIG_FOLDER}/${FILE}`];
   return llmgateService(settings, [...command, "--data-dir", DATA_FOLDER], {
     file: FILE,
+    asksPeer: true,
     volumes: [`responses:${DATA_FOLDER}`],
   });
 }

@@ -30,6 +30,7 @@ export async function startResponsesPart(
       },
       dataDir: options.dataDir ?? `${place.runDir}/responses`,
       log: place.log,
+      peerSecret: place.peerSecret,
       ...(options.secrets === undefined ? {} : { secrets: options.secrets }),
     }),
   );

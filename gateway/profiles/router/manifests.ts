@@ -54,5 +54,5 @@ function routerService(settings: ComposeSettings): object {
     ...(served === undefined ? [] : ["--static-models", served]),
     ...["--routing-logic", router.logic],
     ...["--route-config", `${CONFIG_FOLDER}/${ROUTES_FILE}`],
-  ], { file: ROUTES_FILE });
+  ], { file: ROUTES_FILE, asksPeer: true });
 }

@@ -39,6 +39,7 @@ export async function startRouterPart(
       host: LOOPBACK,
       port: place.ports.router ?? 0,
       hosts: source,
+      peerSecret: options.relay === undefined ? place.peerSecret : undefined,
       log: place.log,
       ...(options.routesFile === undefined ? {} : { routesFile: options.routesFile }),
       ...(options.endpointFile === undefined ? {} : { endpointFile: options.endpointFile }),
