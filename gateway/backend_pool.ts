@@ -58,6 +58,12 @@ export async function startBackendPool(options: BackendPoolOptions): Promise<Bac
       get: (id) => backends[0]?.scripts.get(id),
       ids: () => backends[0]?.scripts.ids() ?? [],
     },
+    scenarios: {
+      set: (name, scenario) => backends.forEach(({ scenarios }) => scenarios.set(name, scenario)),
+      delete: (name) => backends.map(({ scenarios }) => scenarios.delete(name)).includes(true),
+      names: () => backends[0]?.scenarios.names() ?? [],
+      clear: () => backends.forEach(({ scenarios }) => scenarios.clear()),
+    },
     reset: (nonce) => backends.forEach((backend) => backend.reset(nonce)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -70,6 +76,7 @@ function joinJournals(backends: readonly Upstream[]): ControlledUpstream["journa
     journals.flatMap((journal) => journal.entries()).sort((a, b) => a.receivedAt - b.receivedAt);
   return {
     entries,
+    clear: (predicate) => journals.forEach((journal) => journal.clear(predicate)),
     get dropped() {
       return journals.reduce((sum, { dropped }) => sum + dropped, 0);
     },

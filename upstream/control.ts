@@ -7,8 +7,9 @@ import {
   Problem,
   waitOf,
 } from "../local_http/mod.ts";
+import { loadPatterns } from "../patterns/mod.ts";
 import { loadModule, now, redactedHead, redactedHeader, redactedTarget } from "../service/mod.ts";
-import { NAMED_REPLY } from "./scripts/scenario_schema.ts";
+import { NAMED_REPLY, SCENARIO_FILE } from "./scripts/scenario_schema.ts";
 import { SCRIPT_SCHEMA } from "./scripts/schema.ts";
 import type { NamedReply, UpstreamExchange } from "./types.ts";
 import type { Upstream } from "./upstream.ts";
@@ -17,8 +18,9 @@ import type { Upstream } from "./upstream.ts";
 export const CONTROL_PREFIX = "/__mock/";
 
 /** The upstream that the control plane steers: one, or several that act as one. */
-export interface ControlledUpstream extends Pick<Upstream, "scripts" | "barriers" | "reset"> {
-  readonly journal: Pick<Upstream["journal"], "entries" | "waitFor" | "dropped">;
+export interface ControlledUpstream
+  extends Pick<Upstream, "scripts" | "scenarios" | "barriers" | "reset"> {
+  readonly journal: Pick<Upstream["journal"], "entries" | "waitFor" | "dropped" | "clear">;
 }
 
 type Call = ControlCall<ControlledUpstream>;
@@ -35,9 +37,14 @@ const ROUTES: readonly ControlRoute<ControlledUpstream>[] = [
   { method: "PUT", path: "scripts/:id", run: putScript },
   { method: "GET", path: "scripts/:id", run: getScript },
   { method: "DELETE", path: "scripts/:id", run: deleteScript },
+  { method: "GET", path: "scenarios", run: ({ part }) => Response.json(part.scenarios.names()) },
+  { method: "PUT", path: "scenarios/:name", run: putScenario },
+  { method: "DELETE", path: "scenarios/:name", run: deleteScenario },
+  { method: "DELETE", path: "scenarios", run: clearScenarios },
   { method: "POST", path: "barriers/:nonce/:name/release", run: releaseBarrier },
   { method: "GET", path: "barriers/:nonce/:name/arrival", run: awaitArrival },
   { method: "GET", path: "journal", run: journal },
+  { method: "DELETE", path: "journal", run: clearJournal },
   { method: "DELETE", path: "nonces/:nonce", run: resetNonce },
 ];
 
@@ -97,6 +104,33 @@ function getScript({ part: upstream, params: { id = "" } }: Call): Response {
 function deleteScript({ part: upstream, params: { id = "" } }: Call): Response {
   if (upstream.scripts.delete(id)) return done();
   throw new Problem(404, `No script "${id}"`);
+}
+
+/** Sets a scenario: what one file of a scenarios folder holds. */
+async function putScenario({ part: upstream, request, params: { name = "" } }: Call) {
+  const known = upstream.scenarios.names().includes(name);
+  const { parseData } = await loadModule<typeof import("../data_files/mod.ts")>(
+    "data_files/mod.ts",
+  );
+  await loadPatterns();
+  const written = parseData(SCENARIO_FILE, await request.text(), `scenario "${name}"`);
+  upstream.scenarios.set(name, { ...written, name });
+  return Response.json({ name }, { status: known ? 200 : 201 });
+}
+
+function deleteScenario({ part: upstream, params: { name = "" } }: Call): Response {
+  if (upstream.scenarios.delete(name)) return done();
+  throw new Problem(404, `No scenario "${name}" was set`);
+}
+
+function clearScenarios({ part: upstream }: Call): Response {
+  upstream.scenarios.clear();
+  return done();
+}
+
+function clearJournal({ part: upstream }: Call): Response {
+  upstream.journal.clear();
+  return done();
 }
 
 function releaseBarrier({ part: upstream, params: { nonce, name } }: Call): Response {

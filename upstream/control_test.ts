@@ -111,3 +111,46 @@ Deno.test("the data port never serves the control plane", async () => {
   assert.equal(response.status, 404);
   await response.body?.cancel();
 });
+
+Deno.test("controlHandler() sets scenarios, newest first, and clears them with their sequences", async () => {
+  await using upstream = await startUpstream({ pace: "none", strict: true });
+  const control = controlHandler(upstream);
+  const put = (name: string, body: string) =>
+    control(new Request(`${BASE}/scenarios/${name}`, { method: "PUT", body }));
+  const ask = async (content = "Hi") => {
+    const response = await fetch(`${upstream.url}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify({ model: "m", messages: [{ role: "user", content }] }),
+    });
+    const body = await response.json();
+    return body.choices?.[0].message.content ?? response.status;
+  };
+  assert.equal(await ask(), 404);
+  assert.equal((await put("any", "answers: [429, { reply: later }]")).status, 201);
+  assert.equal((await put("one", "match: { last_message: /one/ }\nreply: uno")).status, 201);
+  assert.deepEqual([await ask(), await ask(), await ask("one")], [429, "later", "uno"]);
+  assert.equal((await put("any", "reply: again")).status, 200);
+  assert.equal(await ask(), "again");
+  assert.deepEqual(await (await control(new Request(`${BASE}/scenarios`))).json(), ["any", "one"]);
+  const wrong = await put("any", "match: { modle: m }\nreply: x");
+  assert.equal(wrong.status, 400);
+  assert.match(await wrong.text(), /scenario \\"any\\":1:10: match\.modle/);
+  const remove = (path: string) => control(new Request(`${BASE}/${path}`, { method: "DELETE" }));
+  assert.equal((await remove("scenarios/one")).status, 204);
+  assert.equal((await remove("scenarios/one")).status, 404);
+  assert.equal((await remove("scenarios")).status, 204);
+  assert.equal(await ask(), 404);
+});
+
+Deno.test("the journal keeps bodies where it is asked to, and can be emptied", async () => {
+  await using upstream = await startUpstream({ pace: "none", bodyTexts: true });
+  const control = controlHandler(upstream);
+  await (await fetch(`${upstream.url}/v1/embeddings`, {
+    method: "POST",
+    body: '{"model":"m","input":"a"}',
+  })).body?.cancel();
+  const line = (await (await control(new Request(`${BASE}/journal`))).text()).trim();
+  assert.equal(JSON.parse(line).bodyText, '{"model":"m","input":"a"}');
+  await control(new Request(`${BASE}/journal`, { method: "DELETE" }));
+  assert.equal(await (await control(new Request(`${BASE}/journal`))).text(), "");
+});

@@ -9,7 +9,7 @@ import { type Pace, Pacer, parsePace } from "./answers/pace.ts";
 import { Random } from "./answers/random.ts";
 import { matchInput } from "./scripts/match_input.ts";
 import { readScenario, type Scenario, type ScenarioAnswer } from "./scripts/scenario_schema.ts";
-import type { ScenarioFolder } from "./scripts/scenarios.ts";
+import type { ScenarioBook } from "./scripts/scenario_book.ts";
 import { runScript } from "./scripts/runner.ts";
 import { checkScript, scriptOfHeader } from "./scripts/schema.ts";
 import type { TimerWheel } from "./scripts/timer_wheel.ts";
@@ -25,7 +25,7 @@ export interface Tape {
 /** Options of the dispatcher. */
 export interface DispatcherParts {
   readonly scripts: ReadonlyMap<string, UpstreamScript | NamedReply>;
-  readonly scenarios: ScenarioFolder | undefined;
+  readonly scenarios: ScenarioBook;
   readonly tape: Tape | undefined;
   /** A request that no scenario answers is an error. */
   readonly strict: boolean;
@@ -121,7 +121,7 @@ export class Dispatcher {
   /** Whether a scenario or a tape answered, or refused to let the endpoint do it. */
   async #scenario(wire: Wire, bytes: Uint8Array, mock: MockFields | undefined): Promise<boolean> {
     const { scenarios, tape, strict } = this.#parts;
-    if (!scenarios) return await tape?.answer(wire, bytes) ?? false;
+    if (scenarios.isEmpty && !strict) return await tape?.answer(wire, bytes) ?? false;
     const input = matchInput(wire, bytes);
     const scenario = scenarios.match(input);
     if (scenario) {
@@ -172,7 +172,7 @@ export class Dispatcher {
       wire.choose("header");
       const script = this.#parts.scripts.get(named);
       if (script) return chosenOf(script, nonce ?? named);
-      const scenario = this.#parts.scenarios?.named(named);
+      const scenario = this.#parts.scenarios.named(named);
       if (scenario) return this.#chosen(scenario, nonce);
       return { script: scriptOfHeader(named), id: nonce ?? "inline" };
     }
@@ -186,7 +186,7 @@ export class Dispatcher {
     scenario: Scenario,
     nonce: string | undefined,
   ): Chosen & { readonly script?: UpstreamScript } {
-    const answer = this.#parts.scenarios?.next(scenario);
+    const answer = this.#parts.scenarios.next(scenario);
     const id = nonce ?? scenario.name;
     return answer?.kind === "script" ? { script: answer.script, id } : { answer, id };
   }

@@ -21,7 +21,12 @@ export { type ReplayOptions } from "./tape/replayer.ts";
 export { NO_PACE, type Pace, parsePace, REALISTIC_PACE } from "./answers/pace.ts";
 export { readScenarios } from "./scripts/scenarios.ts";
 export { type ScenarioMatch } from "./scripts/scenario_match.ts";
-export { type Scenario, SCENARIO_FILE, type ScenarioAnswer } from "./scripts/scenario_schema.ts";
+export {
+  type Scenario,
+  SCENARIO_FILE,
+  type ScenarioAnswer,
+  type WrittenScenario,
+} from "./scripts/scenario_schema.ts";
 export { checkScript, STEP_NAMES } from "./scripts/schema.ts";
 export {
   type AbortKind,

@@ -90,7 +90,7 @@ export interface UpstreamExchange {
   bodyBytes: number;
   /** Hex; set when the whole body has come. */
   bodySha256?: string;
-  /** The body; of requests with a nonce alone, up to 16 KiB. */
+  /** The body, up to 16 KiB; of requests with a nonce, or of all with `bodyTexts`. */
   bodyText?: string;
   bodyEnd?: number;
   /** All times: `now()` of service/, milliseconds. */

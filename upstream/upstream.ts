@@ -16,8 +16,8 @@ import { UpstreamCounters, upstreamMetrics } from "./metrics.ts";
 import { NO_PACE, type Pace, REALISTIC_PACE } from "./answers/pace.ts";
 import { openRecorder, type RecordOptions } from "./tape/recorder.ts";
 import { Replayer, type ReplayOptions } from "./tape/replayer.ts";
-import { ScenarioFolder } from "./scripts/scenarios.ts";
-import { readScenario } from "./scripts/scenario_schema.ts";
+import { ScenarioBook } from "./scripts/scenario_book.ts";
+import { readScenario, type WrittenScenario } from "./scripts/scenario_schema.ts";
 import { checkScript } from "./scripts/schema.ts";
 import { DataServer } from "./wire/server.ts";
 import { TimerWheel } from "./scripts/timer_wheel.ts";
@@ -41,6 +41,8 @@ export interface UpstreamOptions {
   readonly record?: RecordOptions;
   /** Answer from recordings what no script answers. Not together with `record`. */
   readonly replay?: ReplayOptions;
+  /** Keep the bodies of all requests in the journal, up to 16 KiB each. Default false: of those with a nonce. */
+  readonly bodyTexts?: boolean;
   /** Exchanges that the journal keeps. Default 4,096. */
   readonly journalLimit?: number;
   /** Times of events that each of them keeps. Default 20,000: more than the longest case writes. */
@@ -73,6 +75,19 @@ export interface Upstream extends AsyncDisposable {
     get(id: string): UpstreamScript | NamedReply | undefined;
     ids(): string[];
   };
+  /** Scenarios that are set while the mock runs: the newest is asked first, and all before those of a folder. */
+  readonly scenarios: {
+    /**
+     * Sets a scenario under a name; without a `match` it answers every request.
+     *
+     * @throws {UsageError} when the scenario is not valid
+     */
+    set(name: string, scenario: WrittenScenario): void;
+    delete(name: string): boolean;
+    names(): string[];
+    /** Forgets every scenario that was set, and lets the sequences of all others begin again. */
+    clear(): void;
+  };
   /** Barriers of scripts; names are `${nonce}/${name}`, or `${script id}/${name}` without nonce. */
   readonly barriers: Barriers;
   /** Prometheus text. */
@@ -92,7 +107,7 @@ const EVENT_TIMES = 20_000;
 const SCRIPT_LIMIT = 10_000;
 
 interface Parts {
-  readonly scenarios: ScenarioFolder | undefined;
+  readonly scenarios: ScenarioBook;
   readonly tape: Tape | undefined;
 }
 
@@ -112,9 +127,7 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Upst
     : options.replay
     ? await Replayer.open(options.replay)
     : undefined;
-  const scenarios = options.scenarios === undefined
-    ? undefined
-    : await ScenarioFolder.open(options.scenarios, log);
+  const scenarios = await ScenarioBook.open(options.scenarios, log);
   const upstream = new MockUpstream(options, { scenarios, tape });
   try {
     await upstream.reopen();
@@ -149,7 +162,8 @@ class MockUpstream implements Upstream {
   readonly barriers: Barriers;
   readonly scripts: Upstream["scripts"];
   readonly #scripts = new Map<string, UpstreamScript | NamedReply>();
-  readonly #scenarios: ScenarioFolder | undefined;
+  readonly scenarios: Upstream["scenarios"];
+  readonly #scenarios: ScenarioBook;
   readonly #attempts = new AttemptCounter();
   readonly #wheel = new TimerWheel();
   readonly #server: DataServer;
@@ -159,7 +173,14 @@ class MockUpstream implements Upstream {
   #disposed = false;
 
   constructor(options: UpstreamOptions, parts: Parts) {
-    this.#scenarios = parts.scenarios;
+    const book = parts.scenarios;
+    this.#scenarios = book;
+    this.scenarios = {
+      set: (name, scenario) => book.set(readScenario(scenario, `scenario "${name}"`, name)),
+      delete: (name) => book.delete(name),
+      names: () => book.setNames(),
+      clear: () => book.clear(),
+    };
     this.host = options.host ?? "127.0.0.1";
     this.#port = options.port ?? 0;
     this.#sharedPort = options.sharedPort ?? false;
@@ -187,6 +208,7 @@ class MockUpstream implements Upstream {
     this.#server = new DataServer({
       journal: this.journal,
       bodyLimit: BODY_LIMIT,
+      bodyTexts: options.bodyTexts ?? false,
       eventTimes: options.eventTimes ?? EVENT_TIMES,
       open: (start, rawHead) => this.#open(start, rawHead),
       ended: (exchange) => {
@@ -229,7 +251,7 @@ class MockUpstream implements Upstream {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    await this.#scenarios?.[Symbol.asyncDispose]();
+    await this.#scenarios[Symbol.asyncDispose]();
     await this.#server.close();
     this.#wheel[Symbol.dispose]();
     this.barriers.releaseAll();

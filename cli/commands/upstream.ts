@@ -99,6 +99,9 @@ export const command = defineCommand({
       description:
         "a request that no scenario and no recording answers is an error that names the nearest one",
     }),
+    bodies: flagOption("--bodies", {
+      description: "keep request bodies in the journal, up to 16 KiB each: for tests",
+    }),
     threads: integerOption("--threads <COUNT>", {
       description:
         "answer from several threads on one port, for load (Linux): without journal, recording and control port",
@@ -143,10 +146,9 @@ export const command = defineCommand({
         onEnd: (exchange: UpstreamExchange) =>
           print(options.json ? jsonLine(exchange) : exchangeLine(exchange)),
       }),
-      ...(options.scenarios === undefined ? {} : {
-        scenarios: options.scenarios,
-        strict: options.strict,
-      }),
+      ...(options.scenarios === undefined ? {} : { scenarios: options.scenarios }),
+      ...(options.replay === undefined ? { strict: options.strict } : {}),
+      bodyTexts: options.bodies,
       ...(options.pace === undefined ? {} : { pace: options.pace }),
     };
     const { threads } = options;

@@ -206,10 +206,10 @@ export function scenarioOf(written: WrittenScenario, name: string): Scenario {
  *
  * @throws {UsageError} naming the place and what was expected
  */
-export function readScenario(written: unknown, what: string): Scenario {
+export function readScenario(written: unknown, what: string, name = "body"): Scenario {
   const parsed = SCENARIO.safeParse(written);
   const [issue] = parsed.success ? findingsOf(parsed.data) : parsed.error.issues;
-  if (parsed.success && issue === undefined) return scenarioOf(parsed.data, "body");
+  if (parsed.success && issue === undefined) return scenarioOf(parsed.data, name);
   const place = issue && issue.path.length > 0 ? ` at "${issue.path.join(".")}"` : "";
   throw new UsageError(`Cannot read ${what}${place}: ${issue?.message ?? "not understood"}`);
 }

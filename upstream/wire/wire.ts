@@ -35,11 +35,13 @@ export class RequestBody {
   #waiters: (() => void)[] = [];
   readonly #exchange: UpstreamExchange;
   readonly #limit: number;
+  readonly #noteAll: boolean;
 
-  /** @param limit bytes kept; a longer body is hashed and counted, but not kept */
-  constructor(exchange: UpstreamExchange, limit: number) {
+  /** @param options `bodyLimit`: bytes kept; a longer body is hashed and counted, but not kept */
+  constructor(exchange: UpstreamExchange, options: Pick<WireHost, "bodyLimit" | "bodyTexts">) {
     this.#exchange = exchange;
-    this.#limit = limit;
+    this.#limit = options.bodyLimit;
+    this.#noteAll = options.bodyTexts;
   }
 
   /** Whether no more bytes will come: the body is whole, or the peer left. */
@@ -85,10 +87,10 @@ export class RequestBody {
     this.stop();
   }
 
-  /** Keeps what a case's own request said, for the case to read. */
+  /** Keeps what a request said, for a test to read: a case's own, or everybody's. */
   #note(): void {
     const { nonce, bodyBytes } = this.#exchange;
-    if (nonce === undefined || bodyBytes > TEXT_LIMIT) return;
+    if (nonce === undefined && !this.#noteAll || bodyBytes > TEXT_LIMIT) return;
     const bytes = this.bytes();
     if (bytes !== undefined) this.#exchange.bodyText = new TextDecoder().decode(bytes);
   }
@@ -125,11 +127,11 @@ export abstract class Wire {
 
   constructor(
     exchange: UpstreamExchange,
-    options: Pick<WireHost, "journal" | "bodyLimit" | "eventTimes" | "ended">,
+    options: Pick<WireHost, "journal" | "bodyLimit" | "bodyTexts" | "eventTimes" | "ended">,
   ) {
     this.#eventTimes = options.eventTimes;
     this.exchange = exchange;
-    this.body = new RequestBody(exchange, options.bodyLimit);
+    this.body = new RequestBody(exchange, options);
     this.#journal = options.journal;
     this.#ended = (ended) => options.ended(ended);
   }
@@ -303,6 +305,8 @@ export interface WireHost {
   readonly journal: Journal<UpstreamExchange>;
   /** Bytes of a request body that are kept for the endpoints. */
   readonly bodyLimit: number;
+  /** Whether the journal keeps the bodies of requests without a nonce, too. */
+  readonly bodyTexts: boolean;
   /** Times of events that an exchange keeps. */
   readonly eventTimes: number;
   /** Creates the journal entry of a request and appends it. */
