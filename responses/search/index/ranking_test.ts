@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Best } from "./best.ts";
+import { FullText } from "./full_text.ts";
 import { fuse } from "./fusion.ts";
-import { Postings } from "./postings.ts";
-import { termKeys, termsOf } from "./terms.ts";
+import { termsOf } from "./terms.ts";
 
 Deno.test("Best keeps what sorting the whole list would put first", () => {
   fc.assert(
@@ -42,60 +42,48 @@ Deno.test("words are found without case and accents, and one by one where there 
   assert.deepEqual(termsOf("向量 search"), ["向", "量", "search"]);
 });
 
-Deno.test("words as numbers: ASCII is read as all else is, long words are cut alike, numbers differ", () => {
-  const word = fc.oneof(
-    fc.string({ unit: "grapheme-ascii" }),
-    fc.constantFrom("X".repeat(70), "x".repeat(64)),
-  );
-  fc.assert(fc.property(fc.array(word), (words) => {
-    const text = words.join(" ");
-    // A character that is no word itself sends the text the other way.
-    assert.deepEqual(termKeys(text), termKeys(`${text} \u2026`));
-    assert.equal(termKeys(text).length, termsOf(text).length);
-  }));
-  const many = termKeys(Array.from({ length: 10_000 }, (_, at) => `word${at}`).join(" "));
-  assert.ok(new Set(many).size > 9_990);
-});
-
-function postingsOf(texts: readonly string[]): Postings {
-  const postings = new Postings();
-  for (const text of texts) postings.push(termKeys(text));
-  return postings;
+function fullTextOf(texts: readonly string[]): FullText {
+  const words = new FullText();
+  words.add(texts);
+  return words;
 }
 
-Deno.test("BM25 by hand: two documents of three words, one holds the term twice", () => {
-  const scores = postingsOf(["red red fox", "blue sky now"]).scores(termKeys("red"));
-  const idf = Math.log(1 + 1.5 / 1.5);
-  assert.ok(Math.abs((scores[0] ?? 0) - idf * (2 * 2.2) / (2 + 1.2)) < 1e-6);
-  assert.equal(scores[1], 0);
+const rankingOf = (words: FullText, text: string) => [...words.ranking(text)];
+
+Deno.test("full text: rare words weigh more, long documents less, and who holds none is not there", () => {
+  const filler = "filler ".repeat(50);
+  using words = fullTextOf(["common", `fox ${filler}`, "common", "FOX! common", "sky", filler]);
+  assert.deepEqual(rankingOf(words, "Fox common"), [3, 1, 0, 2]);
+  assert.deepEqual(rankingOf(words, "nobody said it"), []);
+  assert.deepEqual(rankingOf(words, '"-*:^ …'), []);
 });
 
-Deno.test("BM25: rare terms weigh more, long documents less", () => {
-  const texts = ["fox common", "common", "common", `fox ${"filler ".repeat(50)}`];
-  const scores = postingsOf(texts).scores(termKeys("fox common"));
-  assert.ok((scores[0] ?? 0) > (scores[3] ?? 0));
-  assert.ok((scores[3] ?? 0) > 0);
-  assert.ok((scores[0] ?? 0) > (scores[1] ?? 0));
+Deno.test("full text: words are text whatever they mean to a query, and there may be thousands", () => {
+  using words = fullTextOf(["not near and or", "sky", "crème 向量 brûlée"]);
+  assert.deepEqual(rankingOf(words, 'NOT NEAR(a b) "OR" text: {x} ^c*'), [0]);
+  assert.deepEqual(rankingOf(words, "量"), [2]);
+  assert.deepEqual(rankingOf(words, "BRULEE"), [2]);
+  const many = Array.from({ length: 5_000 }, (_, at) => `word${at}`).join(" ");
+  assert.deepEqual(rankingOf(words, `${many} sky`), [1]);
 });
 
-Deno.test("postings without removed documents score as if these had never been", () => {
-  const words = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 8 });
+Deno.test("full text: removed documents are not found, and do not make a word common", () => {
+  const text = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 8 });
   fc.assert(
-    fc.property(fc.array(fc.tuple(words, fc.boolean()), { maxLength: 300 }), (documents) => {
-      const all = new Postings();
-      const renamed = new Int32Array(documents.length).fill(-1);
-      const kept = new Postings();
-      let next = 0;
-      documents.forEach(([terms, keep], ordinal) => {
-        all.push(termKeys(terms.join(" ")));
-        if (!keep) return;
-        renamed[ordinal] = next++;
-        kept.push(termKeys(terms.join(" ")));
-      });
-      documents.forEach(([, keep], ordinal) => keep || all.remove(ordinal));
-      const compacted = all.compacted(renamed);
-      assert.deepEqual(compacted.scores(termKeys("a c")), kept.scores(termKeys("a c")));
-      assert.ok(compacted.usedBytes <= all.usedBytes);
+    fc.property(fc.array(fc.tuple(text, fc.boolean()), { maxLength: 100 }), (documents) => {
+      const texts = documents.map(([words]) => words.join(" "));
+      const kept = [...documents.keys()].filter((at) => documents[at]?.[1]);
+      const gone = [...documents.keys()].filter((at) => !documents[at]?.[1]);
+      using all = fullTextOf(texts);
+      using fresh = fullTextOf(kept.map((at) => texts[at] ?? ""));
+      all.remove(gone);
+      const expected = rankingOf(fresh, "a c");
+      assert.deepEqual(rankingOf(all, "a c"), expected.map((at) => kept[at]));
+      all.renumber(kept);
+      assert.deepEqual(rankingOf(all, "a c"), expected);
+      all.add(["c c c d"]);
+      fresh.add(["c c c d"]);
+      assert.deepEqual(rankingOf(all, "a c"), rankingOf(fresh, "a c"));
     }),
     { numRuns: 50 },
   );

@@ -2,10 +2,9 @@
 import type { Attributes } from "../../api/objects.ts";
 import { type Filter, matches } from "../filters.ts";
 import { Best } from "./best.ts";
+import { FullText } from "./full_text.ts";
 import { fuse, type WeightedRanking } from "./fusion.ts";
 import { ONE } from "./kernel.ts";
-import { Postings } from "./postings.ts";
-import { termKeys } from "./terms.ts";
 import { type VectorMemory, VectorRows } from "./vectors.ts";
 
 /** Chunks of a file, as they come into the index. A long file comes in several parts. */
@@ -76,7 +75,7 @@ export class StoreIndex implements Disposable {
   readonly #memory: VectorMemory;
   readonly #files = new Map<string, Owner>();
   #rows: VectorRows;
-  #postings = new Postings();
+  readonly #words = new FullText();
   #owners: Owner[] = [];
   #positions: number[] = [];
   #removed = 0;
@@ -94,7 +93,7 @@ export class StoreIndex implements Disposable {
 
   /** Bytes beside the vectors, which lie in the common memory; an estimate. */
   get usedBytes(): number {
-    return this.#postings.usedBytes + this.#owners.length * CHUNK_BYTES;
+    return this.#words.usedBytes + this.#owners.length * CHUNK_BYTES;
   }
 
   /**
@@ -110,14 +109,15 @@ export class StoreIndex implements Disposable {
     this.#files.set(fileId, owner);
     const { dimensions } = this.#rows;
     const empty = new Int16Array(dimensions);
-    for (const [index, text] of texts.entries()) {
-      const vector = vectors?.subarray(index * dimensions, (index + 1) * dimensions) ?? empty;
-      if (!this.#rows.push(vector)) return index;
-      this.#postings.push(termKeys(text));
+    let added = 0;
+    for (; added < texts.length; added++) {
+      const vector = vectors?.subarray(added * dimensions, (added + 1) * dimensions) ?? empty;
+      if (!this.#rows.push(vector)) break;
       this.#owners.push(owner);
-      this.#positions.push(firstPosition + index);
+      this.#positions.push(firstPosition + added);
     }
-    return texts.length;
+    this.#words.add(texts.slice(0, added));
+    return added;
   }
 
   setAttributes(fileId: string, attributes: Attributes): void {
@@ -136,11 +136,9 @@ export class StoreIndex implements Disposable {
       owners.add(owner);
     }
     if (owners.size === 0) return;
-    for (const [ordinal, owner] of this.#owners.entries()) {
-      if (!owners.has(owner)) continue;
-      this.#postings.remove(ordinal);
-      this.#removed++;
-    }
+    const ordinals = [...this.#owners.keys()].filter((at) => owners.has(this.#owners[at] as Owner));
+    this.#words.remove(ordinals);
+    this.#removed += ordinals.length;
     const total = this.#owners.length;
     if (this.#removed >= REMOVED_MIN && this.#removed > total * REMOVED_SHARE) this.#rewrite();
   }
@@ -163,6 +161,7 @@ export class StoreIndex implements Disposable {
 
   [Symbol.dispose](): void {
     this.#rows[Symbol.dispose]();
+    this.#words[Symbol.dispose]();
   }
 
   /** Cosine; below zero there is nothing alike. Of several queries the best one counts. */
@@ -188,9 +187,7 @@ export class StoreIndex implements Disposable {
       ...(vector === null || weights.embedding <= 0
         ? []
         : [{ weight: weights.embedding, keys: keysOf(this.#nearest(vector, depth)) }]),
-      ...(weights.text <= 0
-        ? []
-        : [{ weight: weights.text, keys: keysOf(this.#wordiest(text, depth)) }]),
+      ...(weights.text <= 0 ? [] : [{ weight: weights.text, keys: this.#wordiest(text, depth) }]),
     ]);
   }
 
@@ -212,16 +209,11 @@ export class StoreIndex implements Disposable {
     return best.ranking().map(({ key, score }) => ({ key, score: Math.max(0, score / whole) }));
   }
 
-  #wordiest(text: string, limit: number): { key: number; score: number }[] {
-    const best = new Best(limit);
-    const scores = this.#postings.scores(termKeys(text));
-    for (let ordinal = 0; ordinal < scores.length; ordinal++) {
-      const score = scores[ordinal] ?? 0;
-      if (score <= 0 || score <= best.floor) continue;
+  #wordiest(text: string, limit: number): number[] {
+    return this.#words.ranking(text).filter((ordinal) => {
       const owner = this.#owners[ordinal];
-      if (owner !== undefined && this.#passes(owner)) best.offer(ordinal, score);
-    }
-    return best.ranking();
+      return owner !== undefined && this.#passes(owner);
+    }).take(limit).toArray();
   }
 
   #passes(owner: Owner): boolean {
@@ -231,7 +223,7 @@ export class StoreIndex implements Disposable {
   /** Copies what is left, so that removed chunks cost neither memory nor time. */
   #rewrite(): void {
     const rows = new VectorRows(this.#memory, this.#rows.dimensions);
-    const renamed = new Int32Array(this.#owners.length).fill(-1);
+    const kept: number[] = [];
     const owners: Owner[] = [];
     const positions: number[] = [];
     for (const [ordinal, owner] of this.#owners.entries()) {
@@ -241,13 +233,13 @@ export class StoreIndex implements Disposable {
         rows[Symbol.dispose]();
         return;
       }
-      renamed[ordinal] = owners.length;
+      kept.push(ordinal);
       owners.push(owner);
       positions.push(this.#positions[ordinal] ?? 0);
     }
     this.#rows[Symbol.dispose]();
     this.#rows = rows;
-    this.#postings = this.#postings.compacted(renamed);
+    this.#words.renumber(kept);
     this.#owners = owners;
     this.#positions = positions;
     this.#removed = 0;
