@@ -4,7 +4,7 @@ import { UsageError } from "../service/mod.ts";
 import type { Command } from "./command.ts";
 import type { Host } from "./host.ts";
 import type { AnyOption } from "../options/mod.ts";
-import { didYouMean } from "./help/suggest.ts";
+import { suggestionIn } from "./help/suggest.ts";
 
 /** A command line, read: the values under the names that the command gave its options and arguments. */
 export interface Parsed {
@@ -76,8 +76,7 @@ function usageError(error: CommanderError, command: Command, words: readonly str
   const said = error.message.replace(/^error: /, "").replace(/\s*\(Did you mean[\s\S]*$/, "");
   if (error.code === "commander.unknownOption") {
     const typed = /'([^']*)'/.exec(said)?.[1]?.split("=")[0] ?? "";
-    const known = [...Object.values(command.options).map(longName), "--help"];
-    return new UsageError(`Cannot read option "${typed}"${didYouMean(typed, known)}`);
+    return new UsageError(`Cannot read option "${typed}"${suggestionIn(error.message)}`);
   }
   if (error.code === "commander.excessArguments") {
     const known = (command.arguments ?? []).length;

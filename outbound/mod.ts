@@ -14,7 +14,6 @@
  *
  * @module
  */
-export { isNetwork, isPublic } from "./addresses.ts";
 export {
   bounded,
   type Outbound,

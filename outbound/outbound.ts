@@ -2,11 +2,11 @@
 import { lookup } from "node:dns/promises";
 import { type IncomingMessage, request as plainRequest } from "node:http";
 import { request as tlsRequest } from "node:https";
-import { type BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { Readable } from "node:stream";
+import { inNetworks, isNetwork, isPublic } from "../addresses/mod.ts";
 import { messageOf } from "../service/mod.ts";
-import { has, isNetwork, isPublic, listOf } from "./addresses.ts";
 import { refusedHeader } from "./headers.ts";
 
 /** Places that an {@linkcode Outbound} may reach. */
@@ -60,10 +60,10 @@ const MAX_BYTES = 16 * 1024 * 1024;
 export function outbound(rules: OutboundRules = {}): Outbound {
   const { allow = [], maxBytes = MAX_BYTES, resolve = addressesOf } = rules;
   const named = new Set(allow.map((entry) => entry.toLowerCase()));
-  const networks = listOf(allow.filter(isNetwork));
+  const inAllowed = inNetworks(allow.filter(isNetwork));
   const mayCall = (url: URL, address: string) =>
-    isAllowedName(named, url) || has(networks, address) ||
-    (isPublic(address) && !has(ownAddresses(), address));
+    isAllowedName(named, url) || inAllowed(address) ||
+    (isPublic(address) && !ownAddresses()(address));
 
   const place = async (text: string) => {
     const url = parsed(text);
@@ -118,9 +118,9 @@ async function addressesOf(name: string): Promise<string[]> {
 }
 
 /** Public ones too: what listens here for Envoy alone must not be called by way of ourselves. */
-function ownAddresses(): BlockList {
+function ownAddresses(): (address: string) => boolean {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return listOf(all.map(({ address }) => address.replace(/%.*$/, "")));
+  return inNetworks(all.map(({ address }) => address.replace(/%.*$/, "")));
 }
 
 function isAllowedName(named: ReadonlySet<string>, url: URL): boolean {

@@ -1,7 +1,7 @@
 /** Compiles the `match` of a rule into one function over a request. */
+import { inNetworks } from "../addresses/mod.ts";
 import type { CheckRequest } from "../ext_authz/mod.ts";
 import { compilePattern } from "../patterns/mod.ts";
-import { inRange } from "./address.ts";
 import type { Identity } from "./keys.ts";
 import type { Match, TextMatcher } from "./rules_schema.ts";
 
@@ -29,8 +29,8 @@ export function compileMatch(match: Match): Matches {
     tests.push((request) => text(request.headers[name]));
   }
   if (source !== undefined) {
-    const ranges = source.map(inRange);
-    tests.push(({ source: { address } }) => ranges.some((within) => within(address)));
+    const within = inNetworks(source);
+    tests.push(({ source: { address } }) => within(address));
   }
   if (principal !== undefined) {
     const text = compileText(principal);

@@ -1,9 +1,9 @@
 /** The rules file as zod schemas: the types follow from them. `rules.yaml` explains each word. */
 import { z } from "zod";
+import { inNetworks } from "../addresses/mod.ts";
 import type { DataFileKind } from "../data_files/mod.ts";
 import { compilePattern } from "../patterns/mod.ts";
 import { messageOf } from "../service/mod.ts";
-import { inRange } from "./address.ts";
 import { variablesOf } from "./template.ts";
 
 /** RFC 9110 section 5.1: a field name is a token. Lower-cased, as HTTP/2 has it. */
@@ -64,7 +64,7 @@ const credential = z.union([
 
 const cidr = z.string().superRefine((range, context) => {
   try {
-    inRange(range);
+    inNetworks([range]);
   } catch (error) {
     context.addIssue({ code: "custom", message: (error as Error).message });
   }

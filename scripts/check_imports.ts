@@ -7,6 +7,7 @@ import { dirname, join, normalize, relative } from "node:path";
 
 /** Which of the ground-floor rooms stand on which. */
 const GROUND: Readonly<Record<string, readonly string[]>> = {
+  addresses: [],
   ext_authz: ["grpc", "service"],
   ext_proc: ["grpc", "service"],
   grpc: ["http2", "service"],
@@ -15,7 +16,7 @@ const GROUND: Readonly<Record<string, readonly string[]>> = {
   dialects: ["openai"],
   local_http: ["openai", "service"],
   openai: ["service"],
-  outbound: ["service"],
+  outbound: ["addresses", "service"],
   patterns: ["service"],
   data_files: ["service"],
   options: ["service"],

