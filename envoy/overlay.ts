@@ -50,8 +50,8 @@ export interface EnvoyOverlay {
   readonly adminKey?: string;
   /** Addresses of listeners, by name; port 0 picks a free one. */
   readonly listeners?: Readonly<Record<string, HostPort>>;
-  /** Endpoint of each cluster, by the cluster's name. */
-  readonly clusters?: Readonly<Record<string, Endpoint>>;
+  /** Endpoint of each cluster, by the cluster's name; one for each that it has, in the file's order, where it has several. */
+  readonly clusters?: Readonly<Record<string, Endpoint | readonly Endpoint[]>>;
   /** PEM file with the roots that a cluster's peers must chain to, by the cluster's name. */
   readonly trustedRoots?: Readonly<Record<string, string>>;
   /** Prefix of the request's path, by the cluster that is routed to: `/gateway`. */
@@ -265,13 +265,22 @@ function setSocketAddress(root: JsonObject, path: string, { host, port }: HostPo
   setAt(root, `${path}/socket_address/port_value`, port);
 }
 
-function setCluster(cluster: JsonObject, endpoint: Endpoint): void {
-  for (const place of objectsAt(cluster, "load_assignment/endpoints/*/lb_endpoints/*")) {
+function setCluster(cluster: JsonObject, given: Endpoint | readonly Endpoint[]): void {
+  const places = objectsAt(cluster, "load_assignment/endpoints/*/lb_endpoints/*");
+  const endpoints = "host" in given ? places.map(() => given) : given;
+  if (endpoints.length !== places.length) {
+    throw new TypeError(
+      `Cannot set ${endpoints.length} endpoints of the cluster "${cluster.name}": it has ${places.length}`,
+    );
+  }
+  for (const [index, place] of places.entries()) {
+    const endpoint = endpoints[index] as Endpoint;
     setSocketAddress(place, "endpoint/address", endpoint);
     setAt(place, "endpoint/hostname", hostnameOf(endpoint));
     setAt(place, TRANSPORT, { transport: endpoint.tls === undefined ? "plain" : "tls" });
   }
-  if (endpoint.tls !== undefined) setTlsFiles(cluster, endpoint.tls);
+  const tls = ("host" in given ? [given] : given).find((one) => one.tls !== undefined)?.tls;
+  if (tls !== undefined) setTlsFiles(cluster, tls);
 }
 
 function hostnameOf({ host, port, hostname, tls }: Endpoint): string {

@@ -247,7 +247,7 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
     config: options.config ?? profile.config(),
     overlay: gatewayOverlay({ ...options, profile, ports }),
     runDir: start.directory.path,
-    env: start.env,
+    env: { ...start.env, ...profile.environment?.() },
     onRequest: (entry) => start.feed.log(entry),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),

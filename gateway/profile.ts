@@ -112,6 +112,8 @@ export interface Profile<P extends Part = Part> extends PartNames {
   prepare?(): Promise<void>;
   /** Whether the parts may end up on other ports than those asked for, even where none is 0. */
   readonly movesPorts?: boolean;
+  /** Returns the variables that Envoy finds in its environment beside ours: credentials, that no configuration holds. */
+  environment?(): Readonly<Record<string, string>>;
   /** Returns the places of its parts, which listen on `ports`. */
   overlay(ports: Ports, names: PartNames): PartOverlay;
   /** Starts the parts; resolves when all are ready. */
