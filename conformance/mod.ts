@@ -82,4 +82,5 @@ export type {
   WayIn,
   Witness,
 } from "./target.ts";
+export type { FallbackFeature, KnownUpstream, MirrorFeature } from "./traffic_features.ts";
 export type { Check, Status } from "./verdict/verdict.ts";

@@ -3,6 +3,7 @@
  * stack; anyone else's gateway is described with the same words.
  */
 import type { Ask, Dialect, Reply } from "../dialects/mod.ts";
+import type { FallbackFeature, MirrorFeature } from "./traffic_features.ts";
 
 /** A header list as it goes over the wire: order, case and duplicates kept. */
 export type HeaderList = [name: string, value: string][];
@@ -422,6 +423,8 @@ export interface Target {
   readonly limits?: LimitsFeature;
   readonly guard?: GuardFeature;
   readonly context?: ContextFeature;
+  readonly fallback?: FallbackFeature;
+  readonly mirror?: MirrorFeature;
   readonly tokens?: TokensFeature;
   readonly certificates?: CertificatesFeature;
   /**

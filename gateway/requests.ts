@@ -27,6 +27,8 @@ export interface RequestRecord {
   readonly events: number | null;
   /** Envoy's response flags, `-` without any. */
   readonly flags: string;
+  /** How often an upstream was asked: more than once where another one had to take over. */
+  readonly attempts: number;
 }
 
 /** The records that our own parts keep of a request, beside Envoy's line. */
@@ -64,6 +66,7 @@ export function joinRequest(entry: AccessLogEntry, beside: Beside): RequestRecor
     bytes: entry.bytesSent ?? 0,
     events: events > 0 ? events : null,
     flags: entry.flags ?? "-",
+    attempts: entry.upstreamAttempts,
   };
 }
 

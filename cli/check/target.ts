@@ -118,6 +118,9 @@ export const TARGET_OPTIONS = {
 
 /** The values of the flags above, and of those that start a stack. */
 export interface CheckTargetOptions extends StartOptions, DeclaredOptions {
+  /** One, which is judged alone, too. */
+  readonly upstream?: string | undefined;
+  readonly upstreamKeyEnv?: string | undefined;
   readonly gateway: string | undefined;
   readonly envoyConfig: string | undefined;
   readonly standIn: boolean;

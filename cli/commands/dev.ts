@@ -12,6 +12,7 @@ import {
   profileOption,
   RUN_OPTIONS,
   startFromOptions,
+  UPSTREAM_OPTIONS,
 } from "../flags/gateway.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
@@ -28,6 +29,7 @@ export const command = defineCommand({
     profile: profileOption("run"),
     ...PORT_OPTIONS,
     ...PART_OPTIONS,
+    ...UPSTREAM_OPTIONS,
     ...ENVOY_OPTIONS,
     json: flagOption("--json", {
       description: "print JSON: one line with every address when ready, then one per request",

@@ -13,6 +13,7 @@ import {
   PORT_OPTIONS,
   PROFILE_FLAGS,
   profileOption,
+  UPSTREAM_OPTIONS,
 } from "../flags/gateway.ts";
 import { fileOption, flagOption } from "../../options/mod.ts";
 
@@ -35,7 +36,7 @@ export const command = defineCommand({
     policyCa: PART_OPTIONS.policyCa,
     policyCert: PART_OPTIONS.policyCert,
     policyKey: PART_OPTIONS.policyKey,
-    upstream: PART_OPTIONS.upstream,
+    ...UPSTREAM_OPTIONS,
     source: flagOption("--source", { description: "print the file itself, comments included" }),
     diff: flagOption("--diff", {
       description: "print only what differs from the file, and both hashes",

@@ -31,6 +31,7 @@ import {
   flagOption,
   type OptionRecord,
   portOption,
+  repeated,
   textOption,
   urlOption,
 } from "../../options/mod.ts";
@@ -78,6 +79,27 @@ export const PART_OPTIONS = {
     description: "scenario files of the mock upstream, reloaded on change",
   }),
 };
+
+/** Upstreams where a profile may take several, for a gateway that runs. */
+export const UPSTREAM_OPTIONS = {
+  upstream: repeated(upstreamsOption()),
+  upstreamKeyEnv: repeated(PART_OPTIONS.upstreamKeyEnv),
+};
+
+/** One upstream, or replicas of it. */
+function upstreamsOption(): typeof PART_OPTIONS.upstream {
+  const { upstream } = PART_OPTIONS;
+  return {
+    ...upstream,
+    description: `${upstream.description}; replicas of one joined by commas`,
+    parse: (value, name) =>
+      replicasOf(value).map((one) => String(upstream.parse(one, name))).join(","),
+  };
+}
+
+function replicasOf(text: string): string[] {
+  return text.split(/,(?=https?:\/\/)/);
+}
 
 /** Where everything listens. */
 export const PORT_OPTIONS = {
@@ -156,8 +178,8 @@ export interface StartOptions {
   readonly policyCert?: string | undefined;
   readonly policyKey?: string | undefined;
   readonly rules?: string | undefined;
-  readonly upstream?: string | undefined;
-  readonly upstreamKeyEnv?: string | undefined;
+  readonly upstream?: string | readonly string[] | undefined;
+  readonly upstreamKeyEnv?: string | readonly string[] | undefined;
   readonly scenarios?: string | undefined;
   readonly runDir?: string | undefined;
   readonly envoyPath?: string | undefined;
@@ -193,7 +215,8 @@ export async function gatewayFromOptions(
   extra: Partial<GatewayOptions> = {},
 ): Promise<GatewayOptions> {
   const { host, log, signal, forced } = context;
-  const providerKey = providerKeyOf(options, host);
+  const keysAreThePolicys = profileKind(options.profile).takesUpstreams !== true;
+  const providerKey = keysAreThePolicys ? providerKeyOf(options, host) : undefined;
   const placement = await placementOf(options, host);
   if (placement.policy !== undefined && providerKey !== undefined) {
     log("--upstream-key-env is not used: with --policy, the key is that engine's task");
@@ -225,10 +248,17 @@ export async function placementOf(options: StartOptions, host: Host): Promise<En
   const kind = profileKind(options.profile);
   assertOwnFlags(kind, options);
   const policy = await foreignPolicy(options, host);
-  const { upstream: url } = options;
+  const foreign = (url: string) => foreignUpstream(url, host);
+  const upstreams = await Promise.all(
+    listOf(options.upstream).map((one) => Promise.all(replicasOf(one).map(foreign))),
+  );
+  assertOneUpstream(kind, { upstreams, keyNames: listOf(options.upstreamKeyEnv) });
   const surroundings = {
     env: (name: string) => host.env(name),
-    upstream: url === undefined ? undefined : await foreignUpstream(url, host),
+    upstream: upstreams[0]?.[0],
+    upstreams,
+    keyNames: listOf(options.upstreamKeyEnv),
+    foreign,
   };
   const { profile, ports } = await kind.bind(options as object, surroundings);
   const addOns = await addOnsOf(options, surroundings);
@@ -238,6 +268,28 @@ export async function placementOf(options: StartOptions, host: Host): Promise<En
     profile: withAddOns(profile, addOns),
     ports: options.ports ?? { ...portsOf(specs, options), ...ports },
   };
+}
+
+/** The values of a flag that some commands take once, and others several times. */
+function listOf(value: string | readonly string[] | undefined): readonly string[] {
+  return value === undefined ? [] : typeof value === "string" ? [value] : value;
+}
+
+function assertOneUpstream(
+  kind: AnyProfileKind,
+  { upstreams, keyNames }: {
+    upstreams: readonly (readonly unknown[])[];
+    keyNames: readonly string[];
+  },
+): void {
+  const several = upstreams.length > 1 || upstreams.some(({ length }) => length > 1);
+  if (kind.takesUpstreams || !several && keyNames.length < 2) return;
+  const able = PROFILES.find(({ takesUpstreams }) => takesUpstreams)?.name;
+  throw new UsageError(
+    `Cannot use more than one ${
+      several ? "--upstream" : "--upstream-key-env"
+    } with the profile "${kind.name}": it needs --profile ${able}`,
+  );
 }
 
 /** The ports of the flags, and of the contract where there is none. */
@@ -306,7 +358,7 @@ export function runParents(host: Host): string[] {
 }
 
 function providerKeyOf(options: StartOptions, host: Host): string | undefined {
-  const name = options.upstreamKeyEnv;
+  const [name] = listOf(options.upstreamKeyEnv);
   if (name === undefined) return undefined;
   const key = host.env(name);
   if (key === undefined || key === "") {

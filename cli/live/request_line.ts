@@ -17,6 +17,7 @@ export function requestLine(record: RequestRecord, style: Style): string {
     `${record.method} ${record.path}`,
     record.reason,
     ...(record.tenant === null ? [] : [`tenant ${record.tenant}`]),
+    ...(record.attempts > 1 ? [style.notice(`${record.attempts} attempts`)] : []),
     timing(record),
     bytes(record.bytes),
     ...(record.events === null ? [] : [`${record.events} events`]),

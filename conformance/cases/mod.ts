@@ -11,6 +11,8 @@ import { CANCEL_CASES } from "./cancel.ts";
 import { CONTRACT_CASES } from "./contract.ts";
 import { DENY_CASES } from "./deny.ts";
 import { EVERY_WAY_CASES } from "./every_way.ts";
+import { FALLBACK_CASES } from "./fallback.ts";
+import { SHADOW_CASES } from "./shadow.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
 import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
 import { GUARD_CASES } from "./guard.ts";
@@ -95,6 +97,8 @@ export const EDGE_CASES: readonly Case[] = [
   ...LIMITS_SERVICE_CASES,
   ...TOKEN_CASES,
   ...CERTIFICATE_CASES,
+  ...FALLBACK_CASES,
+  ...SHADOW_CASES,
 ];
 
 /** Cases of a Responses gateway: what it makes, how it streams, what it keeps, and for whom. */

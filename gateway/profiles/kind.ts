@@ -8,8 +8,14 @@ import type { Judge } from "./judge.ts";
 export interface Surroundings {
   /** An environment variable's value. */
   env(name: string): string | undefined;
-  /** The model server of `--upstream`. */
+  /** The model server of `--upstream`; the first where it is given more than once. */
   readonly upstream: ForeignUpstream | undefined;
+  /** Every `--upstream`, in order: each by its replicas. */
+  readonly upstreams?: readonly (readonly ForeignUpstream[])[];
+  /** Every `--upstream-key-env`, in order. */
+  readonly keyNames?: readonly string[];
+  /** Returns a model server of another flag, with the roots of this machine. */
+  foreign?(url: string): Promise<ForeignUpstream>;
 }
 
 /** A profile bound to what its flags say. */
@@ -26,6 +32,8 @@ export interface ProfileKind<Flags extends OptionRecord = OptionRecord> {
   readonly summary: string;
   /** Every port that its parts may listen on. */
   readonly ports: readonly PortSpec[];
+  /** Whether it takes several upstreams, and gives each its key. */
+  readonly takesUpstreams?: true;
   /** Flags of its own, for `dev`. */
   readonly flags: Flags;
   /** Flags of its own that judging a gateway of somebody else's needs, for `check`. */

@@ -11,10 +11,11 @@ import {
   textOption,
 } from "../../../options/mod.ts";
 import { UsageError } from "../../../service/mod.ts";
+import { TRAFFIC_FLAGS } from "./upstreams/flags.ts";
 import { type EdgePartOptions, LIMITS_PORT, TLS_PORT, type TokenKeys } from "./profile.ts";
 
 /** Limits, tokens and certificates. */
-export const EDGE_FLAGS = inSection("Identity and limits (--profile edge)", {
+const IDENTITY_FLAGS = inSection("Identity and limits (--profile edge)", {
   limits: fileOption("--limits <FILE>", {
     description: "limits, reloaded on change; built-in ones when left out",
   }),
@@ -40,6 +41,9 @@ export const EDGE_FLAGS = inSection("Identity and limits (--profile edge)", {
     default: TLS_PORT.default,
   }),
 });
+
+/** All flags of the profile. */
+export const EDGE_FLAGS = { ...IDENTITY_FLAGS, ...TRAFFIC_FLAGS };
 
 type EdgeValues = Partial<OptionValues<typeof EDGE_FLAGS>>;
 type Env = (name: string) => string | undefined;

@@ -3,18 +3,14 @@ import { bundledConfig } from "../../../envoy/mod.ts";
 import type { Issuer } from "../../../certs/mod.ts";
 import type { Limits } from "../../../limits/mod.ts";
 import { DEFAULT_PORTS, loadModule } from "../../../service/mod.ts";
-import {
-  type ForeignUpstream,
-  type PortSpec,
-  type Profile,
-  type SinglePart,
-  singleUpstream,
-} from "../../mod.ts";
+import type { PortSpec, Profile, SinglePart } from "../../mod.ts";
+import { trafficProfile } from "./upstreams/profile.ts";
+import { plainTraffic, type Traffic } from "./upstreams/traffic.ts";
 
 /** Settings of the profile: identity and limits. */
 export interface EdgePartOptions {
-  /** A model server in place of the mock. */
-  readonly upstream?: ForeignUpstream | undefined;
+  /** Upstreams, and what happens when they fail; one mock when left out. */
+  readonly traffic?: Traffic | undefined;
   /** Folder of the certificates that Envoy watches; what is missing in it is made. */
   readonly tlsFolder: string;
   /** Issuer whose tokens are accepted. */
@@ -73,12 +69,12 @@ const OLDEST_ENVOY = "1.40.0";
 
 /** Returns the profile `edge`: identity and limits in front of one upstream. */
 export function edgeProfile(options: EdgePartOptions): Profile<EdgePart> {
-  const { upstream, tlsFolder, tokens, limitsService } = options;
-  const base = singleUpstream({ upstream });
+  const { traffic = plainTraffic(), tlsFolder, tokens, limitsService } = options;
+  const base = trafficProfile(traffic);
   return {
     ...base,
     name: "edge",
-    config: () => bundledConfig("edge"),
+    config: () => base.traffic(bundledConfig("edge")),
     ports: [...base.ports, ...(limitsService === undefined ? [LIMITS_PORT] : []), TLS_PORT],
     tlsListener: "ingress_tls",
     asksControl: true,

@@ -1,5 +1,5 @@
 /** How the profile `edge` is judged. */
-import { CASES, EDGE_CASES } from "../../../../conformance/mod.ts";
+import { CASES, EDGE_CASES, type Target } from "../../../../conformance/mod.ts";
 import {
   type Config,
   type Proof,
@@ -10,7 +10,14 @@ import {
 import { checkVariants } from "../../../../targets/mod.ts";
 import type { Judge } from "../../judge.ts";
 import { EDGE_MUTANTS, type EdgeMutant } from "./mutants.ts";
-import { edgeVariants, startEdgeTarget } from "./target.ts";
+import { TRAFFIC_MUTANTS } from "./traffic_mutants.ts";
+import { type EdgeTargetOptions, edgeVariants, startEdgeTarget } from "./target.ts";
+import { trafficVariants } from "./traffic.ts";
+
+/** Every copy of the profile that a group needs. */
+export function variantsOf(options: EdgeTargetOptions): NonNullable<Target["variants"]> {
+  return { ...edgeVariants(options), ...trafficVariants(options) };
+}
 
 /** Starts the profile with a mutant's edit, in its copies too; without one it is correct. */
 async function startEdgeGateway(
@@ -26,11 +33,11 @@ async function startEdgeGateway(
       editIn?.(config, tls);
     },
   };
-  return await startEdgeTarget({ ...shared, name, quick: true, variants: edgeVariants(shared) });
+  return await startEdgeTarget({ ...shared, name, quick: true, variants: variantsOf(shared) });
 }
 
 const PROOF: Proof<EdgeMutant> = {
-  mutants: EDGE_MUTANTS,
+  mutants: [...EDGE_MUTANTS, ...TRAFFIC_MUTANTS],
   cases: EDGE_CASES,
   all: [...CASES, ...EDGE_CASES],
   smoke: SMOKE,
@@ -51,7 +58,7 @@ export const EDGE_JUDGE: Judge = {
       ...shared,
       quick: true,
       ...(policy === undefined && upstream === undefined &&
-        { variants: { ...checkVariants(shared), ...edgeVariants(shared) } }),
+        { variants: { ...checkVariants(shared), ...variantsOf(shared) } }),
     });
   },
   foreign: () => ({}),

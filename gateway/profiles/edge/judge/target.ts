@@ -1,6 +1,6 @@
 /** A gateway of the profile `edge` that runs to be judged, and its copies for the groups that need one. */
 import { type Issuer, openIssuer, prepareTlsFolder, TRUST_DOMAIN } from "../../../../certs/mod.ts";
-import { bundledConfig, type EnvoyConfigFile } from "../../../../envoy/mod.ts";
+import type { EnvoyConfigFile } from "../../../../envoy/mod.ts";
 import type {
   CertificatesFeature,
   LimitsFeature,
@@ -98,22 +98,23 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
   // A case that ran out of time leaves its waits behind: none of them outlives the target.
   const life = new AbortController();
   const keys = watchedKeys(issuer, `${folder}/issuer.json`, life.signal);
+  const profile = edgeProfile({
+    tlsFolder: tls,
+    tokens: { issuerFile: `${folder}/issuer.json` },
+    keySet: keys.answer,
+    limits: WIDE,
+    ...edge,
+  });
   const own = stack.use(
     await startOwnTarget({
       ...rest,
-      config: edited((bootstrap) => {
+      config: edited(profile.config(), (bootstrap) => {
         if (rest.concurrency === 1) onePortEach(bootstrap);
         bePatient(bootstrap);
         if (quick) askQuickly(bootstrap);
         edit?.(bootstrap, tls);
       }),
-      profile: edgeProfile({
-        tlsFolder: tls,
-        tokens: { issuerFile: `${folder}/issuer.json` },
-        keySet: keys.answer,
-        limits: WIDE,
-        ...edge,
-      }),
+      profile,
     }),
   );
   const { gateway } = own;
@@ -140,10 +141,9 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
   });
 }
 
-/** The bundled configuration, edited. */
+/** The profile's configuration, edited. */
 // deno-lint-ignore no-explicit-any -- the bundled file, edited at known places
-function edited(edit: (bootstrap: any) => void): EnvoyConfigFile {
-  const file = bundledConfig("edge");
+function edited(file: EnvoyConfigFile, edit: (bootstrap: any) => void): EnvoyConfigFile {
   const bootstrap = structuredClone(file.bootstrap);
   edit(bootstrap);
   return { ...file, bootstrap };
@@ -207,7 +207,11 @@ async function startBeforeTls(
   const target = stack.use(
     await startEdgeTarget({
       ...options,
-      edge: { ...options.edge, tlsFolder: folder, upstream: { url: upstream.url, caFile } },
+      edge: {
+        ...options.edge,
+        tlsFolder: folder,
+        traffic: { upstreams: [{ replicas: [{ url: upstream.url, caFile }] }], fallbackOn: [] },
+      },
     }),
   );
   const owned = stack.move();
