@@ -1,5 +1,5 @@
 /** Features of a target with more than one upstream: what its promises are, and who is behind it. */
-import type { UpstreamControl } from "./target.ts";
+import type { UpstreamControl } from "./witnesses.ts";
 
 /** One of the upstreams, which is ours. */
 export interface KnownUpstream extends Pick<UpstreamControl, "journal" | "scripts"> {
