@@ -3,7 +3,7 @@ import { UsageError } from "../service/mod.ts";
 import { adoptCluster, clusterOfEngine, type Held } from "./adopt_cluster.ts";
 import { type ForeignPart, foreignParts } from "./adopt_parts.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
-import { filterOnRoute } from "./filters.ts";
+import { filterOnRoute } from "./filter_on_route.ts";
 import { type Ingress, type LintModel, lintModel } from "./model.ts";
 import { isObject, type JsonObject, valueAt } from "./tree.ts";
 

@@ -1,7 +1,8 @@
-/** HTTP filters: those of a chain, wrapped ones included, and what is in force on a route. */
-import { messagesWithin, type Placed, placedAt, typeName } from "./placed.ts";
+/** HTTP filters of a chain: wrapped ones, those behind matchers, and those that routes bring. */
+import { endsOf } from "./matchers.ts";
+import { type Placed, placedAt, typeName } from "./placed.ts";
 import type { Route } from "./routes.ts";
-import { isObject, type Json, type JsonObject, valueAt } from "./tree.ts";
+import { isObject, type JsonObject } from "./tree.ts";
 
 /** One HTTP filter, in the order of the chain. */
 export interface HttpFilter extends Placed {
@@ -15,18 +16,12 @@ export interface HttpFilter extends Placed {
   readonly disabled: boolean;
   /** A matcher decides per request whether it runs. */
   readonly conditional: boolean;
-}
-
-/** A filter as it acts on a route. */
-export interface FilterOnRoute {
-  readonly filter: HttpFilter;
-  readonly state: "on" | "off" | "sometimes";
-  /** With the route's own settings applied. */
-  readonly config: JsonObject;
-  /** Where what says so stands: the filter, or the setting of a route, virtual host or table. */
-  readonly by: Placed | undefined;
-  /** Where a field of `config` stands. */
-  pathOf(field: string): string;
+  /** A matcher can skip it, and a route can bring a matcher of its own. */
+  readonly skippable?: boolean;
+  /** Name of the filter chain filter that it stands in, which a route can switch off. */
+  readonly within?: string;
+  /** The setting of a route that brings it; it runs there alone. */
+  readonly broughtBy?: Placed;
 }
 
 /** A chain's filters, and what could not be looked at, one sentence each. */
@@ -78,24 +73,63 @@ function filtersOf(
     const matchers = [...placedAt(place, "xds_matcher"), ...placedAt(place, "matcher")];
     const inner = placedAt(place, "extension_config/typed_config")[0] ??
       { path: `${place.path}/extension_config`, value: {} };
-    const skips = matchers.some((matcher) => messagesWithin(matcher, ["SkipFilter"]).length > 0);
+    const skips = matchers.some((matcher) => skipsOf(matcher) !== "never");
     return [
-      made(inner, { conditional: conditional || skips }),
-      ...matchers.flatMap((matcher) => executed(matcher, name, reading)),
+      { ...made(inner, { conditional: conditional || skips }), skippable: true },
+      ...matchers.flatMap((matcher) =>
+        executed(matcher, { name, conditional, chains: inner }, reading)
+      ),
     ];
   }
   if (type === "Composite") {
     return [
       made(place),
-      ...placedAt(place, "matcher").flatMap((matcher) => executed(matcher, name, reading)),
+      ...placedAt(place, "matcher").flatMap((matcher) =>
+        executed(matcher, { name, conditional, chains: place }, reading)
+      ),
     ];
   }
   if (type === "FilterChainConfig") {
-    return placedAt(place, "default_filter_chain/filters/*").flatMap((nested) =>
-      filtersOf(nested, { name: String(nested.value.name ?? ""), conditional }, reading)
-    );
+    return nestedOf(place, { pattern: "default_filter_chain/filters/*", name }, reading);
   }
   return [made(place)];
+}
+
+/** Filters that stand in a filter chain filter. */
+function nestedOf(
+  place: Placed,
+  { pattern, name }: { pattern: string; name: string },
+  reading: Reading,
+): HttpFilter[] {
+  return placedAt(place, pattern).flatMap((nested) =>
+    filtersOf(nested, { name: String(nested.value.name ?? ""), conditional: false }, reading)
+  ).map((filter) => ({ ...filter, within: name }));
+}
+
+/** Filters that settings of routes put into the filter chain filters of a connection manager. */
+export function broughtByRoutes(manager: Placed, routes: readonly Route[]): HttpFilter[] {
+  const names = placedAt(manager, "http_filters/*")
+    .filter(({ value }) => typeName(value.typed_config) === "FilterChainConfig")
+    .map(({ value }) => String(value.name ?? ""));
+  if (names.length === 0) return [];
+  const levels = new Map(
+    routes.flatMap((route) => route.levels).map((level) => [level.path, level]),
+  );
+  const reading: Reading = { discovered: new Map(), unread: [], disabled: false };
+  return [...levels.values()].flatMap((level) =>
+    names.flatMap((name) =>
+      placedAt(level, `typed_per_filter_config/${name}`).flatMap((setting) =>
+        nestedOf(setting, { pattern: "filter_chain/filters/*", name }, reading)
+          .map((filter) => ({ ...filter, broughtBy: setting }))
+      )
+    )
+  );
+}
+
+/** Does a matcher keep requests from its filter? */
+export function skipsOf(matcher: Placed): "always" | "sometimes" | "never" {
+  const skips = endsOf(matcher).map((action) => typeName(action?.value) === "SkipFilter");
+  return skips.every(Boolean) ? "always" : skips.some(Boolean) ? "sometimes" : "never";
 }
 
 function configOf(
@@ -118,106 +152,43 @@ function configOf(
   return fallback ?? { path: `${entry.path}/config_discovery`, value: {} };
 }
 
-/** Filters that a matcher's actions put into the chain. */
-function executed(matcher: Placed, name: string, reading: Reading): HttpFilter[] {
-  return messagesWithin(matcher, ["ExecuteFilterAction"]).flatMap((action) => {
-    if (isObject(action.value.dynamic_config)) {
-      reading.unread.push(
-        `A filter of the composite "${name}" comes by ECDS and is not in this file: it is not looked at`,
-      );
-    }
-    return [...placedAt(action, "typed_config"), ...placedAt(action, "filter_chain/typed_config/*")]
-      .flatMap((extension) => filtersOf(extension, { name, conditional: true }, reading));
-  });
-}
-
-/** Reads what a filter does on a route: the route's settings, looked up by the filter's own name. */
-export function filterOnRoute(filter: HttpFilter, route: Route): FilterOnRoute {
-  const found = route.levels.flatMap((level) => {
-    const own = isObject(level.value.typed_per_filter_config)
-      ? level.value.typed_per_filter_config[filter.name]
-      : undefined;
-    if (!isObject(own)) return [];
-    const path = `${level.path}/typed_per_filter_config/${filter.name}`;
-    if (typeName(own) !== "FilterConfig") {
-      return [{ path, off: own.disabled === true, config: own, at: path }];
-    }
-    const config = isObject(own.config) ? own.config : undefined;
-    return [{ path, off: own.disabled === true, config, at: `${path}/config` }];
-  });
-  // Whether it runs is said by the nearest level that speaks of it, how by the nearest that has settings.
-  const [nearest] = found;
-  const settings = found.find(({ config }) =>
-    config !== undefined && Object.keys(config).length > 0
+/**
+ * Filters that a matcher's actions put into the chain. Where each end of it runs one of a type, that type runs on every
+ * request, by one filter or another.
+ */
+function executed(
+  matcher: Placed,
+  { name, conditional, chains }: { name: string; conditional: boolean; chains: Placed },
+  reading: Reading,
+): HttpFilter[] {
+  const ends = endsOf(matcher).map((action) =>
+    action === undefined ? [] : executedBy(action, { name, chains }, reading)
   );
-  const off = nearest === undefined
-    ? filter.disabled
-    : nearest.off || settings?.config?.disabled === true;
-  const applied = settings?.config === undefined
-    ? { config: filter.config, fields: {} }
-    : withSettings(filter, settings.config, settings.at);
-  return {
-    filter,
-    state: off ? "off" : filter.conditional ? "sometimes" : "on",
-    config: applied.config,
-    by: nearest === undefined ? undefined : { path: nearest.path, value: nearest.config ?? {} },
-    pathOf: (field) => {
-      if (field === "") return filter.configPath;
-      const moved = Object.entries(applied.fields)
-        .find(([name]) => field === name || field.startsWith(`${name}/`));
-      return moved === undefined
-        ? `${filter.configPath}/${field}`
-        : `${moved[1]}${field.slice(moved[0].length)}`;
-    },
-  };
+  return ends.flat().map((filter) => ({
+    ...filter,
+    conditional: conditional ||
+      !ends.every((end) =>
+        end.some(({ type, conditional }) => type === filter.type && !conditional)
+      ),
+  }));
 }
 
-interface Applied {
-  readonly config: JsonObject;
-  /** Paths of the fields that settings replaced. */
-  readonly fields: Readonly<Record<string, string>>;
-}
-
-/** Where a filter's settings per route keep the fields that they replace, by the filter's type. */
-const REPLACED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  ExtAuthz: {
-    with_request_body: "check_settings/with_request_body",
-    grpc_service: "check_settings/grpc_service",
-    http_service: "check_settings/http_service",
-  },
-  ExternalProcessor: {
-    processing_mode: "overrides/processing_mode",
-    grpc_service: "overrides/grpc_service",
-    failure_mode_allow: "overrides/failure_mode_allow",
-  },
-  Buffer: { max_request_bytes: "buffer/max_request_bytes" },
-  Lua: { default_source_code: "source_code" },
-};
-
-/** Applies a route's settings; those of a type that has none of its own replace the whole. */
-function withSettings({ type, config }: HttpFilter, own: JsonObject, path: string): Applied {
-  if (typeName(own) === type) {
-    const fields = Object.keys(own).map((key) => [key, `${path}/${key}`] as const);
-    return { config: own, fields: Object.fromEntries(fields) };
+/** `chains` is the composite's configuration: an action can name one of its chains. */
+function executedBy(
+  action: Placed,
+  { name, chains }: { name: string; chains: Placed },
+  reading: Reading,
+): HttpFilter[] {
+  if (typeName(action.value) !== "ExecuteFilterAction") return [];
+  if (isObject(action.value.dynamic_config)) {
+    reading.unread.push(
+      `A filter of the composite "${name}" comes by ECDS and is not in this file: it is not looked at`,
+    );
   }
-  const applied: JsonObject = { ...config };
-  const fields: Record<string, string> = {};
-  for (const [field, from] of Object.entries(REPLACED[type] ?? {})) {
-    const value: Json | undefined = valueAt(own, from);
-    if (value === undefined) continue;
-    applied[field] = value;
-    fields[field] = `${path}/${from}`;
-  }
-  if (type === "ExtAuthz") {
-    if (valueAt(own, "check_settings/disable_request_body_buffering") === true) {
-      delete applied.with_request_body;
-    }
-    if (fields.grpc_service !== undefined) delete applied.http_service;
-    if (fields.http_service !== undefined) delete applied.grpc_service;
-  }
-  if (type === "Lua" && typeof own.name === "string") {
-    const named = valueAt(config, `source_codes/${own.name}`);
-    if (named !== undefined) applied.default_source_code = named;
-  }
-  return { config: applied, fields };
+  const conditional = action.value.sample_percent !== undefined;
+  return [
+    ...placedAt(action, "typed_config"),
+    ...placedAt(action, "filter_chain/typed_config/*"),
+    ...placedAt(chains, `named_filter_chains/${action.value.filter_chain_name}/typed_config/*`),
+  ].flatMap((extension) => filtersOf(extension, { name, conditional }, reading));
 }

@@ -34,7 +34,8 @@ export {
   parseEnvoyConfig,
   readEnvoyConfig,
 } from "./config_file.ts";
-export { chainOf, type FilterOnRoute, filterOnRoute, type HttpFilter } from "./filters.ts";
+export { type FilterOnRoute, filterOnRoute, mistypedSettings } from "./filter_on_route.ts";
+export { chainOf, type HttpFilter } from "./filters.ts";
 export {
   filterOf,
   filtersInForce,
@@ -81,6 +82,7 @@ export {
 } from "./provision/versions.ts";
 export { pipWheel } from "./provision/wheel.ts";
 export type { Route } from "./routes.ts";
+export { flagOf, shareOf, wholeOf } from "./runtime.ts";
 export type { Located, Reading, ReadingProblem, Readings } from "./schema/reading.ts";
 export { describeExit, type EnvoyOptions, type RunningEnvoy, startEnvoy } from "./start.ts";
 export {

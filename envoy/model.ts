@@ -1,13 +1,9 @@
 /** The model that rules look at: ways in, routes, filters and clusters of a configuration, wherever it keeps them. */
-import {
-  chainOf,
-  type DiscoveredFilters,
-  type FilterOnRoute,
-  filterOnRoute,
-  type HttpFilter,
-} from "./filters.ts";
+import { type FilterOnRoute, filterOnRoute } from "./filter_on_route.ts";
+import { broughtByRoutes, chainOf, type DiscoveredFilters, type HttpFilter } from "./filters.ts";
 import { type Placed, placedAt, typeName } from "./placed.ts";
 import { coversAll, type Route, routesOf } from "./routes.ts";
+import { runtimeOf, type RuntimeValues } from "./runtime.ts";
 import { isObject, type Json, type JsonObject, valueAt } from "./tree.ts";
 
 /** An HTTP connection manager: one way in. */
@@ -46,6 +42,8 @@ export interface LintModel {
   readonly clusters: ReadonlyMap<string, Placed>;
   /** HTTP filters of clusters, and of the router before its upstreams. */
   readonly upstreamFilters: readonly HttpFilter[];
+  /** Values of the static runtime layers. */
+  readonly runtime: RuntimeValues;
   /** Names that only policy may set. */
   readonly trustedNames: readonly string[];
   /** Routes of the model router behind ext_proc; undefined when they are not known. */
@@ -132,6 +130,7 @@ export function lintModel(
     clusters,
     upstreamFilters: upstreamFilters.flatMap(({ filters }) => filters),
     notes: [...new Set(notes)],
+    runtime: runtimeOf(root),
     trustedNames: options.trustedNames,
     modelRoutes: options.modelRoutes,
   };
@@ -209,15 +208,23 @@ function ingressOf(listener: Placed, manager: Placed, elsewhere: Elsewhere): Ing
     );
   }
   const routes = tables.flatMap(routesOf);
+  const brought = broughtByRoutes(manager, routes);
   return {
     ...manager,
     listener: name,
     listenerPlace: listener,
-    filters,
+    filters: brought.length === 0 ? filters : withBrought(filters, brought),
     routes,
     coversAll: tables.length > 0 && tables.every((table) => coversAll(table, routes)),
     routesMissing,
   };
+}
+
+/** Puts filters that routes bring at the place of the filter chain filter that runs them. */
+function withBrought(filters: readonly HttpFilter[], brought: readonly HttpFilter[]): HttpFilter[] {
+  const router = filters.findIndex(({ type }) => type === "Router");
+  const at = router === -1 ? filters.length : router;
+  return [...filters.slice(0, at), ...brought, ...filters.slice(at)];
 }
 
 function tablesOf(manager: Placed, { tables, scopes }: Elsewhere): Placed[] {

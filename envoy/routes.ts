@@ -46,7 +46,7 @@ export function routesOf(table: Placed): Route[] {
 
 function variants(route: Placed, parents: readonly Placed[]): Route[] {
   const action = { path: `${route.path}/route`, value: route.value.route ?? null };
-  const weighted = placedAt(action, "weighted_clusters/clusters/*");
+  const weighted = weightedOf(action);
   const base = {
     ...route,
     match: matchOf(route.value.match),
@@ -68,6 +68,13 @@ function variants(route: Placed, parents: readonly Placed[]): Route[] {
     levels: [cluster, route, ...parents],
   }));
   return weighted.length > 0 && rest.length === 0 ? special : [common, ...special];
+}
+
+/** The clusters of a route by weight, without those that nothing is sent to. */
+function weightedOf(action: Placed<Json>): Placed[] {
+  const all = placedAt(action, "weighted_clusters/clusters/*");
+  if (valueAt(action.value, "weighted_clusters/runtime_key_prefix") !== undefined) return all;
+  return all.filter(({ value }) => value.weight !== 0);
 }
 
 function targetOf(

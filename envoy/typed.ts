@@ -1,4 +1,5 @@
 /** The door to Envoy's own reading of configurations: what stands behind it is loaded when a text is to be read. */
+import { loadPatterns } from "../patterns/mod.ts";
 import type { Readings } from "./schema/reading.ts";
 import type { EnvoySchema } from "./schema/schema.ts";
 
@@ -27,6 +28,7 @@ export async function readTypedConfig(
     import("./schema/reading.ts"),
     import("./schema/yaml_source.ts"),
     schemaOf(options.schema),
+    loadPatterns(),
   ]);
   return readTyped(text, { name: options.name, schema, parseYaml: parseYamlSource });
 }

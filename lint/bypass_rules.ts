@@ -10,7 +10,7 @@ import {
   placedAt,
   valueAt,
 } from "../envoy/mod.ts";
-import { clearsRouteCache } from "./lua.ts";
+import { calledClusters, clearsRouteCache } from "./lua.ts";
 import { asksPolicy, hasPolicy, type Hit, type LintRule } from "./rule.ts";
 
 /** Filters that answer by themselves or forward by themselves, and what they do, by type. */
@@ -42,7 +42,9 @@ export const BYPASS_RULES: readonly LintRule[] = [
     fix: "put ext_authz before it",
     case: "deny.no-credential",
     source: "HttpConnectionManager.http_filters",
-    check: (model) => model.ingresses.filter(hasPolicy).flatMap(answeredBefore),
+    check: (model) =>
+      model.ingresses.filter(hasPolicy)
+        .flatMap((ingress) => [...answeredBefore(ingress), ...calledBefore(ingress)]),
   },
   {
     id: "policy.cache-shared",
@@ -124,6 +126,17 @@ function answeredBefore(ingress: Ingress): Hit[] {
     path: filter.path,
     found: `the filter "${filter.name}" ${ANSWERING[filter.type]} before policy is asked`,
   }));
+}
+
+/** Scripts before policy that ask a model server themselves: undecided requests reach it. */
+function calledBefore(ingress: Ingress): Hit[] {
+  const routed = new Set(ingress.routes.flatMap(({ clusters }) => clusters));
+  return before(ingress, ({ type }) => type === "Lua").flatMap(({ filter, config, by }) =>
+    calledClusters(config).filter((cluster) => routed.has(cluster)).map((cluster) => ({
+      path: by?.path ?? filter.path,
+      found: `the script of "${filter.name}" calls "${cluster}" before policy is asked`,
+    }))
+  );
 }
 
 /**

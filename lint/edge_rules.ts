@@ -3,12 +3,13 @@ import {
   type Ingress,
   isObject,
   type Json,
-  type JsonObject,
   type LintModel,
   type Placed,
   placedAt,
   valueAt,
+  wholeOf,
 } from "../envoy/mod.ts";
+import { rewritesDenials } from "./denials.ts";
 import { forwarding, hasPolicy, type Hit, type LintRule } from "./rule.ts";
 
 /** Rules about the way in. */
@@ -85,7 +86,12 @@ export const EDGE_RULES: readonly LintRule[] = [
     fix: "set `normalize_path: true`",
     case: "sec.path-dotdot",
     source: "HttpConnectionManager.normalize_path",
-    check: unless("normalize_path", (value) => value === true, "dot segments are not resolved"),
+    check: (model) =>
+      unless(
+        "normalize_path",
+        (value) => value === true || value === undefined && normalizesByRuntime(model),
+        "dot segments are not resolved",
+      )(model),
   },
   {
     id: "edge.merge-slashes",
@@ -104,11 +110,12 @@ export const EDGE_RULES: readonly LintRule[] = [
     case: "sec.path-dotdot",
     also: ["sec.path-escape"],
     source: "HttpConnectionManager.path_with_escaped_slashes_action",
-    check: unless(
-      "path_with_escaped_slashes_action",
-      (value) => /^(REJECT_REQUEST|UNESCAPE_)/.test(String(value)),
-      "escaped slashes pass as they are",
-    ),
+    check: (model) =>
+      unless(
+        "path_with_escaped_slashes_action",
+        (value) => refusesEscapedSlashes(value, model),
+        "escaped slashes pass as they are",
+      )(model),
   },
   {
     id: "edge.remote-address",
@@ -166,9 +173,10 @@ export const EDGE_RULES: readonly LintRule[] = [
     severity: "error",
     why:
       "a mapper that goes by status or by the flag UAEX replaces the policy's own denial, and its reason is lost",
-    fix: "filter on `response.code_details`, or on response flags without UAEX",
+    fix:
+      "filter on `response.code_details`, or on response flags without UAEX; let filters leave 401, 403 and 429 alone",
     case: "deny.body-and-headers",
-    source: "LocalReplyConfig.mappers, body_format",
+    source: "LocalReplyConfig.mappers, body_format; custom response filter",
     check: (model) => model.ingresses.filter(hasPolicy).flatMap(rewritesDenials),
   },
   {
@@ -216,6 +224,9 @@ export const EDGE_RULES: readonly LintRule[] = [
   },
 ];
 
+/** Where the runtime has what connection managers leave open. */
+const RUNTIME = "http_connection_manager";
+
 /** Headers by which ext_authz names itself, to the upstream and to the engine. */
 const AUTH_HEADERS = ["x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"];
 
@@ -231,6 +242,23 @@ function unless(
         path: valueAt(value, field) === undefined ? path : `${path}/${field}`,
         found,
       }));
+}
+
+/** The runtime's word where the file says nothing: the key has a percentage. */
+function normalizesByRuntime({ runtime }: LintModel): boolean {
+  return (wholeOf(`${RUNTIME}.normalize_path`, runtime) ?? 0) >= 100;
+}
+
+/** The action on escaped slashes that is in force: the runtime can name it, and take it away. */
+function refusesEscapedSlashes(value: Json | undefined, { runtime }: LintModel): boolean {
+  const key = `${RUNTIME}.path_with_escaped_slashes_action`;
+  const share = wholeOf(`${key}_enabled`, runtime) ?? 100;
+  const isOpen = value === undefined || value === "IMPLEMENTATION_SPECIFIC_DEFAULT";
+  // By number: REJECT_REQUEST, UNESCAPE_AND_REDIRECT and UNESCAPE_AND_FORWARD.
+  const refuses = isOpen
+    ? [2, 3, 4].includes(wholeOf(key, runtime) ?? 0)
+    : /^(REJECT_REQUEST|UNESCAPE_)/.test(String(value));
+  return refuses && share >= 100;
 }
 
 /** Has a cluster an endpoint on this machine at that port? */
@@ -299,37 +327,4 @@ function unsetAppendActions(ingress: Ingress): Hit[] {
     }
   }
   return [...seen.values()];
-}
-
-function rewritesDenials(ingress: Ingress): Hit[] {
-  const hits: Hit[] = [];
-  const path = `${ingress.path}/local_reply_config`;
-  if (valueAt(ingress.value, "local_reply_config/body_format") !== undefined) {
-    hits.push({ path: `${path}/body_format`, found: "every local reply gets a new body" });
-  }
-  for (const mapper of placedAt(ingress, "local_reply_config/mappers/*")) {
-    if (mapper.value.body_format_override === undefined && mapper.value.body === undefined) {
-      continue;
-    }
-    if (isObject(mapper.value.filter) && takesDenials(mapper.value.filter)) {
-      hits.push({
-        path: `${mapper.path}/filter`,
-        found: "the mapper takes policy's denials as well",
-      });
-    }
-  }
-  return hits;
-}
-
-function takesDenials(filter: JsonObject): boolean {
-  if (filter.status_code_filter !== undefined) return true;
-  // A denial has the flag, too; and a filter without flags takes any.
-  const flags = filter.response_flag_filter;
-  if (isObject(flags)) {
-    return !Array.isArray(flags.flags) || flags.flags.length === 0 || flags.flags.includes("UAEX");
-  }
-  const all = valueAt(filter, "and_filter/filters");
-  if (Array.isArray(all)) return all.every((part) => isObject(part) && takesDenials(part));
-  const any = valueAt(filter, "or_filter/filters");
-  return Array.isArray(any) && any.some((part) => isObject(part) && takesDenials(part));
 }

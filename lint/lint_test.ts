@@ -115,6 +115,11 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
   ["config.limit", `${POLICY}/connect_timeout`, "0s"],
   ["config.limit", `${ROUTE}/match`, GONE],
   [
+    "config.route-setting",
+    `${ROUTE}/typed_per_filter_config`,
+    { "envoy.filters.http.ext_authz": { "@type": `${HTTP}.ext_authz.v3.ExtAuthz` } },
+  ],
+  [
     "policy.upgrade-exempt",
     `${MANAGER}/upgrade_configs`,
     [{ upgrade_type: "websocket", filters: [filter("router.v3.Router")] }],

@@ -9,7 +9,8 @@ import {
   typeName,
   valueAt,
 } from "../envoy/mod.ts";
-import type { Hit, LintRule } from "./rule.ts";
+import { loggedHeaders } from "./lua.ts";
+import { filters, type Hit, type LintRule } from "./rule.ts";
 
 /** Rules about evidence that must not hold secrets. */
 export const LOG_RULES: readonly LintRule[] = [
@@ -20,7 +21,7 @@ export const LOG_RULES: readonly LintRule[] = [
     fix: "log the path without its query (`%PATH(NQ:PATH)%`), and no credential header",
     case: "obs.no-secrets",
     source: "Access logging, command operators",
-    check: (model) => unique(loggers(model).flatMap(secretsOf)),
+    check: (model) => unique([...loggers(model).flatMap(secretsOf), ...logsOfScripts(model)]),
   },
   {
     id: "edge.secrets-traced",
@@ -76,11 +77,25 @@ function secretsOf(log: Placed): Hit[] {
   if (WHOLE_ENTRIES.has(type)) return [...listedHeaders(config, path), wholeEntry(path)];
   const listed = listedHeaders(config, path);
   const formats = ["log_format", "format", "json_format", "typed_json_format"];
-  const given = formats.some((field) => config[field] !== undefined);
+  // An empty format is none.
+  const given = formats.some((field) => config[field] !== undefined && config[field] !== "");
   if (DEFAULTED.has(type) && !given) {
     return [{ path, found: "the access log has Envoy's default format, which holds the query" }];
   }
   return [...listed, ...textsWithin({ path, value: config }).flatMap(secretsInText)];
+}
+
+/** Scripts that write credentials, or the path with its query, to Envoy's own log. */
+function logsOfScripts(model: LintModel): Hit[] {
+  return filters(model, "Lua").flatMap(({ filter, config, by }) =>
+    loggedHeaders(config).filter((name) => isCredentialHeader(name) || holdsPath(name))
+      .map((name) => ({
+        path: by?.path ?? filter.path,
+        found: `the script of "${filter.name}" logs ${
+          holdsPath(name) ? "the path with its query" : `the header ${name}`
+        }`,
+      }))
+  );
 }
 
 function wholeEntry(path: string): Hit {
@@ -111,7 +126,7 @@ function textsWithin({ path, value }: Placed<Json>): Placed<string>[] {
 }
 
 /** `%OPERATOR(arguments):length%`; arguments may hold brackets themselves. */
-const OPERATOR = /%([A-Z][A-Z0-9_]*)(?:\(((?:[^()]|\([^()]*\))*)\))?(?::\d+)?%/g;
+const OPERATOR = /%([A-Z][A-Z0-9_]*)(?:\((.*?)\))?(?::\d+)?%/gs;
 
 function secretsInText({ path, value }: Placed<string>): Hit[] {
   return [...value.matchAll(OPERATOR)].flatMap(([text, operator = "", given = ""]): Hit[] => {
@@ -147,6 +162,7 @@ function secretOf(operator: string, given: string): string | undefined {
     case "COOKIE":
       return `the cookie ${given}`;
     case "CEL":
+    case "TYPED_CEL":
       return secretInExpression(given);
     case "DYNAMIC_METADATA": {
       const key = given.split(":").at(-1) ?? "";
@@ -161,13 +177,19 @@ function holdsPath(name: string): boolean {
   return /^(:path|x-envoy-original-path|x-original-url|x-rewrite-url|referer)$/i.test(name);
 }
 
+/** What an expression measures only, and does not print. */
+const MEASURED =
+  /\b(size|has)\(\s*request\.[^()]*\)|\brequest\.(path|query|referer)\s*\.\s*(size|matches|startsWith|endsWith|contains)\(/g;
+
 /** Attributes of CEL: `request.path` has the query, `request.url_path` has not. */
 function secretInExpression(text: string): string | undefined {
-  if (/\brequest\.(path|query)\b/.test(text)) return "the path with its query";
+  const printed = text.replaceAll(MEASURED, "");
+  if (/\brequest\.(path|query|referer)\b/.test(printed)) return "the path with its query";
   const names = [
-    ...text.matchAll(/\brequest\.headers\[['"]([^'"]+)['"]\]|\brequest\.headers\.([\w]+)/g),
-  ];
-  const name = names.map(([, quoted, plain]) => quoted ?? plain ?? "").find(isCredentialHeader);
+    ...printed.matchAll(/\brequest\.headers\[['"]([^'"]+)['"]\]|\brequest\.headers\.([\w]+)/g),
+  ].map(([, quoted, plain]) => quoted ?? plain ?? "");
+  if (names.some(holdsPath)) return "the path with its query";
+  const name = names.find(isCredentialHeader);
   return name === undefined ? undefined : `the header ${name}`;
 }
 

@@ -33,6 +33,31 @@ export function clearsRouteCache(config: JsonObject): boolean {
     config.clear_route_cache !== false && /[:.]\s*(add|replace|remove)\s*\(/.test(request);
 }
 
+/** Clusters that a script calls by itself: `handle:httpCall("model", …)`. */
+export function calledClusters(config: JsonObject): string[] {
+  const calls = scriptOf(config)?.matchAll(/[:.]\s*httpCall\s*\(\s*["']([^"']+)["']/g) ?? [];
+  return [...calls].flatMap(([, cluster]) => cluster ?? []);
+}
+
+/** Names of the headers that a script writes to Envoy's log: `handle:logInfo(headers:get("authorization"))`. */
+export function loggedHeaders(config: JsonObject): string[] {
+  const logs =
+    scriptOf(config)?.matchAll(/[:.]\s*log(?:Trace|Debug|Info|Warn|Err|Critical)\s*\(([^\n]*)/g) ??
+      [];
+  return [...logs].flatMap(([, given = ""]) =>
+    [...given.matchAll(/[:.]\s*get\s*\(\s*["']([^"']+)["']/g)].flatMap(([, name]) => name ?? [])
+  );
+}
+
+/** Does a script give answers another status, without a look at the one that they have? */
+export function rewritesStatus(config: JsonObject): boolean {
+  const script = scriptOf(config);
+  if (script === undefined) return false;
+  const { response } = handlers(script);
+  return /[:.]\s*(replace|add)\s*\(\s*["']:status["']/.test(response) &&
+    !/[:.]\s*get\s*\(\s*["']:status["']/.test(response);
+}
+
 /** The text from each handler's name on; what stands before both belongs to both. */
 function handlers(script: string): { request: string; response: string } {
   const request = script.search(/envoy_on_request\b/);

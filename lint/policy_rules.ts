@@ -3,6 +3,7 @@ import {
   filterOf,
   type FilterOnRoute,
   filterOnRoute,
+  flagOf,
   HTTP_OPTIONS,
   type Ingress,
   isObject,
@@ -13,6 +14,7 @@ import {
   type Placed,
   type Route,
   seconds,
+  shareOf,
   valueAt,
 } from "../envoy/mod.ts";
 import { asksPolicy, filters, forwarding, type Hit, type LintRule } from "./rule.ts";
@@ -72,7 +74,7 @@ export const POLICY_RULES: readonly LintRule[] = [
     also: ["fc.disabled-filter", "deny.every-path-form", "deny.reused-connection"],
     source: "ExtAuthz.filter_enabled",
     check: (model) => [
-      ...where(model, isPartlyEnabled, {
+      ...where(model, (filter) => isPartlyEnabled(filter, model), {
         field: "filter_enabled",
         found: "the filter is not asked about every request",
       }),
@@ -273,13 +275,10 @@ function isPartly(ingress: Ingress, route: Route): boolean {
   );
 }
 
-function isPartlyEnabled({ config }: FilterOnRoute): boolean {
-  if (valueAt(config, "deny_at_disable/default_value") === true) return false;
+function isPartlyEnabled({ config }: FilterOnRoute, { runtime }: LintModel): boolean {
+  if (flagOf(config.deny_at_disable, runtime) === true) return false;
   if (config.filter_enabled_metadata !== undefined) return true;
-  const enabled = valueAt(config, "filter_enabled/default_value");
-  if (!isObject(enabled)) return config.filter_enabled !== undefined;
-  const whole = { TEN_THOUSAND: 10_000, MILLION: 1_000_000 }[String(enabled.denominator)] ?? 100;
-  return Number(enabled.numerator ?? 0) < whole;
+  return config.filter_enabled !== undefined && (shareOf(config.filter_enabled, runtime) ?? 0) < 1;
 }
 
 /** Can what policy sets lead to another route: is the path its to change, or do routes match on headers? */

@@ -4,8 +4,10 @@ import {
   isObject,
   type JsonObject,
   type LintModel,
+  mistypedSettings,
   type Placed,
   placedAt,
+  typeName,
   valueAt,
 } from "../envoy/mod.ts";
 import type { Hit, LintRule } from "./rule.ts";
@@ -37,6 +39,26 @@ export const REFERENCE_RULES: readonly LintRule[] = [
     fix: "give it a `typed_config` with `@type`",
     source: "TypedExtensionConfig",
     check: (model) => [...model.listeners, ...model.clusters.values()].flatMap(untyped),
+  },
+  {
+    id: "config.route-setting",
+    severity: "error",
+    why: `${REFUSES}: a filter takes settings of its own type alone`,
+    fix: "give it the type that the message names",
+    source: "Route.typed_per_filter_config",
+    check: (model) =>
+      model.ingresses.flatMap((ingress) =>
+        ingress.routes.flatMap((route) =>
+          ingress.filters.flatMap((filter) =>
+            mistypedSettings(filter, route).map(({ path, value, wanted }) => ({
+              path,
+              found: `${
+                typeName(value) || "no type"
+              } is no setting of "${filter.name}", which takes ${wanted}`,
+            }))
+          )
+        )
+      ),
   },
   {
     id: "config.no-address",

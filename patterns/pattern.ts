@@ -68,6 +68,8 @@ export function isSimple(source: string, { whole = false }: PatternOptions): boo
       if (token.length > 2) return false;
     }
     if (/^\\[1-9k]/.test(token)) return false;
+    // RE2 has escapes that the runtime's engine has not, or has with another meaning.
+    if (/^\\[a-zA-Z]$/.test(token) && !/^\\[dDwWsSbBtnrfv]$/.test(token)) return false;
     const isCount = /^\{\d/.test(token);
     if (/^[*+?]$/.test(token) || isCount) {
       if (before === ")") return false;

@@ -26,7 +26,14 @@ const SECRET_WORDS = new Set([
 ]);
 
 /** Words after which `key` is a credential, and no key of a cache or a route. */
-const KEY_OWNERS = new Set(["api", "access", "secret", "private", "subscription", "auth"]);
+const KEY_OWNERS = new Set([
+  ...["api", "access", "secret", "private", "subscription", "auth", "master", "admin", "virtual"],
+  ...["service", "account", "app", "application", "client", "license", "signing", "encryption"],
+  ...["functions", "rapidapi"],
+]);
+
+/** Words that make a name one of a credential when they end it: `x-vault-token`, `helicone-auth`. */
+const SECRET_ENDS = new Set(["token", "auth", "authentication"]);
 
 /** Query parameters that hold a credential by themselves: short names, and those of signed URLs. */
 const CREDENTIAL_PARAMETERS = new Set(["key", "sig", "signature", "auth", "code", "sas"]);
@@ -51,6 +58,6 @@ export function isCredentialParameter(name: string): boolean {
 }
 
 function saysCredential(words: readonly string[]): boolean {
-  return words.some((word) => SECRET_WORDS.has(word)) || words.at(-1) === "token" ||
+  return words.some((word) => SECRET_WORDS.has(word)) || SECRET_ENDS.has(words.at(-1) ?? "") ||
     words.some((word, index) => word === "key" && KEY_OWNERS.has(words[index - 1] ?? ""));
 }

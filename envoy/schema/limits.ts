@@ -6,14 +6,11 @@ import {
   fromBinary,
   type UnknownField,
 } from "@bufbuild/protobuf";
+import { compilePattern } from "../../patterns/mod.ts";
 import type { Json, JsonObject } from "../tree.ts";
+import { CHECKS } from "./checks.ts";
+import type { BrokenLimit } from "./problem.ts";
 import { VALIDATE_RULES } from "./descriptors.ts";
-
-/** A field whose value Envoy would refuse, or that is missing; without a field it is about the message. */
-export interface BrokenLimit {
-  readonly field: string | undefined;
-  readonly found: string;
-}
 
 /** One field's rules, as far as they are checked here. Names are those of validate.proto. */
 interface FieldRules {
@@ -32,6 +29,8 @@ interface Limits {
   readonly minItems?: bigint;
   readonly maxItems?: bigint;
   readonly minPairs?: bigint;
+  readonly pattern?: string;
+  readonly prefix?: string;
   readonly in?: readonly Json[];
   readonly notIn?: readonly Json[];
   readonly definedOnly?: boolean;
@@ -81,7 +80,7 @@ export class LimitChecker {
         found: `one of ${alternatives.join(", ")} is needed (${name})`,
       });
     }
-    return broken;
+    return [...broken, ...CHECKS[message.typeName]?.(value) ?? []];
   }
 
   #limitsOf(message: DescMessage): MessageLimits {
@@ -186,6 +185,12 @@ function brokenLimit(value: Json, limits: Limits): string | undefined {
     }
     if (limits.in !== undefined && limits.in.length > 0 && !limits.in.includes(value)) {
       return `be one of ${limits.in.join(", ")}`;
+    }
+    if (limits.prefix !== undefined && !value.startsWith(limits.prefix)) {
+      return `begin with ${limits.prefix}`;
+    }
+    if (limits.pattern !== undefined && !compilePattern(limits.pattern).test(value)) {
+      return `match ${limits.pattern}`;
     }
     const longest = Number(limits.maxLen ?? limits.maxBytes ?? Infinity);
     return (limits.maxLen === undefined ? bytes : length) > longest

@@ -17,6 +17,12 @@ export interface Problem {
   readonly found: string;
 }
 
+/** A field whose value Envoy would refuse, or that is missing; without a field it is about the message. */
+export interface BrokenLimit {
+  readonly field: string | undefined;
+  readonly found: string;
+}
+
 /** Where a value stands in its text: its key as it is written, and what it is in. */
 export interface Place {
   readonly parent?: Place;

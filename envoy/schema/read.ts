@@ -229,7 +229,10 @@ export class Reader {
     if (node.kind !== "scalar") return this.#wrong(node, place, nameOf(type));
     const { value } = node;
     if (type === ScalarType.STRING || type === ScalarType.BYTES) {
-      return typeof value === "string" ? value : this.#wrong(node, place, "a text (in quotes)");
+      if (typeof value !== "string") return this.#wrong(node, place, "a text (in quotes)");
+      // Both alphabets of base64, with or without their padding.
+      const isBytes = type === ScalarType.STRING || /^[A-Za-z0-9+/_-]*={0,2}$/.test(value);
+      return isBytes ? value : this.#wrong(node, place, "base64");
     }
     if (type === ScalarType.BOOL) return booleanOf(value) ?? this.#wrong(node, place, "a boolean");
     const limits = LIMITS[type];
@@ -246,12 +249,13 @@ export class Reader {
       const seconds = part("seconds");
       const nanos = part("nanos");
       const known = node.entries.every(({ key }) => key === "seconds" || key === "nanos");
-      if (known && !Number.isNaN(seconds + nanos)) {
-        return durationText(seconds, Math.abs(nanos) / 1e9);
+      if (known && seconds >= 0 && nanos >= 0 && nanos < 1e9) {
+        return durationText(seconds, nanos / 1e9);
       }
       return this.#wrong(node, place, "a duration (seconds and nanos)");
     }
     const text = node.kind === "scalar" ? durationOf(node.value) : undefined;
+    if (text?.startsWith("-")) return this.#wrong(node, place, "a duration of zero or more");
     return text ?? this.#wrong(node, place, "a duration such as 1.5s");
   }
 
@@ -259,6 +263,10 @@ export class Reader {
     const field = message.fields.find(({ name }) => name === "value");
     if (field?.scalar === undefined) return undefined;
     if (node.kind !== "map") return this.#scalar(node, field.scalar, place);
+    for (const { key, keyAt } of node.entries) {
+      if (key === "value") continue;
+      this.#unknownField({ parent: place, key, at: keyAt }, message, this.#schema.fields(message));
+    }
     const inner = entryOf(node, "value");
     if (inner !== undefined) return this.#scalar(inner, field.scalar, place);
     return field.scalar === ScalarType.BOOL ? false : field.scalar === ScalarType.STRING ? "" : 0;
@@ -282,14 +290,15 @@ export class Reader {
     const typeName = url.slice(url.lastIndexOf("/") + 1);
     const typeEntry = node.entries.find(({ key }) => key === "@type");
     const typePlace = typeEntry ? { parent: place, key: "@type", at: typeEntry.keyAt } : place;
-    const message = url.includes("/") ? this.#schema.message(typeName) : undefined;
+    // Before the slash stands a host, which nobody asks.
+    const message = url.lastIndexOf("/") > 0 ? this.#schema.message(typeName) : undefined;
     if (message === undefined) {
       if (PLACEHOLDER.test(url)) {
         this.#refuse("template", typePlace, `the type is the placeholder ${url}`);
       } else if (/\.v2(alpha\d*|beta\d*)?\.|^envoy\.api\.v2/.test(typeName)) {
         this.#refuse("old-api", typePlace, `${typeName} is a type of Envoy's v2 API`);
       } else {
-        const words = url.includes("/")
+        const words = url.lastIndexOf("/") > 0
           ? "is not among the types of"
           : "names no type, which needs a slash, of";
         this.#refuse("unknown-type", typePlace, `${url} ${words} ${this.#schema.name}`);

@@ -8,12 +8,14 @@ import { adoptEnvoyConfig, parseEnvoyConfig, validateConfig } from "../../envoy/
 import { lintEnvoyConfig } from "../../lint/mod.ts";
 import type { CorpusCase } from "./corpus/form.ts";
 import { POLICY } from "./corpus/policy.ts";
+import { REFUSED } from "./corpus/refused.ts";
 import { SPELLINGS } from "./corpus/spellings.ts";
 import { STREAMS_AND_LOGS } from "./corpus/streams_and_logs.ts";
+import { STRANGE } from "./corpus/strange.ts";
 import { WRAPPED } from "./corpus/wrapped.ts";
 import { deny, envoyPath, startEnvoyStack } from "./stack.ts";
 
-const CORPUS = [...SPELLINGS, ...POLICY, ...STREAMS_AND_LOGS, ...WRAPPED];
+const CORPUS = [...SPELLINGS, ...POLICY, ...STREAMS_AND_LOGS, ...STRANGE, ...REFUSED, ...WRAPPED];
 
 /** No CheckResponse at all. */
 const GARBAGE = new Uint8Array([0xff]);
