@@ -29,6 +29,7 @@ export { DIALECT_CASES, type DialectPair } from "./dialects/cases.ts";
 export { MODEL_SERVER_CASES } from "./model_server/cases.ts";
 export { modelServerTarget, policyEngineTarget, probeModelServer } from "./standalone.ts";
 export { SSE_VECTORS, type SseVector, writesOf } from "./vectors/mod.ts";
+export { NotJudged } from "./verdict/verdict.ts";
 export { type KnownFailure, parseKnownFailures } from "./run/known_failures.ts";
 export { type Disagreement, disagreements, renderDisagreements } from "./report/compare.ts";
 export { type Difference, differenceLine, diffReports, renderDiff } from "./report/diff.ts";
@@ -62,6 +63,7 @@ export type {
   HeaderList,
   JwtFeature,
   LimitsFeature,
+  McpFeature,
   PolicyAnswer,
   PolicyControl,
   PolicyRecord,

@@ -148,6 +148,12 @@ export interface GuardFeature {
   readonly word: string;
 }
 
+/** The feature `mcp`: where MCP servers are reached. */
+export interface McpFeature {
+  /** `/mcp` */
+  readonly path: string;
+}
+
 /** The feature `context`: how many turns of a session go into a request. */
 export interface ContextFeature {
   readonly turns: number;
@@ -271,6 +277,7 @@ export interface Target {
   readonly context?: ContextFeature;
   readonly fallback?: FallbackFeature;
   readonly mirror?: MirrorFeature;
+  readonly mcp?: McpFeature;
   readonly tokens?: TokensFeature;
   readonly certificates?: CertificatesFeature;
   /**

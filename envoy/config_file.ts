@@ -13,6 +13,8 @@ import extProc from "./configs/check/ext_proc.yaml" with { type: "text" };
 import failureModes from "./configs/check/failure_modes.yaml" with { type: "text" };
 import h2cUpstream from "./configs/check/h2c_upstream.yaml" with { type: "text" };
 import jwt from "./configs/check/jwt.yaml" with { type: "text" };
+import mcp from "./configs/check/mcp.yaml" with { type: "text" };
+import model from "./configs/check/model.yaml" with { type: "text" };
 import rateLimit from "./configs/check/rate_limit.yaml" with { type: "text" };
 import resilience from "./configs/check/resilience.yaml" with { type: "text" };
 import routeCache from "./configs/check/route_cache.yaml" with { type: "text" };
@@ -43,6 +45,8 @@ const BUNDLED: Readonly<Record<string, string>> = {
   "check/failure_modes": failureModes,
   "check/h2c_upstream": h2cUpstream,
   "check/jwt": jwt,
+  "check/mcp": mcp,
+  "check/model": model,
   "check/rate_limit": rateLimit,
   "check/resilience": resilience,
   "check/route_cache": routeCache,
@@ -62,11 +66,19 @@ export const CHECK_CONFIGS: Readonly<Record<string, string>> = {
   failure_modes: "check/failure_modes",
   h2c_upstream: "check/h2c_upstream",
   jwt: "check/jwt",
+  mcp: "check/mcp",
+  model_policy: "check/model",
   rate_limit: "check/rate_limit",
   resilience: "check/resilience",
   tls: "check/tls",
   trailers: "check/trailers",
   websocket: "check/websocket",
+};
+
+/** The oldest Envoy of those that need a newer one than the others. */
+export const CHECK_OLDEST_ENVOY: Readonly<Record<string, string>> = {
+  "check/mcp": "1.40.0",
+  "check/model": "1.40.0",
 };
 
 /** Returns the names of the bundled configurations. */

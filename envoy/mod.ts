@@ -29,6 +29,7 @@ export {
   bundledConfig,
   bundledConfigNames,
   CHECK_CONFIGS,
+  CHECK_OLDEST_ENVOY,
   type EnvoyConfigFile,
   parseBundled,
   parseEnvoyConfig,

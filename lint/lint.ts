@@ -8,6 +8,7 @@ import {
   readTypedConfig,
   type SchemaSource,
 } from "../envoy/mod.ts";
+import { AI_RULES } from "./ai_rules.ts";
 import { BYPASS_RULES } from "./bypass_rules.ts";
 import { CONFIG_RULES, CONFIG_RULES_BY_KIND } from "./config_rules.ts";
 import { EDGE_RULES } from "./edge_rules.ts";
@@ -30,6 +31,7 @@ export const LINT_RULES: readonly LintRule[] = [
   ...EDGE_RULES,
   ...LOG_RULES,
   ...LIMITS_RULES,
+  ...AI_RULES,
   ...ROUTER_RULES,
 ];
 

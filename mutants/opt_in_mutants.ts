@@ -2,6 +2,7 @@
 import {
   addBefore,
   cluster,
+  filter,
   hcm,
   lua,
   removeFilter,
@@ -35,6 +36,33 @@ function tokenOr(config: Config, otherwise: "allow_missing" | "allow_missing_or_
   const [rule] = settingsOf(config, "jwt_authn").rules;
   const requirements = [{ provider_name: "check_only" }, { [otherwise]: {} }];
   rule.requires = { requires_any: { requirements } };
+}
+
+/** Moves a filter behind another one. */
+function moveBehind(config: Config, name: string, other: string): void {
+  const { http_filters: filters } = hcm(config);
+  const [moved] = filters.splice(filters.indexOf(filter(config, name)), 1);
+  filters.splice(filters.indexOf(filter(config, other)) + 1, 0, moved);
+}
+
+/** Reads the model by the stable filter in place of the one that refuses what is ambiguous. */
+function readModelByMetadata(config: Config): void {
+  const place = filter(config, "ai_protocol_manager");
+  place.name = "envoy.filters.http.json_to_metadata";
+  place.typed_config = {
+    "@type": "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata",
+    request_rules: {
+      rules: [{
+        selectors: [{ key: "model" }],
+        on_present: { metadata_namespace: "llm", key: "model" },
+      }],
+    },
+  };
+  const [{ append }] = settingsOf(config, "header_mutation").mutations.request_mutations;
+  append.header.value = "%DYNAMIC_METADATA(llm:model)%";
+  for (const route of virtualHost(config).routes) {
+    delete route.typed_per_filter_config?.["envoy.filters.http.ai_protocol_manager"];
+  }
 }
 
 /** Upstream filters of a cluster that rewrite how its gRPC streams end: OK becomes INTERNAL. */
@@ -240,5 +268,70 @@ export const OPT_IN_MUTANTS: readonly Mutant[] = [
       };
       virtualHost(config).routes.unshift(open);
     },
+  },
+  {
+    id: "model-after-policy",
+    defect: "the model is read when policy has decided",
+    on: "model_policy",
+    kills: ["model.told", "model.denied"],
+    edit(config) {
+      moveBehind(config, "header_mutation", "ext_authz");
+      moveBehind(config, "ai_protocol_manager", "ext_authz");
+    },
+  },
+  {
+    id: "model-by-metadata",
+    defect: "of two models the last is told, text is not read, and a large body is not taken",
+    on: "model_policy",
+    kills: ["model.duplicate-key", "model.content-type", "model.large-body", "model.invalid-json"],
+    edit: readModelByMetadata,
+  },
+  {
+    id: "model-by-hearsay",
+    defect: "a client may say the model itself",
+    on: "model_policy",
+    kills: ["model.forged-header"],
+    edit(config) {
+      const { mutations } = hcm(config).early_header_mutation_extensions[0].typed_config;
+      mutations.splice(mutations.findIndex(({ remove }: Config) => remove === "x-llm-model"), 1);
+    },
+  },
+  {
+    id: "model-body-written-anew",
+    defect: "a body whose model was read is written anew",
+    on: "model_policy",
+    kills: ["model.bytes-unchanged"],
+    edit(config) {
+      settingsOf(config, "ai_protocol_manager").request_handling.reserialize_body = "ALWAYS";
+    },
+  },
+  {
+    id: "tool-after-policy",
+    defect: "the tool is read when policy has decided",
+    on: "mcp",
+    kills: ["mcp.tool-told", "mcp.tool-denied", "mcp.tool-escaped"],
+    edit: (config) => moveBehind(config, "mcp", "ext_authz"),
+  },
+  {
+    id: "tool-of-the-last-key",
+    defect: "of two tools the last is told",
+    on: "mcp",
+    kills: ["mcp.duplicate-name"],
+    edit: (config) => delete settingsOf(config, "mcp").reject_duplicate_keys,
+  },
+  {
+    id: "tool-unseen",
+    defect: "what is no JSON-RPC passes",
+    on: "mcp",
+    kills: ["mcp.batch"],
+    edit: (config) => settingsOf(config, "mcp").traffic_mode = "PASS_THROUGH",
+  },
+  {
+    id: "tool-progress-held",
+    defect: "a call's progress is held until it is over",
+    on: "mcp",
+    kills: ["mcp.stream-untouched"],
+    edit: (config) =>
+      addBefore(config, "router", lua("function envoy_on_response(handle) handle:body() end")),
   },
 ];

@@ -34,4 +34,9 @@ export {
   TARGET_JOURNAL_LIMIT,
 } from "./own_target.ts";
 export { type Promises, promisesOf } from "./promises.ts";
-export { checkVariants, startCheckVariant, type VariantOptions } from "./variants.ts";
+export {
+  assertHasFilters,
+  checkVariants,
+  startCheckVariant,
+  type VariantOptions,
+} from "./variants.ts";

@@ -1,12 +1,15 @@
 /** Gateways on the check-only configurations, beside the one that is judged. */
-import type { Target } from "../conformance/mod.ts";
+import { NotJudged, type Target } from "../conformance/mod.ts";
 import {
   bundledConfig,
   CHECK_CONFIGS,
   CHECK_JWT,
   CHECK_JWT_KEY,
+  CHECK_OLDEST_ENVOY,
   checkTlsCertificate,
+  compareVersions,
   type EnvoyConfigFile,
+  versionOf,
 } from "../envoy/mod.ts";
 import { startProcessorThread } from "../instruments/mod.ts";
 import { startOwnTarget } from "./own_target.ts";
@@ -48,6 +51,7 @@ export function checkVariants(options: VariantOptions): NonNullable<Target["vari
  * Starts a gateway on the check-only configuration of a feature.
  *
  * @throws {UsageError} for a feature without one
+ * @throws {NotJudged} when this Envoy is too old for it
  */
 export async function startCheckVariant(
   feature: string,
@@ -57,6 +61,7 @@ export async function startCheckVariant(
     readonly edit?: (bootstrap: any) => void;
   },
 ): Promise<Target & AsyncDisposable> {
+  await assertHasFilters(CHECK_CONFIGS[feature] ?? feature, options.envoyPath);
   await using stack = new AsyncDisposableStack();
   const file = onOneWorker(bundledConfig(CHECK_CONFIGS[feature] ?? feature));
   const bundled = edited(file, edit);
@@ -110,4 +115,18 @@ function edited(
   const bootstrap = structuredClone(file.bootstrap);
   edit?.(bootstrap);
   return { ...file, bootstrap };
+}
+
+/**
+ * Checks that an Envoy has the filters of a bundled configuration.
+ *
+ * @throws {NotJudged} when it is too old
+ */
+export async function assertHasFilters(config: string, envoyPath: string): Promise<void> {
+  const oldest = CHECK_OLDEST_ENVOY[config];
+  const version = oldest === undefined ? undefined : await versionOf(envoyPath);
+  if (oldest === undefined || version === undefined || compareVersions(version, oldest) >= 0) {
+    return;
+  }
+  throw new NotJudged("unsupported", `Envoy ${version} has no filter for it: ${oldest} has`);
 }

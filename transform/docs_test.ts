@@ -11,7 +11,15 @@ Deno.test("docs/transform.md: every example is read, and every step has one", ()
   const names = examples.flatMap((yaml) =>
     parseData(TRANSFORM_FILE, yaml, "transform.yaml").steps.flatMap(Object.keys)
   );
-  assert.deepEqual(names.toSorted(), ["api", "cache", "context", "guard", "prompt", "redact"]);
+  assert.deepEqual(names.toSorted(), [
+    "api",
+    "cache",
+    "context",
+    "guard",
+    "mcp_tools",
+    "prompt",
+    "redact",
+  ]);
 });
 
 for (

@@ -44,6 +44,11 @@ export class RequestDraft {
     return this.#headers.get(name);
   }
 
+  /** The first value of each header, without the pseudo-headers. */
+  get headers(): ReadonlyMap<string, string> {
+    return new Map([...this.#headers].filter(([name]) => !name.startsWith(":")));
+  }
+
   /** The path without its query. */
   get pathname(): string {
     return this.path.split("?", 1)[0] ?? "";
@@ -118,7 +123,7 @@ export interface AnswerHandler {
 }
 
 /** A running step. */
-export interface Step extends Partial<AsyncDisposable> {
+export interface Step {
   /**
    * Handles a request; returns an answer of its own, or a handler of the upstream's answer, or nothing.
    *

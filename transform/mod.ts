@@ -17,6 +17,7 @@ export { transformProcessor } from "./processor.ts";
 export { sessionKey } from "./steps/context.ts";
 export { openStore } from "./store/sqlite.ts";
 export {
+  EngineClients,
   startTransform,
   stepsOf,
   type StepSurroundings,

@@ -1,4 +1,5 @@
 /** The transform processor: steps on requests and answers, behind any Envoy. */
+import { type CheckClient, checkClient } from "../ext_authz/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
 import {
@@ -17,6 +18,7 @@ import { apiStep } from "./steps/api.ts";
 import { cacheStep } from "./steps/cache.ts";
 import { contextStep } from "./steps/context.ts";
 import { guardStep } from "./steps/guard.ts";
+import { mcpToolsStep } from "./steps/mcp_tools.ts";
 import { promptStep } from "./steps/prompt.ts";
 import { redactStep } from "./steps/redact.ts";
 import { openStore } from "./store/sqlite.ts";
@@ -68,7 +70,8 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
   await using stack = new AsyncDisposableStack();
   const first = options.steps ?? await read(options.file);
   const store = stack.use(openStore(first.store.path ?? options.storePath ?? ":memory:", now));
-  const build = (file: TransformFile) => stepsOf(file, { store, env, now });
+  const { at: engine } = stack.use(new EngineClients());
+  const build = (file: TransformFile) => stepsOf(file, { store, env, now, engine });
   let steps = await build(first);
   let names = namesOf(first);
   const metrics = new TransformMetrics();
@@ -134,6 +137,23 @@ export interface StepSurroundings {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   env(name: string): string | undefined;
+  /** A client of the policy engine at HOST:PORT. */
+  engine(address: string): CheckClient;
+}
+
+/** Clients of policy engines, one for each address: steps that are made anew go on with them. */
+export class EngineClients implements Disposable {
+  readonly #clients = new Map<string, CheckClient>();
+
+  readonly at = (address: string): CheckClient => {
+    const known = this.#clients.get(address) ?? checkClient({ address });
+    this.#clients.set(address, known);
+    return known;
+  };
+
+  [Symbol.dispose](): void {
+    for (const client of this.#clients.values()) client[Symbol.dispose]();
+  }
 }
 
 /**
@@ -145,13 +165,17 @@ export function stepsOf(file: TransformFile, surroundings: StepSurroundings): Pr
   return Promise.all(file.steps.map((one) => stepOf(one, surroundings)));
 }
 
-async function stepOf(one: StepFile, { store, env, now }: StepSurroundings): Promise<Step> {
+async function stepOf(
+  one: StepFile,
+  { store, env, now, engine }: StepSurroundings,
+): Promise<Step> {
   if (one.prompt) return promptStep(one.prompt);
   if (one.api) return apiStep(one.api);
   if (one.redact) return await redactStep(one.redact);
   if (one.guard) return await guardStep(one.guard, { env });
   if (one.cache) return cacheStep(one.cache, { store, now });
   if (one.context) return contextStep(one.context, store);
+  if (one.mcp_tools) return mcpToolsStep(one.mcp_tools, engine(one.mcp_tools.policy));
   throw new UsageError("Cannot use a step without a name");
 }
 

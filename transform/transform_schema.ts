@@ -99,6 +99,15 @@ const context = z.strictObject({
   on_store_failure: onFailure,
 });
 
+const mcpTools = z.strictObject({
+  when: when.optional(),
+  /** HOST:PORT of the engine that is asked about calls, gRPC. */
+  policy: z.string().regex(/^[^\s:]+:\d{1,5}$/, { error: "Expected HOST:PORT" }),
+  /** Where the engine finds method and tool: the namespace of Envoy's filter. */
+  metadata: text.default("envoy.filters.http.mcp"),
+  timeout_ms: positive("milliseconds").default(2_000),
+});
+
 const step = z.strictObject({
   prompt: prompt.optional(),
   api: api.optional(),
@@ -106,8 +115,9 @@ const step = z.strictObject({
   guard: guard.optional(),
   cache: cache.optional(),
   context: context.optional(),
+  mcp_tools: mcpTools.optional(),
 }).refine((one) => Object.values(one).filter((value) => value !== undefined).length === 1, {
-  error: "Expected exactly one of prompt, api, redact, guard, cache and context",
+  error: "Expected exactly one of prompt, api, redact, guard, cache, context and mcp_tools",
 });
 
 /** A whole transform file. */

@@ -22,6 +22,8 @@ import { LIMIT_CASES } from "./limits.ts";
 import { LIMITS_SERVICE_CASES } from "./limits_service.ts";
 import { CERTIFICATE_CASES } from "./certificates.ts";
 import { TOKEN_CASES } from "./tokens.ts";
+import { MCP_CASES, MCP_TOOLS_CASES } from "./mcp.ts";
+import { MODEL_POLICY_CASES } from "./model_policy.ts";
 import { MUTATION_CASES } from "./mutation.ts";
 import { OBSERVABILITY_CASES } from "./observability.ts";
 import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
@@ -74,6 +76,8 @@ export const CASES: readonly Case[] = [
   ...JWT_CASES,
   ...RATE_LIMIT_CASES,
   ...SECURITY_CASES,
+  ...MODEL_POLICY_CASES,
+  ...MCP_CASES,
 ];
 
 /** Cases of a model router, beside those of the catalogue. */
@@ -84,12 +88,13 @@ export const ROUTER_CASES: readonly Case[] = [
   ...ROUTER_LOAD_CASES,
 ];
 
-/** Cases of what a gateway makes of requests and answers: redaction, guards, a cache, a session's context. */
+/** Cases of what a gateway makes of requests and answers: redaction, guards, a cache, a session's context, lists of tools. */
 export const TRANSFORM_CASES: readonly Case[] = [
   ...REDACT_CASES,
   ...GUARD_CASES,
   ...CACHE_CASES,
   ...CONTEXT_CASES,
+  ...MCP_TOOLS_CASES,
 ];
 
 /** Cases of a gateway with tokens, certificates and limits of its own. */

@@ -19,7 +19,7 @@ import { assemble, type AxisResult, runAxis } from "./run_case.ts";
 import { type Job, schedule } from "./schedule.ts";
 import { axesOf, selectCases, type Selection, verdictBeforeRun } from "./select.ts";
 import type { Target } from "../target.ts";
-import { INTERRUPTED, TOO_BUSY } from "../verdict/verdict.ts";
+import { INTERRUPTED, NotJudged, TOO_BUSY } from "../verdict/verdict.ts";
 
 /** Events of a run, for a terminal. */
 export type Progress =
@@ -158,6 +158,10 @@ class Suite {
     try {
       variant = await start();
     } catch (error) {
+      if (error instanceof NotJudged) {
+        for (const one of cases) this.#finish(one, { status: error.status, reason: error.message });
+        return;
+      }
       if (!(error instanceof UnavailableError)) throw error;
       const reason = `Cannot start the variant "${feature}": ${messageOf(error)}`;
       for (const one of cases) this.#finish(one, { status: "not-measured", reason });

