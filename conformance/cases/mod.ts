@@ -12,6 +12,7 @@ import { CONTRACT_CASES } from "./contract.ts";
 import { DENY_CASES } from "./deny.ts";
 import { EVERY_WAY_CASES } from "./every_way.ts";
 import { FALLBACK_CASES } from "./fallback.ts";
+import { FALLBACK_TIME_CASES } from "./fallback_time.ts";
 import { SHADOW_CASES } from "./shadow.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
 import { FAIL_CLOSED_CASES, FAILURE_MODE_CASES } from "./fail_closed.ts";
@@ -103,6 +104,7 @@ export const EDGE_CASES: readonly Case[] = [
   ...TOKEN_CASES,
   ...CERTIFICATE_CASES,
   ...FALLBACK_CASES,
+  ...FALLBACK_TIME_CASES,
   ...SHADOW_CASES,
 ];
 

@@ -1,5 +1,5 @@
 /** Copies of the profile that have several upstreams or a mirror: all of them mocks of the suite's. */
-import type { KnownUpstream, Target } from "../../../../conformance/mod.ts";
+import type { FallbackFeature, KnownUpstream, Target } from "../../../../conformance/mod.ts";
 import { silent } from "../../../../service/mod.ts";
 import type { Upstream } from "../../../../upstream/mod.ts";
 import { type BackendPool, startBackendPool } from "../../../mod.ts";
@@ -90,6 +90,7 @@ function copyWith(
         features: [feature],
         edit(bootstrap, tls) {
           if (!watchesFailures) leaveNobodyOut(bootstrap);
+          askOften(bootstrap);
           options.edit?.(bootstrap, tls);
         },
         edge: {
@@ -109,18 +110,84 @@ function copyWith(
   };
 }
 
+/** Health is asked for so often that a case need not wait for seconds. */
+// deno-lint-ignore no-explicit-any -- as below
+function askOften({ static_resources: { clusters } }: any): void {
+  // deno-lint-ignore no-explicit-any -- as below
+  for (const check of clusters.flatMap((one: any) => one.health_checks ?? [])) {
+    check.interval = check.no_traffic_interval = "0.1s";
+  }
+}
+
 /** Cases let upstreams fail on purpose; that must not change who is asked by others. */
 // deno-lint-ignore no-explicit-any -- the profile's configuration, edited at known places
 function leaveNobodyOut({ static_resources: { clusters } }: any): void {
   for (const cluster of clusters) delete cluster.outlier_detection;
 }
 
+/** A copy with so many upstreams. */
+function fallbackCopy(
+  feature: string,
+  { mocks = 3, settings = {}, facts = {}, watchesFailures = false }: {
+    mocks?: number;
+    settings?: Partial<Traffic> | ((mocks: Mocks) => Partial<Traffic>);
+    facts?: Partial<FallbackFeature>;
+    watchesFailures?: boolean;
+  } = {},
+): StartCopy {
+  return copyWith(feature, {
+    mocks,
+    watchesFailures,
+    settings: (mocks) => typeof settings === "function" ? settings(mocks) : settings,
+    facts: ({ known }) => ({ fallback: { upstreams: known, attemptsHeader: ATTEMPTS, ...facts } }),
+  });
+}
+
+/** Milliseconds to the first header: far more than a mock needs on a busy machine. */
+const FIRST_BYTE_MS = 1_500;
+/** Header by which the copy with replicas keeps a session on one. */
+const SESSION = "x-session-id";
+const HEALTH_PATH = "/v1/models";
+const IN_FLIGHT = 2;
+
 /** How to start a copy for each feature of the groups `fall` and `shadow`. */
 const COPIES: Readonly<Record<string, StartCopy>> = {
-  fallback: copyWith("fallback", {
-    mocks: 3,
-    settings: () => ({}),
-    facts: ({ known }) => ({ fallback: { upstreams: known, attemptsHeader: ATTEMPTS } }),
+  fallback: fallbackCopy("fallback"),
+  first_byte: fallbackCopy("first_byte", {
+    settings: { firstByteMs: FIRST_BYTE_MS },
+    facts: { firstByteMs: FIRST_BYTE_MS },
+  }),
+  hedge: fallbackCopy("hedge", {
+    settings: { firstByteMs: FIRST_BYTE_MS, hedge: true },
+    facts: { firstByteMs: FIRST_BYTE_MS },
+  }),
+  alone: fallbackCopy("alone", { mocks: 1, settings: { attempts: 3 } }),
+  outlier: fallbackCopy("outlier", { watchesFailures: true }),
+  health: fallbackCopy("health", {
+    watchesFailures: true,
+    settings: { healthPath: HEALTH_PATH },
+    facts: { healthPath: HEALTH_PATH },
+  }),
+  breaker: fallbackCopy("breaker", {
+    settings: { maxInFlight: IN_FLIGHT },
+    facts: { maxInFlight: IN_FLIGHT },
+  }),
+  affinity: fallbackCopy("affinity", {
+    settings: ({ upstreams }) => ({
+      upstreams: [{
+        replicas: upstreams.flatMap(({ replicas }) => replicas),
+        key: upstreams[0]?.key,
+      }],
+      affinity: SESSION,
+    }),
+    facts: { affinityHeader: SESSION },
+  }),
+  lanes: fallbackCopy("lanes", {
+    settings: ({ upstreams: [first, second, third] }) => ({
+      upstreams: first === undefined ? [] : [first],
+      canary: second && { percent: 50, upstream: second },
+      variants: third === undefined ? [] : [{ name: "b", upstream: third }],
+    }),
   }),
   mirror: copyWith("mirror", {
     mocks: 2,

@@ -146,6 +146,16 @@ export const TRAFFIC_MUTANTS: readonly EdgeMutant[] = [
     },
   },
   {
+    id: "fallback-after-some-time",
+    defect: "the time that an upstream has is one for its whole answer",
+    kills: ["fall.timeout-cuts-no-stream"],
+    edit(config) {
+      for (const { route } of routes(config)) {
+        if (route.retry_policy?.per_try_timeout !== undefined) route.timeout = "1.5s";
+      }
+    },
+  },
+  {
     id: "mirror-with-credentials",
     defect: "the copy carries the client's credential",
     kills: ["shadow.credential-not-sent"],
