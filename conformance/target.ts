@@ -183,8 +183,8 @@ export interface CertificatesFeature {
   readonly tenantName: string;
   /** Issues all certificates anew; resolves when they are in place. */
   rotate(): Promise<void>;
-  /** Puts a broken certificate in place; resolves when the gateway has refused it. */
-  corrupt(): Promise<void>;
+  /** Puts a broken certificate in place; resolves when the gateway has refused it. Undefined where nobody can say when. */
+  corrupt?(): Promise<void>;
 }
 
 /** A model that the target routes, and a path on which it does. */

@@ -31,6 +31,8 @@ export interface Declared {
   readonly rateLimit?: RateLimitFeature;
   readonly guard?: GuardFeature;
   readonly context?: ContextFeature;
+  /** The rest of its description, where parts of ours stand beside it. */
+  readonly particulars?: Partial<Target>;
 }
 
 /** Adds what was declared to what is known of a target. */
@@ -43,9 +45,10 @@ export function withDeclared<T extends Target>(target: T, declared: Declared): T
     ...(headers !== undefined && headers.length > 0 && { headers }),
     ...(proxyProtocol && { proxyProtocol: true }),
   };
-  const { trustedHeaders, policyTimeoutMs } = declared;
+  const { trustedHeaders, policyTimeoutMs, particulars } = declared;
   return {
     ...target,
+    ...particulars,
     ...(Object.keys(wayIn).length > 0 && { wayIn }),
     ...(basePath !== undefined && { url: `${target.url.replace(/\/+$/, "")}${basePath}` }),
     ...(declared.http2Only && { protocols: ["h2c"] }),
@@ -56,7 +59,7 @@ export function withDeclared<T extends Target>(target: T, declared: Declared): T
     ...(context && { context }),
     features: [...new Set([...target.features, ...declared.features ?? []])],
     expect: {
-      ...target.expect,
+      ...(particulars?.expect ?? target.expect),
       ...(trustedHeaders && trustedHeaders.length > 0 && { trustedHeaders: [...trustedHeaders] }),
       ...(policyTimeoutMs !== undefined && { policyTimeoutMs }),
     },

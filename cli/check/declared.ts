@@ -1,10 +1,9 @@
 /** Flags by which a user declares what a gateway has: the cases for it then run, and requests get in. */
 import {
-  CASES,
+  type Case,
   type HeaderList,
   type JwtFeature,
   type RateLimitFeature,
-  TRANSFORM_CASES,
 } from "../../conformance/mod.ts";
 import {
   fileOption,
@@ -52,26 +51,41 @@ export const DECLARED_OPTIONS = inSection("What the gateway has", {
 /** The values of the flags above. */
 export type DeclaredOptions = OptionValues<typeof DECLARED_OPTIONS>;
 
+/** A feature and its settings: `NAME=SETTING=VALUE,…`. */
+interface Feature {
+  readonly name: string;
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+/** Reads `--feature`. */
+export function featuresOf({ feature }: Pick<DeclaredOptions, "feature">): readonly Feature[] {
+  return feature.map((text) => {
+    const [name = ""] = text.split("=", 1);
+    return { name, settings: settingsOf(text.slice(name.length + 1)) };
+  });
+}
+
 /** The default header of a token (RFC 6750 section 2.1). */
 const TOKEN_HEADER = "authorization";
 
 /**
  * Reads what the flags declare.
  *
+ * @param cases those that the gateway is asked: they say which features there are
  * @throws {UsageError} for a feature that no case asks for, one without what it needs, or a file that cannot be read
  */
-export async function declaredOf(options: DeclaredOptions): Promise<Declared> {
+export async function declaredOf(
+  options: DeclaredOptions,
+  cases: readonly Case[],
+): Promise<Declared> {
   const { basePath, hostName, ca, policyTimeout } = options;
   if (basePath !== undefined && !/^\/[^?#]*[^/?#]$/.test(basePath)) {
     throw new UsageError(
       `Cannot use --base-path "${basePath}": it must begin with "/" and not end with it`,
     );
   }
-  const features = options.feature.map((text) => {
-    const [name = ""] = text.split("=", 1);
-    return { name, settings: settingsOf(text.slice(name.length + 1)) };
-  });
-  assertKnown(features.map(({ name }) => name));
+  const features = featuresOf(options);
+  assertKnown(features.map(({ name }) => name), cases);
   const jwt = features.find(({ name }) => name === "jwt");
   const limit = features.find(({ name }) => name === "rate_limit");
   const guard = features.find(({ name }) => name === "guard");
@@ -93,9 +107,8 @@ export async function declaredOf(options: DeclaredOptions): Promise<Declared> {
   };
 }
 
-function assertKnown(names: readonly string[]): void {
-  const features = [...CASES, ...TRANSFORM_CASES].flatMap(({ feature }) => feature ?? []);
-  const known = [...new Set(features)].toSorted();
+function assertKnown(names: readonly string[], cases: readonly Case[]): void {
+  const known = [...new Set(cases.flatMap(({ feature }) => feature ?? []))].toSorted();
   for (const name of names) {
     if (known.includes(name)) continue;
     throw new UsageError(

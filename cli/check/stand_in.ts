@@ -23,7 +23,7 @@ const KINDS: Readonly<
     what: "external processor",
     cases: ["sse.*", "pass.*", "cancel.*", "allow.*-identical", "allow.large-response"],
   },
-  rate_limit: { what: "rate-limit service", cases: ["rl.*"] },
+  rate_limit: { what: "rate-limit service", cases: ["rl.*", "limit.*"] },
   jwks: { what: "key server (JWKS)", cases: ["jwt.*"] },
 };
 
@@ -50,7 +50,12 @@ const HTTP_EXEMPT: Readonly<Record<string, string>> = Object.fromEntries(
  */
 export async function startStandIns(
   { parts, file }: Pick<AdoptedConfig, "parts" | "file">,
-  { wanted, log }: { readonly wanted: boolean; readonly log: Log },
+  { wanted, given, log }: {
+    readonly wanted: boolean;
+    /** Ports of parts that are ours already. */
+    readonly given: Readonly<Partial<Record<ForeignPart["kind"], number>>>;
+    readonly log: Log;
+  },
 ): Promise<StandIns> {
   await using stack = new AsyncDisposableStack();
   const unmeasured: Record<string, string> = {};
@@ -61,7 +66,7 @@ export async function startStandIns(
     const named = `the ${what} of "${part.filter}" (cluster "${part.cluster}")`;
     const port = await startFor(part);
     if (port !== undefined) {
-      const http = part.kind === "http_authz" ? 1 : 2;
+      const http = part.kind === "http_authz" || part.kind === "jwks" ? 1 : 2;
       placeCluster(file.bootstrap, part.cluster, { host: "127.0.0.1", port, http });
       log(`Adjusted: ${named} is ours`);
       continue;
@@ -79,6 +84,7 @@ export async function startStandIns(
   };
 
   async function startFor(part: ForeignPart): Promise<number | undefined> {
+    if (given[part.kind] !== undefined) return given[part.kind];
     if (part.kind === "http_authz") {
       const { pathPrefix } = part;
       httpEngine = stack.use(await startHttpEngine(pathPrefix === undefined ? {} : { pathPrefix }));

@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import {
   type Case,
+  CASES,
   type Credentials,
   DIALECT_CASES,
   type DialectPair,
@@ -18,7 +19,7 @@ import {
 import { DIALECTS } from "../../dialects/mod.ts";
 import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
 import { FREE_PORTS } from "../../gateway/mod.ts";
-import { type Judge, profileKind } from "../../gateway/profiles/mod.ts";
+import { type DeclaredParts, type Judge, profileKind } from "../../gateway/profiles/mod.ts";
 import {
   choiceOption,
   fileOption,
@@ -41,7 +42,7 @@ import {
   withDeclared,
 } from "../../targets/mod.ts";
 import type { Context } from "../command.ts";
-import { DECLARED_OPTIONS, declaredOf, type DeclaredOptions } from "./declared.ts";
+import { DECLARED_OPTIONS, declaredOf, type DeclaredOptions, featuresOf } from "./declared.ts";
 import { headerOf } from "./header.ts";
 import { startStandIns } from "./stand_in.ts";
 import { gatewayFromOptions, JUDGE_FLAGS, type StartOptions } from "../flags/gateway.ts";
@@ -250,14 +251,27 @@ async function ownConfig(
   options: CheckTargetOptions,
   context: Context<unknown, unknown>,
 ): Promise<CheckTarget> {
+  const judge = await profileKind(options.profile).judge();
+  const declared = await declaredOf(options, judge.cases);
   const adopted = adoptEnvoyConfig(await readEnvoyConfig(path));
   const { file, adjustments, parts: _parts, ...names } = adopted;
   for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
   await using stack = new AsyncDisposableStack();
+  const parts = await startDeclaredParts(judge, options, stack);
   const standIns = stack.use(
-    await startStandIns(adopted, { wanted: options.standIn, log: context.log }),
+    await startStandIns(adopted, {
+      wanted: options.standIn,
+      given: parts?.ports ?? {},
+      log: context.log,
+    }),
   );
-  const described = await gatewayFromOptions({ ...options, ports: FREE_PORTS }, context);
+  // A profile whose parts are declared has those alone: the file may do without the others.
+  const { profile, ...others } = options;
+  const described = await gatewayFromOptions({
+    ...others,
+    ...(judge.declare === undefined && { profile }),
+    ports: FREE_PORTS,
+  }, context);
   const own = stack.use(
     await startOwnTarget({
       ...described,
@@ -271,15 +285,16 @@ async function ownConfig(
   const { policy, envoy, gateway: _, ...rest } = own;
   const promises = promisesOf(await gateway.envoy.admin.configDump(), names);
   if (policy !== undefined) standIns.httpEngine?.join(policy.address);
-  const asked = policy !== undefined &&
+  const isAsked = policy !== undefined &&
     (names.policyCluster !== undefined || standIns.httpEngine !== undefined);
+  const expect = { ...FOREIGN_EXPECTATIONS, ...promises };
   const target: Target = withDeclared({
     ...rest,
-    ...(asked && { policy }),
+    ...(isAsked && { policy }),
     credentials: credentialsOf(options) ?? own.credentials,
-    expect: { ...FOREIGN_EXPECTATIONS, ...promises },
+    expect,
     unmeasured: standIns.unmeasured,
-  }, await declaredOf(options));
+  }, { ...declared, ...(parts && { particulars: parts.describe(expect) }) });
   const { protocols, control, notes, requestIds, marksPath, routesAll, status } = await probeTarget(
     target,
     {
@@ -302,9 +317,20 @@ async function ownConfig(
       ...(envoy && { envoy: logged ? envoy : silent(envoy) }),
       facts: { ...own.facts, adjustments: adjustments.join("; ") },
     },
-    cases: (await profileKind().judge()).cases,
+    cases: judge.cases,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Starts the parts of ours that the declared features ask for; the stack owns them. */
+async function startDeclaredParts(
+  judge: Judge,
+  options: CheckTargetOptions,
+  stack: AsyncDisposableStack,
+): Promise<DeclaredParts | undefined> {
+  const features = new Map(featuresOf(options).map(({ name, settings }) => [name, settings]));
+  if (judge.declare === undefined || features.size === 0) return undefined;
+  return stack.use(await judge.declare(features));
 }
 
 /** How long a line may take to be written: Envoy flushes its files every 10 s unless told otherwise, our launch every 50 ms. */
@@ -337,6 +363,7 @@ async function foreignGateway(
   options: CheckTargetOptions,
   { log }: Pick<Context<unknown, unknown>, "log">,
 ): Promise<CheckTarget> {
+  const declared = await declaredOf(options, judge.cases);
   const credentials = credentialsOf(options);
   if (!credentials) {
     throw new UsageError(
@@ -349,25 +376,34 @@ async function foreignGateway(
       `Cannot judge a gateway of this profile with --control ${options.control}: only what a client sees of it can be judged; leave the flag out`,
     );
   }
-  const target = await foreignTarget({
-    url,
-    declared: await declaredOf(options),
-    onWait: (what) => log(`Probe: ${what}`),
-    control: options.control,
-    shape,
-    credentials,
-    model: options.model,
-    policyPort: options.policyPort,
-    upstreamPort: options.upstreamPort,
-    ...(options.rules === undefined ? {} : { rulesFile: options.rules }),
-    onReady({ policy, upstream }) {
-      if (policy) log(`The gateway must ask our policy engine at ${policy} (ext_authz, gRPC)`);
-      if (upstream) log(`The gateway must send requests to our upstream at ${upstream}`);
-    },
-  });
+  await using stack = new AsyncDisposableStack();
+  const parts = await startDeclaredParts(judge, options, stack);
+  for (const note of parts?.notes ?? []) log(`The gateway must ${note}`);
+  const target = stack.use(
+    await foreignTarget({
+      url,
+      declared: {
+        ...declared,
+        ...(parts && { particulars: parts.describe(FOREIGN_EXPECTATIONS) }),
+      },
+      onWait: (what) => log(`Probe: ${what}`),
+      control: options.control,
+      shape,
+      credentials,
+      model: options.model,
+      policyPort: options.policyPort,
+      upstreamPort: options.upstreamPort,
+      ...(options.rules === undefined ? {} : { rulesFile: options.rules }),
+      onReady({ policy, upstream }) {
+        if (policy) log(`The gateway must ask our policy engine at ${policy} (ext_authz, gRPC)`);
+        if (upstream) log(`The gateway must send requests to our upstream at ${upstream}`);
+      },
+    }),
+  );
   for (const note of target.notes) log(`Probe: ${note}`);
   if (target.firstStatus === 404) log(NOT_FOUND);
-  return { target, cases: judge.cases, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+  const owned = stack.move();
+  return { target, cases: judge.cases, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Somebody's gateway that translates between wire formats, in front of our upstream. */
@@ -387,7 +423,7 @@ async function translatingGateway(
     credentials: credentialsOf(options) ?? { allow: [] },
     model: options.model,
     upstreamPort: options.upstreamPort,
-    declared: await declaredOf(options),
+    declared: await declaredOf(options, [...CASES, ...DIALECT_CASES]),
     log,
     onReady: (upstream) => log(`The gateway must send requests to our upstream at ${upstream}`),
   });

@@ -1,5 +1,5 @@
 /** How a profile is judged: its cases, a target of our own, the shape of other people's, and its proof. */
-import type { Case, Target } from "../../conformance/mod.ts";
+import type { Case, Expectations, Target } from "../../conformance/mod.ts";
 import type { Proof } from "../../mutants/mod.ts";
 import type { ForeignShape } from "../../targets/mod.ts";
 import type { GatewayOptions } from "../mod.ts";
@@ -11,6 +11,19 @@ export interface Asked {
   /** URL of a foreign model server behind our Envoy. */
   readonly upstream?: string | undefined;
 }
+
+/** Parts of ours that somebody else's gateway uses beside policy and upstream, because it declares a feature. */
+export interface DeclaredParts extends AsyncDisposable {
+  /** What the features say of the gateway, to be laid over its description. */
+  describe(expect: Expectations): Partial<Target>;
+  /** Where the gateway must find them: one line each. */
+  readonly notes: readonly string[];
+  /** Their ports, by the kind of a part in an Envoy configuration. */
+  readonly ports: Readonly<Partial<Record<"rate_limit" | "jwks", number>>>;
+}
+
+/** Features as declared: `--feature NAME=SETTING=VALUE,…`. */
+export type DeclaredFeatures = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** The judge's half of a profile. */
 export interface Judge {
@@ -29,6 +42,13 @@ export interface Judge {
    * @throws {UsageError} when it cannot be judged with what the harness was told to control
    */
   foreign(values: Readonly<Record<string, unknown>>): ForeignShape;
+  /**
+   * Starts what somebody else's gateway shall use that declares these features.
+   *
+   * @throws {UsageError} for settings that cannot be used
+   * @throws {UnavailableError} when a port is taken
+   */
+  declare?(features: DeclaredFeatures): Promise<DeclaredParts>;
   /** Gateways of this profile that are broken on purpose. */
   readonly proof: Proof;
 }

@@ -9,6 +9,7 @@ import {
 } from "../../../../mutants/mod.ts";
 import { checkVariants } from "../../../../targets/mod.ts";
 import type { Judge } from "../../judge.ts";
+import { startDeclared } from "./declared.ts";
 import { EDGE_MUTANTS, type EdgeMutant } from "./mutants.ts";
 import { TRAFFIC_MUTANTS } from "./traffic_mutants.ts";
 import { type EdgeTargetOptions, edgeVariants, startEdgeTarget } from "./target.ts";
@@ -62,5 +63,6 @@ export const EDGE_JUDGE: Judge = {
     });
   },
   foreign: () => ({}),
+  declare: startDeclared,
   proof: PROOF,
 };

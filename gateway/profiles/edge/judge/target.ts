@@ -1,21 +1,21 @@
 /** A gateway of the profile `edge` that runs to be judged, and its copies for the groups that need one. */
-import { type Issuer, openIssuer, prepareTlsFolder, TRUST_DOMAIN } from "../../../../certs/mod.ts";
+import { openIssuer, prepareTlsFolder } from "../../../../certs/mod.ts";
+import type { Target } from "../../../../conformance/mod.ts";
 import type { EnvoyConfigFile } from "../../../../envoy/mod.ts";
-import type {
-  CertificatesFeature,
-  LimitsFeature,
-  Target,
-  TokensFeature,
-} from "../../../../conformance/mod.ts";
-import { delay, Journal, withDeadline } from "../../../../service/mod.ts";
 import {
   BASE_EXPECTATIONS,
   type OwnGatewayOptions,
   type OwnTarget,
   startOwnTarget,
 } from "../../../../targets/mod.ts";
+import {
+  certificatesFeature,
+  limitsFeature,
+  QUOTA,
+  SMALL_LIMITS,
+  watchedKeys,
+} from "./features.ts";
 import { startTlsUpstream } from "./tls_upstream.ts";
-import { keySet } from "../key_set.ts";
 import { type EdgePart, type EdgePartOptions, edgeProfile } from "../profile.ts";
 
 /** Options of {@linkcode startEdgeTarget}. */
@@ -35,49 +35,9 @@ export interface EdgeTargetOptions extends Omit<OwnGatewayOptions, "profile"> {
 const WIDE = `{ version: 1, limits: [{ match: { tenant: "*" },
   requests: { per: month, max: 100000000 }, tokens: { per: month, max: 100000000 } }] }`;
 
-const TOKENS = 100;
-const SESSION_REQUESTS = 2;
-const CHEAP_MODEL = "case-cheap";
-
-/** Small enough to be used up by a case. An answer of 30 tokens costs $0.03, or nothing. */
-const SMALL = `
-version: 1
-prices: { ${CHEAP_MODEL}: { input: 0, output: 0 }, default: { input: 1000, output: 1000 } }
-limits:
-  - match: { tenant: "*" }
-    tokens: { per: month, max: ${TOKENS} }
-    cost: { per: month, max: 0.05 }
-  - match: { session: "*" }
-    requests: { per: month, max: ${SESSION_REQUESTS} }
-`;
-
-/** Headers about the client's quota that the profile sets, and no upstream beside it. */
-const QUOTA = ["limit", "remaining", "reset"].flatMap((what) =>
-  ["requests", "tokens"].map((kind) => `x-ratelimit-${what}-${kind}`)
-);
-
-/** Each listener asks for the keys by itself. The first round may be under way, and the last not yet taken in. */
-const ASKING = 3;
-const ROUNDS = 3;
-/** Longest wait for these rounds: one is every 5 s. */
-const KEYS_MS = 25_000;
-/** Longest wait for a charge: it comes a moment after the answer. */
-const CHARGE_MS = 10_000;
-
 /** Deno before 2.9 asks no client for a certificate. */
 const [MAJOR = 0, MINOR = 0] = Deno.version.deno.split(".").map(Number);
 const ASKS_CLIENTS = MAJOR > 2 || MAJOR === 2 && MINOR >= 9;
-
-/** Milliseconds between two looks at what Envoy does by itself. */
-const LOOK_MS = 20;
-
-/** Certificates by client. */
-const CLIENTS: Readonly<Record<string, string>> = {
-  tenant: "client-a",
-  admin: "client-admin",
-  stranger: "gateway",
-  "other-ca": "other/client-a",
-};
 
 /**
  * Starts the profile on free ports, with certificates and an issuer of its own, and describes it to
@@ -136,7 +96,14 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
     },
     ...(gateway.part.limits && { limits: limitsFeature(gateway.part.limits, life.signal) }),
     tokens: keys.feature,
-    certificates: certificatesFeature(own, { tls, ca, clients, life: life.signal }),
+    certificates: certificatesFeature({
+      url: gateway.tlsUrl ?? "",
+      folder: tls,
+      ca,
+      clients,
+      refused: () => refusedCertificates(own),
+      life: life.signal,
+    }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
 }
@@ -229,7 +196,7 @@ export function edgeVariants(options: EdgeTargetOptions): NonNullable<Target["va
   const beforeTls = (feature: string, isKnown: boolean) =>
     startBeforeTls({ concurrency: 1, ...options, features: [feature] }, isKnown);
   return {
-    limits: copy({ features: ["limits"], edge: { ...options.edge, limits: SMALL } }),
+    limits: copy({ features: ["limits"], edge: { ...options.edge, limits: SMALL_LIMITS } }),
     tls: copy({ features: ["tls"] }),
     certificates_required: copy({ features: ["certificates_required"], clients: "required" }),
     ...(ASKS_CLIENTS && {
@@ -239,117 +206,9 @@ export function edgeVariants(options: EdgeTargetOptions): NonNullable<Target["va
   };
 }
 
-function limitsFeature(
-  limits: NonNullable<EdgePart["limits"]>,
-  life: AbortSignal,
-): LimitsFeature {
-  const charges = (tenant: string) =>
-    limits.journal.entries().filter(({ outcome, subject }) =>
-      outcome === "charged" && subject.tenant === tenant
-    );
-  return {
-    tokens: TOKENS,
-    cheapModel: CHEAP_MODEL,
-    sessionRequests: SESSION_REQUESTS,
-    async charged(tenant, count) {
-      await limits.journal.waitFor(() => charges(tenant).length >= count, {
-        signal: life,
-        deadlineMs: CHARGE_MS,
-        what: `charge ${count} of ${tenant}`,
-      });
-      return charges(tenant).map(({ charge }) => charge?.tokens ?? 0);
-    },
-    decisions: (session) =>
-      limits.journal.entries().filter(({ subject }) => subject.session === session).length,
-    close: () => limits.close(),
-    reopen: () => limits.reopen(),
-    hold: () => limits.hold(),
-  };
+/** How often Envoy has refused a certificate of its server. */
+async function refusedCertificates({ gateway }: OwnTarget<EdgePart>): Promise<number> {
+  const stats = await gateway.envoy.admin.stats("server_ssl_socket_factory|update_rejected");
+  return [...stats].filter(([name]) => name.endsWith("update_rejected"))
+    .reduce((sum, [, value]) => sum + Number(value), 0);
 }
-
-/** The issuer's keys as they are served, counted, and sometimes broken. */
-function watchedKeys(issuer: Issuer, issuerFile: string, life: AbortSignal) {
-  const asked = new Journal<number>({ limit: 10_000 });
-  let count = 0;
-  type Mode = Parameters<TokensFeature["keys"]>[0];
-  let mode = "as they are" as Mode;
-  const answers: Record<Mode, () => Response | Promise<Response>> = {
-    "as they are": () => keySet({ issuerFile }),
-    "an error": () => new Response("no", { status: 500 }),
-    "nonsense": () => new Response("<html>"),
-  };
-  const feature: TokensFeature = {
-    sign: (claims, ttlS = 600) => issuer.sign(claims as Parameters<Issuer["sign"]>[0], ttlS),
-    rotate: () => issuer.rotate(),
-    keys: (answer) => mode = answer,
-    async keysKnown() {
-      const before = count;
-      const learnt = asked.waitFor((number) => number >= before + ROUNDS * ASKING, {
-        signal: life,
-        deadlineMs: KEYS_MS,
-      });
-      // Who never asks does not know them, and a token says so.
-      await learnt.catch(() => {});
-    },
-  };
-  const answer = async () => {
-    const response = await answers[mode]();
-    asked.append(++count);
-    return response;
-  };
-  return { answer, feature };
-}
-
-function certificatesFeature(
-  { gateway }: OwnTarget<EdgePart>,
-  { tls, ca, clients, life }: {
-    tls: string;
-    ca: string;
-    clients: "required" | "optional";
-    life: AbortSignal;
-  },
-): CertificatesFeature {
-  const rejected = async () => {
-    const stats = await gateway.envoy.admin.stats("server_ssl_socket_factory|update_rejected");
-    return [...stats].filter(([name]) => name.endsWith("update_rejected"))
-      .reduce((sum, [, value]) => sum + Number(value), 0);
-  };
-  return {
-    url: gateway.tlsUrl ?? "",
-    ca,
-    tenantName: `${TRUST_DOMAIN}tenant/a`,
-    async client(name) {
-      const file = `${tls}/${CLIENTS[name] ?? name}`;
-      const [cert, key] = await Promise.all([
-        Deno.readTextFile(`${file}.pem`),
-        Deno.readTextFile(`${file}.key.pem`),
-      ]);
-      return { cert, key };
-    },
-    rotate: async () => void await prepareTlsFolder(tls, { renew: true, clients }),
-    async corrupt() {
-      const before = await rejected();
-      await Deno.writeTextFile(`${tls}/broken`, BROKEN);
-      await Deno.rename(`${tls}/broken`, `${tls}/server.sds.yaml`);
-      const done = new AbortController();
-      const looking = AbortSignal.any([done.signal, life]);
-      const refused = (async () => {
-        while (await rejected() === before) await delay(LOOK_MS, looking);
-      })();
-      try {
-        await withDeadline(refused, CHARGE_MS, "Refusal of a broken certificate", life);
-      } finally {
-        done.abort();
-      }
-    },
-  };
-}
-
-/** A secret whose PEM is none. */
-const BROKEN = `resources:
-  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
-    name: server
-    tls_certificate:
-      certificate_chain: { inline_string: "no certificate" }
-      private_key: { inline_string: "no key" }
-`;
