@@ -2,7 +2,7 @@
 import { UsageError } from "../service/mod.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { HTTP_OPTIONS } from "./model.ts";
-import type { Placed } from "./placed.ts";
+import { type Placed, typeName } from "./placed.ts";
 import { isObject, type JsonObject, objectsAt, setAt, valueAt } from "./tree.ts";
 
 /** The configuration that is being adopted. */
@@ -20,6 +20,8 @@ const ADDRESSABLE = new Set(["STATIC", "STRICT_DNS", "LOGICAL_DNS"]);
 const DISCOVERY = [
   ...["type", "cluster_type", "eds_cluster_config", "original_dst_lb_config", "lb_subset_config"],
 ];
+/** Fields that say how a cluster's connections are made. */
+const TRANSPORTS = ["transport_socket", "transport_socket_matches", "transport_socket_matcher"];
 /** The extension that says which HTTP version a cluster speaks. */
 const HTTP_OPTIONS_NAME = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 /** The cluster of ours for engines that the file asks without one. */
@@ -79,9 +81,8 @@ export function adoptCluster(
   }
   giveEndpoints(name, value, adjustments);
   plainAddresses(name, value, adjustments);
-  if (value.transport_socket !== undefined || value.transport_socket_matcher !== undefined) {
-    delete value.transport_socket;
-    delete value.transport_socket_matcher;
+  if (TRANSPORTS.some((field) => value[field] !== undefined) && !speaksPlain(value)) {
+    for (const field of TRANSPORTS) delete value[field];
     leaveAlpn(value, role);
     adjustments.push(`The cluster "${name}" speaks plain text to our part, and not TLS`);
   }
@@ -125,6 +126,18 @@ export function placeCluster(
       },
     };
   }
+}
+
+/** Does it speak plain text to an endpoint that the launch marks so? */
+function speaksPlain({ transport_socket_matches: matches }: JsonObject): boolean {
+  const chosen = Array.isArray(matches)
+    ? matches.filter(isObject).find(({ match }) =>
+      Object.entries(isObject(match) ? match : {}).every(([key, value]) =>
+        key === "transport" && value === "plain"
+      )
+    )
+    : undefined;
+  return typeName(valueAt(chosen, "transport_socket/typed_config")) === "RawBuffer";
 }
 
 /** A cluster that discovers its endpoints is given one, of which the launch sets the address. */

@@ -1,6 +1,8 @@
 /** Makes somebody else's configuration launchable between our policy and our upstream. */
 import { UsageError } from "../service/mod.ts";
 import { adoptCluster, clusterOfEngine, type Held } from "./adopt_cluster.ts";
+import { leaveWhatIsElsewhere, mustBeHere } from "./adopt_files.ts";
+import { adoptListener, nameListeners, pickIngress, withoutDiscovery } from "./adopt_listener.ts";
 import { type ForeignPart, foreignParts } from "./adopt_parts.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { filterOnRoute } from "./filter_on_route.ts";
@@ -23,8 +25,6 @@ export interface AdoptedConfig {
   readonly adjustments: readonly string[];
 }
 
-const LOOPBACK = "127.0.0.1";
-
 /**
  * Finds out which listener, policy cluster and upstream clusters a configuration has, and takes away what would keep it
  * from running beside us: addresses of its own, whatever their form, TLS towards the parts that we stand in for, and
@@ -34,15 +34,21 @@ const LOOPBACK = "127.0.0.1";
  */
 export function adoptEnvoyConfig(
   file: EnvoyConfigFile,
-  options: { readonly listener?: string } = {},
+  options: {
+    readonly listener?: string;
+    /** Is a file on this machine? */
+    readonly isHere?: (path: string) => boolean;
+  } = {},
 ): AdoptedConfig {
+  const { isHere = isReadable } = options;
   const bootstrap = structuredClone(file.bootstrap);
   const adjustments: string[] = [];
   nameListeners(bootstrap, adjustments);
   const model = lintModel(bootstrap, { trustedNames: [], modelRoutes: undefined });
   const ingress = pickIngress(model.ingresses, file, options.listener);
-  moveListeners(bootstrap, ingress.listener, adjustments);
+  adoptListener(bootstrap, ingress, { adjustments, isHere });
   leaveControlPlane(bootstrap, adjustments);
+  withoutDiscovery(ingress, adjustments);
   const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
   const parts = foreignParts(ingress.filters);
   const isAskedOverHttp = parts.some(({ kind }) => kind === "http_authz");
@@ -72,6 +78,12 @@ export function adoptEnvoyConfig(
         : { role: "upstream", follows: upstreamCluster },
     );
   }
+  leaveWhatIsElsewhere(bootstrap, {
+    ours: [...engines, ...routed, ...parts.map(({ cluster }) => cluster)],
+    adjustments,
+    isHere,
+  });
+  mustBeHere(bootstrap, { name: file.name, isHere });
   return {
     file: { ...file, bootstrap },
     listener: ingress.listener,
@@ -80,6 +92,14 @@ export function adoptEnvoyConfig(
     parts,
     adjustments,
   };
+}
+
+function isReadable(path: string): boolean {
+  try {
+    return Deno.statSync(path) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function nowhere(file: EnvoyConfigFile, ingress: Ingress): UsageError {
@@ -93,82 +113,6 @@ function nowhere(file: EnvoyConfigFile, ingress: Ingress): UsageError {
   return new UsageError(
     `Cannot judge "${file.name}": the listener "${ingress.listener}" forwards to no cluster that stands in the file${why}`,
   );
-}
-
-function listenersOf(bootstrap: JsonObject): JsonObject[] {
-  const listeners = valueAt(bootstrap, "static_resources/listeners");
-  return Array.isArray(listeners) ? listeners.filter(isObject) : [];
-}
-
-/** Addresses are set and read back by name. */
-function nameListeners(bootstrap: JsonObject, adjustments: string[]): void {
-  listenersOf(bootstrap).forEach((listener, index) => {
-    if (typeof listener.name === "string" && listener.name !== "") return;
-    listener.name = `listener_${index}`;
-    adjustments.push(`The unnamed listener ${index} is called "${listener.name}"`);
-  });
-}
-
-function pickIngress(
-  ingresses: readonly Ingress[],
-  file: EnvoyConfigFile,
-  wanted: string | undefined,
-): Ingress {
-  const forwarding = ingresses.filter(({ routes }) => routes.some(({ forwards }) => forwards));
-  const found = wanted === undefined
-    ? forwarding[0] ?? ingresses[0]
-    : ingresses.find(({ listener }) => listener === wanted);
-  if (found !== undefined) return found;
-  const names = ingresses.map(({ listener }) => `"${listener}"`).join(", ");
-  throw new UsageError(
-    `Cannot judge "${file.name}": it has no listener ${
-      wanted === undefined ? "" : `"${wanted}" `
-    }` +
-      `with an HTTP connection manager${names === "" ? "" : `, only ${names}`}`,
-  );
-}
-
-/** No address of the file's own opens: the judged listener gets one at launch, the others a free port. */
-function moveListeners(bootstrap: JsonObject, judged: string, adjustments: string[]): void {
-  for (const listener of listenersOf(bootstrap)) {
-    const { name, address } = listener;
-    if (listener.internal_listener !== undefined || listener.api_listener !== undefined) continue;
-    if (Array.isArray(listener.additional_addresses) && listener.additional_addresses.length > 0) {
-      delete listener.additional_addresses;
-      adjustments.push(`The listener "${name}" has its first address alone`);
-    }
-    const plain = isPlain(address);
-    if (name !== judged && isObject(address)) {
-      listener.address = socketAddress(address);
-      adjustments.push(`The listener "${name}" is not judged, and moved to a free port`);
-    } else if (!plain && isObject(address)) {
-      listener.address = socketAddress(address);
-      adjustments.push(`The listener "${name}" is reached over TCP, on an address of ours`);
-    }
-  }
-  const admin = valueAt(bootstrap, "admin/address");
-  if (isObject(admin) && !isPlain(admin)) {
-    (bootstrap.admin as JsonObject).address = socketAddress(admin);
-    adjustments.push("The admin interface is reached over TCP, on an address of ours");
-  }
-}
-
-/** A socket address of host and port alone, of which the overlay sets both. */
-function isPlain(address: unknown): boolean {
-  const socket = valueAt(address as JsonObject, "socket_address");
-  return isObject(socket) && Object.keys(address as JsonObject).length === 1 &&
-    Object.keys(socket).every((key) => ["address", "port_value", "protocol"].includes(key));
-}
-
-function socketAddress(old: JsonObject): JsonObject {
-  const protocol = valueAt(old, "socket_address/protocol");
-  return {
-    socket_address: {
-      ...(protocol === undefined ? {} : { protocol }),
-      address: LOOPBACK,
-      port_value: 0,
-    },
-  };
 }
 
 /** Listeners of a control plane would open ports, and its clusters replace ours. */

@@ -52,7 +52,7 @@ Deno.test("adoptEnvoyConfig() finds listener, policy and upstream, and says what
   assert.equal(adopted.upstreamCluster, "small");
   assert.deepEqual(adopted.adjustments, [
     'The unnamed listener 0 is called "listener_0"',
-    'The listener "other" is not judged, and moved to a free port',
+    'The listener "other" is not judged, and left away',
     'The cluster "opa" makes no health checks of its own',
     'The cluster "openai" speaks plain text to our part, and not TLS',
     'The cluster "openai" has the address of "small"',
@@ -163,6 +163,100 @@ Deno.test("adoptEnvoyConfig() opens nothing of the file's own: further addresses
   assert.doesNotMatch(JSON.stringify(bootstrap), /8443|dynamic_resources|"port_value":(443|80)\b/);
   assert.match(adjustments, /"listener_0" has its first address alone/);
   assert.match(adjustments, /dynamic_resources are left away/);
+});
+
+const TLS_OF_OTHERS =
+  '{ name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, common_tls_context: { validation_context: { trusted_ca: { filename: /etc/gone/ca.pem } } } } }';
+
+/** What a file of another machine has, how it is changed, and what is said of it. */
+const ELSEWHERE: readonly (readonly [string, (text: string) => string, RegExp])[] = [
+  [
+    "TLS that a cluster chooses by endpoint",
+    (text) =>
+      text.replace(
+        "transportSocket: { name: tls }",
+        `transportSocketMatches: [ { name: a, match: {}, transportSocket: ${TLS_OF_OTHERS} } ]`,
+      ),
+    /"openai" speaks plain text to our part/,
+  ],
+  [
+    "the certificate of a cluster that nobody asks about",
+    (text) =>
+      `${text}    - { name: traces, type: STRICT_DNS, transportSocket: ${TLS_OF_OTHERS} }\n`,
+    /"traces" leads nowhere: \/etc\/gone\/ca.pem is not on this machine/,
+  ],
+  [
+    "endpoints of a control plane",
+    (text) =>
+      `${text}    - { name: traces, type: EDS, edsClusterConfig: { edsConfig: { ads: {} } } }\n`,
+    /"traces" leads nowhere: its endpoints come by EDS/,
+  ],
+  [
+    "connections that a firewall redirects",
+    (text) => text.replace("      filterChains:", "      bindToPort: false\n      filterChains:"),
+    /takes connections at its own address \(without bind_to_port\)/,
+  ],
+  [
+    "a filter chain for other clients",
+    (text) =>
+      text.replace(
+        "        - filters:",
+        "        - filterChainMatch: { destinationPort: 443, prefixRanges: [ { addressPrefix: 10.0.0.0, prefixLen: 8 } ] }\n          filters:",
+      ),
+    /has the judged filter chain alone, for every connection$/m,
+  ],
+  [
+    "a certificate by SDS",
+    (text) =>
+      text.replace(
+        "        - filters:",
+        '        - transportSocket: { name: t, typedConfig: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, commonTlsContext: { tlsCertificateSdsSecretConfigs: [ { name: web, sdsConfig: { ads: {} } } ] } } }\n          filters:',
+      ),
+    /"listener_0" speaks plain text, and not TLS: the secret "web" comes by SDS/,
+  ],
+  [
+    "a log in a folder of its own",
+    (text) =>
+      text.replace(
+        "                statPrefix: in",
+        '                statPrefix: in\n                accessLog: [ { name: a, typedConfig: { "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: /var/log/gone/a.log } } ]',
+      ),
+    /An access log writes nowhere: there is no folder \/var\/log\/gone/,
+  ],
+  [
+    "a filter by ECDS",
+    (text) =>
+      text.replace(
+        "                httpFilters:",
+        "                httpFilters:\n                  - { name: waf, configDiscovery: { configSource: { ads: {} }, typeUrls: [a/b] } }",
+      ),
+    /The filter "waf" of "listener_0" comes by ECDS: it is left away/,
+  ],
+];
+
+for (const [what, edit, said] of ELSEWHERE) {
+  Deno.test(`adoptEnvoyConfig() does without ${what}`, async () => {
+    const text = edit(FOREIGN);
+    assert.notEqual(text, FOREIGN);
+    const { bootstrap, adjustments } = await launched(text);
+    assert.match(adjustments, said);
+    assert.doesNotMatch(JSON.stringify(bootstrap), /gone|"ads"|bind_to_port|filter_chain_match/);
+  });
+}
+
+Deno.test("adoptEnvoyConfig() names a file that Envoy cannot do without", async () => {
+  const text = FOREIGN.replace(
+    "                httpFilters:",
+    `                httpFilters:
+                  - name: lua
+                    typedConfig:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+                      defaultSourceCode: { filename: /etc/gone/a.lua }`,
+  );
+  await assert.rejects(
+    launched(text),
+    /would read "\/etc\/gone\/a.lua" \(static_resources\/listeners\/0\/.*default_source_code\/filename\)/,
+  );
 });
 
 Deno.test("adoptEnvoyConfig() gives a cluster that discovers its endpoints the one of our part", async () => {

@@ -81,6 +81,9 @@ export const TARGET_OPTIONS = {
   envoyConfig: fileOption("--envoy-config <FILE>", {
     description: "judge this Envoy configuration, launched between our policy and our upstream",
   }),
+  listener: textOption("--listener <NAME>", {
+    description: "with --envoy-config: judge this listener, and not the first that forwards",
+  }),
   control: choiceOption("--control <PARTS>", {
     description: "what of ours the gateway uses: the addresses are printed",
     choices: ["none", "upstream", "policy", "both"],
@@ -124,6 +127,7 @@ export interface CheckTargetOptions extends StartOptions, DeclaredOptions {
   readonly upstreamKeyEnv?: string | undefined;
   readonly gateway: string | undefined;
   readonly envoyConfig: string | undefined;
+  readonly listener: string | undefined;
   readonly standIn: boolean;
   readonly control: "none" | "upstream" | "policy" | "both";
   readonly dialect: DialectPair | undefined;
@@ -253,7 +257,11 @@ async function ownConfig(
 ): Promise<CheckTarget> {
   const judge = await profileKind(options.profile).judge();
   const declared = await declaredOf(options, judge.cases);
-  const adopted = adoptEnvoyConfig(await readEnvoyConfig(path));
+  const { listener } = options;
+  const adopted = adoptEnvoyConfig(
+    await readEnvoyConfig(path),
+    listener === undefined ? {} : { listener },
+  );
   const { file, adjustments, parts: _parts, ...names } = adopted;
   for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
   await using stack = new AsyncDisposableStack();
