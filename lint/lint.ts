@@ -20,6 +20,7 @@ import { REFERENCE_RULES } from "./reference_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
 import type { Finding, Hit, LintRule } from "./rule.ts";
 import { STREAM_RULES } from "./stream_rules.ts";
+import { TRAFFIC_RULES } from "./traffic_rules.ts";
 
 /** Every rule, in the order of the findings. */
 export const LINT_RULES: readonly LintRule[] = [
@@ -31,6 +32,7 @@ export const LINT_RULES: readonly LintRule[] = [
   ...EDGE_RULES,
   ...LOG_RULES,
   ...LIMITS_RULES,
+  ...TRAFFIC_RULES,
   ...AI_RULES,
   ...ROUTER_RULES,
 ];

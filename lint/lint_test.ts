@@ -10,6 +10,7 @@ import {
   valueAt,
 } from "../envoy/mod.ts";
 import { AI_RULES } from "./ai_rules.ts";
+import { TRAFFIC_RULES } from "./traffic_rules.ts";
 import { LIMITS_RULES } from "./limits_rules.ts";
 import { ROUTER_RULES } from "./router_rules.ts";
 import { formatFindings } from "./format.ts";
@@ -261,8 +262,10 @@ for (
 }
 
 Deno.test("every rule has an edit that breaks it", () => {
-  // Those of the router, of limits, and of models and tools have theirs in tests of their own.
-  const elsewhere = [...ROUTER_RULES, ...LIMITS_RULES, ...AI_RULES].map(({ id }) => id);
+  // Those of the router, of limits, of models and tools, and of traffic have theirs in tests of their own.
+  const elsewhere = [...ROUTER_RULES, ...LIMITS_RULES, ...AI_RULES, ...TRAFFIC_RULES].map((
+    { id },
+  ) => id);
   const broken = new Set([...BREAKS.map(([id]) => id), ...elsewhere]);
   assert.deepEqual(LINT_RULES.map(({ id }) => id).filter((id) => !broken.has(id)), []);
 });

@@ -88,7 +88,7 @@ dynamic_resources:
   cds_config: { path_config_source: { path: /var/lib/envoy/cds.yaml } }
 admin: { address: { socket_address: { address: 0.0.0.0, port_value: 19000 } } }
 `,
-    findings: ["edge.admin-exposed"],
+    findings: ["edge.admin-exposed", "traffic.listeners-by-file"],
     envoy: "other",
     note: /listeners of dynamic_resources come by LDS/,
   },

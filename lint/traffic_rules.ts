@@ -1,0 +1,139 @@
+/** What goes on beside an answer: copies of requests, certificates and listeners that change, browsers' protection. */
+import {
+  HTTP_OPTIONS,
+  isObject,
+  type Json,
+  type JsonObject,
+  type LintModel,
+  objectsAt,
+  valueAt,
+} from "../envoy/mod.ts";
+import { filters, forwarding, type Hit, type LintRule } from "./rule.ts";
+
+/** Filters of a cluster that can give a copy another credential, or none. */
+const CREDENTIALS = /header_mutation|credential_injector|lua|ext_proc/;
+
+/** Rules about traffic that changes, or is copied. */
+export const TRAFFIC_RULES: readonly LintRule[] = [
+  {
+    id: "traffic.mirrored-credential",
+    severity: "warning",
+    why: "whoever gets the copies gets the clients' keys with them, and can spend them",
+    fix: "replace the credential in the mirror's own filters (`header_mutation` or " +
+      "`credential_injector` under its HttpProtocolOptions), or by `request_headers_mutations`",
+    source: "RouteAction.RequestMirrorPolicy.request_headers_mutations",
+    check: mirrored,
+  },
+  {
+    id: "traffic.query-traced",
+    severity: "warning",
+    why: "Envoy's tag http.url holds the query, and with it keys that clients send there",
+    fix: 'give the tag a value of your own: `{ tag: http.url, value: "%PATH(NQ:PATH)%" }`',
+    source: "HttpConnectionManager.Tracing; Envoy tracing, span tags",
+    check: ({ ingresses }) =>
+      ingresses.flatMap(({ path, value }): Hit[] => {
+        if (!isObject(valueAt(value, "tracing/provider"))) return [];
+        const tags = objectsAt(value, "tracing/custom_tags/*");
+        return tags.some(({ tag }) => tag === "http.url")
+          ? []
+          : [{ path: `${path}/tracing`, found: "spans hold each request's whole URL" }];
+      }),
+  },
+  {
+    id: "traffic.secret-by-name",
+    severity: "warning",
+    why: "a certificate that is renewed in that file is not noticed: the old one is shown until " +
+      "it has expired",
+    fix: "put the PEM itself into the watched file (`inline_string`), and replace it by a rename",
+    source: "TlsCertificate.watched_directory; SDS by path_config_source",
+    check: ({ root }) =>
+      secrets(root).flatMap(({ path, value }): Hit[] => {
+        const name = valueAt(value, "certificate_chain/filename");
+        if (typeof name !== "string" || value.watched_directory !== undefined) return [];
+        return [{
+          path: `${path}/certificate_chain/filename`,
+          found: `"${name}" is read when this file changes, and not when it does itself`,
+        }];
+      }),
+  },
+  {
+    id: "traffic.listeners-by-file",
+    severity: "warning",
+    why: "an update of a listener ends every stream on it when --drain-time-s is over (600 s " +
+      "unless said otherwise)",
+    fix: "keep listeners in the bootstrap, and change routes, clusters and secrets " +
+      "(RDS, CDS, SDS): no stream notices those",
+    source: "Envoy operations, Draining; Bootstrap.DynamicResources.lds_config",
+    check: ({ root }) =>
+      ["dynamic_resources", "configs/0/bootstrap/dynamic_resources"].flatMap((at): Hit[] =>
+        isObject(valueAt(root, `${at}/lds_config/path_config_source`)) ||
+          typeof valueAt(root, `${at}/lds_config/path`) === "string"
+          ? [{ path: `${at}/lds_config`, found: "listeners come by a file that may change" }]
+          : []
+      ),
+  },
+  {
+    id: "traffic.csrf",
+    severity: "warning",
+    why: "clients of an API send no Origin, and the filter refuses them: 403",
+    fix: "leave the filter out of the API's routes: keys and tokens are not sent by browsers " +
+      "on their own, so there is nothing to forge",
+    source: "CsrfPolicy",
+    check: (model) =>
+      filters(model, "CsrfPolicy").filter(({ config }) => isEnforced(config))
+        .map(({ pathOf }): Hit => ({
+          path: pathOf("filter_enabled"),
+          found: "requests without an Origin are refused",
+        })),
+  },
+];
+
+/** The mirrors of each route that get the client's own credential. */
+function mirrored(model: LintModel): Hit[] {
+  const hits = forwarding(model).flatMap(({ route }) => {
+    const places = [
+      { path: `${route.path}/route`, value: valueAt(route.value, "route") },
+      ...route.parents,
+    ];
+    // The nearest list is the one in force.
+    const place = places.find(({ value }) =>
+      Array.isArray(valueAt(value, "request_mirror_policies"))
+    );
+    const list = valueAt(place?.value, "request_mirror_policies");
+    if (place === undefined || !Array.isArray(list)) return [];
+    return list.flatMap((policy, index): Hit[] => {
+      if (!isObject(policy) || policy.request_headers_mutations !== undefined) return [];
+      // A cluster that is not in the file cannot be looked at.
+      const cluster = model.clusters.get(String(policy.cluster));
+      if (cluster === undefined || changesCredential(cluster.value)) return [];
+      return [{
+        path: `${place.path}/request_mirror_policies/${index}`,
+        found: `copies go to "${policy.cluster}" with the credential of the client`,
+      }];
+    });
+  });
+  return [...new Map(hits.map((hit) => [hit.path, hit])).values()];
+}
+
+function changesCredential(cluster: JsonObject): boolean {
+  return objectsAt(cluster, `${HTTP_OPTIONS}/http_filters/*`).some(({ name, typed_config }) =>
+    CREDENTIALS.test(`${name} ${valueAt(typed_config, "@type")}`)
+  );
+}
+
+/** Certificates that are delivered as secrets: in the bootstrap, or as resources of a watched file. */
+function secrets(root: Json): { path: string; value: JsonObject }[] {
+  return ["static_resources/secrets", "resources"].flatMap((at) => {
+    const list = valueAt(root, at);
+    if (!Array.isArray(list)) return [];
+    return list.flatMap((secret, index) => {
+      const value = valueAt(secret, "tls_certificate");
+      return isObject(value) ? [{ path: `${at}/${index}/tls_certificate`, value }] : [];
+    });
+  });
+}
+
+/** Whether a runtime fraction is above 0. */
+function isEnforced(config: JsonObject): boolean {
+  return Number(valueAt(config, "filter_enabled/default_value/numerator") ?? 0) > 0;
+}
