@@ -1,5 +1,5 @@
 /** Redaction of texts, whole or in pieces; the result does not depend on where a stream was cut. */
-import { findAll, type Finder, LONGEST_MATCH } from "./detectors.ts";
+import { findAll, type Finder, LONGEST_MATCH, LOOK_BEHIND } from "./detectors.ts";
 
 /** Returns what stands in place of a hit. */
 export type Replace = (kind: string, found: string) => string;
@@ -34,7 +34,7 @@ export class StreamRedactor implements StreamFilter {
   readonly #finders: readonly Finder[];
   readonly #replace: Replace;
   #pending = "";
-  /** One character in front of what is pending: patterns look behind themselves. */
+  /** The characters in front of what is pending: patterns look behind themselves. */
   #before = "";
 
   constructor(finders: readonly Finder[], replace: Replace = byTag) {
@@ -60,7 +60,7 @@ export class StreamRedactor implements StreamFilter {
     let at = skip;
     let out = "";
     for (const { start, end, kind } of findAll(whole, this.#finders)) {
-      if (end <= skip || start >= until) continue;
+      if (start < skip || start >= until) continue;
       if (end > until) {
         until = start;
         break;
@@ -69,7 +69,7 @@ export class StreamRedactor implements StreamFilter {
       at = end;
     }
     out += whole.slice(at, until);
-    this.#before = whole.slice(Math.max(0, until - 1), until);
+    this.#before = whole.slice(Math.max(0, until - LOOK_BEHIND), until);
     this.#pending = whole.slice(until);
     return out;
   }
