@@ -141,6 +141,6 @@ Deno.test("redis_env must name a variable that is set, and a server that answers
   await assert.rejects(startLimits({ limits, env: () => "http://x" }), /must be redis:\/\//);
   await assert.rejects(
     startLimits({ limits, env: () => "redis://127.0.0.1:1" }),
-    /Cannot use the counters in redis 127\.0\.0\.1:1/,
+    /Cannot use redis 127\.0\.0\.1:1/,
   );
 });

@@ -20,6 +20,7 @@ const GROUND: Readonly<Record<string, readonly string[]>> = {
   patterns: ["service"],
   data_files: ["service"],
   options: ["service"],
+  redis: ["service"],
   service: [],
 };
 
@@ -75,6 +76,7 @@ const JUDGES = /^gateway\/profiles\/([^/]+\/)?judge(\.ts|\/)/;
 /** Packages with one home: the other rooms see plain functions. */
 const HOMES: Readonly<Record<string, string>> = {
   "commander": "cli",
+  "ioredis": "redis",
   "re2js": "patterns",
 };
 

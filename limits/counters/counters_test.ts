@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { redisMissing, startRedis } from "../testing/redis_server.ts";
+import { redisMissing, startRedis } from "../../redis/testing/redis_server.ts";
 import { MemoryCounters } from "./memory.ts";
 import { connectRedisCounters } from "./redis.ts";
-import { command, type Reply, ReplyReader } from "./resp.ts";
 import { SqliteCounters } from "./sqlite.ts";
 import type { CounterStore } from "./store.ts";
 
@@ -60,22 +59,4 @@ Deno.test({
     );
     assert.equal(together.filter(({ granted }) => granted).length, 7);
   },
-});
-
-Deno.test("replies are read from any pieces", () => {
-  const bytes = new TextEncoder().encode("+OK\r\n:12\r\n$-1\r\n*2\r\n$4\r\nä\r\n\r\n-ERR no\r\n");
-  const expected: Reply[] = ["OK", 12, null, ["ä\r\n", new Error("ERR no")]];
-  for (const size of [1, 2, 7, bytes.length]) {
-    const reader = new ReplyReader();
-    const replies: Reply[] = [];
-    for (let at = 0; at < bytes.length; at += size) {
-      replies.push(...reader.push(bytes.slice(at, at + size)));
-    }
-    assert.deepEqual(replies, expected, String(size));
-  }
-  assert.throws(
-    () => new ReplyReader().push(new TextEncoder().encode("!x\r\n")),
-    /begins with "!"/,
-  );
-  assert.equal(new TextDecoder().decode(command(["GET", "ä"])), "*2\r\n$3\r\nGET\r\n$2\r\nä\r\n");
 });

@@ -1,6 +1,6 @@
 /** Picks the place of the counters that a limits file asks for. Each is loaded only where it is used. */
 import { dirname, isAbsolute, join } from "node:path";
-import { UsageError } from "../../service/mod.ts";
+import { loadModule, UsageError } from "../../service/mod.ts";
 import type { LimitsFile } from "../limits_schema.ts";
 import type { CounterStore } from "./store.ts";
 
@@ -29,7 +29,9 @@ export async function startCounters(
         `Cannot use redis_env: the environment variable "${redis_env}" is not set: it must hold redis://HOST:PORT`,
       );
     }
-    const { connectRedisCounters } = await import("./redis.ts");
+    const { connectRedisCounters } = await loadModule<typeof import("./redis.ts")>(
+      "limits/counters/redis.ts",
+    );
     return await connectRedisCounters(url);
   }
   const path = pathOf(store, limitsFile);

@@ -3,7 +3,7 @@
  * its program (`go install github.com/envoyproxy/ratelimit/src/service_cmd@latest`, about five minutes).
  */
 import assert from "node:assert/strict";
-import { redisMissing, startRedis } from "../../limits/testing/redis_server.ts";
+import { redisMissing, startRedis } from "../../redis/testing/redis_server.ts";
 import { delay, listenLasting, startProcess } from "../../service/mod.ts";
 import { chat, type EdgeStack, outcome, startEdge } from "./stack.ts";
 
