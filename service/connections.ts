@@ -97,10 +97,16 @@ function makeRoom(newest: Socket): void {
   let idle: Socket | undefined;
   for (const [socket, { isIdle }] of open) {
     if (socket === newest) continue;
-    if (socket.bytesRead === 0) return void socket.destroy();
+    if (socket.bytesRead === 0) return close(socket);
     if (idle === undefined && isIdle(socket)) idle = socket;
   }
-  (idle ?? newest).destroy();
+  close(idle ?? newest);
+}
+
+/** Its place is free at once: "close" comes later than the next connection of a burst, which must close another. */
+function close(socket: Socket): void {
+  open.delete(socket);
+  socket.destroy();
 }
 
 /** Whether a connection of ours is accepted in time; also false when there is no file left for it. */

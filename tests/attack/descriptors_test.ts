@@ -1,7 +1,9 @@
 /** Peers that open connections and say nothing, at listeners that may have few files open. */
 import assert from "node:assert/strict";
 import { checkClient } from "../../ext_authz/mod.ts";
-import { startProgram } from "../testing/program.ts";
+import { openFilesLimit } from "../../service/mod.ts";
+import { FREE_PORT_FLAGS, startProgram } from "../testing/program.ts";
+import { envoyPath } from "../testing/stack.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
@@ -9,20 +11,31 @@ const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const FILES = 256;
 const SILENT = 2_000;
 
-/** `llmgate` with no more open files than `FILES`. */
-function startShort(words: readonly string[]) {
+/** The same, as many systems grant them, and many more connections than those. */
+const USUAL_FILES = 1_024;
+const MANY_SILENT = 10_000;
+/** Streams that are asked for beside. */
+const STREAMS = 1_000;
+/** Connections that are opened at a time. */
+const BURST = 500;
+
+/** `llmgate` with no more open files than `files`. */
+function startShort(words: readonly string[], files = FILES) {
   const deno = [Deno.execPath(), "run", "-A", "--no-prompt", "--quiet", MAIN];
-  return startProgram(["-c", `ulimit -n ${FILES}; exec "$@"`, "sh", ...deno, ...words], {
+  return startProgram(["-c", `ulimit -n ${files}; exec "$@"`, "sh", ...deno, ...words], {
     command: "/bin/sh",
   });
 }
 
 /** Opens connections that never send a byte, and keeps those that are not refused. */
-async function openSilent(port: number): Promise<AsyncDisposable> {
-  const opened = await Promise.allSettled(
-    Array.from({ length: SILENT }, () => Deno.connect({ hostname: "127.0.0.1", port })),
-  );
-  const connections = opened.flatMap((one) => one.status === "fulfilled" ? [one.value] : []);
+async function openSilent(port: number, silent = SILENT): Promise<AsyncDisposable> {
+  const connections: Deno.TcpConn[] = [];
+  for (let left = silent; left > 0; left -= BURST) {
+    const opened = await Promise.allSettled(
+      Array.from({ length: BURST }, () => Deno.connect({ hostname: "127.0.0.1", port })),
+    );
+    connections.push(...opened.flatMap((one) => one.status === "fulfilled" ? [one.value] : []));
+  }
   // A listener that ran out of files refuses the others meanwhile.
   assert.ok(connections.length > FILES / 2, `${connections.length} connections`);
   return {
@@ -104,6 +117,98 @@ Deno.test({
         );
       }
     }
+  },
+});
+
+/** Asks until it is answered; a deaf listener never does. */
+async function assertAnswers(url: string, headers: Record<string, string> = {}): Promise<void> {
+  for (let answered = false; !answered;) {
+    answered = await fetch(url, { headers: { ...headers, connection: "close" } }).then(
+      async (response) => {
+        await response.body?.cancel();
+        return response.ok;
+      },
+      () => false,
+    );
+  }
+}
+
+/** What becomes of a request for a stream: its events, or nothing. */
+async function streamed(port: number): Promise<string> {
+  const body = JSON.stringify({
+    model: "m",
+    stream: true,
+    messages: [{ role: "user", content: "hello" }],
+  });
+  try {
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const head = [
+      ...["POST /v1/chat/completions HTTP/1.1", "host: localhost", "connection: close"],
+      ...["x-api-key: demo-key", "content-type: application/json"],
+      `content-length: ${body.length}`,
+    ];
+    await connection.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n${body}`));
+    return await new Response(connection.readable).text();
+  } catch {
+    return "";
+  }
+}
+
+const few = openFilesLimit() < MANY_SILENT + STREAMS + 500
+  ? " (skipped: this process may not have so many files open itself)"
+  : skipped;
+
+Deno.test({
+  name:
+    `the mock serves streams among ${MANY_SILENT} silent connections, with ${USUAL_FILES} open files${few}`,
+  ignore: few !== "",
+  async fn() {
+    await using program = startShort(
+      ["upstream", "--port", "0", "--pace", "0", "--json", "-q"],
+      USUAL_FILES,
+    );
+    const { upstream: url } = JSON.parse(await program.line());
+    const port = Number(new URL(url).port);
+    await using _silent = await openSilent(port, MANY_SILENT);
+    const answers = await Promise.all(Array.from({ length: STREAMS }, () => streamed(port)));
+    // All of them at once are more than there are files for; whoever got one keeps it to the end.
+    const whole = answers.filter((text) => text.includes("[DONE]")).length;
+    assert.ok(whole > STREAMS / 2, `${whole} whole streams`);
+    assert.deepEqual(answers.filter((text) => text !== "" && !text.includes("[DONE]")), []);
+    await assertAnswers(`${url}/v1/models`);
+  },
+});
+
+Deno.test({
+  name:
+    `every port of a gateway answers among ${MANY_SILENT} silent connections, with ${USUAL_FILES} open files${few}`,
+  ignore: few !== "",
+  async fn() {
+    await using program = startShort(
+      ["dev", ...FREE_PORT_FLAGS, "--json", "-q", "--envoy-path", await envoyPath()],
+      USUAL_FILES,
+    );
+    const { ingress, admin, policy, control, upstream } = JSON.parse(await program.line());
+    const portOf = (address: string) => Number(address.split(":").at(-1)?.replace(/\/$/, ""));
+    const key = { "x-api-key": "demo-key" };
+    {
+      await using _policy = await openSilent(portOf(policy), MANY_SILENT);
+      await assertAnswers(`${ingress}/v1/models`, key);
+    }
+    {
+      await using _control = await openSilent(portOf(control), MANY_SILENT);
+      await assertAnswers(`${control}/healthz`);
+    }
+    {
+      await using _upstream = await openSilent(portOf(upstream), MANY_SILENT);
+      await assertAnswers(`${ingress}/v1/models`, key);
+    }
+    {
+      // Envoy closes what it has no files for at once, in place of letting everybody wait.
+      await using _ingress = await openSilent(portOf(ingress), MANY_SILENT);
+      await assertAnswers(`${admin}/ready`);
+    }
+    await assertAnswers(`${ingress}/v1/models`, key);
   },
 });
 
