@@ -50,6 +50,8 @@ export interface EnvoyOverlay {
   readonly adminKey?: string;
   /** Addresses of listeners, by name; port 0 picks a free one. */
   readonly listeners?: Readonly<Record<string, HostPort>>;
+  /** Clients that are let in at once, where the file lets in more: what the limit of open files has room for. */
+  readonly maxConnections?: number;
   /** Endpoint of each cluster, by the cluster's name; one for each that it has, in the file's order, where it has several. */
   readonly clusters?: Readonly<Record<string, Endpoint | readonly Endpoint[]>>;
   /** PEM file with the roots that a cluster's peers must chain to, by the cluster's name. */
@@ -92,6 +94,8 @@ export interface OverlayRow {
   readonly path: string;
 }
 
+const MAX_CONNECTIONS =
+  "overload_manager/resource_monitors/*/typed_config/max_active_downstream_connections";
 const LISTENER = "static_resources/listeners/*";
 const MANAGER = `${LISTENER}/filter_chains/*/filters/*/typed_config`;
 const CLUSTER = "static_resources/clusters/*";
@@ -117,6 +121,7 @@ export const OVERLAY_TABLE: readonly OverlayRow[] = [
   { what: "admin address", path: "admin/address/socket_address/address" },
   { what: "admin port", path: "admin/address/socket_address/port_value" },
   { what: "admin paths", path: "admin/allow_paths" },
+  { what: "most connections", path: MAX_CONNECTIONS },
   { what: "listener address", path: `${LISTENER}/address/socket_address/address` },
   { what: "listener port", path: `${LISTENER}/address/socket_address/port_value` },
   { what: "endpoint address", path: `${ENDPOINT}/endpoint/address/socket_address/address` },
@@ -153,6 +158,7 @@ export const OVERLAY_TABLE: readonly OverlayRow[] = [
 export function launchConfig(file: EnvoyConfigFile, overlay: EnvoyOverlay): LaunchedConfig {
   const bootstrap = structuredClone(file.bootstrap);
   setAdmin(bootstrap, overlay);
+  if (overlay.maxConnections !== undefined) limitConnections(bootstrap, overlay.maxConnections);
   for (const [name, address] of Object.entries(overlay.listeners ?? {})) {
     for (
       const listener of [
@@ -258,6 +264,16 @@ function setAdmin(bootstrap: JsonObject, { adminPort, adminKey }: EnvoyOverlay):
   }
   if (adminPort === undefined) return;
   setSocketAddress(bootstrap, "admin/address", { host: LOOPBACK, port: adminPort });
+}
+
+/** Without files for more, Envoy would stop accepting without a word, its admin included. */
+function limitConnections(bootstrap: JsonObject, most: number): void {
+  for (const monitor of objectsAt(bootstrap, "overload_manager/resource_monitors/*/typed_config")) {
+    const { max_active_downstream_connections: limit } = monitor;
+    if (typeof limit === "number" && limit > most) {
+      monitor.max_active_downstream_connections = most;
+    }
+  }
 }
 
 function setSocketAddress(root: JsonObject, path: string, { host, port }: HostPort): void {

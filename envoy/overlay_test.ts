@@ -15,6 +15,7 @@ const TLS = { caFile: "/ca.pem", certFile: "/cert.pem", keyFile: "/key.pem" };
 const EVERYTHING: EnvoyOverlay = {
   adminPort: 0,
   adminKey: "key-of-this-run",
+  maxConnections: 448,
   listeners: { ingress: { host: "0.0.0.0", port: 0 } },
   clusters: {
     policy_engine: { host: "policy.test", port: 1, tls: TLS },
@@ -212,4 +213,14 @@ Deno.test("launchConfig() gives a cluster that follows another the same address"
   ).map(({ cluster, prefix_rewrite }) => `${cluster} ${prefix_rewrite}`);
   assert.ok(rewrites.includes("upstream_narrow /gateway/v1/"));
   assert.ok(rewrites.includes("refused /v1/"));
+});
+
+Deno.test("maxConnections lowers what the file lets in, and never raises it", () => {
+  const path =
+    "overload_manager/resource_monitors/0/typed_config/max_active_downstream_connections";
+  const most = (maxConnections: number) =>
+    valueAt(launchConfig(bundledConfig("base"), { maxConnections }).bootstrap, path);
+  assert.equal(most(448), 448);
+  assert.equal(most(Infinity), 50_000);
+  assert.equal(most(100_000), 50_000);
 });

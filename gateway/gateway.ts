@@ -13,6 +13,7 @@ import type { Policy } from "../policy/mod.ts";
 import {
   assertPortFree,
   makePeerSecret,
+  openFilesLimit,
   PEER_SECRET_ENV,
   silent,
   UnavailableError,
@@ -22,6 +23,7 @@ import {
 import { consolePart } from "./console_part.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
+import { fewFiles, streamsWithin } from "./open_files.ts";
 import { gatewayOverlay } from "./overlay.ts";
 import type { Part, Ports, Profile } from "./profile.ts";
 import { RequestFeed, type RequestRecord } from "./requests.ts";
@@ -73,6 +75,8 @@ export async function startGateway<P extends Part>(
 export async function startGateway(options: GatewayOptions): Promise<Gateway<SinglePart>>;
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const profile = options.profile ?? singleUpstream();
+  const few = fewFiles(profile);
+  if (few !== undefined) options.log?.(few);
   await assertPortsFree(options, profile);
   const directory = await makeRunDirectory({ given: options.runDir, parents: options.runParents });
   await using stack = new AsyncDisposableStack();
@@ -245,7 +249,10 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
   return await startEnvoy({
     path: options.envoyPath,
     config: options.config ?? profile.config(),
-    overlay: gatewayOverlay({ ...options, profile, ports }),
+    overlay: {
+      ...gatewayOverlay({ ...options, profile, ports }),
+      maxConnections: streamsWithin(profile, openFilesLimit()),
+    },
     runDir: start.directory.path,
     env: { ...start.env, ...profile.environment?.() },
     onRequest: (entry) => start.feed.log(entry),

@@ -18,6 +18,7 @@ export { type ControlServer, startControl } from "./control.ts";
 export { chatFields, curlLine, DEMO_KEY, QUESTION, suggestionsFor } from "./curl.ts";
 export { type Gateway, startGateway } from "./gateway.ts";
 export { FREE_PORTS, GATEWAY_PORTS, type GatewayOptions, type StartPolicy } from "./options.ts";
+export { type Counted, filesFor, streamsWithin } from "./open_files.ts";
 export { type EnvoyPlacement, gatewayOverlay } from "./overlay.ts";
 export type {
   Part,

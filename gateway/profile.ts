@@ -110,6 +110,8 @@ export interface Profile<P extends Part = Part> extends PartNames {
    * @throws {UsageError} when it cannot be made
    */
   prepare?(): Promise<void>;
+  /** Files that its busiest process has open for each stream over HTTP/1.1; 2 when left out: those of Envoy. */
+  readonly filesPerStream?: number;
   /** Whether the parts may end up on other ports than those asked for, even where none is 0. */
   readonly movesPorts?: boolean;
   /** Returns the variables that Envoy finds in its environment beside ours: credentials, that no configuration holds. */

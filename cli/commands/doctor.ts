@@ -6,7 +6,9 @@ import { examine, type Finding, type Level } from "../doctor/finding.ts";
 import { machineChecks } from "../doctor/machine.ts";
 import { portChecks, type WantedPort } from "../doctor/ports.ts";
 import { machineProbe } from "../doctor/probe.ts";
-import { ENVOY_OPTIONS, PORT_OPTIONS } from "../flags/gateway.ts";
+import { ENVOY_OPTIONS, PORT_OPTIONS, profileOption } from "../flags/gateway.ts";
+import { UPSTREAM_PORT } from "../../gateway/mod.ts";
+import { profileKind } from "../../gateway/profiles/mod.ts";
 import { flagOption } from "../../options/mod.ts";
 import type { Style } from "../style.ts";
 
@@ -21,6 +23,7 @@ export const command = defineCommand({
     and its Envoys, and which mirrors answer. Every look has a deadline, so it never hangs. Exits 1 when it finds a
     problem; a note is no problem.`,
   options: {
+    profile: profileOption("look for"),
     ...PORT_OPTIONS,
     offline: ENVOY_OPTIONS.offline,
     json: flagOption("--json", { description: "print the findings as JSON" }),
@@ -28,11 +31,18 @@ export const command = defineCommand({
   examples: [
     { command: "llmgate doctor", explains: "before the first llmgate dev" },
     { command: "llmgate doctor --port 18080", explains: "for a stack on another port" },
+    {
+      command: "llmgate doctor --profile responses",
+      explains: "ports and open files of that gateway",
+    },
     { command: "llmgate doctor --json", explains: "for bug reports" },
   ],
   permissions: ["read", "write", "net", "env", "run", "sys"],
   async run({ options, host, print, style }) {
     const probe = machineProbe((name) => host.env(name), host.runtime.deno);
+    const kind = profileKind(options.profile);
+    const surroundings = { env: (name: string) => host.env(name), upstream: undefined };
+    const { profile } = await kind.bind({}, surroundings);
     const loopback = "127.0.0.1";
     const ports: WantedPort[] = [
       { what: "the ingress", flag: "--port", host: options.host, port: options.port },
@@ -55,9 +65,11 @@ export const command = defineCommand({
         host: loopback,
         port: options.controlPort,
       },
+      ...kind.ports.filter(({ name }) => name !== UPSTREAM_PORT.name)
+        .map(({ what, flag, default: port }) => ({ what, flag, host: loopback, port })),
     ];
     const findings = await examine([
-      ...machineChecks(probe),
+      ...machineChecks(probe, profile),
       ...envoyChecks(probe, { offline: options.offline }),
       ...portChecks(ports.filter(({ port }) => port !== 0), assertPortFree),
     ], { deadlineMs: DEADLINE_MS });

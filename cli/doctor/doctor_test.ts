@@ -35,8 +35,13 @@ function machine(
   };
 }
 
-async function levels(probe: Probe): Promise<Record<string, string>> {
-  const findings = await examine(machineChecks(probe), { deadlineMs: 1_000 });
+async function levels(
+  probe: Probe,
+  profile: { readonly filesPerStream?: number } = {},
+): Promise<Record<string, string>> {
+  const findings = await examine(machineChecks(probe, { name: "base", ...profile }), {
+    deadlineMs: 1_000,
+  });
   return Object.fromEntries(findings.map(({ id, level }) => [id, level]));
 }
 
@@ -101,6 +106,12 @@ for (
     assert.equal((await levels(probe))[id], level);
   });
 }
+
+Deno.test("a profile with more files for each stream wants a higher limit", async () => {
+  const probe = machine({ says: { "/bin/sh": "120000\n120000" } });
+  assert.equal((await levels(probe)).descriptors, "ok");
+  assert.equal((await levels(probe, { filesPerStream: 3 })).descriptors, "note");
+});
 
 Deno.test("examine() turns a check that throws or hangs into a problem, and keeps the order", async () => {
   const findings = await examine([

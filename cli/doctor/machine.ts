@@ -1,4 +1,5 @@
 /** Checks of the doctor about the machine: platform, Deno, descriptors, proxies, tools. */
+import { type Counted, filesFor, streamsWithin } from "../../gateway/mod.ts";
 import { type Check, type Finding, note, ok, problem } from "./finding.ts";
 import type { Probe } from "./probe.ts";
 
@@ -11,18 +12,18 @@ const MIN_MACOS = 15;
 /** The oldest runtime that our tests pass on. */
 const MIN_DENO = [2, 6, 10] as const;
 
-/** The base profile lets 50,000 clients in, and each HTTP/1.1 stream takes two descriptors (downstream, upstream). */
-const DESCRIPTORS_WANTED = 100_000;
+/** Clients that Envoy lets in (`envoy/configs/*.yaml`, overload manager). */
+const MAX_STREAMS = 50_000;
 
-/** Below it, even a laptop's load test fails. */
-const DESCRIPTORS_NEEDED = 1_024;
+/** Streams at once below which even a laptop's load test fails. */
+const LEAST_STREAMS = 400;
 
-/** Returns the checks of the machine. */
-export function machineChecks(probe: Probe): Check[] {
+/** Returns the checks of the machine, for a gateway of this profile. */
+export function machineChecks(probe: Probe, profile: Counted): Check[] {
   return [
     { id: "platform", run: () => platform(probe) },
     { id: "deno", run: () => Promise.resolve([denoVersion(probe)]) },
-    { id: "descriptors", run: () => descriptors(probe) },
+    { id: "descriptors", run: () => descriptors(probe, profile) },
     { id: "proxy", run: () => Promise.resolve(proxies(probe)) },
     { id: "tools", run: () => tools(probe) },
   ];
@@ -87,7 +88,7 @@ function denoVersion(probe: Probe): Finding {
     : ok("deno", `Deno ${probe.deno}`);
 }
 
-async function descriptors(probe: Probe): Promise<Finding[]> {
+async function descriptors(probe: Probe, profile: Counted): Promise<Finding[]> {
   if (probe.os === "windows") return [];
   const { code, text } = await probe.run("/bin/sh", ["-c", "ulimit -Sn; ulimit -Hn"]);
   const [soft, hard] = text.split("\n").map((line) =>
@@ -96,12 +97,15 @@ async function descriptors(probe: Probe): Promise<Finding[]> {
   if (code !== 0 || soft === undefined || Number.isNaN(soft)) {
     return [note("descriptors", "cannot read the limit of open files", "see ulimit -n")];
   }
+  const wanted = filesFor(profile, MAX_STREAMS);
   const raise = hard !== undefined && hard > soft
-    ? `ulimit -n ${hard === Infinity ? DESCRIPTORS_WANTED : Math.min(hard, DESCRIPTORS_WANTED)}`
+    ? `ulimit -n ${Math.min(hard, wanted)}`
     : "raise it in /etc/security/limits.conf, or by LimitNOFILE of the service";
-  const detail = `${soft} open files: room for about ${Math.floor(soft / 2)} streams over HTTP/1.1`;
-  if (soft < DESCRIPTORS_NEEDED) return [problem("descriptors", detail, raise)];
-  if (soft < DESCRIPTORS_WANTED) {
+  const room = streamsWithin(profile, soft);
+  const detail =
+    `${soft} open files: room for about ${room} streams of the profile "${profile.name}" over HTTP/1.1`;
+  if (soft < filesFor(profile, LEAST_STREAMS)) return [problem("descriptors", detail, raise)];
+  if (soft < wanted) {
     return [note("descriptors", detail, `for the full 50,000: ${raise}; h2c needs fewer`)];
   }
   return [ok("descriptors", `${soft} open files`)];

@@ -46,6 +46,8 @@ export function responsesProfile(options: ResponsesPartOptions = {}): Profile<Re
   const at = (port = 0) => ({ host: "127.0.0.1", port });
   return {
     name: "responses",
+    // The program's own: from Envoy, to the model server, and at the mock.
+    filesPerStream: 3,
     listener: "ingress",
     policyCluster: "policy_engine",
     upstreamCluster: HTTP_CLUSTER,
