@@ -44,8 +44,11 @@ export interface Runtime {
   readonly pid: number;
   /** The running executable: Deno itself, or the compiled program. */
   readonly execPath: string;
-  /** `source`: run by Deno; `compiled`: made by `deno compile`; `self-extracting`: the other kind of binary. */
-  readonly kind: "source" | "compiled" | "self-extracting";
+  /**
+   * `source`: run by Deno; `compiled`: made by `deno compile`; `self-extracting`: the other kind of binary; `package`: the
+   * bundle of an npm package or a wheel.
+   */
+  readonly kind: "source" | "compiled" | "self-extracting" | "package";
 }
 
 /** Set by the self-extracting program for its bundle; holds the path of the program as the user called it. */
@@ -78,6 +81,8 @@ export function denoHost(): Host {
         ? "self-extracting"
         : Deno.build.standalone
         ? "compiled"
+        : "LLMGATE_BUILD" in globalThis
+        ? "package"
         : "source",
     },
   };

@@ -18,6 +18,7 @@ const LONGEST = [
   "edge/conformance",
   "foreign/gateway",
   "foreign/policy",
+  "packages/packages",
   "export/export",
   "router/conformance",
   "envoy/lint_shown",

@@ -61,9 +61,10 @@ export function isLauncher(command: string): boolean {
   const program = path.split("/").at(-1) ?? "";
   // npm puts its own words in place of its command line.
   if (program === "npm" || program === "npx") return true;
-  if (program === "node") return /(^|\/)(npx|npm|deno)[^/]*$/.test(words[0] ?? "");
+  // Of a package, `llmgate` itself is a program of Node that starts Deno.
+  if (program === "node") return /(^|\/)(npx|npm|deno|llmgate)[^/]*$/.test(words[0] ?? "");
   if (program.startsWith("deno")) return words.find((word) => !word.startsWith("-")) === "task";
-  return /^(ba|da|z)?sh$/.test(program) && words[0] === "-c" && /\bdeno\b/.test(command);
+  return /^(ba|da|z)?sh$/.test(program) && words[0] === "-c" && /\b(deno|llmgate)\b/.test(command);
 }
 
 async function findLaunchers(parent: number): Promise<Launcher[]> {

@@ -149,7 +149,7 @@ async function awaitArrival({ part: upstream, params, query, request }: Call): P
 
 /**
  * `GET /__mock/journal`: JSON lines, oldest first; `nonce`, `request_id`, `limit` choose, and
- * `wait=end` waits until the chosen exchange has ended. The clock of the times is in `x-mock-now`.
+ * `wait=end` waits until the chosen exchange has ended, or `count` of them. The clock of the times is in `x-mock-now`.
  */
 async function journal({ part: upstream, query, request }: Call): Promise<Response> {
   const nonce = query.get("nonce");
@@ -158,7 +158,10 @@ async function journal({ part: upstream, query, request }: Call): Promise<Respon
     (nonce === null || exchange.nonce === nonce) &&
     (requestId === null || exchange.requestId === requestId);
   if (query.get("wait") === "end") {
-    await upstream.journal.waitFor((entry) => chosen(entry) && entry.end !== undefined, {
+    const count = Math.max(1, Number(query.get("count") ?? 1) || 1);
+    const ended = (entry: UpstreamExchange) => chosen(entry) && entry.end !== undefined;
+    const enough = () => upstream.journal.entries().filter(ended).length >= count;
+    await upstream.journal.waitFor((entry) => ended(entry) && enough(), {
       deadlineMs: waitOf(query),
       signal: request.signal,
     });

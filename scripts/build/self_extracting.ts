@@ -27,7 +27,7 @@ export interface Parts {
 }
 
 /** Nothing outside of the program's own files is looked at: no configuration, lock file, registry or network. */
-const FLAGS = [
+export const RUN_FLAGS: readonly string[] = [
   "--quiet",
   "--no-prompt",
   "--no-config",
@@ -63,7 +63,7 @@ export async function selfExtracting(parts: Parts): Promise<Uint8Array> {
     PROGRAM_SHA256: programHash,
     DENO_LENGTH: String(deno.length),
     DENO_SHA256: sha256(parts.deno),
-    FLAGS: [...FLAGS, HEAP_FLAG, ...UNSTABLE_FLAGS, ...PERMISSION_FLAGS].join(" "),
+    FLAGS: [...RUN_FLAGS, HEAP_FLAG, ...UNSTABLE_FLAGS, ...PERMISSION_FLAGS].join(" "),
   };
   const script = layOut(fields, program.length);
   const blobs = [new TextEncoder().encode(script), program, deno];

@@ -25,6 +25,8 @@ import {
   stillAccepts,
   untilGone,
 } from "../testing/program.ts";
+import { sha256 } from "../../scripts/build/self_extracting.ts";
+import { hostTarget } from "../../scripts/build/targets.ts";
 import { chat, envoyPath } from "../testing/stack.ts";
 
 interface Kind {
@@ -190,6 +192,33 @@ for (const kind of KINDS) {
       assert.ok(one !== undefined && two !== undefined && Buffer.compare(one, two) === 0);
     });
   }
+
+  test("install.sh puts it into place, verified, and it runs from there", async (own) => {
+    const name = `llmgate-${hostTarget()?.triple}`;
+    const bytes = await Deno.readFile(own.binary);
+    const files = new Map<string, BodyInit>([
+      ["/latest/download/SHA256SUMS", `${sha256(bytes)}  ${name}\n`],
+      [`/latest/download/${name}`, bytes],
+    ]);
+    await using releases = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+      (request) => new Response(files.get(new URL(request.url).pathname) ?? null),
+    );
+    const installer = fileURLToPath(import.meta.resolve("../../packaging/install.sh"));
+    const { code, stdout, stderr } = await new Deno.Command("/bin/sh", {
+      args: [installer],
+      cwd: own.folder,
+      clearEnv: true,
+      env: {
+        HOME: own.home,
+        PATH: "/usr/bin:/bin",
+        LLMGATE_RELEASES: `http://127.0.0.1:${releases.addr.port}`,
+      },
+    }).output();
+    const decoder = new TextDecoder();
+    assert.equal(code, 0, decoder.decode(stderr));
+    assert.match(decoder.decode(stdout), /^installed .*\.local\/bin\/llmgate \(llmgate /);
+  });
 
   test("without an Envoy, offline, dev lists what it tried and exits 3", async (own) => {
     const { code, err } = await own.run(DEV);

@@ -46,7 +46,7 @@ export async function pythonOf(name: PythonEnvironment): Promise<string> {
 }
 
 /** Returns uv, installed apart from every environment. */
-async function uvProgram(): Promise<string> {
+export async function uvProgram(): Promise<string> {
   const folder = await once(UV.replace("==", "-"), async (folder) => {
     const install = ["-m", "pip", "install", "--quiet", "--no-input", "--no-compile"];
     await run("python3", [...install, "--upgrade", "--target", folder, UV]);
@@ -55,7 +55,7 @@ async function uvProgram(): Promise<string> {
 }
 
 /** The package index that pip's configuration or environment names, as uv wants to be told. */
-async function indexOfPip(): Promise<Record<string, string>> {
+export async function indexOfPip(): Promise<Record<string, string>> {
   const settings = await run("python3", ["-m", "pip", "config", "list"]);
   const index = /\.index-url='(.+)'$/m.exec(settings)?.[1];
   return index === undefined ? {} : { UV_DEFAULT_INDEX: index };
