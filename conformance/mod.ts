@@ -22,6 +22,7 @@
 export { MalformedResponse, ResponseReader, type ResponseSink } from "./client/response_reader.ts";
 export { type Case, groupOf, type KnownIssue, type Level } from "./case.ts";
 export { CASES, EDGE_CASES, RESPONSES_CASES, ROUTER_CASES, TRANSFORM_CASES } from "./cases/mod.ts";
+export { newTokenKey, signedToken } from "./client/token.ts";
 export { type Probe, probeTarget } from "./run/probe.ts";
 export { ENGINE_CASES } from "./policy_engine/cases.ts";
 export { probeEngine } from "./policy_engine/client.ts";

@@ -116,6 +116,8 @@ export interface JwtFeature {
   readonly audience: string;
   /** The header that carries the token. */
   readonly header: string;
+  /** Text before the token there: `Bearer `. */
+  readonly prefix?: string;
 }
 
 /** The feature `rate_limit`: so many requests per value of a header. */

@@ -50,7 +50,7 @@ export function adoptEnvoyConfig(
   leaveControlPlane(bootstrap, adjustments);
   withoutDiscovery(ingress, adjustments);
   const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
-  const parts = foreignParts(ingress.filters);
+  const parts = foreignParts([...ingress.filters, ...model.upstreamFilters]);
   const isAskedOverHttp = parts.some(({ kind }) => kind === "http_authz");
   const engines = enginesOf(ingress, held, { isAskedOverHttp });
   const [policyCluster] = engines;
@@ -79,7 +79,11 @@ export function adoptEnvoyConfig(
     );
   }
   leaveWhatIsElsewhere(bootstrap, {
-    ours: [...engines, ...routed, ...parts.map(({ cluster }) => cluster)],
+    ours: [
+      ...engines,
+      ...routed,
+      ...parts.flatMap(({ kind, cluster }) => kind === "http_authz" ? [cluster] : []),
+    ],
     adjustments,
     isHere,
   });

@@ -1,6 +1,6 @@
 /** Services beside policy and upstream that somebody's filters ask: who they are, and where they are asked. */
 import type { HttpFilter } from "./filters.ts";
-import { isObject, type Json, objectsAt, valueAt } from "./tree.ts";
+import { type Json, type JsonObject, objectsAt, valueAt } from "./tree.ts";
 
 /** A service that a filter of the judged listener asks, and that is neither our policy over gRPC nor our upstream. */
 export interface ForeignPart {
@@ -12,8 +12,17 @@ export interface ForeignPart {
   readonly isOptional: boolean;
   /** Path before the request's own, for an HTTP ext_authz service. */
   readonly pathPrefix?: string;
-  /** A processor is asked in a way that only the real one can answer. */
-  readonly isOwnWay?: boolean;
+  /** Tokens that the keys of a JWKS server check. */
+  readonly tokens?: ForeignTokens;
+}
+
+/** Tokens as a provider of JwtAuthentication takes them. */
+export interface ForeignTokens {
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+  /** The header that carries them, and the text before them there. */
+  readonly header: string;
+  readonly prefix: string;
 }
 
 /** Returns the parts that the filters of a chain ask by clusters of the file. */
@@ -30,15 +39,12 @@ export function foreignParts(filters: readonly HttpFilter[]): ForeignPart[] {
           config.failure_mode_allow === true,
         ).map((one) => ({ ...one, ...(typeof prefix === "string" && { pathPrefix: prefix }) }));
       }
-      case "ExternalProcessor": {
-        const modes = config.processing_mode;
-        const isOwnWay = isObject(modes) && Object.values(modes).includes("FULL_DUPLEX_STREAMED");
+      case "ExternalProcessor":
         return part(
           "ext_proc",
           valueAt(config, "grpc_service/envoy_grpc/cluster_name"),
           config.failure_mode_allow === true,
-        ).map((one) => ({ ...one, ...(isOwnWay && { isOwnWay }) }));
-      }
+        );
       case "RateLimit":
         return part(
           "rate_limit",
@@ -48,9 +54,26 @@ export function foreignParts(filters: readonly HttpFilter[]): ForeignPart[] {
       case "JwtAuthentication":
         return objectsAt(config, "providers/*").flatMap((provider) =>
           part("jwks", valueAt(provider, "remote_jwks/http_uri/cluster"), false)
+            .map((one) => ({ ...one, tokens: tokensOf(provider) }))
         );
       default:
         return [];
     }
   });
+}
+
+/** RFC 6750 section 2.1, and Envoy's default. */
+const BEARER = { header: "authorization", prefix: "Bearer " };
+
+function tokensOf(provider: JsonObject): ForeignTokens {
+  const { issuer, audiences } = provider;
+  const first = Array.isArray(audiences) ? audiences[0] : undefined;
+  const [from] = objectsAt(provider, "from_headers/*");
+  return {
+    issuer: typeof issuer === "string" ? issuer : undefined,
+    audience: typeof first === "string" ? first : undefined,
+    ...(from === undefined
+      ? BEARER
+      : { header: String(from.name), prefix: String(from.value_prefix ?? "") }),
+  };
 }

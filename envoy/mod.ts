@@ -23,7 +23,7 @@ export { type AccessLogEntry, AccessLogFollower, parseAccessLogLine } from "./ac
 export { AdminClient } from "./admin.ts";
 export { placeCluster } from "./adopt_cluster.ts";
 export { type AdoptedConfig, adoptEnvoyConfig } from "./adopt_foreign_config.ts";
-export type { ForeignPart } from "./adopt_parts.ts";
+export type { ForeignPart, ForeignTokens } from "./adopt_parts.ts";
 export { CHECK_JWT, CHECK_JWT_KEY, checkTlsCertificate } from "./check_keys.ts";
 export {
   bundledConfig,

@@ -10,6 +10,7 @@
  * @module
  */
 export { type HttpEngine, startHttpEngine } from "./http_engine.ts";
+export { type KeyServer, startKeyServer } from "./key_server.ts";
 export { startPolicyThread } from "./policy_thread.ts";
 export { startProcessorThread } from "./processor_thread.ts";
 export type { ScriptedProcessor } from "./scripted_processor.ts";

@@ -60,13 +60,15 @@ async function process(
   scriptOf: (nonce: string) => ProcessorScript | undefined,
 ): Promise<void> {
   let script: ProcessorScript = {};
+  let modes: BodyModes = {};
   for await (const bytes of call.messages) {
     const message = REQUEST.decode(bytes) as Record<string, unknown>;
     const phase = PHASES.find((name) => name in message);
     if (phase === undefined) continue;
     if (phase === "request_headers") script = scriptOf(nonceIn(message[phase])) ?? {};
     const action = script[phase];
-    if (action === undefined) await call.write(RESPONSE.encode({ [phase]: {} }));
+    modes = (message.protocol_config as BodyModes | undefined) ?? modes;
+    if (action === undefined) await call.write(RESPONSE.encode(passed(phase, message, modes)));
     else if ("response" in action) await call.write(RESPONSE.encode(action.response));
     else if ("swallow" in action) {
       if (isLast(message[phase])) await call.write(RESPONSE.encode(nothingOf(phase)));
@@ -74,6 +76,32 @@ async function process(
     else if ("grpc" in action) throw new GrpcError(action.grpc, "planned");
     else await new Promise((resolve) => call.signal.addEventListener("abort", resolve));
   }
+}
+
+/** How the gateway sends bodies (ProtocolConfiguration), by phase. */
+interface BodyModes {
+  readonly request_body_mode?: string;
+  readonly response_body_mode?: string;
+}
+
+/** An answer that changes nothing. In full duplex a body is not kept by who asks: it must be given back. */
+function passed(
+  phase: typeof PHASES[number],
+  message: Record<string, unknown>,
+  modes: BodyModes,
+): Record<string, unknown> {
+  const mode = phase === "request_body"
+    ? modes.request_body_mode
+    : phase === "response_body"
+    ? modes.response_body_mode
+    : undefined;
+  if (mode !== "FULL_DUPLEX_STREAMED") return { [phase]: {} };
+  const { body, end_of_stream } = message[phase] as { body?: unknown; end_of_stream?: boolean };
+  const streamed_response = {
+    ...(body === undefined ? {} : { body }),
+    ...(end_of_stream === true && { end_of_stream }),
+  };
+  return { [phase]: { response: { body_mutation: { streamed_response } } } };
 }
 
 /** Whether this is the last piece of a body. */

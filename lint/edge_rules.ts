@@ -1,5 +1,6 @@
 /** The edge: one meaning for one request, nothing smuggled in, evidence of what happened. */
 import {
+  filtersInForce,
   type Ingress,
   isObject,
   type Json,
@@ -187,6 +188,24 @@ export const EDGE_RULES: readonly LintRule[] = [
     case: "fc.error-status",
     source: "HttpConnectionManager.local_reply_config",
     check: unless("local_reply_config", (value) => value !== undefined, "errors are plain text"),
+  },
+  {
+    id: "edge.token-audience",
+    severity: "error",
+    why: "a token that the issuer gave out for another service is taken here, too",
+    fix: "list the audience of this gateway in the provider's `audiences`",
+    case: "jwt.wrong-aud",
+    source: "JwtProvider.audiences",
+    check: (model) =>
+      model.ingresses.flatMap((ingress) => filtersInForce(ingress, "JwtAuthentication"))
+        .flatMap(({ config, pathOf }) =>
+          placedAt({ path: "", value: config }, "providers/*").flatMap(({ path, value }) => {
+            const { audiences } = value;
+            if (Array.isArray(audiences) && audiences.length > 0) return [];
+            const name = path.slice(path.indexOf("/") + 1);
+            return [{ path: pathOf(path), found: `the provider "${name}" takes any audience` }];
+          })
+        ),
   },
   {
     id: "edge.request-id",

@@ -117,6 +117,15 @@ const BREAKS: readonly (readonly [string, string, Json])[] = [
   ["config.limit", `${POLICY}/connect_timeout`, "0s"],
   ["config.limit", `${ROUTE}/match`, GONE],
   [
+    "edge.token-audience",
+    `${MANAGER}/http_filters`,
+    withFilter(
+      filter("jwt_authn.v3.JwtAuthentication", {
+        providers: { own: { issuer: "i", local_jwks: { inline_string: "{}" } } },
+      }),
+    ),
+  ],
+  [
     "config.route-setting",
     `${ROUTE}/typed_per_filter_config`,
     { "envoy.filters.http.ext_authz": { "@type": `${HTTP}.ext_authz.v3.ExtAuthz` } },

@@ -99,6 +99,5 @@ export const NOT_BY_CONFIGURATION: Readonly<Record<string, string>> = {
   "jwt.expired": OPT_IN,
   "jwt.bad-sig": OPT_IN,
   "jwt.alg-none": OPT_IN,
-  "jwt.wrong-aud": OPT_IN,
   "jwt.kid-unknown": OPT_IN,
 };

@@ -5,6 +5,7 @@ import {
   type JwtFeature,
   type RateLimitFeature,
 } from "../../conformance/mod.ts";
+import type { DeclaredParts, Judge } from "../../gateway/profiles/mod.ts";
 import {
   fileOption,
   flagOption,
@@ -147,11 +148,14 @@ async function jwtOf(settings: ReadonlyMap<string, string>): Promise<JwtFeature>
       `Cannot use the key "${file}": it must be a private JSON Web Key for ES256 (kty EC, crv P-256, d)`,
     );
   }
+  const header = settings.get("header") ?? TOKEN_HEADER;
   return {
     key: key as Record<string, string>,
     issuer: need(settings, "issuer", "jwt"),
     audience: need(settings, "audience", "jwt"),
-    header: settings.get("header") ?? TOKEN_HEADER,
+    header,
+    // RFC 6750 section 2.1; elsewhere a token stands by itself.
+    ...(header.toLowerCase() === TOKEN_HEADER && { prefix: "Bearer " }),
   };
 }
 
@@ -174,4 +178,15 @@ async function readText(file: string, flag: string): Promise<string> {
   } catch (error) {
     throw new UsageError(`Cannot read "${file}" of ${flag}: ${messageOf(error)}`);
   }
+}
+
+/** Starts the parts of ours that the declared features ask for; the stack owns them. */
+export async function startDeclaredParts(
+  judge: Judge,
+  options: Pick<DeclaredOptions, "feature">,
+  stack: AsyncDisposableStack,
+): Promise<DeclaredParts | undefined> {
+  const features = new Map(featuresOf(options).map(({ name, settings }) => [name, settings]));
+  if (judge.declare === undefined || features.size === 0) return undefined;
+  return stack.use(await judge.declare(features));
 }

@@ -12,7 +12,8 @@ import { messageOf, UsageError } from "../../service/mod.ts";
 import type { Context } from "../command.ts";
 import { VERSION, versionFacts } from "../version.ts";
 import { repetitionOf } from "./repeat.ts";
-import { type CheckTargetOptions, startCheckTarget } from "./target.ts";
+import { startCheckTarget } from "./target.ts";
+import type { CheckTargetOptions } from "./target_options.ts";
 
 /** The flags of one run: what is judged, by which cases, and how. */
 export interface CheckOptions extends CheckTargetOptions {

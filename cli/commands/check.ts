@@ -14,7 +14,8 @@ import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
 import { checkOnce, type CheckOptions } from "../check/run.ts";
-import { casesOf, TARGET_OPTIONS } from "../check/target.ts";
+import { casesOf } from "../check/target.ts";
+import { TARGET_OPTIONS } from "../check/target_options.ts";
 import { renderVersions, runVersions, versionsExitCode, versionsJson } from "../check/versions.ts";
 import { renderChanges, watchFiles, watchRuns } from "../check/watch.ts";
 import {

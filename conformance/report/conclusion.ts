@@ -22,11 +22,15 @@ export function concludes(
   const known = of("fail").length - failed.length;
   const judged = of("pass").length + of("fail").length;
   const parts = [
-    failed.length === 0
+    judged === 0
+      ? "No MUST requirement could be measured"
+      : failed.length === 0
       ? `All ${judged} MUST requirements that were measured hold`
       : `${failed.length} of ${judged} MUST requirements that were measured are not met`,
     ...(known > 0 ? [`${known} more fail as known`] : []),
-    ...(musts.length > judged ? [`${musts.length - judged} were not measured here`] : []),
+    ...(judged > 0 && musts.length > judged
+      ? [`${musts.length - judged} were not measured here`]
+      : []),
     ...(interrupted ? ["the run was interrupted"] : []),
   ];
   return `${parts.join("; ")}.`;

@@ -205,6 +205,46 @@ Deno.test("--stand-in runs a rate-limit service that lets everything pass", asyn
   assert.equal(code, 0);
 });
 
+/** A provider whose keys nobody here has; without one of them nobody gets in. */
+const TOKENS = `                  - name: tokens
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+                      providers:
+                        own:
+                          issuer: https://issuer.internal
+                          audiences: [models]
+                          remote_jwks: { http_uri: { uri: https://part.internal/keys, cluster: part, timeout: 1s } }
+                      rules: [{ match: { prefix: / }, requires: { provider_name: own } }]
+`;
+
+Deno.test("without the keys of a token nothing is measured, and --stand-in has some", async () => {
+  const words = [...STREAMED, "--case", "jwt.*", "--case", "deny.no-credential"];
+  const edit = (text: string) => withPart(text, TOKENS);
+  const without = await judgeChanged(edit, words);
+  assert.equal(without.code, 4);
+  assert.equal(without.status.get("allow.basic-200"), "not-measured");
+  assert.equal(without.status.get("deny.no-credential"), "not-measured");
+  const { code, status, stderr } = await judgeChanged(edit, [...words, "--stand-in"]);
+  assert.match(stderr, /Adjusted: the key server \(JWKS\) of "tokens" \(cluster "part"\) is ours/);
+  assert.equal(code, 0, stderr);
+  for (const id of ["allow.basic-200", "sse.lockstep", "jwt.missing-401", "jwt.wrong-aud"]) {
+    assert.equal(status.get(id), "pass", id);
+  }
+});
+
+Deno.test("--stand-in gives bodies back to a filter that keeps none of them", async () => {
+  const duplex = BUFFERING.replace(
+    "response_body_mode: BUFFERED",
+    "request_body_mode: FULL_DUPLEX_STREAMED, response_body_mode: FULL_DUPLEX_STREAMED, request_trailer_mode: SEND, response_trailer_mode: SEND",
+  ).replace("failure_mode_allow: true", "failure_mode_allow: false");
+  const { code, report } = await judgeChanged((text) => withPart(text, duplex), [
+    ...[...STREAMED, "--case", "allow.body-identical"],
+    "--stand-in",
+  ]);
+  assert.deepEqual(report.cases.map(({ status }: Judged) => status), ["pass", "pass", "pass"]);
+  assert.equal(code, 0);
+});
+
 Deno.test("policy that is asked over HTTP is ours, and fails closed", async () => {
   const { code, report, stderr } = await judgeChanged(
     (text) =>

@@ -1,0 +1,153 @@
+/** Somebody's Envoy configuration as the target of `check`, launched between our parts. */
+import { basename } from "node:path";
+import { type EnvoyEvidence, probeTarget, type Target } from "../../conformance/mod.ts";
+import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
+import { FREE_PORTS } from "../../gateway/mod.ts";
+import { profileKind } from "../../gateway/profiles/mod.ts";
+import { UnavailableError } from "../../service/mod.ts";
+import {
+  FOREIGN_EXPECTATIONS,
+  promisesOf,
+  ROUTES_ALL_EXEMPT,
+  startOwnTarget,
+  withDeclared,
+} from "../../targets/mod.ts";
+import type { Context } from "../command.ts";
+import { gatewayFromOptions } from "../flags/gateway.ts";
+import { declaredOf, startDeclaredParts } from "./declared.ts";
+import { type StandInTokens, startStandIns } from "./stand_in.ts";
+import {
+  type CheckTarget,
+  type CheckTargetOptions,
+  credentialsOf,
+  NOT_FOUND,
+} from "./target_options.ts";
+
+/** Somebody's Envoy configuration between our parts, addresses set as the overlay's table allows. */
+export async function ownConfig(
+  path: string,
+  options: CheckTargetOptions,
+  context: Context<unknown, unknown>,
+): Promise<CheckTarget> {
+  const judge = await profileKind(options.profile).judge();
+  const declared = await declaredOf(options, judge.cases);
+  const { listener } = options;
+  const adopted = adoptEnvoyConfig(
+    await readEnvoyConfig(path),
+    listener === undefined ? {} : { listener },
+  );
+  const { file, adjustments, parts: _parts, ...names } = adopted;
+  for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
+  await using stack = new AsyncDisposableStack();
+  const parts = await startDeclaredParts(judge, options, stack);
+  const standIns = stack.use(
+    await startStandIns(adopted, {
+      wanted: options.standIn,
+      given: parts?.ports ?? {},
+      log: context.log,
+    }),
+  );
+  // A profile whose parts are declared has those alone: the file may do without the others.
+  const { profile, ...others } = options;
+  const described = await gatewayFromOptions({
+    ...others,
+    ...(judge.declare === undefined && { profile }),
+    ports: FREE_PORTS,
+  }, context);
+  const own = stack.use(
+    await startOwnTarget({
+      ...described,
+      config: file,
+      names,
+      isCold: true,
+      name: `Envoy configuration ${basename(file.name)}`,
+    }),
+  );
+  const { gateway } = own;
+  const { policy, envoy, gateway: _, ...rest } = own;
+  const promises = promisesOf(await gateway.envoy.admin.configDump(), names);
+  if (policy !== undefined) standIns.httpEngine?.join(policy.address);
+  const isAsked = policy !== undefined &&
+    (names.policyCluster !== undefined || standIns.httpEngine !== undefined);
+  const expect = { ...FOREIGN_EXPECTATIONS, ...promises };
+  const target: Target = withDeclared({
+    ...rest,
+    ...(isAsked && { policy }),
+    credentials: credentialsOf(options) ?? own.credentials,
+    expect,
+    unmeasured: standIns.unmeasured,
+  }, { ...declared, ...(parts && { particulars: parts.describe(expect) }) });
+  const { tokens } = standIns;
+  const { protocols, control, notes, requestIds, marksPath, routesAll, status } = await probeTarget(
+    tokens === undefined ? target : withToken(target, tokens),
+    {
+      onWait: (what) => context.log(`Probe: ${what}`),
+      signal: context.signal,
+      // What nobody stands in for will not come.
+      ...(standIns.needed !== undefined && { patienceMs: NEEDED_MS }),
+    },
+  );
+  if (status === 404) context.log(NOT_FOUND);
+  for (const note of notes) context.log(`Probe: ${note}`);
+  const logged = await isLogged(envoy?.accessLog, requestIds);
+  const judged: Target = {
+    ...target,
+    protocols,
+    control,
+    ...(marksPath && { marksPath }),
+    exempt: { ...standIns.exempt, ...(routesAll && ROUTES_ALL_EXEMPT) },
+    // A gateway that waits for somebody else shows nothing of itself, refusals included.
+    ...(standIns.needed !== undefined && !isPassed(status) && {
+      unmeasured: { "*": standIns.needed },
+    }),
+    // A log of another format is no witness; the statistics still are.
+    ...(envoy && { envoy: logged ? envoy : silent(envoy) }),
+    facts: { ...own.facts, adjustments: adjustments.join("; ") },
+  };
+  const owned = stack.move();
+  return {
+    target: tokens === undefined ? judged : withToken(judged, tokens),
+    cases: judge.cases,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function isPassed(status: number | undefined): boolean {
+  return status !== undefined && status >= 200 && status < 300;
+}
+
+/** A gateway that wants a token with every request, but for the cases about tokens, which bring their own. */
+function withToken(target: Target, { header, feature }: StandInTokens): Target {
+  const about = { ...target, jwt: feature, features: [...target.features, "jwt"] };
+  return {
+    ...target,
+    wayIn: { ...target.wayIn, headers: [...target.wayIn?.headers ?? [], header] },
+    variants: {
+      ...target.variants,
+      jwt: () => Promise.resolve({ ...about, [Symbol.asyncDispose]: () => Promise.resolve() }),
+    },
+  };
+}
+
+/** How long is waited for a gateway that a missing part keeps closed, milliseconds: it has found policy by then. */
+const NEEDED_MS = 3_000;
+
+/** How long a line may take to be written: Envoy flushes its files every 10 s unless told otherwise, our launch every 50 ms. */
+const LINE_MS = 2_000;
+
+/** Whether the access log has lines that can be joined: they name the ids of requests. */
+async function isLogged(log: EnvoyEvidence["accessLog"], ids: readonly string[]): Promise<boolean> {
+  if (log === undefined || ids.length === 0) return false;
+  try {
+    await log.waitFor(({ requestId }) => ids.includes(requestId), { deadlineMs: LINE_MS });
+    return true;
+  } catch (error) {
+    if (error instanceof UnavailableError) return false;
+    throw error;
+  }
+}
+
+/** Envoy's evidence without its access log. */
+function silent({ accessLog: _, ...rest }: EnvoyEvidence): EnvoyEvidence {
+  return rest;
+}
