@@ -64,6 +64,7 @@ class MirroredJournal extends Journal<PolicyCheck> {
 }
 
 class PolicyThread implements Policy {
+  readonly rules = undefined;
   readonly host: string;
   readonly port: number;
   readonly address: string;

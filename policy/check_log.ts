@@ -35,6 +35,8 @@ export interface PolicyCheck {
   code?: string;
   status?: number;
   tenant?: string;
+  /** Name of the key; empty when there was none that is known. */
+  key?: string;
   decisionId?: string;
   answeredAt?: number;
   /** `nextOrder()` of service/, taken before the answer left. */

@@ -50,6 +50,11 @@ export class KeyRing {
     return undefined;
   }
 
+  /** Returns the identity of a key by its name. */
+  named(name: string): Identity | undefined {
+    return this.#entries.find(({ identity }) => identity.key === name)?.identity;
+  }
+
   /** Returns the owner of a credential, in the same time for every wrong key of a length. */
   identify(headers: Readonly<Record<string, string>>): Identity {
     const given = this.credentialOf(headers);

@@ -12,44 +12,100 @@ type Text = (value: string | undefined) => boolean;
 
 /** Compiles a match; an empty one always holds. */
 export function compileMatch(match: Match): Matches {
-  const tests: Matches[] = [];
-  const { method, path, host, headers, source, principal, credential } = match;
-  const { metadata, context_extensions } = match;
-  if (method !== undefined) tests.push((request) => method.includes(request.method));
-  if (path !== undefined) {
-    const text = compileText(path);
-    tests.push((request) => text(withoutQuery(request.path)));
-  }
-  if (host !== undefined) {
-    const text = compileText(host);
-    tests.push((request) => text(request.host));
-  }
-  for (const [name, matchers] of Object.entries(headers ?? {})) {
-    const text = compileText(matchers);
-    tests.push((request) => text(request.headers[name]));
-  }
-  if (source !== undefined) {
-    const within = inNetworks(source);
-    tests.push(({ source: { address } }) => within(address));
-  }
-  if (principal !== undefined) {
-    const text = compileText(principal);
-    tests.push((request) => text(request.source.principal || undefined));
-  }
-  if (credential !== undefined) tests.push(compileCredential(credential));
-  for (const [name, matchers] of Object.entries(context_extensions ?? {})) {
-    const text = compileText(matchers);
-    tests.push((request) => text(request.contextExtensions[name]));
-  }
-  for (const [filter, paths] of Object.entries(metadata ?? {})) {
-    for (const [path, matchers] of Object.entries(paths)) {
-      const text = compileText(matchers);
-      tests.push((request) => text(metadataAt(request, filter, path)));
-    }
-  }
+  const tests = conditionsOf(match).map(({ test }) => test);
   const [only] = tests;
   if (tests.length === 1 && only !== undefined) return only;
   return (request, identity) => tests.every((test) => test(request, identity));
+}
+
+/** One condition of a match. */
+export interface Condition {
+  /** Part of the request that it looks at: `path`, `header x-team`. */
+  readonly what: string;
+  /** The values that it takes, for people. */
+  readonly wanted: string;
+  readonly test: Matches;
+  /** The request's own value; undefined when it has none. */
+  seen(request: CheckRequest, identity: Identity): string | undefined;
+}
+
+type Seen = Condition["seen"];
+
+/** Returns the conditions of a match: all of them must hold. */
+export function conditionsOf(match: Match): Condition[] {
+  const { method, source, credential } = match;
+  const text = (what: string, matchers: readonly TextMatcher[] | undefined, seen: Seen) =>
+    matchers === undefined ? [] : [textCondition(what, matchers, seen)];
+  return [
+    ...(method === undefined ? [] : [{
+      what: "method",
+      wanted: method.join(" or "),
+      test: (request: CheckRequest) => method.includes(request.method),
+      seen: (request: CheckRequest) => request.method,
+    }]),
+    ...text("path", match.path, (request) => withoutQuery(request.path)),
+    ...text("host", match.host, (request) => request.host),
+    ...Object.entries(match.headers ?? {}).flatMap(([name, matchers]) =>
+      text(`header ${name}`, matchers, (request) => request.headers[name])
+    ),
+    ...(source === undefined ? [] : [sourceCondition(source)]),
+    ...text("principal", match.principal, (request) => request.source.principal || undefined),
+    ...(credential === undefined ? [] : [credentialCondition(credential)]),
+    ...Object.entries(match.context_extensions ?? {}).flatMap(([name, matchers]) =>
+      text(`context extension ${name}`, matchers, (request) => request.contextExtensions[name])
+    ),
+    ...Object.entries(match.metadata ?? {}).flatMap(([filter, paths]) =>
+      Object.entries(paths).flatMap(([path, matchers]) =>
+        text(
+          `metadata ${filter}:${path}`,
+          matchers,
+          (request) => metadataAt(request, filter, path),
+        )
+      )
+    ),
+  ];
+}
+
+function textCondition(what: string, matchers: readonly TextMatcher[], seen: Seen): Condition {
+  const text = compileText(matchers);
+  return {
+    what,
+    wanted: matchers.map(describe).join(" or "),
+    test: (request, identity) => text(seen(request, identity)),
+    seen,
+  };
+}
+
+function sourceCondition(source: NonNullable<Match["source"]>): Condition {
+  const within = inNetworks(source);
+  return {
+    what: "source",
+    wanted: source.join(" or "),
+    test: ({ source: { address } }) => within(address),
+    seen: (request) => request.source.address,
+  };
+}
+
+function credentialCondition(credential: NonNullable<Match["credential"]>): Condition {
+  const wanted = typeof credential === "string"
+    ? credential
+    : "key" in credential
+    ? `key ${credential.key.join(" or ")}`
+    : `tenant ${credential.tenant.join(" or ")}`;
+  return {
+    what: "credential",
+    wanted,
+    test: compileCredential(credential),
+    seen: (_request, { state, key, tenant }) =>
+      state === "known" ? `known: key ${key} of tenant ${tenant}` : state,
+  };
+}
+
+function describe(matcher: TextMatcher): string {
+  if (typeof matcher === "string") return JSON.stringify(matcher);
+  const [[kind, value] = ["", ""]] = Object.entries(matcher);
+  if (kind === "present") return value === true ? "present" : "absent";
+  return `${kind} ${JSON.stringify(value)}`;
 }
 
 /** The path of a request target, without its query. */

@@ -19,7 +19,17 @@
  * @module
  */
 export { AUTHORIZATION, startPolicy } from "./policy.ts";
-export type { Policy, PolicyOptions } from "./policy.ts";
+export type { Policy, PolicyOptions, RulesInForce } from "./policy.ts";
+export {
+  type ChangedDecision,
+  type ConditionSeen,
+  type DryRun,
+  dryRun,
+  explainRules,
+  type Explanation,
+  type KeptRequest,
+  type RuleSeen,
+} from "./explain.ts";
 export { formatCheck } from "./check_log.ts";
 export type { PolicyCheck } from "./check_log.ts";
 export { checkAnswers, FAULT_NAMES } from "./script.ts";
@@ -32,5 +42,5 @@ export { formatReplay, readRecording, replay } from "./replay.ts";
 export type { Change, RecordingLine, ReplayReport, ReplayTarget } from "./replay.ts";
 export type { RecordedCheck } from "./record.ts";
 export { parseDefaultRules, readRules } from "./read_rules.ts";
-export { RULES_FILE } from "./rules_schema.ts";
+export { RULES_FILE, type RulesFile } from "./rules_schema.ts";
 export { CONTROL_PREFIX, policyControlHandler } from "./control.ts";

@@ -33,7 +33,8 @@ import { PolicyMetrics } from "./metrics.ts";
 import { readRules } from "./read_rules.ts";
 import { type Recorder, startRecorder } from "./record.ts";
 import { DEFAULT_RULES } from "./default_rules.ts";
-import { type CheckedAnswer, type PolicyAnswer, Scripts } from "./script.ts";
+import type { RulesFile } from "./rules_schema.ts";
+import { checkAnswers, type CheckedAnswer, type PolicyAnswer, Scripts } from "./script.ts";
 import { aborted, answerScript } from "./scripted.ts";
 
 /** Options of {@linkcode startPolicy}. */
@@ -67,6 +68,14 @@ export interface PolicyOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The rules in force. */
+export interface RulesInForce {
+  readonly text: string;
+  /** Path of the file that they are read from; undefined for the bundled ones and for those that were set. */
+  readonly file: string | undefined;
+  readonly parsed: RulesFile;
+}
+
 /** A running policy stub. */
 export interface Policy extends AsyncDisposable {
   readonly host: string;
@@ -90,8 +99,16 @@ export interface Policy extends AsyncDisposable {
   readonly barriers: Pick<Barriers, "release" | "arrival" | "forget">;
   /** `version:` of the rules in force. */
   readonly version: string;
+  /** The rules in force, as they were written and as they were read; undefined where another thread holds them. */
+  readonly rules: RulesInForce | undefined;
   /** Replaces the rules by YAML, or reads the rules file again. Throws `UsageError`; the old rules then stay. */
   reload(rules?: string): Promise<void>;
+  /**
+   * Answers every request, or those of one tenant, in place of the rules; undefined ends it. Scripts of nonces go before.
+   *
+   * @throws {UsageError} for what is no answer
+   */
+  setFault?(fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined): void;
   /** Closes the listener and every connection; scripts, journal and rules stay. */
   close(): Promise<void>;
   /** Listens again on the same port. */
@@ -125,6 +142,8 @@ class PolicyStub implements Policy {
   readonly #reloads = { ok: 0, failed: 0 };
   readonly #stack = new AsyncDisposableStack();
   #engine: RulesEngine | undefined;
+  #inForce: RulesInForce | undefined;
+  #fault: { readonly answer: CheckedAnswer; readonly tenant: string | undefined } | undefined;
   #server: GrpcServer | undefined;
   #recorder: Recorder | undefined;
   #disposed: Promise<void> | undefined;
@@ -175,6 +194,11 @@ class PolicyStub implements Policy {
     return this.#rules.version;
   }
 
+  get rules(): RulesInForce {
+    if (this.#inForce === undefined) throw new TypeError("Cannot tell the rules: none were loaded");
+    return this.#inForce;
+  }
+
   get #rules(): RulesEngine {
     if (this.#engine === undefined) throw new TypeError("Cannot decide: no rules were loaded");
     return this.#engine;
@@ -185,7 +209,9 @@ class PolicyStub implements Policy {
     const file = rules !== undefined ? "rules" : rulesFile ?? "policy/rules.yaml";
     try {
       const text = rules ?? (rulesFile === undefined ? DEFAULT_RULES : await read(rulesFile));
-      this.#engine = compileRules(await readRules(text, file), { providerKey });
+      const parsed = await readRules(text, file);
+      this.#engine = compileRules(parsed, { providerKey });
+      this.#inForce = { text, file: rules === undefined ? rulesFile : undefined, parsed };
       this.#reloads.ok++;
     } catch (error) {
       this.#reloads.failed++;
@@ -230,6 +256,11 @@ class PolicyStub implements Policy {
     return scriptSecret === undefined ? undefined : signNonce(nonce, scriptSecret);
   }
 
+  setFault(fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined): void {
+    const [answer] = fault === undefined ? [] : checkAnswers([fault.answer]);
+    this.#fault = answer && { answer, tenant: fault?.tenant };
+  }
+
   metrics(): Promise<string> {
     return Promise.resolve(this.#metrics.text());
   }
@@ -252,7 +283,16 @@ class PolicyStub implements Policy {
         return this.#scripted({ request, bytes, call, receivedAt, nonce, answer });
       }
     }
+    const fault = this.#fault;
+    if (fault !== undefined && this.#isFor(fault.tenant, request)) {
+      const about = { request, bytes, call, receivedAt, nonce: "fault", answer: fault.answer };
+      return this.#scripted(about);
+    }
     return this.#decide(request, { bytes, grpcPath: call.path, receivedAt });
+  }
+
+  #isFor(tenant: string | undefined, { headers }: CheckRequest): boolean {
+    return tenant === undefined || this.#rules.keys.identify(headers).tenant === tenant;
   }
 
   #decode(bytes: Uint8Array): CheckRequest {
@@ -276,6 +316,7 @@ class PolicyStub implements Policy {
     entry.code = decided.code;
     entry.status = decided.status;
     entry.tenant = decided.tenant;
+    entry.key = decided.key;
     entry.decisionId = decided.decisionId;
     this.#recorder?.record(about.bytes, entry);
     this.#answered(entry, about.entry === undefined);
