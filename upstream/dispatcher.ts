@@ -7,6 +7,7 @@ import { answerRequest, readAsk } from "./answers/routes.ts";
 import type { UpstreamCounters } from "./metrics.ts";
 import { type Pace, Pacer, parsePace } from "./answers/pace.ts";
 import { Random } from "./answers/random.ts";
+import { faultAnswer, type UpstreamFault } from "./fault.ts";
 import { matchInput } from "./scripts/match_input.ts";
 import { readScenario, type Scenario, type ScenarioAnswer } from "./scripts/scenario_schema.ts";
 import type { ScenarioBook } from "./scripts/scenario_book.ts";
@@ -32,6 +33,8 @@ export interface DispatcherParts {
   /** How the data port may be asked. */
   readonly surface: Pick<Surface, "host" | "names">;
   readonly models: readonly string[] | undefined;
+  /** The fault that is on. */
+  readonly fault: () => UpstreamFault | undefined;
   readonly pace: Pace;
   readonly barriers: Barriers;
   readonly wheel: TimerWheel;
@@ -78,9 +81,10 @@ export class Dispatcher {
     );
   }
 
-  /** A script chosen by the head runs at once; otherwise the whole body decides. */
+  /** A fault goes before everything. A script chosen by the head runs at once; otherwise the whole body decides. */
   async #answer(wire: Wire): Promise<void> {
-    const chosen = this.#chosenByHead(wire);
+    const fault = faultAnswer(this.#parts.fault(), (name) => wire.header(name));
+    const chosen = fault === undefined ? this.#chosenByHead(wire) : undefined;
     if (chosen?.script) return await this.#run(wire, chosen.script, chosen.id);
     wire.sendContinue();
     await wire.body.wait();
@@ -88,6 +92,10 @@ export class Dispatcher {
     const bytes = wire.body.bytes();
     if (!bytes) {
       return writeError(wire, 413, { message: "The request body is longer than the mock takes" });
+    }
+    if (fault !== undefined) {
+      wire.choose("fault");
+      return await this.#say(wire, bytes, undefined, { answer: fault, id: "fault" });
     }
     const carried = wire.exchange.nonce === undefined ? nonceOfBody(bytes) : undefined;
     if (carried !== undefined) {
@@ -205,7 +213,10 @@ export class Dispatcher {
     mock: MockFields | undefined,
     said?: ScenarioAnswer,
   ): Promise<void> {
-    const { reply, pace, breakOff } = said?.kind === "reply" ? said : NOTHING_SAID;
+    const { pace, breakOff } = said?.kind === "reply" || said?.kind === "made"
+      ? said
+      : NOTHING_SAID;
+    const reply = said?.kind === "reply" ? said.reply : undefined;
     const { exchange } = wire;
     const asked = Number(wire.header("x-mock-tokens") ?? mock?.tokens ?? NaN);
     const tokens = Number.isInteger(asked) && asked >= 0 ? asked : undefined;

@@ -27,6 +27,7 @@ export {
   type ScenarioAnswer,
   type WrittenScenario,
 } from "./scripts/scenario_schema.ts";
+export { UPSTREAM_FAULTS, type UpstreamFault, type UpstreamFaultName } from "./fault.ts";
 export { checkScript, STEP_NAMES } from "./scripts/schema.ts";
 export {
   type AbortKind,

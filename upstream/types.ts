@@ -101,6 +101,10 @@ export interface UpstreamExchange {
   /** Which script answered: `header`, `nonce`, `body`, or a scenario's name. */
   script?: string;
   status?: number;
+  /** The model that the request named, where an endpoint answered. */
+  model?: string;
+  /** Tokens of the answer, as it counts them itself, where an endpoint that counts answered. */
+  usage?: { input: number; output: number; cached: number; reasoning: number };
   /** Body bytes handed to the connection, framing not counted. */
   bytesWritten: number;
   events: number;

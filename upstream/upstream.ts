@@ -12,6 +12,7 @@ import {
 } from "../service/mod.ts";
 import { AttemptCounter } from "./attempts.ts";
 import { Dispatcher, type Tape } from "./dispatcher.ts";
+import type { UpstreamFault } from "./fault.ts";
 import { UpstreamCounters, upstreamMetrics } from "./metrics.ts";
 import { NO_PACE, type Pace, REALISTIC_PACE } from "./answers/pace.ts";
 import { openRecorder, type RecordOptions } from "./tape/recorder.ts";
@@ -94,6 +95,8 @@ export interface Upstream extends AsyncDisposable {
   metrics(): Promise<string>;
   /** Forgets the exchanges, script and barriers of one nonce. */
   reset(nonce: string): void;
+  /** Switches a fault on for every request, or for those of one tenant; undefined ends it. */
+  setFault(fault: UpstreamFault | undefined): void;
   /** Closes the listener and every connection; `reopen()` brings the same port back. */
   close(): Promise<void>;
   reopen(): Promise<void>;
@@ -170,6 +173,7 @@ class MockUpstream implements Upstream {
   readonly #counters = new UpstreamCounters();
   readonly #sharedPort: boolean;
   #port: number;
+  #fault: UpstreamFault | undefined;
   #disposed = false;
 
   constructor(options: UpstreamOptions, parts: Parts) {
@@ -199,6 +203,7 @@ class MockUpstream implements Upstream {
       strict: options.strict ?? false,
       surface: { host: this.host },
       models: options.models,
+      fault: () => this.#fault,
       pace: options.pace === "none" ? NO_PACE : { ...REALISTIC_PACE, ...options.pace },
       barriers: this.barriers,
       wheel: this.#wheel,
@@ -235,6 +240,10 @@ class MockUpstream implements Upstream {
     this.journal.clear((exchange) => exchange.nonce === nonce);
     this.#scripts.delete(nonce);
     this.barriers.forget(`${nonce}/`);
+  }
+
+  setFault(fault: UpstreamFault | undefined): void {
+    this.#fault = fault;
   }
 
   close(): Promise<void> {

@@ -5,9 +5,20 @@ import type { StreamEvent } from "../load/stream_event.ts";
 import { RequestError } from "./request_error.ts";
 import type { Form } from "./multipart.ts";
 import type { Reply } from "../../dialects/mod.ts";
+import type { PlanUsage } from "./plan.ts";
+
+/** Facts of an answer that the journal notes. */
+export interface AnswerFacts {
+  /** The model that was asked for. */
+  readonly model?: string;
+  /** Tokens, as the answer itself counts them. */
+  readonly usage?: PlanUsage;
+}
 
 /** Answer of an endpoint; its writer paces it. */
-export type Answer =
+export type Answer = AnswerFacts & AnswerBody;
+
+type AnswerBody =
   | {
     readonly kind: "json";
     readonly status: number;
@@ -66,9 +77,9 @@ export function refuse(dialect: Dialect, status: number, init: ErrorInit): Answe
   return { kind: "json", status, body, headers, paced: false };
 }
 
-/** Returns a JSON answer that took a model's time. */
-export function reply(body: unknown): Answer {
-  return { kind: "json", status: 200, body, paced: true };
+/** Returns a JSON answer that took a model's time, and its tokens. */
+export function reply(body: unknown, usage?: PlanUsage): Answer {
+  return { kind: "json", status: 200, body, paced: true, ...(usage && { usage }) };
 }
 
 /** Returns the form of an endpoint that takes files. */

@@ -21,6 +21,9 @@ export async function writeAnswer(
   pacer: Pacer,
   breakOff?: BreakOff,
 ): Promise<void> {
+  const { exchange } = wire;
+  if (answer.model !== undefined) exchange.model = answer.model;
+  if (answer.usage !== undefined) exchange.usage = answer.usage;
   if (breakOff) return await writeBroken(wire, answer, pacer, breakOff);
   if (answer.kind !== "events") {
     const wait = answer.paced ? pacer.first(wire.signal) : undefined;
@@ -57,8 +60,9 @@ export async function writeAnswer(
 
 /** Where an answer breaks off, and how. */
 export interface BreakOff {
-  readonly abort: AbortKind;
-  /** Events that go out before; half of them when not given. */
+  /** `hang`: nothing more comes; `end`: the answer ends as if it were whole. */
+  readonly abort: AbortKind | "hang" | "end";
+  /** Events that go out before, counted from the end when negative; half of them when not given. */
   readonly after?: number;
 }
 
@@ -89,10 +93,21 @@ async function writeBroken(
       ["content-type", contentType],
       ["content-length", String(bytes.length)],
     ]);
-    await wire.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
+    await wire.write(abort === "end" ? bytes : bytes.subarray(0, Math.floor(bytes.length / 2)));
   }
+  if (abort === "end") return wire.end();
+  if (abort === "hang") return await gone(wire);
   if (abort === "rst" || abort === "tcp_rst") await pacer.pause(BEFORE_RESET_MS, wire.signal);
   wire.abort(abort);
+}
+
+/** Resolves when the peer has left, or the exchange was aborted. */
+function gone(wire: Wire): Promise<void> {
+  const { signal } = wire;
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
 }
 
 /** Yields one event after the other; those of a stream that is kept without an iterator's result for each. */

@@ -171,7 +171,9 @@ async function answerIn(
     const params = pattern.exec(path)?.groups ?? {};
     const body = route.body === json ? namedModel(jsonOf(call.bytes), deployment) : undefined;
     const read = route.body === form ? await readForm(call.bytes, call.contentType) : undefined;
-    return route.answer({ ...call, path, params, dialect, azure, body, form: read });
+    const answer = route.answer({ ...call, path, params, dialect, azure, body, form: read });
+    const model = (body as { model?: unknown } | undefined)?.model ?? params.model;
+    return typeof model === "string" ? { ...answer, model } : answer;
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     const { message, param, code } = error;

@@ -34,10 +34,15 @@ export class AnswerCache {
   keep(key: string, made: Answer, { streams = false } = {}): Answer {
     if (made.kind === "whole") return made;
     if (made.kind === "events") return streams ? this.#keepStream(key, made) : made;
-    const { status, headers = [], paced } = made;
-    const body = JSON.stringify(made.body);
-    const contentType = "application/json";
-    const answer: Answer = { kind: "whole", status, headers, contentType, body, paced };
+    const { kind: _, body: value, headers = [], ...rest } = made;
+    const body = JSON.stringify(value);
+    const answer: Answer = {
+      kind: "whole",
+      ...rest,
+      headers,
+      contentType: "application/json",
+      body,
+    };
     if (body.length <= BODY_LIMIT) this.#keep(key, { answer, streamed: 0 });
     return answer;
   }

@@ -27,7 +27,7 @@ export type ScenarioAnswer =
   }
   | { readonly kind: "error"; readonly status: number; readonly init: ErrorInit }
   /** The mock's own answer, without the scenario. */
-  | { readonly kind: "made" };
+  | { readonly kind: "made"; readonly pace?: Partial<Pace>; readonly breakOff?: BreakOff };
 
 /** A scenario: what it looks at, and what it answers, one after the other; the last answer repeats. */
 export interface Scenario {

@@ -26,13 +26,15 @@ export function messages(call: EndpointCall): Answer {
     usage,
     signature: btoa(call.random.hex(48)),
   };
-  return request.stream ? { kind: "events", events: events(made) } : reply({
+  if (request.stream) return { kind: "events", events: events(made), usage };
+  const body = {
     ...headOf(made),
     content: blocksOf(made),
     stop_reason: STOP[plan.end],
     stop_sequence: plan.stopped ?? null,
     usage: usageOf(usage),
-  });
+  };
+  return reply(body, usage);
 }
 
 /** `POST /v1/messages/count_tokens`. */

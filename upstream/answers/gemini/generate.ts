@@ -9,7 +9,7 @@ import { askOfGenerate, type GenerateRequest, parseGenerate } from "./generate_r
 /** `POST /v1beta/models/{model}:generateContent`. */
 export function generate(call: EndpointCall): Answer {
   const made = make(call, false);
-  return reply({ candidates: made.plans.map(wholeCandidate), ...tailOf(made) });
+  return reply({ candidates: made.plans.map(wholeCandidate), ...tailOf(made) }, made.usage);
 }
 
 /**
@@ -19,10 +19,8 @@ export function generate(call: EndpointCall): Answer {
 export function streamGenerate(call: EndpointCall): Answer {
   const made = make(call, true);
   if (call.query.get("alt") === "sse") {
-    return {
-      kind: "events",
-      events: pieces(made, (body) => `data: ${JSON.stringify(body)}\r\n\r\n`),
-    };
+    const events = pieces(made, (body) => `data: ${JSON.stringify(body)}\r\n\r\n`);
+    return { kind: "events", events, usage: made.usage };
   }
   let before = "[";
   const write = (body: unknown, last: boolean) => {
@@ -30,7 +28,8 @@ export function streamGenerate(call: EndpointCall): Answer {
     before = ",\r\n";
     return text;
   };
-  return { kind: "events", contentType: "application/json", events: pieces(made, write) };
+  const events = pieces(made, write);
+  return { kind: "events", contentType: "application/json", events, usage: made.usage };
 }
 
 /** `POST /v1beta/models/{model}:countTokens`. */

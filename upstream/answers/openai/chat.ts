@@ -42,7 +42,8 @@ export function chat(call: EndpointCall): Answer {
   const usage = chatUsage(counted);
   if (request.stream) {
     const { azure } = call;
-    return { kind: "events", events: chunks({ head, request, plans, usage, random, azure }) };
+    const events = chunks({ head, request, plans, usage, random, azure });
+    return { kind: "events", events, usage: counted };
   }
   const body: ChatCompletion = {
     ...pick(head, "chat.completion"),
@@ -54,7 +55,7 @@ export function chat(call: EndpointCall): Answer {
     system_fingerprint: head.system_fingerprint,
     ...(call.azure ? PROMPT_FILTER : {}),
   };
-  return reply(body);
+  return reply(body, counted);
 }
 
 interface Head {

@@ -56,8 +56,9 @@ export function completions(call: EndpointCall): Answer {
     completion_tokens,
     total_tokens: prompt_tokens + completion_tokens,
   };
+  const counted = { input: prompt_tokens, output: completion_tokens, cached: 0, reasoning: 0 };
   if (!request.stream) {
-    return reply({
+    const body = {
       ...base,
       choices: choices.map(({ echoed, said, finish }, index) => ({
         text: [...echoed, ...said].join(""),
@@ -71,10 +72,11 @@ export function completions(call: EndpointCall): Answer {
         finish_reason: finish,
       })),
       usage,
-    });
+    };
+    return reply(body, counted);
   }
   const include = request.stream_options?.include_usage === true;
-  return { kind: "events", events: events() };
+  return { kind: "events", events: events(), usage: counted };
 
   function* events(): Generator<StreamEvent> {
     let first = true;

@@ -39,7 +39,7 @@ export function responses(call: EndpointCall): Answer {
       total_tokens: usage.input + usage.output,
     },
   };
-  if (!request.stream) return reply(final);
+  if (!request.stream) return reply(final, usage);
   const running = {
     ...head,
     status: "in_progress",
@@ -47,7 +47,7 @@ export function responses(call: EndpointCall): Answer {
     output: [],
     usage: null,
   };
-  return { kind: "events", events: numbered(sequence({ running, final, items, plan })) };
+  return { kind: "events", events: numbered(sequence({ running, final, items, plan })), usage };
 }
 
 /** Why a response is incomplete, by how its answer ended (API reference, `incomplete_details`). */
