@@ -37,6 +37,10 @@ export interface AccessLogEntry {
   readonly durationMs: number | undefined;
   /** Milliseconds to the first byte that went to the client; absent when none did. */
   readonly firstByteMs?: number | undefined;
+  /** Microseconds until the request's head had gone upstream. */
+  readonly upstreamTxUs?: number | undefined;
+  /** Microseconds until the head of the upstream's answer had come. */
+  readonly upstreamRxUs?: number | undefined;
   readonly upstreamHost?: string | undefined;
   readonly upstreamAttempts: number;
   readonly upstreamFailure?: string | undefined;
@@ -82,6 +86,8 @@ export function parseAccessLogLine(line: string): AccessLogEntry | undefined {
     bytesSent: number("bytes_sent"),
     durationMs: number("duration_ms"),
     firstByteMs: number("first_byte_ms"),
+    upstreamTxUs: number("upstream_tx_us"),
+    upstreamRxUs: number("upstream_rx_us"),
     upstreamHost: text("upstream_host"),
     upstreamAttempts: number("upstream_attempts") ?? 0,
     upstreamFailure: text("upstream_failure"),

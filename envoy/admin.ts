@@ -8,6 +8,18 @@ import { isObject, type Json, objectsAt, valueAt } from "./tree.ts";
 /** How long Envoy may take to answer an admin request, in milliseconds. A dump is the slowest. */
 const ADMIN_DEADLINE_MS = 5_000;
 
+/** A host of a cluster, as `/clusters` tells it. */
+export interface AdminHost {
+  readonly cluster: string;
+  /** `host:port` */
+  readonly address: string;
+  /** Reasons why it gets no requests: `failed_outlier_check`; none when it is healthy. */
+  readonly failing: readonly string[];
+  readonly active: number;
+  readonly total: number;
+  readonly errors: number;
+}
+
 /** An answer of the admin interface. */
 interface AdminReply {
   readonly status: number;
@@ -80,6 +92,32 @@ export class AdminClient implements Disposable {
       if (typeof port === "number") found.set(listener.name, { host, port });
     }
     return found;
+  }
+
+  /** Returns the hosts of every cluster, with their health and counters. */
+  async hosts(): Promise<AdminHost[]> {
+    const dump = await this.#json("/clusters?format=json");
+    return objectsAt(dump, "cluster_statuses/*").flatMap((cluster) =>
+      objectsAt(cluster, "host_statuses/*").map((host): AdminHost => {
+        const stats = new Map(
+          objectsAt(host, "stats/*").map(({ name, value }) => [String(name), Number(value ?? 0)]),
+        );
+        const address = valueAt(host, "address/socket_address/address");
+        const port = valueAt(host, "address/socket_address/port_value");
+        const { eds_health_status: _, ...health } = (host.health_status ?? {}) as Record<
+          string,
+          unknown
+        >;
+        return {
+          cluster: String(cluster.name ?? ""),
+          address: `${address}:${port}`,
+          failing: Object.entries(health).filter(([, on]) => on === true).map(([name]) => name),
+          active: stats.get("rq_active") ?? 0,
+          total: stats.get("rq_total") ?? 0,
+          errors: stats.get("rq_error") ?? 0,
+        };
+      })
+    );
   }
 
   /** Returns Envoy's version as it says it, and its state. */

@@ -20,6 +20,7 @@
  * @module
  */
 export { type AccessLogEntry, AccessLogFollower, parseAccessLogLine } from "./access_log.ts";
+export { flagWords } from "./flags.ts";
 export { AdminClient } from "./admin.ts";
 export { placeCluster } from "./adopt_cluster.ts";
 export { type AdoptedConfig, adoptEnvoyConfig } from "./adopt_foreign_config.ts";

@@ -52,6 +52,8 @@ export interface RunningEnvoy extends AsyncDisposable {
   readonly launched: LaunchedConfig;
   /** The file's name, for reports. */
   readonly configName: string;
+  /** The file's text. */
+  readonly configText: string;
   readonly configSha256: string;
   readonly launchedSha256: string;
   readonly admin: AdminClient;
@@ -141,6 +143,7 @@ async function launch(
     path: options.path,
     launched,
     configName: options.config.name,
+    configText: options.config.text,
     configSha256: launched.configSha256,
     launchedSha256: launched.launchedSha256,
     admin,
