@@ -32,7 +32,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   "main.ts": ["cli"],
   cli: "any",
   gateway: ["envoy", "policy", "upstream", "console"],
-  console: ["policy", "upstream"],
+  console: ["policy", "upstream", "view"],
+  view: [],
   "gateway/profiles": [
     ...[
       "gateway",
@@ -60,7 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   limits: [],
   transform: [],
   upstream: [],
-  conformance: [],
+  conformance: ["view"],
   ...GROUND,
   scripts: "any",
   tests: "any",
