@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { startPolicy } from "../policy/mod.ts";
 import { startUpstream } from "../upstream/mod.ts";
 import { createConsole } from "./app.ts";
-import type { FinishedRequest } from "./feed.ts";
+import type { FinishedRequest } from "./finished.ts";
 
 const FACTS = {
   profile: "base",
   ingress: "http://127.0.0.1:1",
   services: {},
-  envoy: { version: "1.40.0", config: "base.yaml", config_sha256: "abc" },
+  envoy: { version: "1.40.0", config: "base.yaml", config_sha256: "abc", launched_sha256: "def" },
 };
 
 async function fixture() {
@@ -55,6 +55,18 @@ const RECORD: FinishedRequest = {
   bytes: 3,
   events: 4,
   flags: "-",
+  ended: null,
+  details: "via_upstream",
+  model: "m",
+  key: "demo",
+  host: "127.0.0.1:1",
+  attempts: 1,
+  protocol: "HTTP/1.1",
+  bytes_received: 2,
+  tokens: { input: 1, output: 2, cached: 0 },
+  policy_ms: 1,
+  upstream_tx_ms: 1,
+  upstream_rx_ms: 1,
 };
 
 Deno.test("a request is a row from its first sign to its end, and its secrets are not in it", async () => {
@@ -72,6 +84,7 @@ Deno.test("a request is a row from its first sign to its end, and its secrets ar
   const reader = streaming.body?.getReader();
   await reader?.read();
   const during = await (await ask(`/api/v1/requests?after=${cursor}`)).json();
+  assert.equal(during.reset, false);
   assert.deepEqual(
     during.requests.map(({ id, state }: { id: string; state: string }) => [id, state]),
     [
@@ -83,7 +96,9 @@ Deno.test("a request is a row from its first sign to its end, and its secrets ar
   finish(RECORD);
   const after = await (await ask("/api/v1/requests/r-1")).json();
   assert.deepEqual([after.state, after.status, after.tenant], ["done", 200, "acme"]);
-  assert.equal(after.lanes.upstream.marks.length, 2);
+  const lane = after.lanes.find(({ name }: { name: string }) => name === "upstream");
+  assert.equal(lane.marks.length, 2);
+  assert.deepEqual(after.tokens, { input: 1, output: 2, cached: 0 });
   assert.ok(!JSON.stringify(after).includes("secret"));
 });
 
@@ -96,7 +111,7 @@ Deno.test("changes come as events, and go on after the cursor", async () => {
     .getReader();
   let text = "";
   while (!text.includes("event: requests")) text += (await reader?.read())?.value ?? "";
-  const [, id = ""] = /id: (\d+)/.exec(text) ?? [];
+  const [, id = ""] = /id: (\w+-\d+)/.exec(text) ?? [];
   await reader?.cancel();
   const later = await (await ask(`/api/v1/requests?after=${id}`)).json();
   assert.deepEqual(later.requests, []);
@@ -113,10 +128,11 @@ Deno.test("the policy's fault is switched on and off", async () => {
       return false;
     }
   };
-  await ask("/api/v1/faults/policy", { method: "PUT", body: "{}" });
-  assert.deepEqual((await (await ask("/api/v1/state")).json()).faults, { policy: true });
+  await ask("/api/v1/faults/policy-down", { method: "PUT", body: "{}" });
+  const { faults } = await (await ask("/api/v1/state")).json();
+  assert.deepEqual(faults.map(({ name }: { name: string }) => name), ["policy-down"]);
   assert.equal(await isUp(), false);
-  await ask("/api/v1/faults/policy", { method: "DELETE" });
+  await ask("/api/v1/faults/policy-down", { method: "DELETE" });
   assert.equal(await isUp(), true);
 });
 
@@ -133,7 +149,7 @@ Deno.test("the page runs its own script alone, and other paths are not the conso
   );
   assert.ok((await zipped.arrayBuffer()).byteLength < 80_000);
   assert.equal((await ask("/api/v1/nothing")).status, 404);
-  using other = createConsole({
+  await using other = createConsole({
     policy: undefined,
     mocks: [],
     onRequest: () => ({ [Symbol.dispose]: () => {} }),

@@ -7,7 +7,7 @@
  * import { startPolicy } from "../policy/mod.ts";
  *
  * await using policy = await startPolicy();
- * using page = createConsole({
+ * await using page = createConsole({
  *   policy,
  *   mocks: [],
  *   onRequest: () => ({ [Symbol.dispose]: () => {} }),
@@ -15,7 +15,7 @@
  *     profile: "base",
  *     ingress: "http://127.0.0.1:8080",
  *     services: {},
- *     envoy: { version: "1.40.0", config: "base.yaml", config_sha256: "" },
+ *     envoy: { version: "1.40.0", config: "base.yaml", config_sha256: "", launched_sha256: "" },
  *   }),
  * });
  * await page.handle(new Request("http://127.0.0.1:9003/api/v1/requests"));
@@ -23,6 +23,17 @@
  *
  * @module
  */
-export { type Console, type ConsoleFacts, type ConsoleOptions, createConsole } from "./app.ts";
-export type { Batch, FinishedRequest, Watched } from "./feed.ts";
-export type { ConsoleRequest, Lane } from "./request.ts";
+export { type Console, createConsole } from "./app.ts";
+export type {
+  ConfigShown,
+  ConsoleFacts,
+  ConsoleOptions,
+  HostShown,
+  TrendPoint,
+  Trends,
+} from "./options.ts";
+export type { CheckState, RunningCheck, StartCheck } from "./check_runs.ts";
+export type { Batch, Watched } from "./feed.ts";
+export type { FinishedRequest } from "./finished.ts";
+export type { ConsoleDetail, ConsoleRequest, ConsoleTokens, Lane } from "./request.ts";
+export type { Tapped, TapSource } from "./tapped.ts";

@@ -9,7 +9,15 @@ export type AddOnPart =
   & Partial<
     Pick<
       Part,
-      "ports" | "metrics" | "control" | "services" | "welcome" | "suggestions" | "onRequest"
+      | "ports"
+      | "metrics"
+      | "control"
+      | "services"
+      | "tap"
+      | "trends"
+      | "welcome"
+      | "suggestions"
+      | "onRequest"
     >
   >;
 
@@ -67,6 +75,8 @@ function joined(
     metrics: all.flatMap(({ metrics = [] }) => metrics),
     control: Object.assign({}, ...all.map(({ control }) => control)),
     services: Object.assign({}, ...all.map(({ services }) => services)),
+    tap: all.find(({ tap }) => tap !== undefined)?.tap,
+    trends: all.find(({ trends }) => trends !== undefined)?.trends,
     welcome: () => all.flatMap((part) => part.welcome?.() ?? []),
     suggestions: (...urls) => all.flatMap((part) => part.suggestions?.(...urls) ?? []),
     // A feed that nobody reads costs nothing.

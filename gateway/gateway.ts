@@ -8,7 +8,6 @@ import {
   startEnvoy,
   versionOf,
 } from "../envoy/mod.ts";
-import type { ConsoleFacts } from "../console/mod.ts";
 import type { Policy } from "../policy/mod.ts";
 import {
   assertPortFree,
@@ -20,7 +19,7 @@ import {
   urlHost,
   UsageError,
 } from "../service/mod.ts";
-import { consolePart } from "./console_part.ts";
+import { type ConsolePart, consolePart } from "./console_part.ts";
 import { type ControlServer, startControl } from "./control.ts";
 import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
 import { fewFiles, streamsWithin } from "./open_files.ts";
@@ -107,9 +106,6 @@ async function assertPortsFree(options: GatewayOptions, profile: Profile): Promi
   }
 }
 
-/** Facts of an Envoy that is not up yet. */
-const NO_ENVOY = { version: "", config: "", config_sha256: "" };
-
 interface Assembly {
   readonly profile: Profile;
   readonly directory: RunDirectory;
@@ -134,10 +130,12 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       })
     ),
   };
-  let facts: ConsoleFacts = { profile: profile.name, ingress: "", services: {}, envoy: NO_ENVOY };
+  let page: ConsolePart | undefined;
   const control = once(async () => {
     const [policy, part] = await Promise.all([parts.policy(), parts.own()]);
-    const console = stack.use(consolePart({ policy, part, feed }, () => facts));
+    const shown = { profile: profile.name, policy, part, feed };
+    const console = stack.use(consolePart(shown, options.console));
+    page = console;
     return await startControl({
       host: LOOPBACK,
       port: options.ports.control ?? 0,
@@ -174,16 +172,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       log: options.log ?? silent,
     });
   }
-  facts = {
-    ...facts,
-    ingress: url,
-    services: part.services,
-    envoy: {
-      version: envoy.version,
-      config: envoy.configName,
-      config_sha256: envoy.configSha256,
-    },
-  };
+  page?.attach(envoy, url);
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const failed = watchEnvoy(envoy, () => closing !== undefined, directory);

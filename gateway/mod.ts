@@ -14,6 +14,7 @@
  */
 export { type AddOn, type AddOnPart, withAddOns } from "./add_on.ts";
 export { type BackendPool, startBackendPool } from "./backend_pool.ts";
+export type { ConsoleAbilities } from "./console_part.ts";
 export { type ControlServer, startControl } from "./control.ts";
 export { chatFields, curlLine, DEMO_KEY, QUESTION, suggestionsFor } from "./curl.ts";
 export { type Gateway, startGateway } from "./gateway.ts";
@@ -31,7 +32,7 @@ export type {
   Suggestion,
   WelcomeLine,
 } from "./profile.ts";
-export type { RequestRecord } from "./requests.ts";
+export type { RequestRecord, Tokens } from "./requests.ts";
 export {
   type ForeignUpstream,
   type SinglePart,

@@ -2,6 +2,7 @@
 import type { EnvoyConfigFile, TlsFiles } from "../envoy/mod.ts";
 import type { Policy, PolicyOptions } from "../policy/mod.ts";
 import { DEFAULT_PORTS, type Log } from "../service/mod.ts";
+import type { ConsoleAbilities } from "./console_part.ts";
 import type { Part, PartNames, Ports, PortSpec, Profile } from "./profile.ts";
 import type { RequestRecord } from "./requests.ts";
 
@@ -65,6 +66,8 @@ export interface GatewayOptions<P extends Part = Part> {
   readonly runParents: readonly string[];
   /** Called for each finished request, the gateway's own warm-up left out. */
   readonly onRequest?: (record: RequestRecord) => void;
+  /** Things that the console can do beside showing. */
+  readonly console?: ConsoleAbilities;
   readonly concurrency?: number;
   /** Milliseconds that running streams get at the end; 5,000 when left out. */
   readonly graceMs?: number;

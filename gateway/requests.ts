@@ -1,5 +1,5 @@
 /** Joins Envoy's log line of a request with the journals of policy and upstream. */
-import type { AccessLogEntry } from "../envoy/mod.ts";
+import { type AccessLogEntry, flagWords } from "../envoy/mod.ts";
 import type { Policy, PolicyCheck } from "../policy/mod.ts";
 import type { Journal } from "../service/mod.ts";
 import type { Upstream, UpstreamExchange } from "../upstream/mod.ts";
@@ -27,14 +27,41 @@ export interface RequestRecord {
   readonly events: number | null;
   /** Envoy's response flags, `-` without any. */
   readonly flags: string;
+  /** The flags in words: `client left`; null without any. */
+  readonly ended: string | null;
+  /** Envoy's code details: who answered, and why. */
+  readonly details: string;
+  readonly model: string | null;
+  /** Name of the key; policy's journal alone knows it. */
+  readonly key: string | null;
+  /** `host:port` of the upstream that answered. */
+  readonly host: string | null;
   /** How often an upstream was asked: more than once where another one had to take over. */
   readonly attempts: number;
+  readonly protocol: string | null;
+  readonly bytes_received: number;
+  /** Tokens of the answer; null where nobody of ours counted them. */
+  readonly tokens: Tokens | null;
+  /** Milliseconds that policy took, as Envoy measured it. */
+  readonly policy_ms: number | null;
+  /** Milliseconds until the request's head had gone upstream. */
+  readonly upstream_tx_ms: number | null;
+  /** Milliseconds until the head of the upstream's answer had come. */
+  readonly upstream_rx_ms: number | null;
+}
+
+/** Tokens of an answer. */
+export interface Tokens {
+  readonly input: number;
+  readonly output: number;
+  /** Part of `input` that came from a cache. */
+  readonly cached: number;
 }
 
 /** The records that our own parts keep of a request, beside Envoy's line. */
 export interface Beside {
-  readonly policy?: Pick<PolicyCheck, "rule" | "code" | "tenant"> | undefined;
-  readonly upstream?: Pick<UpstreamExchange, "events"> | undefined;
+  readonly policy?: Pick<PolicyCheck, "rule" | "code" | "tenant" | "key"> | undefined;
+  readonly upstream?: Pick<UpstreamExchange, "events" | "model" | "usage"> | undefined;
 }
 
 /**
@@ -66,18 +93,45 @@ export function joinRequest(entry: AccessLogEntry, beside: Beside): RequestRecor
     bytes: entry.bytesSent ?? 0,
     events: events > 0 ? events : null,
     flags: entry.flags ?? "-",
+    ended: flagWords(entry.flags) ?? null,
+    details: entry.codeDetails ?? "",
+    model: beside.upstream?.model ?? entry.model ?? null,
+    key: beside.policy?.key || null,
+    host: entry.upstreamHost ?? null,
     attempts: entry.upstreamAttempts,
+    protocol: entry.protocol ?? null,
+    bytes_received: entry.bytesReceived ?? 0,
+    tokens: tokensOf(beside.upstream?.usage),
+    policy_ms: entry.policyMs ?? null,
+    upstream_tx_ms: milliseconds(entry.upstreamTxUs),
+    upstream_rx_ms: milliseconds(entry.upstreamRxUs),
   };
+}
+
+function tokensOf(usage: Tokens | undefined): Tokens | null {
+  if (usage === undefined) return null;
+  const { input, output, cached } = usage;
+  return { input, output, cached };
+}
+
+function milliseconds(microseconds: number | undefined): number | null {
+  return microseconds === undefined ? null : microseconds / 1_000;
 }
 
 /** Requests that may run at once before the oldest loses its companions in the join. */
 const RUNNING_LIMIT = 20_000;
+
+/** Lines that are kept for whoever looks later. */
+const RECENT_LIMIT = 1_000;
 
 /** Joins Envoy's lines with the journals, and hands the records to whoever listens. */
 export class RequestFeed implements Disposable {
   readonly #ignored = new Set<string>();
   readonly #listeners = new Set<(record: RequestRecord) => void>();
   readonly #raw = new Set<(entry: AccessLogEntry) => void>();
+  /** Requests of our own that were left out. */
+  readonly #own = new Set<string>();
+  #recent: AccessLogEntry[] = [];
   #policy: ByRequestId<PolicyCheck> | undefined;
   #upstreams: ByRequestId<UpstreamExchange>[] | undefined;
   #parts: { policy: Policy | undefined; upstreams: readonly Upstream[] } | undefined;
@@ -91,12 +145,22 @@ export class RequestFeed implements Disposable {
   /** Leaves the request with this id out: it is our own. */
   ignore(requestId: string): void {
     this.#ignored.add(requestId);
+    this.#own.add(requestId);
+  }
+
+  /** Whether a request was one of our own, and left out. */
+  isOwn(requestId: string): boolean {
+    return this.#own.has(requestId);
   }
 
   /** Adds one of Envoy's log lines. */
   log(entry: AccessLogEntry): void {
     for (const listener of this.#raw) listener(entry);
-    if (this.#ignored.delete(entry.requestId) || this.#listeners.size === 0) return;
+    if (this.#ignored.delete(entry.requestId)) return;
+    this.#recent.push(entry);
+    // Cut in blocks: shifting one entry at a time would copy the list on every line.
+    if (this.#recent.length >= 2 * RECENT_LIMIT) this.#recent = this.#recent.slice(-RECENT_LIMIT);
+    if (this.#listeners.size === 0) return;
     const seen = this.#upstreams?.map((upstream) => upstream.take(entry.requestId));
     const record = joinRequest(entry, {
       policy: this.#policy?.take(entry.requestId),
@@ -110,6 +174,19 @@ export class RequestFeed implements Disposable {
     this.#listeners.add(listener);
     this.#follow();
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** The newest finished requests, oldest first, joined with what the journals still hold. */
+  recent(): RequestRecord[] {
+    const { policy, upstreams = [] } = this.#parts ?? {};
+    const checks = lastById(policy?.journal.entries() ?? []);
+    const exchanges = lastById(upstreams.flatMap(({ journal }) => journal.entries()));
+    return this.#recent.slice(-RECENT_LIMIT).map((entry) =>
+      joinRequest(entry, {
+        policy: checks.get(entry.requestId),
+        upstream: exchanges.get(entry.requestId),
+      })
+    );
   }
 
   /** Calls `listener` with each of Envoy's own lines until disposed. */
@@ -132,6 +209,12 @@ export class RequestFeed implements Disposable {
     if (policy) this.#policy ??= new ByRequestId(policy.journal, RUNNING_LIMIT);
     this.#upstreams ??= upstreams.map(({ journal }) => new ByRequestId(journal, RUNNING_LIMIT));
   }
+}
+
+function lastById<T extends { requestId?: string | undefined }>(
+  entries: readonly T[],
+): ReadonlyMap<string, T> {
+  return new Map(entries.map((entry) => [entry.requestId ?? "", entry]));
 }
 
 /** Keeps records by request id until they are asked for, the oldest forgotten beyond `limit`. */

@@ -14,6 +14,7 @@ import {
   startFromOptions,
   UPSTREAM_OPTIONS,
 } from "../flags/gateway.ts";
+import { consoleAbilities } from "../live/console_abilities.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
 
@@ -35,6 +36,9 @@ export const command = defineCommand({
       description: "print JSON: one line with every address when ready, then one per request",
     }),
     quiet: flagOption("-q, --quiet", { description: "no line per request" }),
+    consoleWrite: flagOption("--console-write", {
+      description: "let the console save rules to their file",
+    }),
     ...ADD_ON_FLAGS,
     ...PROFILE_FLAGS,
   },
@@ -61,7 +65,12 @@ export const command = defineCommand({
       log(`The launcher "${launcher}" is gone: stopping`);
       lost.abort();
     });
-    await using gateway = await startFromOptions(options, { ...context, signal: stop });
+    await using gateway = await startFromOptions(options, { ...context, signal: stop }, {
+      console: consoleAbilities({
+        isWritable: options.consoleWrite,
+        flags: judgedFlags(options),
+      }),
+    });
     if (options.json) print(JSON.stringify(readyFields(gateway)));
     else welcome(gateway, context);
     if (!options.quiet) {
@@ -74,6 +83,23 @@ export const command = defineCommand({
     return EXIT.ok;
   },
 });
+
+/** The flags of `check` that judge the same gateway on a stack of its own. */
+function judgedFlags(options: {
+  readonly profile: string;
+  readonly rules?: string | undefined;
+  readonly envoyPath?: string | undefined;
+  readonly envoyVersion?: string | undefined;
+}): string[] {
+  const { profile, rules, envoyPath, envoyVersion } = options;
+  const flags = {
+    "--profile": profile,
+    "--rules": rules,
+    "--envoy-path": envoyPath,
+    "--envoy-version": envoyVersion,
+  };
+  return Object.entries(flags).flatMap(([flag, value]) => value === undefined ? [] : [flag, value]);
+}
 
 function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
   const { print, style } = context;

@@ -1,67 +1,174 @@
-/** Entry of the console's page. */
+/** Entry of the console's page: the frame around the pages, and the keys. */
 import { render } from "preact";
+import { CheckPage } from "./check_page.ts";
+import { ConfigPage, HostsPage } from "./config_page.ts";
+import { sendAgain } from "./detail_pane.ts";
+import { FaultsPage, setFault } from "./faults_page.ts";
 import { html } from "./html.ts";
-import { chosen, follow, link, page, shown, state } from "./model.ts";
-import { ConfigPage, FaultsPage, PlaygroundPage } from "./other_pages.ts";
+import { LimitsPage } from "./limits_page.ts";
+import {
+  choose,
+  chosen,
+  detail,
+  filterText,
+  follow,
+  helping,
+  link,
+  pause,
+  pin,
+  route,
+  shown,
+  type State,
+  state,
+} from "./model.ts";
+import { PlaygroundPage } from "./playground_page.ts";
 import { RequestsPage } from "./requests_page.ts";
+import { RulesPage } from "./rules_page.ts";
+import { copy, said } from "./ui.ts";
 
-const PAGES = {
+interface Page {
+  readonly title: string;
+  readonly key: string;
+  readonly view: () => unknown;
+  /** Whether this gateway has it. */
+  readonly isThere?: (state: State) => boolean;
+}
+
+const PAGES: Readonly<Record<string, Page>> = {
   requests: { title: "Requests", key: "r", view: RequestsPage },
-  playground: { title: "Playground", key: "p", view: PlaygroundPage },
+  rules: { title: "Rules", key: "u", view: RulesPage, isThere: ({ has }) => has.rules },
   faults: { title: "Faults", key: "f", view: FaultsPage },
+  playground: { title: "Playground", key: "p", view: PlaygroundPage },
+  check: { title: "Check", key: "k", view: CheckPage, isThere: ({ has }) => has.check },
+  hosts: { title: "Hosts", key: "h", view: HostsPage },
+  limits: {
+    title: "Limits",
+    key: "l",
+    view: LimitsPage,
+    isThere: ({ services }) => "limits" in services,
+  },
   config: { title: "Config", key: "c", view: ConfigPage },
-} as const;
+};
 
-type PageName = keyof typeof PAGES;
+const LINKS = { connecting: "connecting", live: "live", lost: "not connected" } as const;
 
 function App() {
-  const name: PageName = page.value in PAGES ? page.value as PageName : "requests";
+  const name = Object.hasOwn(PAGES, route.value.page) ? route.value.page : "requests";
+  const now = state.value;
+  const pages = Object.entries(PAGES).filter(([, { isThere }]) =>
+    now === undefined || isThere === undefined || isThere(now)
+  );
   return html`
-    <header><h1>llmgate</h1>
-      <nav aria-label="Pages">${Object.entries(PAGES).map(([one, { title, key }]) =>
+    <a class="skip" href="#main" onClick=${(event: Event) => {
+      event.preventDefault();
+      const main = document.getElementById("main");
+      main?.setAttribute("tabindex", "-1");
+      main?.focus();
+    }}>Skip to the content</a>
+    <header class="top">
+      <span class="brand">llmgate</span>
+      <nav aria-label="Pages">${pages.map(([one, { title, key }]) =>
         html`<a href=${`#/${one}`} aria-current=${
           one === name ? "page" : undefined
         } title=${`g ${key}`}>${title}</a>`
       )}</nav>
       <span class="spacer"></span>
-      <span>${state.value === undefined
-        ? ""
-        : `${state.value.profile} at ${state.value.ingress}`}</span>
-      <span role="status" class=${link.value}>${link.value}</span></header>
-    ${state.value?.faults.policy &&
-      html`<p class="banner" role="alert">A fault is on: policy is down.</p>`}
-    <${PAGES[name].view} />
+      <span class="where soft">${now === undefined ? "" : `${now.profile} · ${now.ingress}`}</span>
+      <button class="icon" aria-label="Keys" title="Keys: ?" onClick=${() =>
+        helping.value = true}>?</button>
+      <span role="status" id="link" class=${`link ${link.value}`}>${LINKS[link.value]}</span>
+    </header>
+    ${now !== undefined && now.faults.length > 0 &&
+      html`<div class="banner" role="alert">${
+        now.faults.map((fault) =>
+          html`<p><b>Fault on: ${fault.title}.</b> ${fault.effect}${
+            fault.tenant === "" ? "" : `, for ${fault.tenant} alone`
+          }. <button onClick=${() => void setFault(fault, false)}>Switch off</button></p>`
+        )
+      }</div>`}
+    <${PAGES[name]?.view ?? RequestsPage} />
+    <p class="toast" role="status" aria-live="polite">${said.value}</p>
+    ${helping.value && html`<${Help} />`}
   `;
 }
 
-/** Moves the choice in the list. */
+const KEYS: readonly (readonly [keys: string, does: string])[] = [
+  ["/", "filter"],
+  ["j k", "move in the list"],
+  ["Enter", "open"],
+  ["Esc", "leave the field, close the request"],
+  ["p", "pin the request, or let it go"],
+  ["s", "stop the list, or let it go on"],
+  ["c", "copy the request as curl"],
+  ["a", "send the request again"],
+  ...Object.values(PAGES).map(({ title, key }) => [`g ${key}`, title] as const),
+  ["?", "this list"],
+];
+
+function Help() {
+  const show = (dialog: HTMLDialogElement | null) => {
+    if (dialog !== null && !dialog.open) dialog.showModal();
+  };
+  return html`
+    <dialog aria-labelledby="keys" ref=${show} onClose=${() => helping.value = false}>
+      <h2 id="keys">Keys</h2>
+      <dl class="facts">${KEYS.map(([keys, does]) =>
+        html`
+          <dt><kbd>${keys}</kbd></dt>
+          <dd>${does}</dd>
+        `
+      )}</dl>
+      <form method="dialog"><button class="primary">Close</button></form>
+    </dialog>
+  `;
+}
+
+/** Moves in the list: opens the next request, and puts the focus on its row. */
 function move(by: number): void {
   const ids = shown.value.map(({ id }) => id);
-  const at = chosen.value === undefined ? -1 : ids.indexOf(chosen.value);
+  const at = chosen.value === "" ? -1 : ids.indexOf(chosen.value);
   const next = ids[Math.min(ids.length - 1, Math.max(0, at + by))];
   if (next === undefined) return;
-  chosen.value = next;
+  choose(next);
   document.querySelector<HTMLElement>(`tr[data-id="${CSS.escape(next)}"]`)?.focus();
 }
+
+const ACTIONS: Readonly<Record<string, () => void>> = {
+  j: () => move(1),
+  k: () => move(-1),
+  p: () => pin(chosen.value),
+  s: () => pause(),
+  c: () => detail.value && void copy(detail.value.curl, "curl line"),
+  a: () => chosen.value !== "" && void sendAgain(chosen.value),
+  "?": () => helping.value = true,
+  "/": () => document.getElementById("filter")?.focus(),
+  Escape: () => choose(""),
+};
+
+/** Keys that mean something on the page of requests alone. */
+const OF_REQUESTS = new Set(["j", "k", "p", "s", "c", "a", "/", "Escape"]);
 
 let went = false;
 
 addEventListener("keydown", (event) => {
   const target = event.target as HTMLElement;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) {
-    if (event.key === "Escape") target.blur();
-    return;
+    if (event.key !== "Escape") return;
+    if (target.id === "filter") filterText.value = "";
+    return target.blur();
   }
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || helping.value) return;
   const page = went && Object.entries(PAGES).find(([, { key }]) => key === event.key);
   went = event.key === "g";
-  if (page) location.hash = `#/${page[0]}`;
-  else if (event.key === "j") move(1);
-  else if (event.key === "k") move(-1);
-  else if (event.key === "/") {
-    event.preventDefault();
-    document.getElementById("filter")?.focus();
+  if (page) {
+    location.hash = `#/${page[0]}`;
+    return;
   }
+  const action = Object.hasOwn(ACTIONS, event.key) ? ACTIONS[event.key] : undefined;
+  if (action === undefined) return;
+  if (OF_REQUESTS.has(event.key) && route.value.page !== "requests") return;
+  event.preventDefault();
+  action();
 });
 
 const root = document.getElementById("app");

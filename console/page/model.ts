@@ -1,126 +1,168 @@
 /** State of the page: requests as they come, the filter, the choice, the route. */
-import { computed, signal } from "@preact/signals";
-import type { ConsoleRequest } from "../request.ts";
+import { computed, effect, signal } from "@preact/signals";
+import type { ConsoleDetail, ConsoleRequest } from "../request.ts";
+import { call } from "./api.ts";
+import { parseFilter } from "./filter.ts";
 
+/** One of the gateway's faults, as the API tells it. */
+export interface Fault {
+  readonly name: string;
+  readonly plane: string;
+  readonly title: string;
+  readonly effect: string;
+  readonly on: boolean;
+  readonly scoped: boolean;
+  readonly tenant: string;
+  readonly until: string;
+}
+
+/** Facts of the gateway. */
 export interface State {
   readonly profile: string;
   readonly ingress: string;
   readonly services: Readonly<Record<string, unknown>>;
-  readonly envoy: {
-    readonly version: string;
-    readonly config: string;
-    readonly config_sha256: string;
-  };
-  readonly faults: { readonly policy: boolean };
+  readonly has: Readonly<Record<"rules" | "tap" | "check" | "trends" | "write", boolean>>;
+  readonly faults: readonly Fault[];
 }
 
-/** Rows that the page keeps. */
-const LIMIT = 500;
+/** Rows that the page keeps, and how many of them it draws at first. */
+const LIMIT = 2_000;
+const DRAWN = 150;
+/** The page takes what came at most so often, milliseconds: drawing must not fall behind. */
+const TAKE_MS = 120;
 
 export const requests = signal<ReadonlyMap<string, ConsoleRequest>>(new Map());
-export const chosen = signal<string | undefined>(undefined);
+export const pinned = signal<ReadonlySet<string>>(new Set());
 export const link = signal<"connecting" | "live" | "lost">("connecting");
 export const paused = signal(false);
+export const held = signal(0);
 export const dropped = signal(0);
-export const filter = signal("");
+export const filterText = signal("");
+export const drawn = signal(DRAWN);
 export const state = signal<State | undefined>(undefined);
-export const page = signal(location.hash.slice(2) || "requests");
-addEventListener("hashchange", () => page.value = location.hash.slice(2) || "requests");
+export const route = signal(routeOf());
+export const detail = signal<ConsoleDetail | undefined>(undefined);
+export const helping = signal(false);
 
-/** Arrivals while the list stood still. */
-let held: ConsoleRequest[] = [];
-
-export const shown = computed(() => {
-  const all = [...requests.value.values()].reverse();
-  const fits = parseFilter(filter.value);
-  return all.filter(fits);
-});
-
-/**
- * Reads a filter: words that must be somewhere, `tenant:a`, `model:gpt*`, `state:done`, `status:>=400`; all of them hold.
- */
-export function parseFilter(text: string): (request: ConsoleRequest) => boolean {
-  const tests = text.trim().split(/\s+/).filter((word) => word !== "").map((word) => {
-    const [, key = "", value = ""] = /^(\w+):(.+)$/.exec(word) ?? [];
-    if (!(key in FIELDS)) return (one: ConsoleRequest) => JSON.stringify(one).includes(word);
-    const read = FIELDS[key] ?? (() => "");
-    const compare = /^(>=|<=|>|<)(\d+)$/.exec(value);
-    if (compare !== null) {
-      const [, operator = "", bound = "0"] = compare;
-      return (one: ConsoleRequest) =>
-        COMPARE[operator]?.(Number(read(one)), Number(bound)) ?? false;
-    }
-    const begin = value.endsWith("*") ? value.slice(0, -1) : undefined;
-    return (one: ConsoleRequest) =>
-      begin === undefined ? String(read(one)) === value : String(read(one)).startsWith(begin);
-  });
-  return (request) => tests.every((test) => test(request));
+/** `#/requests/ID` → its parts. */
+function routeOf(): { page: string; id: string } {
+  const [page = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  return { page: page || "requests", id: decodeURIComponent(rest.join("/")) };
 }
 
-const FIELDS: Readonly<Record<string, (one: ConsoleRequest) => string | number>> = {
-  tenant: (one) => one.tenant,
-  model: (one) => one.model,
-  path: (one) => one.path,
-  method: (one) => one.method,
-  state: (one) => one.state,
-  status: (one) => one.status,
-  decision: (one) => one.decision,
-  reason: (one) => one.reason,
-  events: (one) => one.events,
-  total: (one) => one.total_ms ?? 0,
-};
+addEventListener("hashchange", () => route.value = routeOf());
 
-const COMPARE: Readonly<Record<string, (a: number, b: number) => boolean>> = {
-  ">=": (a, b) => a >= b,
-  "<=": (a, b) => a <= b,
-  ">": (a, b) => a > b,
-  "<": (a, b) => a < b,
-};
+export const filter = computed(() => parseFilter(filterText.value));
+export const chosen = computed(() => route.value.page === "requests" ? route.value.id : "");
 
-function take(changed: readonly ConsoleRequest[]): void {
+/** Rows that fit, newest first, pinned ones before all others. */
+export const shown = computed(() => {
+  const { fits } = filter.value;
+  const all = [...requests.value.values()].reverse().filter(fits);
+  const pins = pinned.value;
+  if (pins.size === 0) return all;
+  return [
+    ...[...requests.value.values()].filter(({ id }) => pins.has(id)),
+    ...all.filter(({ id }) => !pins.has(id)),
+  ];
+});
+
+/** Changes that are not taken yet. */
+let waiting: ConsoleRequest[] = [];
+let takes: ReturnType<typeof setTimeout> | undefined;
+
+function take(): void {
+  takes = undefined;
+  if (paused.value || waiting.length === 0) {
+    held.value = new Set(waiting.map(({ id }) => id)).size;
+    return;
+  }
   const next = new Map(requests.value);
-  for (const one of changed) next.set(one.id, one);
-  while (next.size > LIMIT) {
-    const [oldest] = next.keys();
-    if (oldest === undefined) break;
-    next.delete(oldest);
+  for (const one of waiting) next.set(one.id, one);
+  waiting = [];
+  held.value = 0;
+  for (const id of next.keys()) {
+    if (next.size <= LIMIT) break;
+    if (!pinned.value.has(id)) next.delete(id);
   }
   requests.value = next;
 }
 
-/** Lets the list go on, with what came meanwhile. */
-export function resume(): void {
-  paused.value = false;
-  take(held);
-  held = [];
+function takeSoon(): void {
+  takes ??= setTimeout(take, TAKE_MS);
+}
+
+/** Holds the list, or lets it go on with what came meanwhile. */
+export function pause(on = !paused.value): void {
+  paused.value = on;
+  take();
+}
+
+/** Keeps a request on top of the list, or lets it go. */
+export function pin(id: string): void {
+  if (id === "") return;
+  const next = new Set(pinned.value);
+  if (!next.delete(id)) next.add(id);
+  pinned.value = next;
+}
+
+/** Opens a request, or closes it with an empty id. */
+export function choose(id: string): void {
+  location.hash = id === "" ? "#/requests" : `#/requests/${encodeURIComponent(id)}`;
 }
 
 /** Follows the changes; a lost connection comes back by itself, from the last cursor. */
 export function follow(): void {
   const source = new EventSource("api/v1/events");
-  source.addEventListener("open", () => link.value = "live");
+  source.addEventListener("open", () => {
+    link.value = "live";
+    void refresh();
+  });
   source.addEventListener("error", () => link.value = "lost");
   source.addEventListener("requests", (event) => {
-    const changed = JSON.parse(event.data) as ConsoleRequest[];
-    if (paused.value) held.push(...changed);
-    else take(changed);
+    waiting.push(...JSON.parse(event.data) as ConsoleRequest[]);
+    // A list that stands still must not grow without end.
+    if (waiting.length > 2 * LIMIT) {
+      dropped.value += waiting.length - LIMIT;
+      waiting = waiting.slice(-LIMIT);
+    }
+    takeSoon();
   });
   source.addEventListener("dropped", (event) => dropped.value += Number(event.data));
-  const read = async () => {
-    const answer = await fetch("api/v1/state").catch(() => undefined);
-    if (answer?.ok) state.value = await answer.json();
-  };
-  void read();
-  setInterval(read, 2_000);
+  // The gateway was started again: what is shown is of the run before.
+  source.addEventListener("reset", () => {
+    waiting = [];
+    requests.value = new Map();
+  });
+  setInterval(refresh, 2_000);
 }
 
-/** Switches the fault of the policy stub. */
-export async function setPolicyDown(down: boolean): Promise<void> {
-  await fetch("api/v1/faults/policy", {
-    method: down ? "PUT" : "DELETE",
-    headers: { "content-type": "application/json" },
-    ...(down && { body: "{}" }),
-  });
-  const answer = await fetch("api/v1/state");
-  state.value = await answer.json();
+/** Reads the gateway's facts again. */
+export async function refresh(): Promise<void> {
+  try {
+    state.value = await call<State>("GET", "/state");
+  } catch {
+    link.value = "lost";
+  }
+}
+
+// The request that is open is read again whenever its row changes.
+let reading: string | undefined;
+effect(() => {
+  const id = chosen.value;
+  const row = requests.value.get(id);
+  if (id === "") detail.value = undefined;
+  else if (reading === undefined) void read(id, row);
+});
+
+async function read(id: string, row: ConsoleRequest | undefined): Promise<void> {
+  reading = id;
+  try {
+    detail.value = await call<ConsoleDetail>("GET", `/requests/${encodeURIComponent(id)}`);
+  } catch {
+    detail.value = undefined;
+  }
+  reading = undefined;
+  const now = requests.peek().get(chosen.peek());
+  if (chosen.peek() !== "" && (chosen.peek() !== id || now !== row)) void read(chosen.peek(), now);
 }

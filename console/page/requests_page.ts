@@ -1,136 +1,150 @@
-/** The page of requests: the list as it grows, and one of them. */
+/** The page of requests: the list as it grows, and the one that is open beside it. */
+import { Component } from "preact";
 import { html } from "./html.ts";
-import { chosen, dropped, filter, paused, requests, resume, shown, state } from "./model.ts";
-import type { ConsoleRequest, Lane } from "../request.ts";
-
-const COLUMNS = ["time", "request", "model", "tenant", "state", "why"];
-const NUMBERS = ["status", "first ms", "total ms", "events"];
+import { DetailPane } from "./detail_pane.ts";
+import {
+  choose,
+  chosen,
+  drawn,
+  dropped,
+  filter,
+  filterText,
+  held,
+  pause,
+  paused,
+  pinned,
+  requests,
+  shown,
+} from "./model.ts";
+import { isOver, Pill, toneOf, wordOf } from "./ui.ts";
+import { sayMs } from "../../view/mod.ts";
+import type { ConsoleRequest } from "../request.ts";
 
 export function RequestsPage() {
+  const isOpen = chosen.value !== "";
   return html`
-    <main>
+    <main id="main" class=${isOpen ? "split open" : "split"}>
+      <h1 class="hide">Requests</h1>
       <section class="list" aria-label="Requests">
-          <div class="row">
-            <input id="filter" type="search" aria-label="Filter" placeholder="status:>=400 tenant:a model:gpt*"
-              value=${filter.value}
-              onInput=${(event: InputEvent) =>
-                filter.value = (event.target as HTMLInputElement).value} />
-            <button id="pause" aria-pressed=${paused.value}
-              onClick=${() => paused.value ? resume() : paused.value = true}>
-              ${paused.value ? "Go on" : "Pause"}</button>
-          </div>
-          ${dropped.value > 0 &&
-            html`<p class="bad">${dropped.value} requests are not shown: there were too many.</p>`}
-          <table>
-            <thead><tr>
-              ${COLUMNS.map((name) => html`<th scope="col">${name}</th>`)}
-              ${NUMBERS.map((name) => html`<th scope="col" class="n">${name}</th>`)}
-            </tr></thead>
-            <tbody>${shown.value.map((one) => html`<${Row} key=${one.id} one=${one} />`)}</tbody>
-          </table>
-          ${shown.value.length === 0 &&
-            html`<p class="note">No request yet${
-              filter.value === "" ? "" : " that fits the filter"
-            }.</p>`}
-        </section>
-      <section aria-label="Request">
-        <${Details} />
+        <${Bar} />
+        <${Rows} />
+      </section>
+      <section class="detail" aria-label="Request">
+        <${DetailPane} />
       </section>
     </main>
   `;
 }
 
-function tone(one: ConsoleRequest): string {
-  if (one.state === "streaming" || one.state === "waiting") return "wait";
-  return one.status >= 400 || one.state === "denied" ? "bad" : "good";
-}
-
-function Row({ one }: { one: ConsoleRequest }) {
-  const choose = () => chosen.value = one.id;
+function Bar() {
+  const { problem } = filter.value;
   return html`
-    <tr tabindex="0" data-id=${one.id} aria-selected=${chosen.value === one.id} onClick=${choose}
-      onKeyDown=${(event: KeyboardEvent) => event.key === "Enter" && choose()}>
-      <td>${one.time.slice(11, 23)}</td>
-      <td title=${one.path}>${one.method} ${one.path}</td>
-      <td>${one.model}</td>
-      <td>${one.tenant}</td>
-      <td class=${tone(one)}>${one.state}</td>
-      <td>${one.reason}</td>
-      <td class="n">${one.status || ""}</td>
-      <td class="n">${one.first_byte_ms ?? ""}</td>
-      <td class="n">${one.total_ms ?? ""}</td>
-      <td class="n">${one.events || ""}</td>
-    </tr>
+    <div class="bar">
+      <input id="filter" type="search" aria-label="Filter" aria-describedby="filter-note"
+        placeholder="Filter: status:>=400 tenant:a model:gpt*" autocomplete="off" spellcheck=${false}
+        aria-invalid=${problem === "" ? undefined : "true"} value=${filterText.value}
+        onInput=${(event: InputEvent) =>
+          filterText.value = (event.target as HTMLInputElement).value} />
+      <button id="pause" aria-pressed=${paused.value} onClick=${() => pause()}>
+        ${paused.value ? `Go on${held.value > 0 ? ` (${held.value})` : ""}` : "Pause"}</button>
+    </div>
+    <p id="filter-note" class=${problem === "" ? "note" : "note bad"}>
+      ${problem === "" ? `${shown.value.length} of ${requests.value.size} requests` : problem}</p>
+    ${dropped.value > 0 && html`<p class="warning" role="status">${dropped.value} changes
+      were dropped before this page had them: there were too many.
+      <button class="plain" onClick=${() => dropped.value = 0}>Understood</button></p>`}
   `;
 }
 
-function Details() {
-  const one = chosen.value === undefined ? undefined : requests.value.get(chosen.value);
-  if (one === undefined) {
+function Rows() {
+  const all = shown.value;
+  if (all.length === 0) {
     return html`
-      <h2>Request</h2>
-      <p class="note">Choose one: j and k move, Enter opens, / filters.</p>
+      <div class="empty">
+        <p>${requests.value.size === 0 ? "No request yet." : "No request fits the filter."}</p>
+        <p class="soft">${requests.value.size === 0
+          ? "Send one through the gateway, or from the playground (g p)."
+          : "Escape clears it."}</p>
+      </div>
     `;
   }
-  const curl = `curl -iN ${
-    state.value?.ingress ?? ""
-  }${one.path} -H 'x-request-id: again-${one.id}' -H 'x-api-key: …'`;
-  const rows: [string, string | number | null][] = [
-    ["id", one.id],
-    ["state", one.state],
-    ["decision", `${one.decision} ${one.reason === "" ? "" : `because of ${one.reason}`}`],
-    ["tenant", one.tenant],
-    ["model", one.model],
-    ["status", one.status || null],
-    ["first byte", one.first_byte_ms === null ? null : `${one.first_byte_ms} ms`],
-    ["total", one.total_ms === null ? null : `${one.total_ms} ms`],
-    ["bytes", one.bytes],
-    ["events", one.events],
-    ["flags", one.flags === "-" ? null : one.flags],
-  ];
+  const rows = all.slice(0, drawn.value);
   return html`
-    <h2>${one.method} ${one.path}</h2>
-    <${Lanes} one=${one} />
-    <dl>${rows.filter(([, value]) => value !== null && value !== "").map(([name, value]) =>
-      html`
-        <dt>${name}</dt>
-        <dd>${value}</dd>
-      `
-    )}</dl>
-    <div class="row"><button onClick=${() =>
-      navigator.clipboard.writeText(curl)}>Copy as curl</button></div>
-    <pre>${curl}</pre>
+    <table class="rows">
+      <thead>
+        <tr>
+          <th scope="col">state</th>
+          <th scope="col">request</th>
+          <th scope="col" class="wide">decision</th>
+          <th scope="col" class="n wide">first byte</th>
+          <th scope="col" class="n">total</th>
+          <th scope="col" class="n wide">events</th>
+          <th scope="col" class="n">time</th>
+        </tr>
+      </thead>
+      <tbody>${rows.map((one) =>
+        html`
+          <${Row} key=${one.id} one=${one} isChosen=${one.id === chosen.value}
+            isPinned=${pinned.value.has(one.id)} />
+        `
+      )}</tbody>
+    </table>
+    ${all.length > rows.length && html`
+      <button class="more"
+        onClick=${() => drawn.value += 150}>Show ${Math.min(150, all.length - rows.length)} more of
+            ${all.length - rows.length}</button>
+    `}
   `;
 }
 
-function Lanes({ one }: { one: ConsoleRequest }) {
-  const { policy, upstream } = one.lanes;
-  const lanes = [["policy", policy], ["upstream", upstream]] as [string, Lane | undefined][];
-  const known = lanes.filter((entry): entry is [string, Lane] => entry[1] !== undefined);
-  if (known.length === 0) return html`<p class="note">No part of ours saw this request.</p>`;
-  const ends = known.flatMap(([, { from, to, marks = [] }]) => [from, to ?? from, ...marks]);
-  const span = Math.max(1, ...ends);
-  const x = (time: number) => 90 + time / span * 890;
-  const label = `${upstream?.marks?.length ?? 0} events over ${Math.round(span)} milliseconds`;
-  return html`<svg viewBox="0 0 1000 100" role="img" aria-label=${label}>
-    ${
-    known.map(([name, { from, to, marks = [] }], at) =>
-      html`<g>
-        <text x="0" y=${26 + at * 32}>${name}</text>
-        <rect class=${name} x=${x(from)} y=${14 + at * 32} height="16"
-          width=${Math.max(2, x(to ?? span) - x(from))}><title>${name}: ${
-        Math.round((to ?? span) - from)
-      } ms</title></rect>
-        ${
-        marks.map((mark) =>
-          html`<line x1=${x(mark)} x2=${x(mark)} y1=${12 + at * 32} y2=${32 + at * 32} />`
-        )
-      }
-      </g>`
-    )
+interface RowProps {
+  readonly one: ConsoleRequest;
+  readonly isChosen: boolean;
+  readonly isPinned: boolean;
+}
+
+class Row extends Component<RowProps> {
+  // A row is drawn again only when its request changed.
+  override shouldComponentUpdate(next: RowProps): boolean {
+    return next.one !== this.props.one || next.isChosen !== this.props.isChosen ||
+      next.isPinned !== this.props.isPinned;
   }
-    <text x="90" y="92">0 ms</text><text x="980" y="92" text-anchor="end">${
-    Math.round(span)
-  } ms</text>
-  </svg>`;
+
+  override render({ one, isChosen, isPinned }: RowProps) {
+    const open = () => choose(one.id);
+    const rate = one.events_per_second === null ? "" : `${one.events_per_second}/s`;
+    const second = [
+      one.state === "denied" ? one.reason : one.ended,
+      ...[one.model, one.tenant, one.host],
+    ].filter((part) => part !== "").join(" · ");
+    const total = one.total_ms === null ? isOver(one) ? "" : "…" : sayMs(one.total_ms);
+    return html`
+      <tr tabindex="0" data-id=${one.id} aria-selected=${isChosen} onClick=${open}
+        onKeyDown=${(event: KeyboardEvent) => event.key === "Enter" && open()}>
+        <td>
+          <${Pill} tone=${toneOf(one)}>${wordOf(one)}<//></td>
+        <td class="what"><span class="line">${isPinned && html`
+          <span class="pin">pinned</span>
+        `}
+          ${one.replay_of !== "" && html`
+            <span class="pin">again</span>
+          `}
+          <span class="method">${one.method}</span> ${one.path}</span>
+          <span class="line soft">${second || "\u00a0"}</span></td>
+        <td class="wide"><span class="line">${one.decision}</span>
+          <span class="line soft">${one.reason}</span></td>
+        <td class="n wide">${one.first_byte_ms === null ? "" : sayMs(one.first_byte_ms)}</td>
+        <td class="n">${total}</td>
+        <td class="n wide"><span class="line">${one.events || ""}</span>
+          <span class="line soft">${rate}</span></td>
+        <td class="n soft">${clockOf(one.time)}</td>
+      </tr>
+    `;
+  }
+}
+
+/** A moment as the clock on the wall has it. */
+function clockOf(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
 }

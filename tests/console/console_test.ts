@@ -1,95 +1,224 @@
-/** The console at a gateway's control listener: in a browser, and by hand. */
+/** The console at a gateway's control listener: in a browser, by keyboard, and by hand. */
 import assert from "node:assert/strict";
 import { bundleConsole } from "../../scripts/bundle_console.ts";
-import { chromiumPath } from "../attack/chromium.ts";
+import { type Browser, NO_BROWSER, startBrowser, WIDTHS } from "../testing/browser.ts";
 import { chat, startTestGateway } from "../testing/stack.ts";
 
-const chromium = chromiumPath();
-const SKIPPED = chromium === undefined ? " (skipped: no Chromium here, and no CHROMIUM_PATH)" : "";
+const ignore = NO_BROWSER !== "";
 
-/** Opens a page and returns the result of a script in it (Chrome DevTools Protocol, Runtime.evaluate). */
-async function evaluated(browser: string, url: string, script: string): Promise<string> {
-  await using stack = new AsyncDisposableStack();
-  const profile = await Deno.makeTempDir({ prefix: "llmgate-chromium-" });
-  stack.defer(() => Deno.remove(profile, { recursive: true }).catch(() => {}));
-  const child = new Deno.Command(browser, {
-    args: [
-      ...["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-      ...["--remote-debugging-port=0", `--user-data-dir=${profile}`, "about:blank"],
-    ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  stack.defer(async () => {
-    child.kill("SIGKILL");
-    await child.status;
-    await rest;
-  });
-  const lines = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
-  let said = "";
-  while (!/DevTools listening on \S+\s/.test(said)) {
-    const { value, done } = await lines.read();
-    if (done) throw new Error(`Chromium ended: ${said}`);
-    said += value;
-  }
-  const rest = (async () => {
-    while (!(await lines.read()).done);
-  })();
-  const { host } = new URL(/DevTools listening on (\S+)/.exec(said)?.[1] ?? "");
-  const targets = await (await fetch(`http://${host}/json`)).json();
-  const page = targets.find(({ type }: { type: string }) => type === "page");
-  const socket = new WebSocket(page.webSocketDebuggerUrl);
-  await new Promise((resolve) => socket.onopen = resolve);
-  const loaded = Promise.withResolvers<void>();
-  const result = Promise.withResolvers<string>();
-  socket.onmessage = ({ data }) => {
-    const message = JSON.parse(data);
-    if (message.method === "Page.loadEventFired") loaded.resolve();
-    if (message.id === 3) result.resolve(message.result?.result?.value);
-  };
-  const send = (id: number, method: string, params: object = {}) =>
-    socket.send(JSON.stringify({ id, method, params }));
-  send(1, "Page.enable");
-  send(2, "Page.navigate", { url });
-  await loaded.promise;
-  const params = { expression: script, awaitPromise: true, returnByValue: true };
-  send(3, "Runtime.evaluate", params);
-  const value = await result.promise;
-  const closed = new Promise((resolve) => socket.onclose = resolve);
-  socket.close();
-  await closed;
-  return value;
+/** Strings that would do something where somebody takes text for markup. */
+const XSS = [
+  `<img src=x onerror=alert(1)>`,
+  `"><svg onload=alert(1)>`,
+  `</script><script>alert(1)</script>`,
+  `javascript:alert(1)`,
+  `{{constructor.constructor('alert(1)')()}}`,
+  "${alert(1)}",
+  `' onmouseover='alert(1)`,
+];
+
+/** Elements that only an attack could have made, and handlers that the page never writes. */
+const ALIEN =
+  `document.querySelectorAll("img, iframe, object, embed, [onerror], [onload], [onmouseover]," +
+  "a[href^='javascript:'], svg[onload]").length + document.querySelectorAll("script:not([src])").length`;
+
+const rows = (count: number) => `document.querySelectorAll("tr[data-id]").length >= ${count}`;
+
+async function drained(answer: Promise<Response>): Promise<Response> {
+  const response = await answer;
+  await response.text();
+  return response;
 }
 
-/** Resolves with the document as soon as so many requests are shown, all of them ended. */
-const SHOWN = (count: number) =>
-  `new Promise((resolve) => {
-  const look = () => {
-    const rows = [...document.querySelectorAll("tbody tr")];
-    const ended = rows.filter((row) => /done/.test(row.textContent));
-    if (ended.length >= ${count}) resolve(document.documentElement.outerHTML);
-    else requestAnimationFrame(look);
-  };
-  look();
-})`;
-
 Deno.test({
-  name: `a browser shows the requests of a gateway, and what strangers write stays text${SKIPPED}`,
-  ignore: chromium === undefined,
+  name:
+    `a request is a row before its first token, and the page follows it to its end${NO_BROWSER}`,
+  ignore,
   async fn() {
     await using gateway = await startTestGateway();
-    for (const key of ["demo-key", ""]) await (await chat(gateway, { key })).body?.cancel();
-    const evil = await fetch(`${gateway.url}/v1/%3Cimg%20src=x%20onerror=alert(1)%3E`, {
-      headers: { "x-api-key": "demo-key" },
+    await using browser = startBrowser();
+    gateway.part.mock?.scripts.set("held", {
+      steps: [
+        { headers: {} },
+        { barrier: "first" },
+        { event: { data: "{}" } },
+        { barrier: "last" },
+        {
+          event: { data: "[DONE]" },
+        },
+      ],
     });
-    await evil.body?.cancel();
-    const page = await evaluated(chromium ?? "", `${gateway.control.url}/`, SHOWN(2));
-    assert.match(page, /<td[^>]*>POST \/v1\/chat\/completions<\/td>/);
-    assert.match(page, /missing_api_key/);
-    assert.match(page, /%3Cimg/);
-    assert.ok(!/<img/i.test(page));
-    assert.match(page, /class="live"[^>]*>live/);
+    await browser.open(`${gateway.control.url}/`);
+    await browser.until(`document.querySelector("#link.live")`);
+    const answer = chat(gateway, {
+      headers: { "x-mock-script": "held", "x-request-id": "live-1" },
+    });
+    const cell = `document.querySelector("tr[data-id='live-1'] .pill")?.textContent`;
+    await browser.until(`${cell} === "waiting"`);
+    gateway.part.mock?.barriers.release("held/first");
+    await browser.until(`${cell} === "streaming"`);
+    await browser.press("j", "Enter");
+    await browser.until(`document.querySelectorAll(".detail .c-upstream.mark").length === 1`);
+    gateway.part.mock?.barriers.release("held/last");
+    await drained(answer);
+    await browser.until(`${cell} === "200"`);
+    await browser.until(
+      `/rule 6 of 6, because the credential is known/.test(document.body.textContent)`,
+    );
+    await browser.until(`document.querySelectorAll(".stretches tr").length > 3`);
+  },
+});
+
+Deno.test({
+  name:
+    `every page is reached by keyboard alone, and axe has nothing to say, light and dark${NO_BROWSER}`,
+  ignore,
+  async fn() {
+    await using gateway = await startTestGateway();
+    for (const key of ["demo-key", ""]) await drained(chat(gateway, { key, stream: true }));
+    await using browser = startBrowser();
+    for (const scheme of ["light", "dark"] as const) {
+      for (const width of WIDTHS) {
+        await browser.open(`${gateway.control.url}/`, { width, scheme });
+        await browser.until(rows(2));
+        await findNothing(browser, `requests ${width} ${scheme}`);
+        await browser.press("j", "Enter");
+        await browser.until(`document.querySelector(".detail .lanes")`);
+        await findNothing(browser, `request ${width} ${scheme}`);
+        await browser.press("Escape", "?");
+        await browser.until(`document.querySelector("dialog[open]")`);
+        await findNothing(browser, `help ${width} ${scheme}`);
+        await browser.press("Escape");
+        for (
+          const [key, title] of [
+            ["u", "Rules"],
+            ["f", "Faults"],
+            ["p", "Playground"],
+            ["h", "Hosts"],
+            ["c", "Config"],
+          ] as const
+        ) {
+          await browser.press("g", key);
+          await browser.until(`document.querySelector(".page-title")?.textContent === "${title}"`);
+          if (title === "Rules") await browser.until(`document.querySelector("#dry-run")`);
+          if (title === "Config") await browser.until(`/sha256/.test(document.body.textContent)`);
+          await findNothing(browser, `${title} ${width} ${scheme}`);
+        }
+      }
+    }
+  },
+});
+
+async function findNothing(browser: Browser, where: string): Promise<void> {
+  assert.deepEqual(await browser.axe(), [], where);
+  const beyond = await browser.evaluate<number>(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+  assert.ok(beyond <= 0, `${where} is ${beyond} px wider than the window`);
+}
+
+Deno.test({
+  name: `what strangers write stays text, wherever it is shown${NO_BROWSER}`,
+  ignore,
+  async fn() {
+    await using gateway = await startTestGateway();
+    for (const [index, text] of XSS.entries()) {
+      await drained(
+        fetch(`${gateway.url}/v1/${encodeURIComponent(text)}?q=${encodeURIComponent(text)}`, {
+          headers: { "x-api-key": "demo-key", "x-team": text, "user-agent": text },
+        }),
+      );
+      await drained(fetch(`${gateway.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "x-api-key": "demo-key", "x-request-id": `xss-${index}` },
+        body: JSON.stringify({ model: text, messages: [{ role: "user", content: text }] }),
+      }));
+    }
+    await using browser = startBrowser();
+    await browser.open(`${gateway.control.url}/`);
+    await browser.until(rows(2 * XSS.length));
+    for (const [index, text] of XSS.entries()) {
+      await browser.evaluate(`location.hash = "#/requests/xss-${index}"`);
+      await browser.until(
+        `document.querySelector(".detail")?.textContent.includes(${JSON.stringify(text)})`,
+      );
+      assert.equal(await browser.evaluate(ALIEN), 0, text);
+    }
+    await browser.press("/");
+    await browser.type(XSS.join(" "));
+    await browser.press("Escape", "g", "u");
+    await browser.until(`document.querySelector("#asked")`);
+    await browser.evaluate(`(() => {
+      const field = document.querySelector("#rules");
+      field.value = ${
+      JSON.stringify(`version: ${JSON.stringify(XSS[0])}\nrules: <img src=x onerror=alert(1)>`)
+    };
+      field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    })()`);
+    await browser.until(`document.querySelector("#problems li")`);
+    assert.equal(await browser.evaluate(ALIEN), 0);
+  },
+});
+
+Deno.test({
+  name:
+    `the rules page says what would change, by keyboard, and a fault is on every page until it is off${NO_BROWSER}`,
+  ignore,
+  async fn() {
+    await using gateway = await startTestGateway();
+    for (let n = 0; n < 3; n++) await drained(chat(gateway));
+    await using browser = startBrowser();
+    await browser.open(`${gateway.control.url}/#/rules`);
+    await browser.until(
+      `/^0 of the last 3 decisions/.test(document.querySelector("#dry-run")?.textContent)`,
+    );
+    await browser.evaluate(`document.querySelector("#rules").focus()`);
+    await browser.press("Control+a");
+    await browser.type('version: "2"\nrules: []');
+    await browser.until(
+      `/^3 of the last 3 decisions/.test(document.querySelector("#dry-run")?.textContent)`,
+    );
+    assert.equal(await browser.evaluate(`document.querySelector("button.primary").disabled`), true);
+    await browser.press("Control+a");
+    await browser.type("rules: 3");
+    await browser.until(`/line 1, column/.test(document.querySelector("#problems")?.textContent)`);
+    await browser.go(`${gateway.control.url}/#/faults`);
+    await browser.until(`document.querySelector("#upstream-429")`);
+    await browser.evaluate(`document.querySelector("#upstream-429").focus()`);
+    await browser.press("Space");
+    await browser.until(`document.querySelector(".banner")`);
+    assert.equal((await drained(chat(gateway))).status, 429);
+    await browser.press("g", "h");
+    await browser.until(
+      `document.querySelector(".banner") && /Hosts/.test(document.title + document.body.textContent)`,
+    );
+    await browser.evaluate(`document.querySelector(".banner button").focus()`);
+    await browser.press("Enter");
+    await browser.until(`!document.querySelector(".banner")`);
+    assert.equal((await drained(chat(gateway))).status, 200);
+  },
+});
+
+Deno.test({
+  name: `the page comes back by itself when the gateway was started again${NO_BROWSER}`,
+  ignore,
+  async fn() {
+    await using browser = startBrowser();
+    let port: number;
+    {
+      await using first = await startTestGateway();
+      port = first.control.port;
+      await drained(chat(first));
+      await browser.open(`${first.control.url}/`);
+      await browser.until(rows(1));
+    }
+    await browser.until(`document.querySelector("#link.lost")`);
+    await using second = await startTestGateway({ ports: { control: port } });
+    await browser.until(`document.querySelector("#link.live")`);
+    await drained(chat(second, { headers: { "x-request-id": "after" } }));
+    await browser.until(`document.querySelector("tr[data-id=after]")`);
+    // The rows of the run before are gone: their requests are not known any more.
+    assert.equal(await browser.evaluate(`document.querySelectorAll("tr[data-id]").length`), 1);
   },
 });
 
@@ -115,7 +244,7 @@ Deno.test("the playground sends through the gateway: allowed and denied as a cli
 
 Deno.test("a foreign name or page does not get the console, nor its switches", async () => {
   await using gateway = await startTestGateway();
-  const url = `${gateway.control.url}/api/v1/faults/policy`;
+  const url = `${gateway.control.url}/api/v1/faults/policy-down`;
   const foreign = await fetch(url, {
     method: "PUT",
     headers: { origin: "http://evil.example", "content-type": "application/json" },
@@ -123,9 +252,7 @@ Deno.test("a foreign name or page does not get the console, nor its switches", a
   });
   assert.equal(foreign.status, 403);
   await foreign.body?.cancel();
-  const answer = await chat(gateway);
-  assert.equal(answer.status, 200);
-  await answer.body?.cancel();
+  assert.equal((await drained(chat(gateway))).status, 200);
 });
 
 Deno.test("the embedded page is the bundle of its source", async () => {
