@@ -117,7 +117,7 @@ export interface AnswerHandler {
   /** Called when the upstream's stream has ended; returns events to add. */
   end?(): Promise<readonly StreamedEvent[]> | readonly StreamedEvent[];
   /** Called with the bytes of the answer as they leave, `last` with the end of them. */
-  sent?(bytes: Uint8Array, last: boolean, head: AnswerHead): void;
+  sent?(bytes: Uint8Array, last: boolean, head: AnswerHead): Promise<void> | void;
   /** Called once when the exchange is over, whether the answer was complete or not. */
   over?(): void;
 }

@@ -143,11 +143,22 @@ class TransformProcessor implements Processor {
   }
 
   async #answerBody(bytes: Uint8Array, last: boolean): Promise<Answer> {
+    try {
+      return await this.#answerPiece(bytes, last);
+    } catch (error) {
+      // A stream is on its way: all that is left is to break it off.
+      if (!(error instanceof StepFailure) || this.#rewriter !== undefined) throw error;
+      this.#report({ outcome: "refused", code: error.code });
+      return this.#own(refusal(error));
+    }
+  }
+
+  async #answerPiece(bytes: Uint8Array, last: boolean): Promise<Answer> {
     const head = this.#head ?? { status: 0, contentType: "", isStream: false };
     const out = this.#rewriter === undefined
       ? await this.#whole(bytes, head)
       : joined([await this.#rewriter.push(bytes), ...(last ? [await this.#rewriter.end()] : [])]);
-    for (const handler of this.#handlers) handler.sent?.(out, last, head);
+    for (const handler of this.#handlers) await handler.sent?.(out, last, head);
     return {
       kind: "continue",
       ...(out !== bytes && { body: out.length === 0 ? { clear: true } : { replace: out } }),

@@ -69,7 +69,7 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
   assertPeerSecret(host, options.peerSecret, "the transform processor");
   await using stack = new AsyncDisposableStack();
   const first = options.steps ?? await read(options.file);
-  const store = stack.use(openStore(first.store.path ?? options.storePath ?? ":memory:", now));
+  const store = stack.use(await storeOf(first, { path: options.storePath, env, now }));
   const { at: engine } = stack.use(new EngineClients());
   const build = (file: TransformFile) => stepsOf(file, { store, env, now, engine });
   let steps = await build(first);
@@ -119,6 +119,28 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
 
 /** The service's full name, for health and reflection. */
 export const TRANSFORM_SERVICE = EXTERNAL_PROCESSOR;
+
+/** The store that a file asks for: it is opened once, and a reload does not move it. */
+async function storeOf(
+  { store: { path, redis_env } }: TransformFile,
+  { path: fallback = ":memory:", env, now }: {
+    readonly path: string | undefined;
+    readonly now: () => number;
+    env(name: string): string | undefined;
+  },
+): Promise<Store> {
+  if (redis_env === undefined) return openStore(path ?? fallback, now);
+  const url = env(redis_env);
+  if (!url) {
+    throw new UsageError(
+      `Cannot use redis_env: the environment variable "${redis_env}" is not set: it must hold redis://HOST:PORT`,
+    );
+  }
+  const { openRedisStore } = await loadModule<typeof import("./store/redis.ts")>(
+    "transform/store/redis.ts",
+  );
+  return await openRedisStore(url, now);
+}
 
 async function read(file: string | undefined): Promise<TransformFile> {
   if (file === undefined) {

@@ -123,7 +123,13 @@ const step = z.strictObject({
 /** A whole transform file. */
 export const transformSchema = z.strictObject({
   version: z.literal(1, { error: "Expected 1" }),
-  store: z.strictObject({ path: text.optional() }).default({}),
+  store: z.strictObject({
+    path: text.optional(),
+    /** Environment variable with redis://…, for several processors together. */
+    redis_env: text.optional(),
+  }).refine(({ path, redis_env }) => path === undefined || redis_env === undefined, {
+    error: "Expected path or redis_env, not both",
+  }).default({}),
   steps: z.array(step).min(1, { error: "Expected at least one step" }),
 });
 

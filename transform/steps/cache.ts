@@ -16,6 +16,9 @@ const NO_PART = new Set(["user", "metadata", "store", "safety_identifier", "prom
 
 const PREFIX = "cache:";
 
+/** How often the answer of another process is looked for, milliseconds. */
+const LOOK_MS = 20;
+
 /** Endings of a chat answer that is complete. */
 const COMPLETE = new Set(["stop", "tool_calls"]);
 
@@ -39,9 +42,9 @@ export function cacheStep(
 ): Step {
   const leaders = new Map<string, Promise<void>>();
 
-  const find = (key: string, maxAge: number): Kept | undefined => {
+  const find = async (key: string, maxAge: number): Promise<Kept | undefined> => {
     try {
-      const found = store.get(key);
+      const found = await store.get(key);
       if (found === undefined) return undefined;
       // Fresh is what is younger than the client allows (RFC 9111, section 4.2).
       const ageMs = now() - found.writtenAt;
@@ -65,27 +68,44 @@ export function cacheStep(
       }
       const key = keyOf(draft);
       const until = elapsed() + settings.wait;
-      while (!control.noCache) {
-        const kept = find(key, control.maxAge);
-        if (kept !== undefined) return { answer: hit(kept) };
-        const leader = leaders.get(key);
-        // A leader that fails lets the next one go; who has waited long enough goes by itself.
-        if (leader === undefined || elapsed() >= until) break;
-        await waitFor(leader, until - elapsed());
-      }
-      draft.answerHeaders.set("x-llm-cache", "miss");
       const { promise, resolve } = Promise.withResolvers<void>();
-      if (!leaders.has(key)) leaders.set(key, promise);
+      let unlock: Awaited<ReturnType<Store["lock"]>>;
       const release = () => {
         if (leaders.get(key) === promise) leaders.delete(key);
         resolve();
+        // A lock that cannot be given back ends by itself.
+        Promise.resolve(unlock?.()).catch(() => {});
+        unlock = undefined;
       };
+      while (!control.noCache) {
+        const leader = leaders.get(key) ?? promise;
+        leaders.set(key, leader);
+        const kept = await find(key, control.maxAge);
+        if (kept !== undefined) {
+          release();
+          return { answer: hit(kept) };
+        }
+        // A leader that fails lets the next one go; who has waited long enough goes by itself.
+        if (unlock !== undefined || elapsed() >= until) break;
+        if (leader !== promise) {
+          await waitFor(leader, until - elapsed());
+          continue;
+        }
+        // Another process may be the leader: its answer is looked for. With the lock, once more.
+        unlock = await locked(store, key, settings.wait);
+        if (unlock === undefined) await waitFor(undefined, LOOK_MS);
+      }
+      draft.answerHeaders.set("x-llm-cache", "miss");
       return {
         handler: recording({
-          keep: (type, body) => {
+          keep: async (type, body) => {
             try {
-              store.put(key, joined([new TextEncoder().encode(`${type}\n`), body]), settings.for);
-              store.trim(PREFIX, settings.max_mib * 1_048_576);
+              await store.put(
+                key,
+                joined([new TextEncoder().encode(`${type}\n`), body]),
+                settings.for,
+              );
+              await store.trim(PREFIX, settings.max_mib * 1_048_576);
             } catch {
               // As above.
             }
@@ -99,18 +119,21 @@ export function cacheStep(
 
 /** Keeps the bytes that leave for the client, when they turn out to be a complete answer. */
 function recording(
-  { keep, release }: { keep: (type: string, body: Uint8Array) => void; release: () => void },
+  { keep, release }: {
+    keep: (type: string, body: Uint8Array) => Promise<void>;
+    release: () => void;
+  },
 ): AnswerHandler {
   const parts: Uint8Array[] = [];
   let length = 0;
   return {
-    sent(bytes, last, head) {
+    async sent(bytes, last, head) {
       length += bytes.length;
       if (head.status !== 200 || length > MAX_ANSWER) return;
       parts.push(bytes.slice());
       if (!last) return;
       const body = joined(parts);
-      if (isComplete(new TextDecoder().decode(body), head)) keep(head.contentType, body);
+      if (isComplete(new TextDecoder().decode(body), head)) await keep(head.contentType, body);
       release();
     },
     over: release,
@@ -180,11 +203,24 @@ function controlOf(value = ""): { noCache: boolean; noStore: boolean; maxAge: nu
   };
 }
 
+/** Takes the lock of a key among processes; where the store fails there is nothing to wait for. */
+async function locked(
+  store: Store,
+  key: string,
+  ttlMs: number,
+): Promise<Awaited<ReturnType<Store["lock"]>>> {
+  try {
+    return await store.lock(key, ttlMs);
+  } catch {
+    return () => {};
+  }
+}
+
 /** Resolves when the leader has its answer, or the wait is over. */
-async function waitFor(leader: Promise<void>, ms: number): Promise<void> {
+async function waitFor(leader: Promise<void> | undefined, ms: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   await Promise.race([
-    leader,
+    ...(leader === undefined ? [] : [leader]),
     new Promise<void>((resolve) => timer = setTimeout(resolve, ms)),
   ]);
   clearTimeout(timer);

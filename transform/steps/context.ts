@@ -11,7 +11,7 @@ import {
   type Step,
   StepFailure,
 } from "../exchange.ts";
-import type { Store } from "../store/store.ts";
+import type { Awaitable, Store } from "../store/store.ts";
 import type { StepFile } from "../transform_schema.ts";
 import { AnswerCollector } from "./answer_collector.ts";
 import { canonical } from "./cache.ts";
@@ -35,13 +35,13 @@ interface Turn {
 /** Returns the step. A session belongs to its tenant: another's id is another session. */
 export function contextStep(settings: Settings, store: Store): Step {
   return {
-    request(draft) {
+    async request(draft) {
       const { messages } = draft;
       const id = draft.header(settings.session.header);
       if (id === undefined || messages === undefined) return undefined;
       if (!SESSION_ID.test(id)) return { answer: badSession(settings.session.header) };
       const key = sessionKey(draft.tenant, id);
-      const known = attempt(settings, () => read(store, key));
+      const known = await attempt(settings, () => read(store, key));
       if (known === undefined) return undefined;
       const { turns, dropped } = kept(known, settings.keep);
       const own = messages.filter(({ role }) => role !== "system" && role !== "developer");
@@ -54,16 +54,14 @@ export function contextStep(settings: Settings, store: Store): Step {
       );
       const fresh = isTold ? own.slice(known.flatMap((turn) => turn.messages).length) : own;
       return {
-        handler: recorder((answer) =>
-          attempt(settings, () =>
-            // Read again: another request of the session may have ended meanwhile.
-            write(
-              store,
-              key,
-              [...read(store, key), { messages: [...fresh, answer] }],
-              settings.keep,
-            ))
-        ),
+        handler: recorder(async (answer) => {
+          const turn = { messages: [...fresh, answer] };
+          const { turns: max, for: ttl } = settings.keep;
+          // As one step: another request of the session may end at the same time.
+          const added = (value: Uint8Array | undefined) =>
+            encoded([...turnsOf(value), turn].slice(-max));
+          await attempt(settings, () => store.update(key, added, ttl));
+        }),
       };
     },
   };
@@ -74,9 +72,12 @@ export function sessionKey(tenant: string, id: string): string {
   return `context:${encodeURIComponent(tenant)}:${id}`;
 }
 
-function attempt<T>({ on_store_failure }: Settings, act: () => T): T | undefined {
+async function attempt<T>(
+  { on_store_failure }: Settings,
+  act: () => Awaitable<T>,
+): Promise<T | undefined> {
   try {
-    return act();
+    return await act();
   } catch (error) {
     if (on_store_failure === "pass") return undefined;
     throw new StepFailure(
@@ -87,20 +88,17 @@ function attempt<T>({ on_store_failure }: Settings, act: () => T): T | undefined
   }
 }
 
-function read(store: Store, key: string): readonly Turn[] {
-  const found = store.get(key);
-  if (found === undefined) return [];
-  return (objectOf(found.value)?.turns ?? []) as unknown as readonly Turn[];
+async function read(store: Store, key: string): Promise<readonly Turn[]> {
+  return turnsOf((await store.get(key))?.value);
 }
 
-function write(
-  store: Store,
-  key: string,
-  turns: readonly Turn[],
-  { turns: max, for: ttl }: Settings["keep"],
-): void {
-  const value = JSON.stringify({ turns: turns.slice(-max) });
-  store.put(key, new TextEncoder().encode(value), ttl);
+function turnsOf(value: Uint8Array | undefined): readonly Turn[] {
+  if (value === undefined) return [];
+  return (objectOf(value)?.turns ?? []) as unknown as readonly Turn[];
+}
+
+function encoded(turns: readonly Turn[]): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ turns }));
 }
 
 /** The newest turns within the limits. A turn is whole: a call and its result stay together. */
@@ -161,20 +159,22 @@ function headerOf(turns: readonly Turn[]): string {
 }
 
 /** Records an answer when it is whole: with a reason to finish, and the end of its body. */
-function recorder(record: (answer: JsonObject) => void): AnswerHandler {
+function recorder(record: (answer: JsonObject) => Promise<void>): AnswerHandler {
   const collector = new AnswerCollector();
   return {
-    whole(json, { status }) {
+    async whole(json, { status }) {
       const [choice] = (json.choices ?? []) as JsonObject[];
       const message = choice?.message as JsonObject | undefined;
-      if (status === 200 && message !== undefined && choice?.finish_reason) record(message);
+      if (status === 200 && message !== undefined && choice?.finish_reason) {
+        await record(message);
+      }
       return undefined;
     },
-    event({ data, json }) {
+    async event({ data, json }) {
       if (json !== undefined) collector.add(json);
       if (data !== "[DONE]") return undefined;
       const answer = collector.message();
-      if (answer !== undefined) record(answer);
+      if (answer !== undefined) await record(answer);
       return undefined;
     },
   };

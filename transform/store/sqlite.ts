@@ -26,6 +26,9 @@ class SqliteStore implements Store {
   readonly #read: StatementSync;
   readonly #write: StatementSync;
   readonly #delete: StatementSync;
+  readonly #keys: StatementSync;
+  readonly #lock: StatementSync;
+  readonly #unlock: StatementSync;
   readonly #expire: StatementSync;
   readonly #size: StatementSync;
   readonly #oldest: StatementSync;
@@ -49,9 +52,17 @@ class SqliteStore implements Store {
        ON CONFLICT (key) DO UPDATE SET
          value = excluded.value, written_at = excluded.written_at, expires_at = excluded.expires_at`,
     );
-    this.#delete = this.#database.prepare(
-      "DELETE FROM entries WHERE substr(key, 1, length(?1)) = ?1",
+    this.#delete = this.#database.prepare("DELETE FROM entries WHERE key = ?");
+    this.#keys = this.#database.prepare(
+      "SELECT key FROM entries WHERE substr(key, 1, length(?1)) = ?1 AND expires_at > ?2",
     );
+    this.#lock = this.#database.prepare(
+      `INSERT INTO entries (key, value, written_at, expires_at) VALUES (?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET
+         value = excluded.value, written_at = excluded.written_at, expires_at = excluded.expires_at
+       WHERE entries.expires_at <= excluded.written_at`,
+    );
+    this.#unlock = this.#database.prepare("DELETE FROM entries WHERE key = ? AND value = ?");
     this.#expire = this.#database.prepare("DELETE FROM entries WHERE expires_at <= ?");
     this.#size = this.#database.prepare(
       "SELECT coalesce(sum(length(value)), 0) AS bytes FROM entries WHERE substr(key, 1, length(?1)) = ?1",
@@ -76,8 +87,36 @@ class SqliteStore implements Store {
     this.#write.run(key, value, now, now + ttlMs);
   }
 
-  delete(prefix: string): number {
-    return Number(this.#delete.run(prefix).changes);
+  update(
+    key: string,
+    change: (value: Uint8Array | undefined) => Uint8Array,
+    ttlMs: number,
+  ): void {
+    // Other processes may have the file open as well.
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      this.put(key, change(this.get(key)?.value), ttlMs);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  keys(prefix: string): string[] {
+    return this.#keys.all(prefix, this.#now()).map(({ key }) => String(key));
+  }
+
+  remove(keys: readonly string[]): number {
+    return keys.reduce((count, key) => count + Number(this.#delete.run(key).changes), 0);
+  }
+
+  lock(name: string, ttlMs: number): (() => void) | undefined {
+    const key = `lock:${name}`;
+    const mine = new TextEncoder().encode(crypto.randomUUID());
+    const now = this.#now();
+    if (Number(this.#lock.run(key, mine, now, now + ttlMs).changes) === 0) return undefined;
+    return () => void this.#unlock.run(key, mine);
   }
 
   trim(prefix: string, max: number): void {
