@@ -11,6 +11,11 @@ export interface ControlServer extends AsyncDisposable {
   readonly port: number;
 }
 
+/** Handlers by path. */
+export type ControlPaths = Readonly<
+  Record<string, (request: Request) => Response | Promise<Response>>
+>;
+
 /** The parts that the control listener reports on and steers. */
 export interface ControlledParts {
   readonly policy?: Policy | undefined;
@@ -18,8 +23,8 @@ export interface ControlledParts {
   readonly upstream?: ControlledUpstream | undefined;
   /** The mocks, each with metrics and a journal of its own. */
   readonly backends?: readonly Upstream[];
-  /** Further paths, each answering a GET. */
-  readonly paths?: Readonly<Record<string, () => Response | Promise<Response>>> | undefined;
+  /** Further paths; one that ends with `*` is all below it. */
+  readonly paths?: ControlPaths | undefined;
   /** Loads the page of requests; the first request for it does. */
   readonly console?: (() => Promise<Pick<Console, "handle">>) | undefined;
   /** Metrics of further parts, in the Prometheus text format. */

@@ -54,7 +54,9 @@ export function controlApp(
       ? context.notFound()
       : context.body(lines(one.journal.entries(), exchangeLine));
   });
-  for (const [path, answer] of Object.entries(paths)) app.get(path, () => answer());
+  for (const [path, answer] of Object.entries(paths)) {
+    app.all(path, (context) => answer(context.req.raw));
+  }
   app.notFound(async (context) => {
     const page = await open?.();
     const shown = await page?.handle(context.req.raw);

@@ -3,6 +3,7 @@ import type { EnvoyConfigFile, EnvoyOverlay } from "../envoy/mod.ts";
 import type { Log } from "../service/mod.ts";
 import type { TapSource, Trends } from "../console/mod.ts";
 import type { ControlledUpstream, Upstream } from "../upstream/mod.ts";
+import type { ControlPaths } from "./control.ts";
 import type { RequestRecord } from "./requests.ts";
 
 /** A port that a gateway listens on. */
@@ -67,8 +68,8 @@ export interface Part extends AsyncDisposable {
   readonly upstream: (ControlledUpstream & { readonly url: string }) | undefined;
   /** Metrics of the parts beside the mocks, in the Prometheus text format. */
   readonly metrics: readonly (() => Promise<string>)[];
-  /** Paths of the control listener that are the parts' own, each answering a GET. */
-  readonly control?: Readonly<Record<string, () => Response | Promise<Response>>>;
+  /** Paths of the control listener that are the parts' own; one that ends with `*` is all below it. */
+  readonly control?: ControlPaths;
   /** Fields of the ready line's `services`. */
   readonly services: Readonly<Record<string, unknown>>;
   /** Lines about the parts, in the order in which a request meets them. */

@@ -14,6 +14,8 @@ Deno.test("docs/transform.md: every example is read, and every step has one", ()
   assert.deepEqual(names.toSorted(), [
     "api",
     "cache",
+    "cache",
+    "context",
     "context",
     "guard",
     "mcp_tools",

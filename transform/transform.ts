@@ -11,10 +11,12 @@ import {
   silent,
   UsageError,
 } from "../service/mod.ts";
+import { transformControl } from "./control.ts";
 import type { Step } from "./exchange.ts";
 import { TransformMetrics } from "./metrics.ts";
 import { transformProcessor } from "./processor.ts";
-import { apiStep } from "./steps/api.ts";
+import { apisOf } from "./openapi.ts";
+import { apiListStep, apiStep } from "./steps/api.ts";
 import { cacheStep } from "./steps/cache.ts";
 import { contextStep } from "./steps/context.ts";
 import { guardStep } from "./steps/guard.ts";
@@ -53,6 +55,8 @@ export interface Transform extends AsyncDisposable {
   /** Names of the steps, in their order. */
   readonly steps: readonly string[];
   readonly store: Store;
+  /** Handlers for paths of a control listener: `/__context/*`, `/__cache`, `/openapi.json`. */
+  readonly control: Readonly<Record<string, (request: Request) => Promise<Response>>>;
   /** Prometheus text. */
   metrics(): Promise<string>;
 }
@@ -73,7 +77,16 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
   const { at: engine } = stack.use(new EngineClients());
   const build = (file: TransformFile) => stepsOf(file, { store, env, now, engine });
   let steps = await build(first);
-  let names = namesOf(first);
+  let current = first;
+  const change = async (file: TransformFile) => {
+    try {
+      [steps, current] = [await build(file), file];
+    } catch (error) {
+      log(`The steps stay as they were: ${messageOf(error)}`);
+    }
+  };
+  // One after the other: the last change wins, however long each takes.
+  let building = Promise.resolve();
   const metrics = new TransformMetrics();
   if (options.file !== undefined && options.steps === undefined) {
     const { followData } = await loadModule<typeof import("../data_files/mod.ts")>(
@@ -85,11 +98,7 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
     const followed = await followData(TRANSFORM_FILE, options.file, {
       log,
       // Requests that are on their way keep the steps that they began with.
-      onChange: (file) =>
-        void build(file).then((next) => {
-          steps = next;
-          names = namesOf(file);
-        }, (error) => log(`The steps stay as they were: ${messageOf(error)}`)),
+      onChange: (file) => void (building = building.then(() => change(file))),
     });
     stack.use(followed);
   }
@@ -109,9 +118,10 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
     port: server.port,
     address: server.address,
     get steps() {
-      return names;
+      return namesOf(current);
     },
     store,
+    control: transformControl({ store, file: () => current }),
     metrics: () => Promise.resolve(metricsText(metrics.families())),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -183,8 +193,13 @@ export class EngineClients implements Disposable {
  *
  * @throws {UsageError} for a step that cannot be made: a pattern, a key that is not set
  */
-export function stepsOf(file: TransformFile, surroundings: StepSurroundings): Promise<Step[]> {
-  return Promise.all(file.steps.map((one) => stepOf(one, surroundings)));
+export async function stepsOf(
+  file: TransformFile,
+  surroundings: StepSurroundings,
+): Promise<Step[]> {
+  const steps = await Promise.all(file.steps.map((one) => stepOf(one, surroundings)));
+  const apis = apisOf(file);
+  return apis.length === 0 ? steps : [apiListStep(apis), ...steps];
 }
 
 async function stepOf(

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { dataHome } from "../../envoy/mod.ts";
 import { fileOption, flagOption, portOption, textOption } from "../../options/mod.ts";
-import { DEFAULT_PORTS, peerSecretOf, UsageError } from "../../service/mod.ts";
+import { DEFAULT_PORTS, loadModule, peerSecretOf, UsageError } from "../../service/mod.ts";
 import { startTransform } from "../../transform/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 
@@ -22,6 +22,9 @@ export const command = defineCommand({
     port: portOption("--port <PORT>", {
       description: "gRPC listener; 0 picks a free one",
       default: DEFAULT_PORTS.transform,
+    }),
+    controlPort: portOption("--control-port <PORT>", {
+      description: "serve metrics, health, sessions and cache to erase here; not when left out",
     }),
     json: flagOption("--json", { description: "print one JSON line when ready" }),
   },
@@ -49,11 +52,27 @@ export const command = defineCommand({
       log,
     });
     const { address, steps, store } = transform;
-    print(
-      options.json
-        ? JSON.stringify({ ready: true, transform: address, steps, store: store.place })
-        : `transform ${address}  ${steps.join(", ")}  store ${store.place}`,
-    );
+    await using stack = new AsyncDisposableStack();
+    let control: string | undefined;
+    if (options.controlPort !== undefined) {
+      const { startControl } = await loadModule<typeof import("../../gateway/mod.ts")>(
+        "gateway/mod.ts",
+      );
+      const server = await startControl({
+        host: "127.0.0.1",
+        port: options.controlPort,
+        paths: transform.control,
+        metrics: [() => transform.metrics()],
+      });
+      control = stack.use(server).url;
+    }
+    const { place } = store;
+    if (options.json) {
+      print(JSON.stringify({ ready: true, transform: address, steps, store: place, control }));
+    } else {
+      print(`transform ${address}  ${steps.join(", ")}  store ${place}`);
+      if (control !== undefined) print(`control   ${control}`);
+    }
     await aborted(signal);
     return EXIT.ok;
   },

@@ -22,6 +22,7 @@
  */
 export type { AddOnKind, AnyAddOnKind } from "./add_on_kind.ts";
 export { ADD_ONS, addOnsOf } from "./add_ons.ts";
+export { transformOverlay } from "./add_ons/transform.ts";
 export { profileKind, PROFILES } from "./all.ts";
 export type { Asked, DeclaredFeatures, DeclaredParts, Judge } from "./judge.ts";
 export type { AnyProfileKind, BoundProfile, ProfileKind, Surroundings } from "./kind.ts";

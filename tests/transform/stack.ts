@@ -11,13 +11,16 @@ export type TransformedGateway = Gateway<SinglePart>;
 /** Starts the base profile with steps; `yaml` is the file's text below `version: 1`. */
 export async function startTransformed(
   yaml: string,
-  { envoyVersion }: { envoyVersion?: string } = {},
+  { envoyVersion, env = () => undefined }: {
+    envoyVersion?: string;
+    env?: (name: string) => string | undefined;
+  } = {},
 ): Promise<TransformedGateway> {
   await using stack = new AsyncDisposableStack();
   const file = await Deno.makeTempFile({ prefix: "llmgate-transform-", suffix: ".yaml" });
   stack.defer(() => Deno.remove(file));
   await Deno.writeTextFile(file, `version: 1\n${yaml}`);
-  const addOns = await addOnsOf({ transform: file }, { env: () => undefined, upstream: undefined });
+  const addOns = await addOnsOf({ transform: file }, { env, upstream: undefined });
   const gateway = stack.use(
     await startGateway({
       profile: withAddOns(singleUpstream(), addOns),

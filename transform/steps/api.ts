@@ -1,11 +1,13 @@
 /** The step `api`: a prompt as an API of its own, `POST /v1/run/NAME`. */
 import type { Json } from "../../openai/mod.ts";
 import type { JsonObject, OwnAnswer, RequestDraft, Step } from "../exchange.ts";
+import { inputSchema, nameOf } from "../openapi.ts";
 import type { StepFile } from "../transform_schema.ts";
 
 type Settings = NonNullable<StepFile["api"]>;
 
 const CHAT_PATH = "/v1/chat/completions";
+const LIST_PATH = "/v1/run";
 
 /** Returns the step: input is checked, put into the messages, and asked as a chat request. */
 export function apiStep(settings: Settings): Step {
@@ -26,6 +28,26 @@ export function apiStep(settings: Settings): Step {
       return {
         handler: { whole: (json, { status }) => status === 200 ? answerOf(json) : undefined },
       };
+    },
+  };
+}
+
+/** Returns a step that lists the prompt APIs of a file: `GET /v1/run`. */
+export function apiListStep(apis: readonly Settings[]): Step {
+  const data = apis.map((api) => ({
+    id: nameOf(api),
+    object: "prompt",
+    path: api.path,
+    answer: api.answer,
+    input: inputSchema(api),
+  }));
+  const body = new TextEncoder().encode(JSON.stringify({ object: "list", data }));
+  return {
+    request(draft) {
+      if (draft.pathname !== LIST_PATH) return undefined;
+      if (draft.method !== "GET") return { answer: wrong(405, "method_not_allowed", "Use GET") };
+      const headers = [["content-type", "application/json"]] as const;
+      return { answer: { status: 200, details: "prompt_list", headers, body } };
     },
   };
 }
@@ -88,6 +110,6 @@ function wrong(status: number, code: string, message: string, param?: string): O
     status,
     details: code,
     body: { message, type: "invalid_request_error", code, param: param ?? null },
-    ...(status === 405 && { headers: [["allow", "POST"]] as const }),
+    ...(status === 405 && { headers: [["allow", message.replace("Use ", "")]] as const }),
   };
 }

@@ -167,12 +167,18 @@ function isCacheable(draft: RequestDraft, { when }: Settings): boolean {
 
 /** One key for what makes an answer: tenant, path, policy and body; the order of keys is none of it. */
 function keyOf(draft: RequestDraft): string {
-  const { tenant, policyVersion, path, json = {} } = draft;
+  const { tenant, model, policyVersion, path, json = {} } = draft;
   const body = Object.entries(json).filter(([key]) => !NO_PART.has(key));
   const parts = [tenant, path, policyVersion, canonical(Object.fromEntries(body))];
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:${part}`);
-  return `${PREFIX}${tenant}:${hash.digest("hex")}`;
+  return `${cachePrefix(tenant, model)}${hash.digest("hex")}`;
+}
+
+/** Returns the beginning of the keys of a tenant, or of one model of it; of all answers without either. */
+export function cachePrefix(tenant?: string, model?: string): string {
+  const parts = [tenant, model].filter((part) => part !== undefined);
+  return PREFIX + parts.map((part) => `${encodeURIComponent(part)}:`).join("");
 }
 
 /** JSON with sorted keys (RFC 8785's order of members). */

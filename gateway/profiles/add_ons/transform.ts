@@ -44,6 +44,7 @@ export function transformAddOn(file: string, env: (name: string) => string | und
         ports: { transform: transform.port },
         services: { transform: transform.address },
         metrics: [() => transform.metrics()],
+        control: transform.control,
         welcome: () => [{
           label: "transform",
           text: `${transform.address}  ${transform.steps.join(", ")}`,

@@ -375,10 +375,7 @@ const CACHE: readonly StepMutant[] = [
     defect: "equal requests at once all ask the upstream",
     on: "cache",
     kills: ["cache.stampede"],
-    breaks: asking(
-      "cache",
-      async (draft, _, { again }) => await (await again()).request(draft),
-    ),
+    breaks: asideFromCrowds(),
   },
   {
     id: "cache-waits-for-the-dead",
@@ -579,4 +576,27 @@ function sharedTags(): Defect {
       return first === undefined ? outcome : { handler: first };
     },
   }));
+}
+
+/** Lets a request pass by the cache while an equal one is on its way. */
+function asideFromCrowds(): Defect {
+  const running = new Map<string, number>();
+  const count = (key: string, by: number) => running.set(key, (running.get(key) ?? 0) + by);
+  return asking("cache", async (draft, step) => {
+    const key = Buffer.from(draft.bytes).toString();
+    if ((running.get(key) ?? 0) > 0) return undefined;
+    const outcome = await step.request(draft);
+    if (outcome === undefined || !("handler" in outcome)) return outcome;
+    count(key, 1);
+    const { handler } = outcome;
+    return {
+      handler: {
+        ...handler,
+        over() {
+          count(key, -1);
+          handler.over?.();
+        },
+      },
+    };
+  });
 }
