@@ -85,5 +85,11 @@ export type {
   WayIn,
   Witness,
 } from "./target.ts";
-export type { FallbackFeature, KnownUpstream, MirrorFeature } from "./traffic_features.ts";
+export type {
+  ChangeOutcome,
+  FallbackFeature,
+  KnownUpstream,
+  MirrorFeature,
+  ReloadFeature,
+} from "./traffic_features.ts";
 export type { Check, Status } from "./verdict/verdict.ts";

@@ -3,7 +3,7 @@
  * stack; anyone else's gateway is described with the same words.
  */
 import type { Dialect } from "../dialects/mod.ts";
-import type { FallbackFeature, MirrorFeature } from "./traffic_features.ts";
+import type { FallbackFeature, MirrorFeature, ReloadFeature } from "./traffic_features.ts";
 import type {
   EnvoyEvidence,
   HeaderList,
@@ -279,6 +279,7 @@ export interface Target {
   readonly context?: ContextFeature;
   readonly fallback?: FallbackFeature;
   readonly mirror?: MirrorFeature;
+  readonly reload?: ReloadFeature;
   readonly mcp?: McpFeature;
   readonly tokens?: TokensFeature;
   readonly certificates?: CertificatesFeature;

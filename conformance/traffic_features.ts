@@ -34,3 +34,24 @@ export interface FallbackFeature {
 export interface MirrorFeature {
   readonly mirror: KnownUpstream;
 }
+
+/** What became of a change: it is in force, there was none, or only a new listener could have it. */
+export type ChangeOutcome = "applied" | "unchanged" | "restart";
+
+/** The feature `reload`: the configuration is changed while streams run. */
+export interface ReloadFeature {
+  /** Answers have `x-case-route: VALUE` from now on. */
+  routes(value: string): Promise<ChangeOutcome>;
+  /** A cluster that no route leads to. */
+  clusters(state: "added" | "changed" | "removed"): Promise<ChangeOutcome>;
+  /** Requests go to the endpoint of the first or second upstream from now on. */
+  endpoints(name: "first" | "second"): Promise<ChangeOutcome>;
+  /** Requests of a nonce that the second upstream saw. */
+  moved(nonce: string): number;
+  /** A path that is closed with 403 from now on. */
+  filters(closedPath: string): Promise<ChangeOutcome>;
+  /** Something that Envoy refuses; resolves with the reason that was given. */
+  broken(): Promise<string>;
+  /** Something that only a new listener can have. */
+  listener(): Promise<ChangeOutcome>;
+}

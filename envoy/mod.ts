@@ -36,6 +36,16 @@ export {
   parseEnvoyConfig,
   readEnvoyConfig,
 } from "./config_file.ts";
+export { describeDifferences } from "./discovery/describe.ts";
+export type { ConfigChange } from "./discovery/live_config.ts";
+export {
+  type Resource,
+  type ResourceKind,
+  type SourceOf,
+  type SplitConfig,
+  splitConfig,
+  typeUrlOf,
+} from "./discovery/split.ts";
 export { type FilterOnRoute, filterOnRoute, mistypedSettings } from "./filter_on_route.ts";
 export { chainOf, type HttpFilter } from "./filters.ts";
 export {
@@ -82,6 +92,7 @@ export {
   isSupported,
   OLDEST_ENVOY,
 } from "./provision/versions.ts";
+export { problemsOf } from "./problems_of.ts";
 export { pipWheel } from "./provision/wheel.ts";
 export type { Route } from "./routes.ts";
 export { flagOf, shareOf, wholeOf } from "./runtime.ts";

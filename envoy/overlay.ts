@@ -240,7 +240,8 @@ export function formatChanges(changes: readonly OverlayChange[]): string {
   }).join("");
 }
 
-function show(value: Json | undefined): string {
+/** A value as a difference shows it, cut where it is long. */
+export function show(value: Json | undefined): string {
   const text = value === undefined ? "nothing" : JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -15,6 +15,9 @@ import {
 import { type AccessLogEntry, AccessLogFollower } from "./access_log.ts";
 import { AdminClient } from "./admin.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
+import { DiscoveryFolder } from "./discovery/folder.ts";
+import { type ConfigChange, LiveConfig } from "./discovery/live_config.ts";
+import { splitConfig } from "./discovery/split.ts";
 import { lastLines } from "./log_tail.ts";
 import { type EnvoyOverlay, type HostPort, launchConfig, type LaunchedConfig } from "./overlay.ts";
 import { valueAt } from "./tree.ts";
@@ -27,6 +30,8 @@ export interface EnvoyOptions {
   readonly overlay: EnvoyOverlay;
   /** Existing directory that receives the launched configuration and every log. */
   readonly runDir: string;
+  /** Whether routes, clusters, endpoints and filters can be changed while it runs. */
+  readonly live?: boolean;
   /** Called for each finished request, within about 70 ms of its end. */
   readonly onRequest?: (entry: AccessLogEntry) => void;
   /** Worker threads; one per core when left out. */
@@ -50,6 +55,8 @@ export interface RunningEnvoy extends AsyncDisposable {
   /** The executable. */
   readonly path: string;
   readonly launched: LaunchedConfig;
+  /** Changes the configuration; undefined unless it was started `live`. */
+  readonly change: ((file: EnvoyConfigFile) => Promise<ConfigChange>) | undefined;
   /** The file's name, for reports. */
   readonly configName: string;
   /** The file's text. */
@@ -111,13 +118,16 @@ async function launch(
 ): Promise<RunningEnvoy> {
   options.signal?.throwIfAborted();
   const files = filesOf(options.runDir);
-  const launched = launchConfig(options.config, {
-    accessLogPath: files.accessLog,
-    ...defined({ adminKey }),
-    ...options.overlay,
-  });
+  const launchOf = (file: EnvoyConfigFile) =>
+    launchConfig(file, {
+      accessLogPath: files.accessLog,
+      ...defined({ adminKey }),
+      ...options.overlay,
+    });
+  const launched = launchOf(options.config);
+  const folder = options.live ? new DiscoveryFolder(join(options.runDir, "xds")) : undefined;
   // Not awaited, so that the process runs before the caller goes on: what it loads then is loaded beside Envoy's start.
-  Deno.writeTextFileSync(files.config, launched.text, PRIVATE);
+  Deno.writeTextFileSync(files.config, givenText(launched, folder), PRIVATE);
   const started = now();
   await using rescue = new AsyncDisposableStack();
   const process = rescue.use(
@@ -136,12 +146,24 @@ async function launch(
   if (options.onRequest !== undefined) {
     rescue.use(new AccessLogFollower(files.accessLog, options.onRequest));
   }
+  const live = folder && new LiveConfig({
+    launched,
+    folder,
+    admin,
+    envoyPath: options.path,
+    concurrency: options.concurrency,
+    runDir: options.runDir,
+    logPath: files.log,
+  });
   const shutdown = new Shutdown(process, admin, rescue.move());
   return {
     pid: process.pid,
     version: info.version.split("/")[1] ?? info.version,
     path: options.path,
-    launched,
+    get launched() {
+      return live?.launched ?? launched;
+    },
+    change: live && ((file) => live.apply(launchOf(file))),
     configName: options.config.name,
     configText: options.config.text,
     configSha256: launched.configSha256,
@@ -161,6 +183,14 @@ async function launch(
       await shutdown.run(options.graceMs ?? GRACE_MS);
     },
   };
+}
+
+/** The file that Envoy is given: the whole configuration, or what is left of it beside the resources in a folder. */
+function givenText(launched: LaunchedConfig, folder: DiscoveryFolder | undefined): string {
+  if (folder === undefined) return launched.text;
+  const { bootstrap, resources } = splitConfig(launched.bootstrap, folder.sourceOf);
+  folder.write(resources);
+  return `${JSON.stringify(bootstrap, null, 1)}\n`;
 }
 
 interface RunFiles {

@@ -22,14 +22,18 @@ const LOG_LINE = /^\[[^\]]+\]\[\d+\]\[(\w+)\]\[\w+\]\s*(?:\[[^\]]+\]\s*)?(.*)$/;
 export async function validateConfig(
   envoyPath: string,
   configPath: string,
-  options: { signal?: AbortSignal } = {},
+  options: { signal?: AbortSignal; concurrency?: number | undefined } = {},
 ): Promise<Validation> {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const { signal = deadline } = options;
+  // Some settings need a certain number of workers.
+  const workers = options.concurrency === undefined
+    ? []
+    : ["--concurrency", String(options.concurrency)];
   let output: Deno.CommandOutput;
   try {
     output = await new Deno.Command(envoyPath, {
-      args: ["--mode", "validate", "--log-level", "warning", "-c", configPath],
+      args: ["--mode", "validate", "--log-level", "warning", "-c", configPath, ...workers],
       stdin: "null",
       signal: AbortSignal.any([deadline, signal]),
     }).output();

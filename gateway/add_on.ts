@@ -46,7 +46,8 @@ export function withAddOns<P extends Part>(
   return {
     ...profile,
     ports: [...profile.ports, ...addOns.flatMap(({ ports }) => ports)],
-    config: () => addOns.reduce((file, addOn) => addOn.config?.(file) ?? file, profile.config()),
+    config: (own) =>
+      addOns.reduce((file, addOn) => addOn.config?.(file) ?? file, profile.config(own)),
     overlay: (ports, names) =>
       merged([
         profile.overlay(ports, names),

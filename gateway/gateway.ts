@@ -2,6 +2,7 @@
 import {
   type AccessLogEntry,
   compareVersions,
+  type ConfigChange,
   describeExit,
   type EnvoyConfigFile,
   type RunningEnvoy,
@@ -54,6 +55,12 @@ export interface Gateway<P extends Part = Part> extends AsyncDisposable {
   onRequest(listener: (record: RequestRecord) => void): Disposable;
   /** Every finished request as Envoy logged it, from now on. */
   onLogged(listener: (entry: AccessLogEntry) => void): Disposable;
+  /**
+   * Puts another file in the place of `ownConfig`, while requests run; for a gateway that was started `live`.
+   *
+   * @throws {UsageError} with the reason when it is refused; what was in force stays
+   */
+  changeConfig(own: EnvoyConfigFile): Promise<ConfigChange>;
   /** Leaves the run directory on disk. */
   keepRunDir(): void;
 }
@@ -189,6 +196,10 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     failed,
     onRequest: (listener) => feed.onRequest(listener),
     onLogged: (listener) => feed.onLogged(listener),
+    async changeConfig(own) {
+      if (envoy.change === undefined) throw new TypeError("The gateway was not started live");
+      return await envoy.change(profile.config(own));
+    },
     keepRunDir: () => directory.keep(),
     [Symbol.asyncDispose]: () =>
       closing ??= (async () => {
@@ -237,7 +248,8 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
   };
   return await startEnvoy({
     path: options.envoyPath,
-    config: options.config ?? profile.config(),
+    config: options.config ?? profile.config(options.ownConfig),
+    live: options.live ?? false,
     overlay: {
       ...gatewayOverlay({ ...options, profile, ports }),
       maxConnections: streamsWithin(profile, openFilesLimit()),

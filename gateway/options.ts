@@ -41,6 +41,10 @@ export interface GatewayOptions<P extends Part = Part> {
   readonly envoyPath: string;
   /** A configuration in place of the profile's. */
   readonly config?: EnvoyConfigFile;
+  /** A configuration in place of the bundled one, into which the profile puts its settings. */
+  readonly ownConfig?: EnvoyConfigFile;
+  /** Whether routes, clusters, endpoints and filters can be changed while it runs. */
+  readonly live?: boolean;
   /** Names of the parts in that configuration; the profile's names when left out. */
   readonly names?: PartNames;
   /** A foreign ext_authz engine in place of the stub. */

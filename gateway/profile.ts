@@ -100,8 +100,13 @@ export type PartOverlay = Pick<
 export interface Profile<P extends Part = Part> extends PartNames {
   readonly name: string;
   readonly policyCluster: string;
-  /** The Envoy configuration that it runs on. */
-  config(): EnvoyConfigFile;
+  /**
+   * Returns the Envoy configuration that it runs on.
+   *
+   * @param own in place of the bundled one
+   * @throws {UsageError} when its settings do not go with that one
+   */
+  config(own?: EnvoyConfigFile): EnvoyConfigFile;
   /** Ports of its parts. */
   readonly ports: readonly PortSpec[];
   /** Listener that serves the same over TLS, on the port named `tls`. */

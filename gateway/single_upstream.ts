@@ -50,7 +50,7 @@ export function singleUpstream(
     listener: "ingress",
     policyCluster: "policy_engine",
     upstreamCluster: "upstream",
-    config: () => bundledConfig("base"),
+    config: (own = bundledConfig("base")) => own,
     ports: target === undefined ? [UPSTREAM_PORT] : [],
     overlay: (ports, { upstreamCluster }) => ({
       clusters: { [upstreamCluster]: endpoint(ports.upstream) },

@@ -1,7 +1,8 @@
 /** `llmgate dev`: the whole gateway, until it is interrupted. */
+import { readEnvoyConfig } from "../../envoy/mod.ts";
 import type { Gateway } from "../../gateway/mod.ts";
-import { flagOption } from "../../options/mod.ts";
-import { watchLaunchers } from "../../service/mod.ts";
+import { fileOption, flagOption } from "../../options/mod.ts";
+import { loadModule, type Log, watchLaunchers } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
 import {
   ADD_ON_FLAGS,
@@ -32,6 +33,11 @@ export const command = defineCommand({
     ...PART_OPTIONS,
     ...UPSTREAM_OPTIONS,
     ...ENVOY_OPTIONS,
+    envoyConfig: fileOption("--envoy-config <FILE>", {
+      description:
+        "configuration in place of the profile's, with its names; changes of the file are put in force while " +
+        "streams run: envoy config --source prints one to begin with",
+    }),
     json: flagOption("--json", {
       description: "print JSON: one line with every address when ready, then one per request",
     }),
@@ -65,12 +71,15 @@ export const command = defineCommand({
       log(`The launcher "${launcher}" is gone: stopping`);
       lost.abort();
     });
+    const own = options.envoyConfig;
     await using gateway = await startFromOptions(options, { ...context, signal: stop }, {
       console: consoleAbilities({
         isWritable: options.consoleWrite,
         flags: judgedFlags(options),
       }),
+      ...(own !== undefined && { ownConfig: await readEnvoyConfig(own), live: true }),
     });
+    await using _followed = own === undefined ? undefined : await follow(gateway, own, log);
     if (options.json) print(JSON.stringify(readyFields(gateway)));
     else welcome(gateway, context);
     if (!options.quiet) {
@@ -99,6 +108,13 @@ function judgedFlags(options: {
     "--envoy-version": envoyVersion,
   };
   return Object.entries(flags).flatMap(([flag, value]) => value === undefined ? [] : [flag, value]);
+}
+
+async function follow(gateway: Gateway, path: string, log: Log): Promise<AsyncDisposable> {
+  const { followConfig } = await loadModule<typeof import("../../gateway/mod.ts")>(
+    "gateway/mod.ts",
+  );
+  return followConfig(gateway, path, log);
 }
 
 function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {

@@ -16,7 +16,7 @@ Deno.test("docs/edge.md names every flag of the profile", () => {
 
 Deno.test("docs/edge.md names cases that there are, and every MUST of tokens and certificates", () => {
   const ids = new Set(EDGE_CASES.map(({ id }) => id));
-  const named = [...PAGE.matchAll(/`((?:jwt|mtls|limit|fall|shadow)\.[a-z0-9-]+)`/g)].map((
+  const named = [...PAGE.matchAll(/`((?:jwt|mtls|limit|fall|shadow|reload)\.[a-z0-9-]+)`/g)].map((
     [, id = ""],
   ) => id);
   assert.deepEqual(named.filter((id) => !ids.has(id)), []);

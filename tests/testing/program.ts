@@ -8,6 +8,8 @@ export interface Program extends AsyncDisposable {
   readonly pid: number;
   /** Returns the next line of standard output; rejects when it ends before. */
   line(): Promise<string>;
+  /** Resolves when standard error so far, from the last match on, matches; rejects when the program ends before. */
+  errorText(pattern: RegExp): Promise<void>;
   /** Resolves with exit code and the whole of standard error. */
   readonly ended: Promise<{ code: number; stderr: string }>;
   kill(signal: Deno.Signal): void;
@@ -69,7 +71,8 @@ export function startProgram(words: readonly string[], options: ProgramOptions =
   }).spawn();
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())
     .getReader();
-  const stderr = new Response(child.stderr).text();
+  const said = new SaidText();
+  const stderr = said.follow(child.stderr);
   const ended = child.status.then(async ({ code }) => ({ code, stderr: await stderr }));
   return {
     pid: child.pid,
@@ -80,6 +83,7 @@ export function startProgram(words: readonly string[], options: ProgramOptions =
       const { code, stderr } = await ended;
       throw new Error(`The program ended with code ${code}: ${stderr}`);
     },
+    errorText: (pattern) => said.match(pattern),
     kill: (signal) => child.kill(signal),
     killGroup: (signal) => Deno.kill(-child.pid, signal),
     async [Symbol.asyncDispose]() {
@@ -93,6 +97,43 @@ export function startProgram(words: readonly string[], options: ProgramOptions =
       await ended;
     },
   };
+}
+
+/** Text that comes bit by bit, and those who wait for some of it. */
+class SaidText {
+  #text = "";
+  #from = 0;
+  #isOver = false;
+  #more = Promise.withResolvers<void>();
+
+  /** Resolves with the whole text at its end. */
+  async follow(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+    for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+      this.#text += piece;
+      this.#wake();
+    }
+    this.#isOver = true;
+    this.#wake();
+    return this.#text;
+  }
+
+  async match(pattern: RegExp): Promise<void> {
+    for (;;) {
+      const found = pattern.exec(this.#text.slice(this.#from));
+      if (found !== null) {
+        this.#from += found.index + found[0].length;
+        return;
+      }
+      if (this.#isOver) throw new Error(`It never said ${pattern}: ${this.#text}`);
+      await this.#more.promise;
+    }
+  }
+
+  #wake(): void {
+    const { resolve } = this.#more;
+    this.#more = Promise.withResolvers<void>();
+    resolve();
+  }
 }
 
 /** Starts `llmgate dev --json` on free ports and returns it with its ready line. */

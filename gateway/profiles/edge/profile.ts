@@ -74,7 +74,7 @@ export function edgeProfile(options: EdgePartOptions): Profile<EdgePart> {
   return {
     ...base,
     name: "edge",
-    config: () => base.traffic(bundledConfig("edge")),
+    config: (own = bundledConfig("edge")) => base.traffic(own),
     ports: [...base.ports, ...(limitsService === undefined ? [LIMITS_PORT] : []), TLS_PORT],
     tlsListener: "ingress_tls",
     asksControl: true,

@@ -51,7 +51,7 @@ export function responsesProfile(options: ResponsesPartOptions = {}): Profile<Re
     listener: "ingress",
     policyCluster: "policy_engine",
     upstreamCluster: HTTP_CLUSTER,
-    config: () => bundledConfig("responses"),
+    config: (own = bundledConfig("responses")) => own,
     ports: [...RESPONSES_PORTS, ...(options.modelEndpoint === undefined ? [UPSTREAM_PORT] : [])],
     overlay: ({ responses, extproc }) => ({
       clusters: { [HTTP_CLUSTER]: at(responses), [PROCESSOR_CLUSTER]: at(extproc) },

@@ -73,7 +73,7 @@ export function routerProfile(options: RouterPartOptions = {}): Profile<RouterPa
     listener: "ingress",
     policyCluster: "policy_engine",
     upstreamCluster: BACKENDS_CLUSTER,
-    config: () => bundledConfig("router"),
+    config: (own = bundledConfig("router")) => own,
     ports: [ROUTER_PORT],
     movesPorts: options.relay !== undefined,
     // The router tells Envoy the endpoints itself.

@@ -11,24 +11,31 @@ import { checkVariants } from "../../../../targets/mod.ts";
 import type { Judge } from "../../judge.ts";
 import { startDeclared } from "./declared.ts";
 import { EDGE_MUTANTS, type EdgeMutant } from "./mutants.ts";
+import { RELOAD_MUTANTS } from "./reload_mutants.ts";
 import { TRAFFIC_MUTANTS } from "./traffic_mutants.ts";
+import { startReloadTarget } from "./reload.ts";
 import { type EdgeTargetOptions, edgeVariants, startEdgeTarget } from "./target.ts";
 import { trafficVariants } from "./traffic.ts";
 
 /** Every copy of the profile that a group needs. */
 export function variantsOf(options: EdgeTargetOptions): NonNullable<Target["variants"]> {
-  return { ...edgeVariants(options), ...trafficVariants(options) };
+  return {
+    ...edgeVariants(options),
+    ...trafficVariants(options),
+    reload: () => startReloadTarget(options),
+  };
 }
 
 /** Starts the profile with a mutant's edit, in its copies too; without one it is correct. */
 async function startEdgeGateway(
-  { id: name, edit, editIn }: Pick<EdgeMutant, "id" | "edit" | "editIn">,
+  { id: name, edit, editIn, changes }: Pick<EdgeMutant, "id" | "edit" | "editIn" | "changes">,
   { envoyPath, runParents, signal }: StartOptions,
 ): Promise<RunningTarget> {
   const shared = {
     envoyPath,
     runParents,
     ...(signal && { signal }),
+    changes,
     edit(config: Config, tls: string) {
       edit?.(config);
       editIn?.(config, tls);
@@ -38,7 +45,7 @@ async function startEdgeGateway(
 }
 
 const PROOF: Proof<EdgeMutant> = {
-  mutants: [...EDGE_MUTANTS, ...TRAFFIC_MUTANTS],
+  mutants: [...EDGE_MUTANTS, ...TRAFFIC_MUTANTS, ...RELOAD_MUTANTS],
   cases: EDGE_CASES,
   all: [...CASES, ...EDGE_CASES],
   smoke: SMOKE,

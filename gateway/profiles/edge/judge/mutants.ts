@@ -1,10 +1,13 @@
 /** Gateways of the profile `edge` that are broken on purpose, one defect each. */
 import type { Config, Mutant } from "../../../../mutants/mod.ts";
+import type { ChangeDefect } from "./target.ts";
 
 /** A broken gateway of this profile. */
 export interface EdgeMutant extends Mutant {
   /** An edit that needs to know the folder of the certificates. */
   readonly editIn?: (config: Config, tls: string) => void;
+  /** A defect of the way in which the configuration is changed. */
+  readonly changes?: ChangeDefect;
 }
 
 /** The connection managers of all listeners: plain, TLS, QUIC. */

@@ -18,6 +18,9 @@ import {
 import { startTlsUpstream } from "./tls_upstream.ts";
 import { type EdgePart, type EdgePartOptions, edgeProfile } from "../profile.ts";
 
+/** Ways to make changes wrongly: Envoy is stopped for each, none is made, or what Envoy refuses is hushed up. */
+export type ChangeDefect = "by stopping" | "never" | "hushed up";
+
 /** Options of {@linkcode startEdgeTarget}. */
 export interface EdgeTargetOptions extends Omit<OwnGatewayOptions, "profile"> {
   readonly edge?: Partial<EdgePartOptions>;
@@ -27,6 +30,8 @@ export interface EdgeTargetOptions extends Omit<OwnGatewayOptions, "profile"> {
   /** Changes the parsed configuration in place before it is launched. */
   // deno-lint-ignore no-explicit-any -- the bundled file, edited at known places
   readonly edit?: (bootstrap: any, tls: string) => void;
+  /** A defect of the way in which changes are made, for the copy that is changed. */
+  readonly changes?: ChangeDefect | undefined;
   /** The issuer is asked for its keys every second, so that a rotation is soon over. */
   readonly quick?: boolean;
 }
@@ -45,9 +50,11 @@ const ASKS_CLIENTS = MAJOR > 2 || MAJOR === 2 && MINOR >= 9;
  *
  * @throws {UnavailableError} when a part does not start
  */
-export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTarget<EdgePart>> {
+export async function startEdgeTarget(
+  options: EdgeTargetOptions,
+): Promise<OwnTarget<EdgePart> & { readonly launchedFrom: EnvoyConfigFile }> {
   const { edge, features = ["tokens", "certificates"], clients = "optional", ...others } = options;
-  const { edit, quick = false, ...rest } = others;
+  const { edit, quick = false, changes: _, ...rest } = others;
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "llmgate-edge-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -65,15 +72,16 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
     limits: WIDE,
     ...edge,
   });
+  const launchedFrom = edited(profile.config(), (bootstrap) => {
+    if (rest.concurrency === 1) onePortEach(bootstrap);
+    bePatient(bootstrap);
+    if (quick) askQuickly(bootstrap);
+    edit?.(bootstrap, tls);
+  });
   const own = stack.use(
     await startOwnTarget({
       ...rest,
-      config: edited(profile.config(), (bootstrap) => {
-        if (rest.concurrency === 1) onePortEach(bootstrap);
-        bePatient(bootstrap);
-        if (quick) askQuickly(bootstrap);
-        edit?.(bootstrap, tls);
-      }),
+      config: launchedFrom,
       profile,
     }),
   );
@@ -81,6 +89,7 @@ export async function startEdgeTarget(options: EdgeTargetOptions): Promise<OwnTa
   stack.defer(() => life.abort());
   const owned = stack.move();
   return Object.assign(own, {
+    launchedFrom,
     features,
     ...(features.includes("tls") && overTls(own, ca)),
     expect: {

@@ -1,0 +1,62 @@
+/** Follows an Envoy configuration in a file: each change of it is put in force while requests run, or refused. */
+import {
+  type ConfigChange,
+  describeDifferences,
+  problemsOf,
+  readEnvoyConfig,
+} from "../envoy/mod.ts";
+import { type Log, messageOf, watchFile } from "../service/mod.ts";
+import type { Gateway } from "./gateway.ts";
+
+/** Grace of running streams when a gateway is stopped, seconds; contract, "Times and limits". */
+const GRACE_S = 5;
+/** Differences that are shown one by one. */
+const SHOWN = 20;
+
+/**
+ * Watches the file until disposed. `log` gets what each change was, or why it was not made; whatever was in force
+ * before a refusal stays.
+ */
+export function followConfig(gateway: Gateway, path: string, log: Log): AsyncDisposable {
+  let last: Promise<void> = Promise.resolve();
+  const watch = watchFile(path, () => {
+    last = last.then(() => change(gateway, path, log));
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      await watch[Symbol.asyncDispose]();
+      await last;
+    },
+  };
+}
+
+async function change(gateway: Gateway, path: string, log: Log): Promise<void> {
+  let places: string[] = [];
+  try {
+    const file = await readEnvoyConfig(path);
+    places = [...new Set(await problemsOf(file))];
+    const { bootstrap } = gateway.envoy.launched;
+    const done = await gateway.changeConfig(file);
+    const shown = describeDifferences(done.differences, bootstrap);
+    for (const line of headline(path, done)) log(line);
+    for (const line of shown.slice(0, SHOWN)) log(`  ${line}`);
+    if (shown.length > SHOWN) log(`  and ${shown.length - SHOWN} more`);
+  } catch (error) {
+    const why = places.length > 0 ? places.slice(0, SHOWN).join("\n  ") : messageOf(error);
+    log(`${path} is not used, the configuration before it stays:\n  ${why}`);
+  }
+}
+
+function headline(path: string, { outcome, ms }: ConfigChange): string[] {
+  switch (outcome) {
+    case "unchanged":
+      return [];
+    case "applied":
+      return [`${path} is in force after ${ms} ms, no stream was touched:`];
+    case "restart":
+      return [
+        `${path} is not used, the configuration before it stays. This needs a restart, since only a new listener ` +
+        `can have it; running streams end ${GRACE_S} s after that:`,
+      ];
+  }
+}
