@@ -58,6 +58,8 @@ export interface EnvoyOverlay {
   readonly trustedRoots?: Readonly<Record<string, string>>;
   /** Prefix of the request's path, by the cluster that is routed to: `/gateway`. */
   readonly pathPrefixes?: Readonly<Record<string, string>>;
+  /** Longest request body that is held for a processor, in bytes. */
+  readonly maxRequestBytes?: number;
   /** File for the access log. */
   readonly accessLogPath?: string;
   /** Files that discovery reads, by the cluster's name. */
@@ -134,6 +136,10 @@ export const OVERLAY_TABLE: readonly OverlayRow[] = [
     what: "upstream path prefix",
     path: `${MANAGER}/route_config/virtual_hosts/*/routes/*/route/prefix_rewrite`,
   },
+  {
+    what: "longest request body",
+    path: `${MANAGER}/http_filters/*/typed_config/max_request_bytes`,
+  },
   { what: "access log file", path: `${MANAGER}/access_log/*/typed_config/path` },
   {
     what: "discovery file",
@@ -196,6 +202,11 @@ export function launchConfig(file: EnvoyConfigFile, overlay: EnvoyOverlay): Laun
     for (const provider of objectsAt(bootstrap, TOKENS)) {
       provider.issuer = overlay.tokens.issuer;
       provider.audiences = [overlay.tokens.audience];
+    }
+  }
+  if (overlay.maxRequestBytes !== undefined) {
+    for (const filter of objectsAt(bootstrap, `${MANAGER}/http_filters/*/typed_config`)) {
+      if ("max_request_bytes" in filter) filter.max_request_bytes = overlay.maxRequestBytes;
     }
   }
   if (overlay.accessLogPath !== undefined) setAccessLog(bootstrap, overlay.accessLogPath);

@@ -81,7 +81,7 @@ Deno.test("launchConfig() with everything set reaches every row but those of oth
   const reached = new Set(changes.map(({ what }) => what));
   const unreached = OVERLAY_TABLE.map(({ what }) => what).filter((what) => !reached.has(what));
   // The admin's address is loopback in the file already; edge has no discovery of endpoints.
-  assert.deepEqual(unreached, ["admin address", "discovery file"]);
+  assert.deepEqual(unreached, ["admin address", "longest request body", "discovery file"]);
 });
 
 Deno.test("launchConfig() puts each watched certificate into the folder, under its own name", () => {

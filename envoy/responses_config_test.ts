@@ -56,6 +56,7 @@ Deno.test("responses.yaml is base.yaml but for the gateway's parts", () => {
     `${MANAGER}/local_reply_config/`,
     `${MANAGER}/access_log/`,
     `${MANAGER}/stream_idle_timeout`,
+    `${MANAGER}/path_with_escaped_slashes_action`,
     `${ROUTES}/`,
     "static_resources/clusters/1/",
     "static_resources/clusters/2",

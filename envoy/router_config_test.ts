@@ -40,7 +40,7 @@ const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
   ["no mode override", `${PROCESSOR}/allow_mode_override`, undefined],
   // It would hold from the first filter on: see RATIONALE.md, "a buffer filter before ext_proc".
   ["no larger buffer before", `${ROUTES}/1/request_body_buffer_limit`, undefined],
-  ["the longest body", `${MANAGER}/http_filters/2/typed_config/max_request_bytes`, 8388608],
+  ["the longest body", `${MANAGER}/http_filters/2/typed_config/max_request_bytes`, 67108864],
   ["hosts from the router alone", `${BACKENDS}/type`, "EDS"],
   ["no other host", `${OVERRIDE}/fallback_policy/${POLICY}/fallback_policy`, "NO_FALLBACK"],
   [
@@ -60,6 +60,9 @@ Deno.test("router.yaml is base.yaml but for the router's parts", () => {
     "node",
     `${MANAGER}/http_filters/`,
     `${MANAGER}/local_reply_config/`,
+    `${MANAGER}/path_with_escaped_slashes_action`,
+    `${ROUTES}/1/name`,
+    `${ROUTES}/1/match/prefix`,
     `${MANAGER}/access_log/`,
     `${MANAGER}/early_header_mutation_extensions/0/typed_config/mutations/5`,
     `${MANAGER}/route_config/virtual_hosts/0/routes/0/typed_per_filter_config/`,

@@ -11,6 +11,11 @@ import type { Method } from "./service.ts";
 import { StreamCall } from "./server_call.ts";
 import { H2Connection } from "../http2/mod.ts";
 
+/** Messages longer than this need more room on a connection than HTTP/2 has for a peer by default. */
+const LONG_BYTES = 32 * 1024 * 1024;
+/** Long messages that one connection may bring at once. */
+const LONG_MESSAGES = 4;
+
 /** Starts the engine; see `startGrpcServer`. */
 export async function startNative(options: EngineOptions): Promise<Engine> {
   const methods = new Map<string, Method>();
@@ -22,6 +27,9 @@ export async function startNative(options: EngineOptions): Promise<Engine> {
   const connections = new Map<net.Socket, H2Connection>();
   const accept = (socket: net.Socket) => {
     const connection = new H2Connection(socket, {
+      ...(options.maxReceiveBytes > LONG_BYTES && {
+        maxHeldBytes: LONG_MESSAGES * options.maxReceiveBytes,
+      }),
       stream: (stream) => {
         new StreamCall(stream, { methods, maxReceiveBytes: options.maxReceiveBytes });
       },

@@ -41,8 +41,8 @@ export const WORTH = {
 export const TINY_BYTES = 64;
 
 /**
- * Bytes that one connection may make this process hold: open headers, messages in part, answers unread. The longest
- * message of gRPC (32 MiB) fits.
+ * Bytes that one connection may make this process hold unless told otherwise: open headers, messages in part, answers
+ * unread. The longest message of gRPC (32 MiB) fits.
  */
 const MAX_HELD_BYTES = 48 * 1024 * 1024;
 
@@ -55,12 +55,17 @@ export const HEADER_WEIGHT = 2;
 /** The account of one connection. */
 export class Budget {
   readonly #now: () => number;
+  readonly #maxHeld: number;
   #points = CAPACITY;
   #since: number;
   #held = 0;
 
-  /** @param now a clock in milliseconds, for tests */
-  constructor(now: () => number = () => performance.now()) {
+  /**
+   * @param maxHeld bytes that may be held; 48 MiB when left out
+   * @param now a clock in milliseconds, for tests
+   */
+  constructor(maxHeld = MAX_HELD_BYTES, now: () => number = () => performance.now()) {
+    this.#maxHeld = maxHeld;
     this.#now = now;
     this.#since = now();
   }
@@ -90,6 +95,6 @@ export class Budget {
   /** Counts bytes held, or released when negative; false when they are too many. */
   hold(bytes: number): boolean {
     this.#held += bytes;
-    return this.#held <= MAX_HELD_BYTES;
+    return this.#held <= this.#maxHeld;
   }
 }

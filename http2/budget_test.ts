@@ -7,14 +7,14 @@ function spendUntilEmpty(budget: Budget, points: number): number {
 
 Deno.test("Budget lets two thousand resets pass at once, and two hundred a second after that", () => {
   let time = 0;
-  const budget = new Budget(() => time);
+  const budget = new Budget(undefined, () => time);
   assert.equal(spendUntilEmpty(budget, COST.reset), 2001);
   time += 1000;
   assert.equal(spendUntilEmpty(budget, COST.reset), 200);
 });
 
 Deno.test("Budget: a ping for each answer is paid for by the answer, a reset of each is not", () => {
-  const budget = new Budget(() => 0);
+  const budget = new Budget(undefined, () => 0);
   for (let i = 0; i < 100_000; i++) {
     assert.ok(budget.spend(COST.ping));
     budget.earn(WORTH.data);

@@ -66,7 +66,7 @@ export class H2Connection implements Carrier {
   /** Frames to send. */
   readonly out = new FrameWriter();
   /** Budget of the peer. */
-  readonly budget = new Budget();
+  readonly budget: Budget;
   readonly #streams: StreamTable;
   readonly #blocked = new Set<Carried>();
   readonly #reader = new FrameReader();
@@ -89,6 +89,7 @@ export class H2Connection implements Carrier {
     this.socket = socket;
     this.#server = "stream" in side ? side : undefined;
     this.#client = "changed" in side ? side : undefined;
+    this.budget = new Budget(this.#server?.maxHeldBytes);
     this.#streams = new StreamTable(this, side);
     socket.setNoDelay(true);
     socket.on("data", (chunk: Uint8Array) => this.#read(chunk));

@@ -16,6 +16,8 @@ const NOTHING = new Uint8Array(0);
 
 /** Events of a connection for a server. */
 export interface ServerSide {
+  /** Bytes that the peer may make this process hold; 48 MiB when left out. */
+  readonly maxHeldBytes?: number;
   /** A request came whose head is well-formed. */
   stream(stream: H2Stream): void;
   /** A request came that breaks a rule of its own; its stream is reset. */

@@ -2,6 +2,9 @@
 import { hostPort } from "../service/mod.ts";
 import { type GrpcService, type JsonObject, messageCodec } from "../grpc/mod.ts";
 
+/** Namespace of what `router.yaml` reads from answers that pass. */
+export const USAGE_NAMESPACE = "llmgate.usage";
+
 /** The service's full name, for health and reflection. */
 export const ACCESS_LOG = "envoy.service.accesslog.v3.AccessLogService";
 

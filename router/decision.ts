@@ -1,7 +1,8 @@
 /** The decision about one request: a route and a host, or an OpenAI-shaped error. Pure but for the strategy's turn. */
 import { errorBody } from "../openai/mod.ts";
 import { type ReadBody, readBody, type UnreadCode } from "./body/request_model.ts";
-import type { BackendHost } from "./hosts.ts";
+import { areAlike, type BackendHost } from "./hosts.ts";
+import type { ResponseHome } from "./response_homes.ts";
 import { type Route, routeForPath, type RouteTable, type Target } from "./route_table.ts";
 import type { Situation, Strategy } from "./strategies/strategies.ts";
 import { targetFor } from "./weighted_targets.ts";
@@ -31,8 +32,15 @@ export interface Deciders extends Pick<Situation, "outstanding" | "engine"> {
   readonly strategy: Strategy;
   /** How many hosts Envoy may try beside the first. */
   readonly alternates: number;
-  /** Those of the hosts that may take a request now; all of them when left out. */
-  healthy?(hosts: readonly BackendHost[]): readonly BackendHost[];
+  /** Longest request body, in bytes, compressed or not; {@linkcode MAX_BODY_BYTES} when left out. */
+  readonly maxBodyBytes?: number | undefined;
+  /** Those of the hosts that may take a request of this session now; all of them when left out. */
+  healthy?(
+    hosts: readonly BackendHost[],
+    session: string | undefined,
+  ): readonly BackendHost[];
+  /** Where a response of the tenant is kept; nowhere when left out. */
+  home?(id: string, tenant: string | undefined): ResponseHome | undefined;
 }
 
 /** The error that the client gets. */
@@ -81,11 +89,11 @@ const REFUSALS: Readonly<Record<RefusalCode, { status: number; param: string | n
 };
 
 /**
- * Longest request body, in bytes, compressed or not: as much as `envoy/configs/router.yaml` lets
- * Envoy hold. Envoy's own bound is not sharp, since what arrives while it waits for an answer is
- * not counted.
+ * Longest request body unless told otherwise, in bytes, compressed or not: as much as
+ * `envoy/configs/router.yaml` lets Envoy hold. Envoy's own bound is not sharp, since what arrives
+ * while it waits for an answer is not counted.
  */
-export const MAX_BODY_BYTES = 8_388_608;
+export const MAX_BODY_BYTES = 67_108_864;
 
 /** `type` where the status alone does not say it. */
 const UPSTREAM_ERROR = "upstream_error";
@@ -96,14 +104,18 @@ const MODELS = "/v1/models";
 export function decide(request: RoutedRequest, deciders: Deciders): Decision {
   const { method, body, modelHeader } = request;
   const path = request.path.split("?", 1)[0] ?? "";
+  if (!isServed(path, deciders.table)) return refuse("not_found", `Unknown path: ${path}`);
+  const kept = keptResponse(request, path, deciders);
+  if (kept !== undefined) return kept;
   if ((method === "GET" || method === "HEAD") && (isModels(path) || modelHeader === undefined)) {
     return aboutModels(request, path, deciders.table);
   }
-  const long = tooLarge(body.length);
+  const { maxBodyBytes = MAX_BODY_BYTES } = deciders;
+  const long = tooLarge(body.length, maxBodyBytes);
   if (long !== undefined) return long;
   // Only where a header names the model may a request do without a body.
   const bodyless = modelHeader !== undefined && body.length === 0;
-  const read = bodyless ? undefined : readBody({ ...request, bytes: body }, MAX_BODY_BYTES);
+  const read = bodyless ? undefined : readBody({ ...request, bytes: body }, maxBodyBytes);
   if (read?.kind === "unread") return refuse(read.code, read.message);
   const model = modelHeader ?? read?.model ?? "";
   const routes = deciders.table.routesOf(model, request.tenant);
@@ -117,10 +129,34 @@ export function decide(request: RoutedRequest, deciders: Deciders): Decision {
     refuse("no_backend", `No backend serves the model "${model}"`);
 }
 
+/** Paths of the API are answered by what is asked for; others are there when a route says so. */
+function isServed(path: string, { routes }: RouteTable): boolean {
+  return path.startsWith("/v1/") || routeForPath(routes, path) !== undefined;
+}
+
+/** A stored response, its cancellation, its deletion: they say no model, and only the host that keeps it knows it. */
+const KEPT = /^\/v1\/responses\/([^/]+)(?:\/[^/]+)?$/;
+
+function keptResponse(
+  request: RoutedRequest,
+  path: string,
+  deciders: Deciders,
+): Routed | undefined {
+  const [, id] = KEPT.exec(path) ?? [];
+  const home = id === undefined ? undefined : deciders.home?.(unescaped(id), request.tenant);
+  const host = deciders.hosts.find(({ endpoint }) => endpoint === home?.endpoint);
+  if (home === undefined || host === undefined) return undefined;
+  const route = routeForPath(deciders.table.routesOf(home.model, request.tenant), path);
+  const target = route?.targets.find((one) => serves(host, one)) ?? route?.targets[0];
+  if (route === undefined || target === undefined) return undefined;
+  const body = undefined;
+  return { kind: "route", route, target, host, alternates: [], fallback: false, body };
+}
+
 /** The error of a body that is, or says that it is, too long; undefined for any other. */
-export function tooLarge(bytes: number): Refusal | undefined {
-  if (!(bytes > MAX_BODY_BYTES)) return undefined;
-  const text = `The request's body is too large: this gateway takes ${MAX_BODY_BYTES} bytes`;
+export function tooLarge(bytes: number, limit: number = MAX_BODY_BYTES): Refusal | undefined {
+  if (!(bytes > limit)) return undefined;
+  const text = `The request's body is too large: this gateway takes ${limit} bytes`;
   return refuse("request_too_large", text);
 }
 
@@ -153,7 +189,13 @@ function chooseHost(request: RoutedRequest, choice: Choice): Routed | undefined 
     ...[first, ...others].map(optionOf(false)),
     ...route.fallbacks.map(optionOf(true)),
   ];
-  const up = (option: Option) => option.able.length === 0 ? [] : healthy(option.able);
+  const up = (option: Option) =>
+    option.able.length === 0 ? [] : healthy(option.able, request.session);
+  const home = homeOf(request, choice);
+  const at = options.find(({ able }) => home !== undefined && able.includes(home));
+  if (home !== undefined && at !== undefined && up({ ...at, able: [home] }).length > 0) {
+    return routed(request, { ...choice, ...at, able: [home], later: at.able });
+  }
   for (const [index, option] of options.entries()) {
     const able = up(option);
     if (able.length === 0) continue;
@@ -165,6 +207,16 @@ function chooseHost(request: RoutedRequest, choice: Choice): Routed | undefined 
   // Nobody is healthy: an attempt is worth more than a refusal, since we may be wrong about it.
   const any = options.find(({ able }) => able.length > 0);
   return any && routed(request, { ...choice, ...any, later: [] });
+}
+
+/** The host that keeps the response which a request follows. */
+function homeOf(
+  { tenant }: RoutedRequest,
+  { read, deciders }: Choice,
+): BackendHost | undefined {
+  const id = read?.members["previous_response_id"];
+  const home = typeof id === "string" ? deciders.home?.(id, tenant) : undefined;
+  return home && deciders.hosts.find(({ endpoint }) => endpoint === home.endpoint);
 }
 
 function serves({ endpoint, hostname, models }: BackendHost, target: Target): boolean {
@@ -184,20 +236,24 @@ function routed(request: RoutedRequest, chosen: Chosen): Routed {
   const outstanding = (endpoint: string) => deciders.outstanding(endpoint);
   const leastBusy = (hosts: readonly BackendHost[]) =>
     hosts.toSorted((a, b) => outstanding(a.endpoint) - outstanding(b.endpoint));
-  const host = deciders.strategy(able, {
+  const situation: Situation = {
     outstanding,
     engine: (endpoint) => deciders.engine?.(endpoint),
     session: request.session,
     members: read?.members ?? {},
     // Targets of one model take turns together, unless they are bound to hosts.
     group: target.hosts === undefined ? target.model : `${route.name} ${target.model}`,
-  });
+  };
+  const order = deciders.strategy.order?.(able, situation);
+  const host = order?.[0] ?? deciders.strategy(able, situation);
+  const next = order ?? leastBusy(able);
   return {
     kind: "route",
     route,
     target,
     host,
-    alternates: [...new Set([...leastBusy(able), ...later])].filter((one) => one !== host)
+    alternates: [...new Set([...next, ...later])]
+      .filter((one) => one !== host && areAlike(one, host))
       .slice(0, deciders.alternates),
     fallback,
     body: read === undefined || read.model === target.model

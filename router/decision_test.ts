@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { decide, type Decision, type RoutedRequest } from "./decision.ts";
-import { parseHosts } from "./hosts.ts";
+import { decide, type Deciders, type Decision, type RoutedRequest } from "./decision.ts";
+import { type BackendHost, parseHosts } from "./hosts.ts";
 import { parseRoutes } from "./route_table.ts";
 import { strategyOf } from "./strategies/strategies.ts";
 
@@ -14,10 +14,13 @@ interface Setting extends Partial<RoutedRequest> {
   /** Endpoints that are not healthy. */
   readonly down?: readonly string[];
   readonly busy?: Readonly<Record<string, number>>;
+  readonly hosts?: readonly BackendHost[];
+  readonly home?: Deciders["home"];
 }
 
 /** The decision on a request for the model "m", or what the setting says. */
-function decided({ route, down = [], busy = {}, ...request }: Setting = {}): Decision {
+function decided(setting: Setting = {}): Decision {
+  const { route, down = [], busy = {}, hosts = HOSTS, home, ...request } = setting;
   const routes = [{ name: "one", model: "m", path_prefix: "/v1/chat", ...route }];
   return decide({
     method: "POST",
@@ -27,9 +30,11 @@ function decided({ route, down = [], busy = {}, ...request }: Setting = {}): Dec
     ...request,
   }, {
     table: parseRoutes(JSON.stringify(routes), "r.json"),
-    hosts: HOSTS,
+    hosts,
+    ...(home === undefined ? {} : { home }),
     strategy: strategyOf("least_outstanding_requests"),
     alternates: 2,
+    maxBodyBytes: 8_388_608,
     outstanding: (endpoint) => busy[endpoint] ?? 0,
     healthy: (hosts) => hosts.filter(({ endpoint }) => !down.includes(endpoint)),
   });
@@ -45,6 +50,11 @@ function route(setting: Setting = {}): string {
   return `${host.endpoint} ${sent}${fallback ? " (fallback)" : ""}`;
 }
 
+function alternates(setting: Setting): string[] {
+  const decision = decided(setting);
+  return decision.kind === "route" ? decision.alternates.map(({ endpoint }) => endpoint) : [];
+}
+
 function refusal(setting: Setting): string {
   const decision = decided(setting);
   return decision.kind === "refuse" ? `${decision.status} ${decision.code}` : decision.kind;
@@ -55,6 +65,39 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 Deno.test("decide() routes to the least busy host that serves the model", () => {
   assert.equal(route(), "a:1 as it came");
   assert.equal(route({ busy: { "a:1": 1 } }), "c:1 as it came");
+});
+
+Deno.test("decide() takes paths outside of /v1/ where a route has them, and no others", () => {
+  const path_prefix = "/tokenize";
+  assert.equal(route({ path: "/tokenize", route: { path_prefix } }), "a:1 as it came");
+  assert.equal(refusal({ path: "/tokenize" }), "404 not_found");
+  assert.equal(refusal({ path: "/rerank", route: { path_prefix } }), "404 not_found");
+});
+
+Deno.test("decide() lets Envoy try no host that has another key or path than the first", () => {
+  const hosts = parseHosts("a:1,http://b:1/x,c:1,d:1", undefined, ["k", "k", "k", ""]);
+  assert.deepEqual(alternates({ hosts }), ["c:1"]);
+});
+
+Deno.test("decide() sends what follows a response to the host that keeps it", () => {
+  const home = (id: string, tenant: string | undefined) =>
+    id === "resp_1" && tenant === "t" ? { endpoint: "c:1", model: "m", tenant } : undefined;
+  const body = bytes('{"model": "m", "previous_response_id": "resp_1"}');
+  const follows = { path: "/v1/responses", route: { path_prefix: "/v1/" }, body, home };
+  assert.equal(route({ ...follows, tenant: "t" }), "c:1 as it came");
+  assert.equal(route({ ...follows, tenant: "u" }), "a:1 as it came");
+  assert.equal(route({ ...follows, tenant: "t", down: ["c:1"] }), "a:1 as it came");
+  for (const [method, end] of [["GET", ""], ["DELETE", ""], ["POST", "/cancel"]]) {
+    const kept = {
+      ...follows,
+      method: method ?? "",
+      body: bytes(""),
+      path: `/v1/responses/resp_1${end}`,
+    };
+    assert.equal(route({ ...kept, tenant: "t" }), "c:1 as it came");
+  }
+  const other = { ...follows, method: "GET", body: bytes(""), path: "/v1/responses/resp_1" };
+  assert.equal(refusal({ ...other, tenant: "u" }), "404 not_found");
 });
 
 Deno.test("decide() names the hosts that Envoy may try next, the least busy first", () => {

@@ -1,6 +1,6 @@
 /** Between the phases of ext_proc and what the router decides on. */
 import type { Answer, PhaseMessage } from "../ext_proc/mod.ts";
-import { operationOf } from "./answers/operation.ts";
+import { keepsAnswers, operationOf } from "./answers/operation.ts";
 import type { Decision, Routed } from "./decision.ts";
 import { ENDPOINT_KEY } from "./discovery/assignment.ts";
 
@@ -105,6 +105,8 @@ function answerOfRoute(decision: Routed, head: Head): Answer {
   if (route.totalTimeoutMs !== undefined) {
     set.push([TOTAL_TIMEOUT_HEADER, `${route.totalTimeoutMs}`]);
   }
+  if (host.key !== undefined) set.push(["authorization", `Bearer ${host.key}`]);
+  if (host.pathPrefix !== undefined) set.push([":path", `${host.pathPrefix}${head.path}`]);
   if (mayBePlain(head.acceptEncoding)) set.push(["accept-encoding", "identity"]);
   // A length that the client said must be that of the new body, or Envoy refuses the answer.
   if (body !== undefined && !Number.isNaN(head.contentLength)) {
@@ -121,6 +123,8 @@ function answerOfRoute(decision: Routed, head: Head): Answer {
         model: route.model,
         endpoint: host.endpoint,
         operation: operationOf(head.path),
+        ...(keepsAnswers(head.path) && { keeps: true }),
+        ...(head.tenant !== undefined && { tenant: head.tenant }),
         ...(target.model === route.model ? {} : { backend_model: target.model }),
         ...(fallback ? { fallback } : {}),
       },

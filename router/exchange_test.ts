@@ -51,6 +51,18 @@ Deno.test("headOf() reads the headers that the router goes by, names in any case
   assert.ok(Number.isNaN(bare.contentLength));
 });
 
+Deno.test("answerOf() sends a host its own key, and its own path", () => {
+  const [host] = parseHosts("http://a:1/team", undefined, ["secret"]);
+  assert.ok(host);
+  const head = { ...NO_HEAD, path: "/v1/chat/completions?x=1" };
+  const answer = answerOf(routed({}, { host }), head);
+  assert.equal(answer.kind, "continue");
+  assert.deepEqual(answer.headers?.set, [
+    ["authorization", "Bearer secret"],
+    [":path", "/team/v1/chat/completions?x=1"],
+  ]);
+});
+
 Deno.test("bodyOf() has the body once it is known to be whole", () => {
   const body = new Uint8Array([1]);
   assert.equal(bodyOf({ phase: "request_body", body, endOfStream: true }), body);

@@ -52,7 +52,7 @@ export function requestProcessor(context: RequestContext): Processor {
         head = headOf(message, context.headers);
         if (!message.endOfStream) {
           // Said beforehand, it is refused before it is read.
-          const long = tooLarge(head.contentLength);
+          const long = tooLarge(head.contentLength, context.deciders().maxBodyBytes);
           return long === undefined ? GO_ON : answerOf(noted(context, head, long), head);
         }
       }

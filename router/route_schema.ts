@@ -44,7 +44,7 @@ const target = z.strictObject({
 const route = z.strictObject({
   name: name.describe("What logs and metrics call the route"),
   model: name.describe("The model that clients ask for"),
-  path_prefix: z.string().regex(/^\/v1\//, "Expected a path that begins with /v1/")
+  path_prefix: z.string().regex(/^\/[^\s?#]*$/, "Expected a path that begins with /")
     .describe("Whole path segments on which the model is served"),
   aliases: z.array(name).optional().describe("Other names that clients may use for the model"),
   rewrite_model: name.optional().describe("What the backend is asked for in the model's place"),

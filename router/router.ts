@@ -12,8 +12,8 @@ import {
   watchFile,
 } from "../service/mod.ts";
 import { accessLogService } from "./access_log.ts";
-import { finishedRequest } from "./answers/finished_request.ts";
-import type { Deciders } from "./decision.ts";
+import { type FinishedRequest, finishedRequest } from "./answers/finished_request.ts";
+import { type Deciders, MAX_BODY_BYTES } from "./decision.ts";
 import { DEFAULT_ROUTES } from "./default_routes.ts";
 import { announceHosts } from "./discovery/announced_hosts.ts";
 import { ENDPOINT_KEY } from "./discovery/assignment.ts";
@@ -27,8 +27,9 @@ import type { BackendHost } from "./hosts.ts";
 import { RouterMetrics } from "./metrics.ts";
 import { OutstandingRequests } from "./outstanding_requests.ts";
 import { type DecisionLine, type RequestContext, requestProcessor } from "./request_processor.ts";
+import { ResponseHomes } from "./response_homes.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
-import { type RoutingLogic, type Strategy, strategyOf } from "./strategies/strategies.ts";
+import { placeOf, type RoutingLogic, type Strategy, strategyOf } from "./strategies/strategies.ts";
 
 /** Options of {@linkcode startRouter}. */
 export interface RouterOptions {
@@ -65,6 +66,8 @@ export interface RouterOptions {
    * otherwise. 0 for an Envoy that picks by subset and thus takes one name only.
    */
   readonly alternates?: number;
+  /** Longest request body, in bytes, compressed or not; 64 MiB when left out. Envoy must hold as much. */
+  readonly maxBodyBytes?: number;
   /** Probes and readings of the hosts; what became of requests is looked at in any case. */
   readonly health?: HealthCheckOptions;
   /** Secret by which Envoy proves itself; needed where `host` is no loopback address. */
@@ -89,6 +92,8 @@ export interface Router extends AsyncDisposable {
   outstanding(endpoint: string): number;
   /** How a host stands, by what became of its requests and probes. */
   state(endpoint: string): HostState;
+  /** Whether it is known which host keeps a response. */
+  keeps(responseId: string): boolean;
   /** Reads the routes again. Throws `UsageError`; the old routes then stay. */
   reload(): Promise<void>;
   /** Prometheus text. */
@@ -123,6 +128,7 @@ class ModelRouter implements Router {
   readonly #strategy: Strategy;
   readonly #metrics = new RouterMetrics();
   readonly #outstanding = new OutstandingRequests(this.#metrics);
+  readonly #homes = new ResponseHomes();
   readonly #stack = new AsyncDisposableStack();
   readonly #log: Log;
   #hosts: HostSource = new HostList();
@@ -194,13 +200,15 @@ class ModelRouter implements Router {
         host,
         port,
         peerSecret: this.#options.peerSecret,
+        // A body comes whole, with some fields around it.
+        maxReceiveBytes: (this.#options.maxBodyBytes ?? MAX_BODY_BYTES) + MESSAGE_BYTES,
         services: [
           processorService(() => requestProcessor(context)),
           this.#endpoints.service,
           accessLogService((entry) => {
             this.#health.logged(entry);
             const finished = finishedRequest(entry);
-            if (finished !== undefined) this.#metrics.answers.finished(finished);
+            if (finished !== undefined) this.#finished(finished);
           }),
         ],
       });
@@ -229,6 +237,10 @@ class ModelRouter implements Router {
 
   state(endpoint: string): HostState {
     return this.#health.state(endpoint);
+  }
+
+  keeps(responseId: string): boolean {
+    return this.#homes.has(responseId);
   }
 
   async reload(): Promise<void> {
@@ -276,10 +288,25 @@ class ModelRouter implements Router {
       hosts: this.#hosts.hosts,
       strategy: this.#strategy,
       alternates: this.#options.alternates ?? ALTERNATES,
+      maxBodyBytes: this.#options.maxBodyBytes,
       outstanding: (endpoint) => this.outstanding(endpoint),
       engine: (endpoint) => this.#health.engine(endpoint),
-      healthy: (hosts) => this.#health.admit(hosts),
+      // A session that returns to its host does so once, and not by chance again and again.
+      healthy: (hosts, session) =>
+        this.#health.admit(
+          hosts,
+          session === undefined ? undefined : (endpoint) => placeOf(endpoint, session),
+        ),
+      home: (id, tenant) => this.#homes.of(id, tenant),
     };
+  }
+
+  #finished(request: FinishedRequest): void {
+    this.#metrics.answers.finished(request);
+    const { responseId, status, host: endpoint, model, tenant } = request;
+    if (responseId !== undefined && status === 200) {
+      this.#homes.note(responseId, { endpoint, model, tenant });
+    }
   }
 
   #follow(hosts: readonly BackendHost[]): void {
@@ -287,6 +314,9 @@ class ModelRouter implements Router {
     this.#outstanding.follow(hosts);
   }
 }
+
+/** Room for what a message of ext_proc has beside a body. */
+const MESSAGE_BYTES = 1_048_576;
 
 /** The states in which a host may be chosen. */
 const SERVING: readonly HostState[] = ["healthy", "returning"];

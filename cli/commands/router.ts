@@ -1,5 +1,5 @@
 /** `llmgate router`: runs the model router alone (ext_proc over gRPC). */
-import { discoverHosts, startRouter } from "../../router/mod.ts";
+import { discoverHosts, MAX_BODY_BYTES, startRouter } from "../../router/mod.ts";
 import { DEFAULT_PORTS, loadModule, peerSecretOf, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import {
@@ -11,6 +11,7 @@ import {
 } from "../../options/mod.ts";
 import {
   backendRoots,
+  bodyBytesOf,
   healthOf,
   kubernetesOf,
   ROUTER_FLAGS,
@@ -87,7 +88,7 @@ export const command = defineCommand({
         "Cannot start the router: --static-hosts must name the model servers, or --service-discovery k8s find them",
       );
     }
-    const named = await staticHostsOf(options) ?? [];
+    const named = await staticHostsOf(options, (name) => host.env(name)) ?? [];
     const caFile = await backendRoots(named, (name) => host.env(name));
     const ca = caFile === undefined ? undefined : await Deno.readTextFile(caFile);
     await using hosts = await discoverHosts({
@@ -108,6 +109,7 @@ export const command = defineCommand({
       alternates: options.alternates,
       health: { ...healthOf(options), ...(ca === undefined ? {} : { ca }) },
       sessionHeader: options.sessionHeader,
+      maxBodyBytes: bodyBytesOf(options) ?? MAX_BODY_BYTES,
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
       log,
       ...(options.routeConfig === undefined ? {} : { routesFile: options.routeConfig }),

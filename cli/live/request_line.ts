@@ -18,12 +18,17 @@ export function requestLine(record: RequestRecord, style: Style): string {
     record.reason,
     ...(record.tenant === null ? [] : [`tenant ${record.tenant}`]),
     ...(record.attempts > 1 ? [style.notice(`${record.attempts} attempts`)] : []),
+    ...(record.model === null ? [] : [servedBy(record)]),
     timing(record),
     bytes(record.bytes),
     ...(record.events === null ? [] : [`${record.events} events`]),
     ...(record.flags === "-" || record.flags === "" ? [] : [style.dim(record.flags)]),
   ];
   return parts.join("  ");
+}
+
+function servedBy({ model, host }: RequestRecord): string {
+  return host === null ? `${model}` : `${model} on ${host}`;
 }
 
 function clock(time: string): string {

@@ -28,6 +28,7 @@ export type { Asked, DeclaredFeatures, DeclaredParts, Judge } from "./judge.ts";
 export type { AnyProfileKind, BoundProfile, ProfileKind, Surroundings } from "./kind.ts";
 export {
   backendRoots,
+  bodyBytesOf,
   healthOf,
   kubernetesOf,
   ROUTER_FLAGS,

@@ -1,10 +1,7 @@
 /** Envoy's log entry about a finished request, as a plain value. */
 import type { JsonObject } from "../../grpc/mod.ts";
-import { addressOf, objectAt } from "../access_log.ts";
+import { addressOf, objectAt, USAGE_NAMESPACE } from "../access_log.ts";
 import { LOG_NAMESPACE } from "../exchange.ts";
-
-/** Namespace of what `router.yaml` reads from answers that pass. */
-export const USAGE_NAMESPACE = "llmgate.usage";
 
 /** A routed request that is over, however it ended. Durations are seconds. */
 export interface FinishedRequest {
@@ -13,6 +10,9 @@ export interface FinishedRequest {
   readonly model: string;
   /** As the answer names it; undefined where it does not, or not near its end. */
   readonly responseModel: string | undefined;
+  /** Id of the response that a host keeps; undefined where it keeps none. */
+  readonly responseId: string | undefined;
+  readonly tenant: string | undefined;
   /** The operation, in OpenTelemetry's words. */
   readonly operation: string;
   /** ADDRESS:PORT of the host that was asked last; the chosen one when none could be. */
@@ -53,6 +53,8 @@ export function finishedRequest(entry: JsonObject): FinishedRequest | undefined 
     route,
     model,
     responseModel: typeof usage["model"] === "string" ? usage["model"] : undefined,
+    responseId: typeof usage["response"] === "string" ? usage["response"] : undefined,
+    tenant: typeof decision["tenant"] === "string" ? decision["tenant"] : undefined,
     operation: String(operation ?? "_OTHER"),
     host: addressOf(common) ?? String(endpoint ?? ""),
     status: Number(objectAt(entry, "response")["response_code"] ?? 0),

@@ -38,6 +38,8 @@ Deno.test("finishedRequest() tells an answer in one piece, from the host that ga
     route: "chat-route",
     model: "m",
     responseModel: "m-2",
+    responseId: undefined,
+    tenant: undefined,
     operation: "chat",
     host: "10.0.0.7:8000",
     status: 200,

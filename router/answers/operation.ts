@@ -14,5 +14,10 @@ export function operationOf(path: string): string {
   return Object.hasOwn(OPERATIONS, plain) ? OPERATIONS[plain] ?? OTHER : OTHER;
 }
 
+/** Whether a path is one whose answers the host keeps, to be named by what follows. */
+export function keepsAnswers(path: string): boolean {
+  return path.split("?", 1)[0] === "/v1/responses";
+}
+
 /** OpenTelemetry's word for a value that is not on a list. */
 const OTHER = "_OTHER";

@@ -14,7 +14,7 @@ export interface RawBody {
 export interface ReadBody {
   readonly kind: "read";
   readonly model: string;
-  /** The members of a JSON body; none for a form. */
+  /** The members of a JSON body; of a long one, those that a decision needs. None for a form. */
   readonly members: Readonly<Record<string, unknown>>;
   /**
    * Returns the body with another model's name in place of its own. Every other byte of it (of what
@@ -39,6 +39,7 @@ export type UnreadCode =
   | "request_too_large";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
+const BRACE = 0x7b;
 
 /** Reads a body of at most `limit` bytes, unpacked. Never throws. */
 export function readBody(raw: RawBody, limit: number): ReadBody | UnreadBody {
@@ -77,7 +78,13 @@ function unpacked(
   }
 }
 
+/** Bodies longer than this are looked through for what a decision needs, and not parsed: whoever answers them does that. */
+const PARSED_BYTES = 1_048_576;
+/** The members that are read of such a body, each where it is a text. */
+const SKIMMED = ["model", "previous_response_id"] as const;
+
 function readJson(bytes: Uint8Array): ReadBody | UnreadBody {
+  if (bytes.length > PARSED_BYTES) return skimmed(bytes);
   let body: unknown;
   try {
     body = JSON.parse(decoder.decode(bytes));
@@ -87,7 +94,31 @@ function readJson(bytes: Uint8Array): ReadBody | UnreadBody {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     return unread("invalid_json", "The request's body is not a JSON object");
   }
-  const members = body as Record<string, unknown>;
+  return asked(bytes, body as Record<string, unknown>);
+}
+
+function skimmed(bytes: Uint8Array): ReadBody | UnreadBody {
+  const first = bytes.subarray(0, bytes.indexOf(BRACE) + 1);
+  if (first.length === 0 || decoder.decode(first).trim() !== "{") {
+    return unread("invalid_json", "The request's body is not a JSON object");
+  }
+  try {
+    const members = SKIMMED.flatMap((name) => {
+      const [span] = memberSpans(bytes, name);
+      return span === undefined
+        ? []
+        : [[name, JSON.parse(decoder.decode(bytes.subarray(span.start, span.end)))]];
+    });
+    return asked(bytes, Object.fromEntries(members));
+  } catch {
+    return unread("invalid_json", "The request's body is not valid JSON");
+  }
+}
+
+function asked(
+  bytes: Uint8Array,
+  members: Readonly<Record<string, unknown>>,
+): ReadBody | UnreadBody {
   const { model } = members;
   if (typeof model !== "string" || model === "") {
     return unread("missing_model", 'The request\'s body must have "model", a text');

@@ -89,6 +89,27 @@ Deno.test("readBody() says what is wrong with a JSON body", () => {
   }
 });
 
+Deno.test("a long body is looked through as a short one is read", () => {
+  const pad = `"messages":["${String.raw`\"x`.repeat(400_000)}"]`;
+  assert.ok(pad.length > 1_048_576);
+  const long = readable(`\ufeff { ${pad}, "previous_response_id": "r", "mod\\u0065l" :"a" }`);
+  assert.equal(long.model, "a");
+  assert.equal(long.members["previous_response_id"], "r");
+  assert.ok(decoder.decode(long.renamed("bc")).endsWith('"mod\\u0065l" :"bc" }'));
+  for (
+    const [body, code] of [
+      [`{${pad},"model":"a","model":"a"}`, "invalid_json"],
+      [`{${pad}}`, "missing_model"],
+      [`{${pad},"model":7}`, "missing_model"],
+      [`{${pad},"model":x}`, "invalid_json"],
+      [`[${pad}]`, "invalid_json"],
+      [pad, "invalid_json"],
+    ] as const
+  ) {
+    assert.partialDeepStrictEqual(read(body), { kind: "unread", code });
+  }
+});
+
 Deno.test("a byte order mark stands before a JSON body, and stays there", () => {
   const body = readable('\ufeff{"model":"a"}');
   assert.equal(Buffer.from(body.renamed("bc")).toString(), '\ufeff{"model":"bc"}');

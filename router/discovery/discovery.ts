@@ -18,6 +18,8 @@ export interface KubernetesHosts extends AccessOptions {
   readonly namespace?: string | undefined;
   /** A number, or a port's name in the Service; its first one when left out. */
   readonly port?: string | undefined;
+  /** The pods' key: asked with, and sent with every request. */
+  readonly key?: string | undefined;
 }
 
 /** Options of {@linkcode discoverHosts}. */
@@ -48,11 +50,12 @@ export async function discoverHosts(options: DiscoverOptions): Promise<HostSourc
       ...(ca === undefined ? {} : { ca }),
     });
   }
-  const { labelSelector, namespace, port } = kubernetes;
+  const { labelSelector, namespace, port, key } = kubernetes;
   return await startK8sDiscovery({
     access: await clusterAccess(kubernetes),
     namespace,
     labelSelector,
+    key,
     port: port !== undefined && /^\d+$/.test(port) ? Number(port) : port,
     log,
   });

@@ -2,7 +2,7 @@
 import { delay, type Log } from "../../service/mod.ts";
 import type { BackendHost } from "../hosts.ts";
 import type { TlsTrust } from "../../http1/mod.ts";
-import { readModels } from "./model_list.ts";
+import { type ModelAnswer, readModels } from "./model_list.ts";
 
 /** Options of {@linkcode ModelBook}. */
 export interface ModelBookOptions {
@@ -87,13 +87,10 @@ export class ModelBook implements AsyncDisposable {
         if (line !== said) log(line);
         said = line;
       } else {
-        if (answer.kind === "unsaid") {
-          const line =
-            `${host.endpoint} does not list its models (${answer.why}): any is sent to it`;
-          if (line !== said) log(line);
-          said = line;
-        }
-        this.#note(page, answer.kind === "models" ? answer.models : undefined);
+        const line = toldOf(host, answer);
+        if (line !== undefined && line !== said) log(line);
+        said = line ?? "";
+        this.#note(page, servedBy(answer));
       }
       answered();
       wait = answer.kind === "silent" ? Math.min(wait * 2, againMs) : againMs;
@@ -108,6 +105,26 @@ export class ModelBook implements AsyncDisposable {
     page.known = true;
     this.#options.onChange();
   }
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** Models that a host may be asked for; undefined for every one. */
+function servedBy(answer: Exclude<ModelAnswer, { kind: "silent" }>) {
+  if (answer.kind === "models") return answer.models;
+  return answer.kind === "locked" ? NOTHING : undefined;
+}
+
+function toldOf(
+  { endpoint, key }: BackendHost,
+  answer: Exclude<ModelAnswer, { kind: "silent" }>,
+): string | undefined {
+  if (answer.kind === "models") return undefined;
+  const says = `${endpoint} does not list its models (${answer.why})`;
+  if (answer.kind === "unsaid") return `${says}: any is sent to it`;
+  return key === undefined
+    ? `${says}: nothing is sent to it until --host-key-envs names its key, or --static-models says what it serves`
+    : `${says}: nothing is sent to it: its key is not the right one`;
 }
 
 function sameModels(

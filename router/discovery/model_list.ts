@@ -1,15 +1,17 @@
 /** The models of a host, as it says itself. */
-import { deadlineSignal, hostPort, messageOf } from "../../service/mod.ts";
-import type { BackendHost } from "../hosts.ts";
+import { deadlineSignal, messageOf } from "../../service/mod.ts";
+import { type BackendHost, credentialOf, urlOf } from "../hosts.ts";
 import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
 
 /**
  * A host's answer about its models: their names, that it does not say (it serves whatever it is asked
- * for), or nothing yet (it cannot be reached, or is still loading).
+ * for), that it wants a key that it was not given, or nothing yet (it cannot be reached, or is still
+ * loading).
  */
 export type ModelAnswer =
   | { readonly kind: "models"; readonly models: ReadonlySet<string> }
   | { readonly kind: "unsaid"; readonly why: string }
+  | { readonly kind: "locked"; readonly why: string }
   | { readonly kind: "silent"; readonly why: string };
 
 /** How long a host may take to list its models, in milliseconds. */
@@ -28,15 +30,18 @@ export async function readModels(
   { tls, signal }: { tls?: TlsTrust | undefined; signal: AbortSignal },
 ): Promise<ModelAnswer> {
   const within = deadlineSignal(ANSWER_MS, signal);
-  const authority = host.hostname ?? hostPort(host.host, host.port);
   try {
-    const answer = await directGet(
-      new URL(`${host.tls ? "https" : "http"}://${authority}/v1/models`),
-      { address: host.host, signal: within, ...(tls === undefined ? {} : { tls }) },
-    );
+    const answer = await directGet(urlOf(host, "/v1/models"), {
+      address: host.host,
+      signal: within,
+      headers: credentialOf(host),
+      ...(tls === undefined ? {} : { tls }),
+    });
     const text = await readAll(answer, MAX_LIST);
     const { status } = answer;
     if (status >= 500) return { kind: "silent", why: `status ${status}` };
+    // Who asks for a key does not serve whoever comes without one.
+    if (status === 401 || status === 403) return { kind: "locked", why: `status ${status}` };
     if (status !== 200) return { kind: "unsaid", why: `status ${status}` };
     const models = namesOf(text);
     return models === undefined

@@ -9,7 +9,7 @@ import { startStaticDiscovery } from "./static_discovery.ts";
 const endpoints = ({ hosts }: HostSource) => hosts.map(({ endpoint }) => endpoint);
 
 /** A model server that says what `answer` returns. */
-function serveModels(answer: () => Response) {
+function serveModels(answer: (request: Request) => Response) {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer);
   const address = `127.0.0.1:${server.addr.port}`;
   return { address, [Symbol.asyncDispose]: () => server.shutdown() };
@@ -104,7 +104,7 @@ Deno.test("given models are not asked for", async () => {
 for (
   const [what, answer] of [
     ["no list", () => new Response("hello")],
-    ["a refusal", () => new Response("{}", { status: 401 })],
+    ["no such path", () => new Response("{}", { status: 404 })],
     ["an error", () => new Response("{}", { status: 503 })],
   ] as const
 ) {
@@ -120,6 +120,33 @@ for (
     assert.equal(lines.length, 1);
   });
 }
+
+Deno.test("a host that wants a key serves nothing until it has one, under its own path", async () => {
+  await using server = serveModels((request) =>
+    request.headers.get("authorization") === "Bearer right" &&
+      new URL(request.url).pathname === "/team/v1/models"
+      ? Response.json({ data: [{ id: "m" }] })
+      : new Response("{}", { status: 401 })
+  );
+  for (
+    const [keys, models, says] of [
+      [[], [], /until --host-key-envs names its key, or --static-models/],
+      [["wrong"], [], /its key is not the right one/],
+      [["right"], ["m"], undefined],
+    ] as const
+  ) {
+    const lines: string[] = [];
+    await using source = await startStaticDiscovery({
+      hosts: parseHosts(`http://${server.address}/team/v1`, undefined, keys),
+      readModels: true,
+      log: (line) => lines.push(line),
+    });
+    assert.deepEqual([...source.hosts[0]?.models ?? ["any"]], models);
+    if (says === undefined) assert.deepEqual(lines, []);
+    else assert.match(lines.join("\n"), says);
+    assert.doesNotMatch(lines.join("\n"), /wrong/);
+  }
+});
 
 Deno.test("a host with TLS is verified against its name", async () => {
   const pem = (name: string) =>

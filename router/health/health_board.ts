@@ -14,9 +14,17 @@ export type Outcome =
 
 /**
  * How a host stands: it takes requests; it is out for a while, because requests failed there; it
- * does not answer its probe; it takes a growing share of its requests again.
+ * does not answer its probe; it takes a growing share of its requests again; it asked not to be asked
+ * for a while; its engine sleeps.
  */
-export const HOST_STATES = ["healthy", "ejected", "down", "returning"] as const;
+export const HOST_STATES = [
+  "healthy",
+  "ejected",
+  "down",
+  "returning",
+  "resting",
+  "sleeping",
+] as const;
 
 export type HostState = typeof HOST_STATES[number];
 
@@ -37,6 +45,8 @@ export interface HealthLimits {
    * that takes no connection, or is down, does not count: it is not a matter of opinion.
    */
   readonly maxEjected: number;
+  /** Milliseconds that a host may ask for at most; 60,000. */
+  readonly maxRestMs: number;
 }
 
 export const HEALTH_LIMITS: HealthLimits = {
@@ -46,6 +56,7 @@ export const HEALTH_LIMITS: HealthLimits = {
   maxEjectMs: 60_000,
   returnMs: 10_000,
   maxEjected: 0.5,
+  maxRestMs: 60_000,
 };
 
 /** Options of {@linkcode HealthBoard}. */
@@ -72,7 +83,13 @@ interface HostRecord {
   until: number | undefined;
   /** Ejected because it took no connection. */
   unreachable: boolean;
+  /** Until then it asked not to be asked. */
+  restUntil: number;
+  asleep: boolean;
 }
+
+/** A number in 0..1 for a host: whether a request is within the share that it takes. */
+export type Draw = (endpoint: string) => number;
 
 /** Keeps the state of each host, and says which of them may take a request. */
 export class HealthBoard {
@@ -90,8 +107,10 @@ export class HealthBoard {
     const record = this.#records.get(endpoint);
     if (record === undefined) return "healthy";
     if (record.down) return "down";
+    if (record.asleep) return "sleeping";
     const { until } = record;
     const now = this.#options.now();
+    if (now < record.restUntil) return "resting";
     if (until === undefined || now >= until + this.#limits.returnMs) return "healthy";
     return now < until ? "ejected" : "returning";
   }
@@ -135,11 +154,33 @@ export class HealthBoard {
     this.#tell(endpoint, "answers its probe again");
   }
 
+  /** Notes that a host asked not to be asked for as long. */
+  rest(endpoint: string, ms: number): void {
+    const record = this.#settled(endpoint);
+    const until = this.#options.now() + Math.min(ms, this.#limits.maxRestMs);
+    if (!(until > record.restUntil)) return;
+    const before = this.state(endpoint);
+    record.restUntil = until;
+    if (before !== "resting") this.#tell(endpoint, `asked not to be asked for ${ms / 1_000} s`);
+  }
+
+  /** Notes whether the engine of a host sleeps. */
+  slept(endpoint: string, asleep: boolean): void {
+    if (!asleep && !this.#records.has(endpoint)) return;
+    const record = this.#settled(endpoint);
+    if (record.asleep === asleep) return;
+    record.asleep = asleep;
+    this.#tell(endpoint, asleep ? "has put its engine to sleep" : "is awake again");
+  }
+
   /**
    * Returns those of the hosts that may take a request: the healthy ones, and of those that return
-   * each with its share of chance. None when none is healthy.
+   * each with its share: of chance, unless told otherwise. None when none is healthy.
    */
-  admit(hosts: readonly BackendHost[]): readonly BackendHost[] {
+  admit(
+    hosts: readonly BackendHost[],
+    draw: Draw = this.#options.random ?? Math.random,
+  ): readonly BackendHost[] {
     // The usual case costs nothing.
     if (this.#records.size === 0) return hosts;
     const kept = this.#kept(hosts);
@@ -147,10 +188,9 @@ export class HealthBoard {
       const state = this.state(endpoint);
       return state === "healthy" || state === "returning" || kept.has(endpoint);
     });
-    const { random = Math.random } = this.#options;
     const drawn = fit.filter(({ endpoint }) => {
       const share = kept.has(endpoint) ? 1 : this.share(endpoint);
-      return share >= 1 || random() < share;
+      return share >= 1 || draw(endpoint) < share;
     });
     return drawn.length > 0 ? drawn : fit;
   }
@@ -202,6 +242,8 @@ export class HealthBoard {
         down: false,
         until: undefined,
         unreachable: false,
+        restUntil: 0,
+        asleep: false,
       };
       this.#records.set(endpoint, record);
     }

@@ -139,6 +139,44 @@ Deno.test("a host that discovery lost is forgotten", () => {
   assert.equal(board.state("b:1"), "ejected");
 });
 
+Deno.test("a host that asks not to be asked rests for as long, and no longer than a minute", () => {
+  const { board, clock } = open();
+  board.rest("a:1", 7_000);
+  board.rest("a:1", 2_000);
+  assert.equal(board.state("a:1"), "resting");
+  assert.ok(board.admit(HOSTS).every(({ endpoint }) => endpoint !== "a:1"));
+  clock.ms += 6_999;
+  assert.equal(board.state("a:1"), "resting");
+  clock.ms += 1;
+  assert.equal(board.state("a:1"), "healthy");
+  board.rest("a:1", 86_400_000);
+  clock.ms += 60_000;
+  assert.equal(board.state("a:1"), "healthy");
+});
+
+Deno.test("an engine that sleeps is asked when nobody else is there", () => {
+  const { board } = open();
+  board.slept("a:1", true);
+  assert.equal(board.state("a:1"), "sleeping");
+  assert.ok(board.admit(HOSTS).every(({ endpoint }) => endpoint !== "a:1"));
+  assert.deepEqual(board.admit(HOSTS.filter(({ endpoint }) => endpoint === "a:1")), []);
+  board.slept("a:1", false);
+  assert.equal(board.state("a:1"), "healthy");
+});
+
+Deno.test("a session moves back to a host that returns once, and stays", () => {
+  const { board, clock } = open();
+  board.report("a:1", "unreachable");
+  clock.ms += 5_000;
+  const draw = (endpoint: string) => endpoint === "a:1" ? 0.6 : 0;
+  const there: boolean[] = [];
+  for (let ms = 0; ms <= 10_000; ms += 1_000, clock.ms += 1_000) {
+    there.push(board.admit(HOSTS, draw).some(({ endpoint }) => endpoint === "a:1"));
+  }
+  assert.deepEqual(there.toSorted(), there);
+  assert.deepEqual([there[0], there.at(-1)], [false, true]);
+});
+
 Deno.test("whatever happens, failed requests leave half of the hosts, and somebody is admitted", () => {
   const hosts = parseHosts("a:1,b:1,c:1,d:1,e:1");
   const outcome = fc.constantFrom<Outcome>("answered", "error", "broken", "unreachable");

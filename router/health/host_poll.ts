@@ -1,7 +1,7 @@
 /** Asks each host the same thing again and again, for as long as it is among the hosts. */
-import { deadlineSignal, delay, hostPort, messageOf } from "../../service/mod.ts";
+import { deadlineSignal, delay, messageOf } from "../../service/mod.ts";
 import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
-import type { BackendHost } from "../hosts.ts";
+import { type BackendHost, credentialOf, urlOf } from "../hosts.ts";
 
 /** Options of {@linkcode HostPoll}. */
 export interface HostPollOptions<T> {
@@ -84,12 +84,13 @@ const MAX_TEXT = 1_048_576;
 /** Sends a GET to a host, past Envoy, and returns its whole answer. Never throws. */
 export async function getFromHost(host: BackendHost, get: HostGet): Promise<HostAnswer> {
   const signal = deadlineSignal(get.timeoutMs, get.signal);
-  const authority = host.hostname ?? hostPort(host.host, host.port);
   try {
-    const answer = await directGet(
-      new URL(`${host.tls ? "https" : "http"}://${authority}${get.path}`),
-      { address: host.host, signal, ...(get.tls === undefined ? {} : { tls: get.tls }) },
-    );
+    const answer = await directGet(urlOf(host, get.path), {
+      address: host.host,
+      signal,
+      headers: credentialOf(host),
+      ...(get.tls === undefined ? {} : { tls: get.tls }),
+    });
     return { kind: "answer", status: answer.status, text: await readAll(answer, MAX_TEXT) };
   } catch (error) {
     return { kind: "silent", why: messageOf(error) };

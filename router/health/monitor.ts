@@ -4,7 +4,7 @@ import { type Log, now } from "../../service/mod.ts";
 import type { BackendHost } from "../hosts.ts";
 import type { EngineLoad } from "../strategies/strategies.ts";
 import { EngineBook, type EngineStats, parseEngineStats } from "./engine_stats.ts";
-import { HealthBoard, type HealthLimits, type HostState } from "./health_board.ts";
+import { type Draw, HealthBoard, type HealthLimits, type HostState } from "./health_board.ts";
 import { getFromHost, type HostAnswer, HostPoll } from "./host_poll.ts";
 import { type Attempt, attemptsOf, type EndpointPlace } from "./outcome.ts";
 
@@ -56,8 +56,11 @@ export class HealthMonitor implements AsyncDisposable {
   logged(entry: JsonObject): void {
     const { place, onAttempt } = this.#options;
     for (const attempt of attemptsOf(entry, place)) {
-      const { endpoint, outcome } = attempt;
-      if (outcome !== undefined && this.#known.has(endpoint)) this.#board.report(endpoint, outcome);
+      const { endpoint, outcome, restMs } = attempt;
+      if (this.#known.has(endpoint)) {
+        if (outcome !== undefined) this.#board.report(endpoint, outcome);
+        if (restMs !== undefined) this.#board.rest(endpoint, restMs);
+      }
       onAttempt(attempt);
     }
   }
@@ -70,9 +73,9 @@ export class HealthMonitor implements AsyncDisposable {
     for (const poll of this.#polls) poll.follow(hosts);
   }
 
-  /** Those of the hosts that may take a request now; none when none is healthy. */
-  admit(hosts: readonly BackendHost[]): readonly BackendHost[] {
-    return this.#board.admit(hosts);
+  /** Those of the hosts that may take a request now; none when none is healthy. `draw` decides on those that return. */
+  admit(hosts: readonly BackendHost[], draw?: Draw): readonly BackendHost[] {
+    return this.#board.admit(hosts, draw);
   }
 
   state(endpoint: string): HostState {
@@ -107,6 +110,13 @@ export class HealthMonitor implements AsyncDisposable {
       const onAnswer = ({ endpoint }: BackendHost, answer: HostAnswer) =>
         this.#board.probed(endpoint, isUp(answer), whyDown(answer));
       polls.push(new HostPoll({ ask: get(probePath), intervalMs: probeMs, onAnswer }));
+      polls.push(
+        new HostPoll({
+          ask: get(SLEEP_PATH),
+          intervalMs: probeMs,
+          onAnswer: ({ endpoint }, answer) => this.#board.slept(endpoint, isAsleep(answer)),
+        }),
+      );
     }
     if (engineStatsMs !== undefined) {
       const onAnswer = ({ endpoint }: BackendHost, answer: HostAnswer) =>
@@ -115,6 +125,15 @@ export class HealthMonitor implements AsyncDisposable {
     }
     return polls;
   }
+}
+
+/** vLLM's word for an engine whose weights are not in memory (its documentation, "Sleep Mode"). */
+const SLEEP_PATH = "/is_sleeping";
+
+/** Whoever does not know of sleep is awake. */
+function isAsleep(answer: HostAnswer): boolean {
+  return answer.kind === "answer" && answer.status === 200 &&
+    /"is_sleeping"\s*:\s*true/.test(answer.text);
 }
 
 /** A server without such a path is up all the same: it answered. */

@@ -5,13 +5,16 @@ import { HealthMonitor } from "./monitor.ts";
 
 /** An engine that says of itself what it is told to. */
 function startEngine() {
-  const engine = { health: 200, metrics: "" };
+  const engine = { health: 200, metrics: "", asleep: false };
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    ({ url }) =>
-      new URL(url).pathname === "/health"
+    ({ url }) => {
+      const { pathname } = new URL(url);
+      if (pathname === "/is_sleeping") return Response.json({ is_sleeping: engine.asleep });
+      return pathname === "/health"
         ? new Response(null, { status: engine.health })
-        : new Response(engine.metrics),
+        : new Response(engine.metrics);
+    },
   );
   return Object.assign(engine, {
     endpoint: `127.0.0.1:${server.addr.port}`,
@@ -46,6 +49,10 @@ Deno.test("HealthMonitor probes hosts and reads their engines, for as long as th
   assert.deepEqual(monitor.admit(hosts), []);
   engine.health = 404;
   await until("the host is back", () => monitor.state(endpoint) !== "down");
+  engine.asleep = true;
+  await until("the engine sleeps", () => monitor.state(endpoint) === "sleeping");
+  engine.asleep = false;
+  await until("the engine is awake", () => monitor.state(endpoint) !== "sleeping");
   engine.metrics = "";
   await until("the reading is too old", () => monitor.engine(endpoint) === undefined);
   monitor.follow([]);

@@ -1,6 +1,6 @@
 /** Reads Envoy's log entry of a request as outcomes at the hosts that it was sent to. */
 import type { JsonObject } from "../../grpc/mod.ts";
-import { addressOf, objectAt } from "../access_log.ts";
+import { addressOf, objectAt, USAGE_NAMESPACE } from "../access_log.ts";
 import type { Outcome } from "./health_board.ts";
 
 /** One attempt at a host. */
@@ -8,6 +8,8 @@ export interface Attempt {
   readonly endpoint: string;
   /** Undefined when it says nothing about the host: the client left, or asked for too much. */
   readonly outcome: Outcome | undefined;
+  /** Milliseconds that the host asked not to be asked for; undefined where it did not. */
+  readonly restMs?: number;
 }
 
 /** Where the router wrote which hosts Envoy may try, in their order. */
@@ -44,7 +46,16 @@ export function attemptsOf(entry: JsonObject, place: EndpointPlace): Attempt[] {
   // It may try more often than there are hosts; then the last attempt found none.
   const last = tried > endpoints.length ? undefined : addressOf(common) ?? endpoints[tried - 1];
   if (last === undefined) return failed;
-  return [...failed, { endpoint: last, outcome: outcomeOf(common, objectAt(entry, "response")) }];
+  const outcome = outcomeOf(common, objectAt(entry, "response"));
+  const restMs = restOf(objectAt(namespaces, USAGE_NAMESPACE)["retry_after"]);
+  return [...failed, { endpoint: last, outcome, ...(restMs === undefined ? {} : { restMs }) }];
+}
+
+/** Reads `retry-after` (RFC 9110, 10.2.3): seconds, or a date. */
+function restOf(value: unknown): number | undefined {
+  if (typeof value !== "string") return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return ms > 0 ? ms : undefined;
 }
 
 function outcomeOf(common: JsonObject, response: JsonObject): Outcome | undefined {

@@ -33,6 +33,25 @@ function attempts({ named = "10.0.0.1:1,10.0.0.2:1", tried = 1, ...logged }: Log
     .join(", ");
 }
 
+Deno.test("a host's retry-after is how long it rests: seconds, or a date", () => {
+  const restMs = (retry_after?: string) => {
+    const filter_metadata = {
+      lb: { endpoint: "a:1" },
+      "llmgate.usage": retry_after === undefined ? {} : { retry_after },
+    };
+    const entry = {
+      common_properties: { metadata: { filter_metadata }, upstream_request_attempt_count: 1 },
+      response: { response_code: 429, response_code_details: "via_upstream" },
+    };
+    return attemptsOf(entry, PLACE)[0]?.restMs;
+  };
+  assert.equal(restMs("7"), 7_000);
+  assert.ok((restMs("Fri, 31 Dec 9999 23:59:59 GMT") ?? 0) > 0);
+  for (const none of ["0", "soon", "Thu, 01 Jan 1970 00:00:00 GMT", undefined]) {
+    assert.equal(restMs(none), undefined);
+  }
+});
+
 const RESET = "upstream_reset_before_response_started";
 const OUTCOMES: readonly (readonly [Logged, string])[] = [
   [{}, "answered"],

@@ -1,7 +1,27 @@
 /** Which hosts have seen which beginnings of prompts, in bounded memory. */
+import type { PromptPieces } from "./prompt.ts";
 
 /** Hosts remembered for one beginning: a common system prompt is on all of them soon. */
 const HOLDERS = 8;
+/**
+ * In so many ways prompts go on from a beginning until it is common, and no reason for a host any more: one more than
+ * a conversation by itself, of which the last words are the first half of a piece later.
+ */
+const COMMON = 3;
+
+/** Hashes of a prompt's beginnings, shortest first, and of all of it. */
+export interface PromptChain {
+  readonly beginnings: readonly number[];
+  readonly whole: number;
+}
+
+/** One beginning. */
+interface Beginning {
+  /** Endpoints that saw it, the latest last. */
+  holders: string[];
+  /** How prompts went on from here, at most {@linkcode COMMON} of them. */
+  next: number[];
+}
 /** Beginnings remembered in all: about 10 MB. */
 const LIMIT = 65_536;
 
@@ -10,8 +30,8 @@ const LIMIT = 65_536;
  * one number and the trie is one map. The beginnings that were used least recently are forgotten.
  */
 export class PrefixIndex {
-  /** Endpoints by beginning, the latest last; the map's order is that of their use. */
-  readonly #holders = new Map<number, string[]>();
+  /** The map's order is that of their use. */
+  readonly #beginnings = new Map<number, Beginning>();
   readonly #limit: number;
 
   constructor(limit: number = LIMIT) {
@@ -20,38 +40,57 @@ export class PrefixIndex {
 
   /** How many beginnings are remembered. */
   get size(): number {
-    return this.#holders.size;
+    return this.#beginnings.size;
   }
 
-  /** Returns the beginnings of a prompt, shortest first. Prompts of different groups share none. */
-  chain(group: string, chunks: readonly string[]): number[] {
+  /** Returns the beginnings of a prompt. Prompts of different groups share none. */
+  chain(group: string, { whole, rest }: PromptPieces): PromptChain {
     let hash = hashOf(group, 0);
-    return chunks.map((chunk) => hash = hashOf(chunk, hash));
+    const beginnings = whole.map((piece) => hash = hashOf(piece, hash));
+    return { beginnings, whole: hashOf(rest, hash) };
   }
 
-  /** Returns those of the endpoints that saw the longest beginning which any of them saw. */
-  holders(chain: readonly number[], endpoints: ReadonlySet<string>): ReadonlySet<string> {
+  /**
+   * Returns those of the endpoints that saw the longest beginning which any of them saw; none where that is common and
+   * the prompt goes on from it in a way of its own: every host reads a system prompt that all share once.
+   */
+  holders(
+    { beginnings, whole }: PromptChain,
+    endpoints: ReadonlySet<string>,
+  ): ReadonlySet<string> {
     let found: string[] = [];
-    for (const hash of chain) {
-      const here = this.#holders.get(hash)?.filter((endpoint) => endpoints.has(endpoint)) ?? [];
+    let next: readonly number[] = [];
+    for (const hash of [...beginnings, whole]) {
+      const beginning = this.#beginnings.get(hash);
+      const here = beginning?.holders.filter((endpoint) => endpoints.has(endpoint)) ?? [];
       // Whoever saw a longer beginning saw the shorter ones.
-      if (here.length === 0) break;
+      if (beginning === undefined || here.length === 0) {
+        const isCommon = next.length >= COMMON && !next.includes(hash);
+        return new Set(isCommon ? [] : found);
+      }
       found = here;
+      next = beginning.next;
     }
     return new Set(found);
   }
 
   /** Remembers that an endpoint saw a prompt. */
-  record(chain: readonly number[], endpoint: string): void {
+  record({ beginnings, whole }: PromptChain, endpoint: string): void {
+    let after = whole;
     // Longest first, so that it is the longest that is forgotten first.
-    for (const hash of chain.toReversed()) {
-      const others = (this.#holders.get(hash) ?? []).filter((one) => one !== endpoint);
-      this.#holders.delete(hash);
-      this.#holders.set(hash, [...others, endpoint].slice(-HOLDERS));
+    for (const hash of beginnings.toReversed()) {
+      const { holders = [], next = [] } = this.#beginnings.get(hash) ?? {};
+      if (next.length < COMMON && !next.includes(after)) next.push(after);
+      after = hash;
+      this.#beginnings.delete(hash);
+      this.#beginnings.set(hash, {
+        holders: [...holders.filter((one) => one !== endpoint), endpoint].slice(-HOLDERS),
+        next,
+      });
     }
-    for (const hash of this.#holders.keys()) {
-      if (this.#holders.size <= this.#limit) break;
-      this.#holders.delete(hash);
+    for (const hash of this.#beginnings.keys()) {
+      if (this.#beginnings.size <= this.#limit) break;
+      this.#beginnings.delete(hash);
     }
   }
 }

@@ -8,11 +8,19 @@ const LOOKED_AT = 65_536;
 /** The members that a model server puts into the prompt, in the order in which it does. */
 const MEMBERS = ["tools", "instructions", "system", "messages", "prompt", "input"] as const;
 
+/** The beginning of a prompt in pieces. */
+export interface PromptPieces {
+  /** Whole pieces; none for a prompt shorter than one. */
+  readonly whole: readonly string[];
+  /** What follows the last of them, less than a piece. */
+  readonly rest: string;
+}
+
 /**
- * Returns whole pieces from the beginning of a request's prompt: two requests whose prompts begin
- * alike have as many pieces alike. None for a prompt shorter than one piece.
+ * Returns the pieces of a request's prompt: two requests whose prompts begin alike have as many
+ * pieces alike.
  */
-export function promptChunks(members: Readonly<Record<string, unknown>>): string[] {
+export function promptPieces(members: Readonly<Record<string, unknown>>): PromptPieces {
   let text = "";
   for (const name of MEMBERS) {
     const value = members[name];
@@ -23,9 +31,13 @@ export function promptChunks(members: Readonly<Record<string, unknown>>): string
       if (text.length >= LOOKED_AT) break;
     }
   }
-  const count = Math.floor(Math.min(text.length, LOOKED_AT) / CHUNK);
-  return Array.from(
-    { length: count },
-    (_, index) => text.slice(index * CHUNK, (index + 1) * CHUNK),
-  );
+  const looked = text.slice(0, LOOKED_AT);
+  const count = Math.floor(looked.length / CHUNK);
+  return {
+    whole: Array.from(
+      { length: count },
+      (_, index) => looked.slice(index * CHUNK, (index + 1) * CHUNK),
+    ),
+    rest: looked.slice(count * CHUNK),
+  };
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { BackendHost } from "../hosts.ts";
 import { PrefixIndex } from "./prefix_index.ts";
-import { promptChunks } from "./prompt.ts";
+import { promptPieces } from "./prompt.ts";
 
 /** Every strategy, by the name that `--routing-logic` takes. */
 export const ROUTING_LOGICS = [
@@ -44,7 +44,17 @@ export interface Situation {
 }
 
 /** Picks one of at least one host. */
-export type Strategy = (hosts: readonly BackendHost[], situation: Situation) => BackendHost;
+export interface Strategy {
+  (hosts: readonly BackendHost[], situation: Situation): BackendHost;
+  /**
+   * All of the hosts, where which comes next when one takes no connection is part of the strategy;
+   * undefined where it is not.
+   */
+  order?(
+    hosts: readonly BackendHost[],
+    situation: Situation,
+  ): readonly BackendHost[] | undefined;
+}
 
 /** Makes a strategy from its two means: a turn, and chance. */
 type Maker = (turns: Strategy, random: () => number) => Strategy;
@@ -54,8 +64,7 @@ const MAKERS: Readonly<Record<RoutingLogic, Maker>> = {
   random: (_, random) => (hosts) => hosts[drawn(hosts.length, random)] as BackendHost,
   least_outstanding_requests: leastOutstanding,
   power_of_two: (_, random) => powerOfTwo(random),
-  session: (turns) => (hosts, situation) =>
-    situation.session === undefined ? turns(hosts, situation) : stickiest(hosts, situation.session),
+  session: sticky,
   prefix_aware: prefixAware,
   kv_aware: kvAware,
 };
@@ -105,13 +114,37 @@ function powerOfTwo(random: () => number): Strategy {
 
 /**
  * Rendezvous hashing (Thaler and Ravishankar, 1998): when a host goes, only its own sessions move,
- * and every replica of the router agrees without talking.
+ * and every replica of the router agrees without talking. Envoy tries the hosts in the same order,
+ * so that a session whose host is dead is at its next one from the first request on.
  */
-function stickiest(hosts: readonly BackendHost[], session: string): BackendHost {
-  const weight = ({ endpoint }: BackendHost) =>
-    createHash("sha256").update(`${endpoint}\0${session}`).digest("hex");
-  return hosts.map((host) => ({ host, weight: weight(host) }))
-    .reduce((best, one) => one.weight > best.weight ? one : best).host;
+function sticky(turns: Strategy): Strategy {
+  const pick: Strategy = (hosts, situation) =>
+    situation.session === undefined
+      ? turns(hosts, situation)
+      : byWeight(hosts, situation.session)[0] as BackendHost;
+  const order: Strategy["order"] = (hosts, { session }) =>
+    session === undefined ? undefined : byWeight(hosts, session);
+  return Object.assign(pick, { order });
+}
+
+/** Returns the hosts in the order of their hashes with a session, which no other host changes. */
+export function byWeight(hosts: readonly BackendHost[], session: string): readonly BackendHost[] {
+  return hosts.map((host) => ({ host, weight: hashOf(host.endpoint, session) }))
+    .sort((a, b) => a.weight < b.weight ? 1 : -1)
+    .map(({ host }) => host);
+}
+
+function hashOf(endpoint: string, session: string): string {
+  return createHash("sha256").update(`${endpoint}\0${session}`).digest("hex");
+}
+
+/** Bits of a hash that become a number. */
+const SHARE_BITS = 48;
+
+/** Where a session stands among all sessions of a host, 0..1: always the same. */
+export function placeOf(endpoint: string, session: string): number {
+  const digits = hashOf(session, endpoint).slice(0, SHARE_BITS / 4);
+  return parseInt(digits, 16) / 2 ** SHARE_BITS;
 }
 
 /** How many requests more than the least busy host one may have, and still be sent its prefixes. */
@@ -119,14 +152,15 @@ const PREFIX_SLACK = 4;
 
 /**
  * The host that saw the longest beginning of this prompt, as its KV cache may still hold it; the
- * least busy one for a prompt that nobody saw, and when the others have fallen too far behind.
+ * least busy one for a prompt that nobody saw or of which all share the beginning, and when the
+ * others have fallen too far behind.
  */
 function prefixAware(turns: Strategy): Strategy {
   const index = new PrefixIndex();
   const leastBusy = leastOutstanding(turns);
   return (hosts, situation) => {
     const { outstanding, members, group } = situation;
-    const chain = index.chain(group, promptChunks(members));
+    const chain = index.chain(group, promptPieces(members));
     const least = Math.min(...hosts.map(({ endpoint }) => outstanding(endpoint)));
     const light = hosts.filter(({ endpoint }) => outstanding(endpoint) <= least + PREFIX_SLACK);
     const holders = index.holders(chain, new Set(light.map(({ endpoint }) => endpoint)));

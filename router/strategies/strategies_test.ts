@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type BackendHost, parseHosts } from "../hosts.ts";
-import { type EngineLoad, strategyOf } from "./strategies.ts";
+import { type EngineLoad, placeOf, strategyOf } from "./strategies.ts";
 
 const HOSTS = parseHosts("a:1,b:1,c:1");
 const idle = { outstanding: () => 0, members: {}, group: "m" };
@@ -66,7 +66,7 @@ Deno.test("prefix_aware follows the longest beginning, and spreads what nobody s
   const first = send(`system A ${LONG}`, "one");
   const second = send(`system B ${LONG}`, "one");
   assert.notEqual(first, second);
-  for (const question of ["two", "three", LONG]) {
+  for (const question of ["two", LONG]) {
     assert.equal(send(`system A ${LONG}`, question), first);
     assert.equal(send(`system B ${LONG}`, question), second);
   }
@@ -74,6 +74,34 @@ Deno.test("prefix_aware follows the longest beginning, and spreads what nobody s
   const other = HOSTS.find(({ endpoint }) => endpoint !== first && endpoint !== second);
   pick([other as BackendHost], { ...idle, ...chat(`system A ${LONG}`, `aside ${LONG}`) });
   assert.equal(send(`system A ${LONG}`, `aside ${LONG}`, "and?"), other?.endpoint);
+});
+
+Deno.test("prefix_aware spreads the prompts that share a beginning alone over idle hosts", () => {
+  const pick = strategyOf("prefix_aware");
+  const sent = new Map<string, number>();
+  for (let i = 0; i < 18; i++) {
+    const { endpoint } = pick(HOSTS, { ...idle, ...chat(`system ${LONG}`, `question ${i}`) });
+    sent.set(endpoint, (sent.get(endpoint) ?? 0) + 1);
+  }
+  assert.deepEqual([...sent.values()].toSorted(), [5, 5, 8]);
+});
+
+Deno.test("session names the hosts in the order in which its sessions move to them", () => {
+  const strategy = strategyOf("session");
+  for (let i = 0; i < 20; i++) {
+    const situation = { ...idle, session: `s${i}` };
+    const [first, ...others] = strategy.order?.(HOSTS, situation) ?? [];
+    assert.equal(strategy(HOSTS, situation), first);
+    assert.equal(strategy(others, situation), others[0]);
+  }
+  assert.equal(strategy.order?.(HOSTS, idle), undefined);
+});
+
+Deno.test("placeOf() spreads sessions evenly, and gives each the same place again", () => {
+  const places = Array.from({ length: 400 }, (_, i) => placeOf("a:1", `s${i}`));
+  assert.equal(placeOf("a:1", "s7"), places[7]);
+  const low = places.filter((place) => place < 0.5).length;
+  assert.ok(low > 150 && low < 250 && places.every((place) => place >= 0 && place < 1));
 });
 
 Deno.test("prefix_aware leaves a host that has fallen behind, and one that is gone", () => {

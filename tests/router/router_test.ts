@@ -34,6 +34,9 @@ const STEERING = (endpoint: string): Record<string, string> => ({
   "x-forwarded-host": endpoint,
 });
 
+/** Bodies of more than 8 MiB are refused. */
+const SMALL = { maxBodyBytes: 8_388_608 };
+
 for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   const on = `on Envoy ${envoyVersion ?? "(default)"}`;
   const version = envoyVersion === undefined ? {} : { envoyVersion };
@@ -49,7 +52,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   });
 
   Deno.test(`what cannot be routed is an OpenAI-shaped error ${on}`, async () => {
-    await using gateway = await startRouterGateway(version);
+    await using gateway = await startRouterGateway({ ...version, router: SMALL });
     const cases = [
       { body: "{", status: 400, code: "invalid_json" },
       { body: "[1]", status: 400, code: "invalid_json" },
@@ -113,7 +116,7 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
 
   Deno.test(`a body that comes while policy thinks is taken or refused, never held up ${on}`, async () => {
     const scriptSecret = crypto.randomUUID();
-    await using gateway = await startRouterGateway({ ...version, scriptSecret });
+    await using gateway = await startRouterGateway({ ...version, scriptSecret, router: SMALL });
     gateway.policy?.scripts.set("slow-policy", [
       // Long enough for more to come than Envoy takes meanwhile.
       { delay: 500, response: { status: { code: 0 } } },

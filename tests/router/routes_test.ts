@@ -82,7 +82,10 @@ for (const envoyVersion of [undefined, OLDER_ENVOY]) {
   });
 
   Deno.test(`a compressed body and a form are read and forwarded ${on}`, async () => {
-    await using journey = await start({ aliases: ["alias"] }, version);
+    await using journey = await start({ aliases: ["alias"] }, {
+      ...version,
+      router: { maxBodyBytes: 8_388_608 },
+    });
     const { gateway } = journey;
     const packed = (model: string) => new Uint8Array(gzipSync(JSON.stringify({ ...CHAT, model })));
     const headers = { ...script(gateway, TAKEN), "content-encoding": "gzip" };

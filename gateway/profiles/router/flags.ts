@@ -39,7 +39,8 @@ export const ROUTER_FLAGS = inSection("Model router (--profile router)", {
     default: "static",
   }),
   staticHosts: textOption("--static-hosts <HOST:PORT,…>", {
-    description: "model servers, by commas; https://HOST for one with TLS",
+    description:
+      "model servers, by commas; https://HOST for one with TLS, http://HOST/PATH for a path before /v1",
   }),
   k8sLabelSelector: textOption("--k8s-label-selector <SELECTOR>", {
     description: "labels of the Services whose pods are model servers, such as app=vllm",
@@ -60,6 +61,10 @@ export const ROUTER_FLAGS = inSection("Model router (--profile router)", {
     description:
       'what each host serves, in their order: a model, models joined by "|", or "*"; asked for when left out',
   }),
+  hostKeyEnvs: textOption("--host-key-envs <NAME,…>", {
+    description:
+      "environment variables with the hosts' keys: one for each static host, empty for none, or one for all",
+  }),
   logic: choiceOption("--routing-logic <NAME>", {
     description: "how a host is chosen",
     choices: LOGIC_CHOICES,
@@ -71,6 +76,12 @@ export const ROUTER_FLAGS = inSection("Model router (--profile router)", {
   }),
   modelHeader: textOption("--model-header <NAME>", {
     description: "let clients name the model in this header in place of the body; off by default",
+  }),
+  maxBody: integerOption("--max-body <MIB>", {
+    description: "longest request body, in MiB, compressed or not",
+    min: 1,
+    max: 1_024,
+    default: 64,
   }),
   routeConfig: fileOption("--route-config <FILE>", {
     description: "routes.json, reloaded on change",
@@ -151,20 +162,52 @@ export function kubernetesOf(
       "Cannot use --service-discovery k8s without --k8s-label-selector: it names the Services, such as app=vllm",
     );
   }
-  return { labelSelector, namespace, port, api, kubeconfig, env };
+  const keys = hostKeysOf(options, env);
+  if (keys.length > 1) {
+    throw new UsageError(
+      "Cannot use --host-key-envs: pods have one key, so it must name one variable",
+    );
+  }
+  return { labelSelector, namespace, port, api, kubeconfig, env, key: keys[0] || undefined };
+}
+
+/**
+ * The keys of the hosts, from the variables that the flag names; an empty text for none.
+ *
+ * @throws {UsageError} for a variable that is not set
+ */
+export function hostKeysOf({ hostKeyEnvs }: RouterValues, env: Env): string[] {
+  if (hostKeyEnvs === undefined) return [];
+  return hostKeyEnvs.split(",").map((entry) => {
+    const name = entry.trim();
+    if (name === "") return "";
+    const key = env(name);
+    if (key !== undefined && key !== "") return key;
+    throw new UsageError(`Cannot use --host-key-envs: the variable ${name} is not set`);
+  });
 }
 
 /** Throws as `parseHosts`, and for models without hosts. */
-export async function staticHostsOf(options: RouterValues): Promise<RouterPartOptions["hosts"]> {
+export async function staticHostsOf(
+  options: RouterValues,
+  env: Env,
+): Promise<RouterPartOptions["hosts"]> {
   const { staticHosts, staticModels } = options;
   if (staticHosts !== undefined) {
     const { parseHosts } = await loadModule<typeof import("../../../router/mod.ts")>(
       "router/mod.ts",
     );
-    return parseHosts(staticHosts, staticModels);
+    return parseHosts(staticHosts, staticModels, hostKeysOf(options, env));
   }
   if (staticModels === undefined) return undefined;
   throw new UsageError("Cannot use --static-models without --static-hosts");
+}
+
+const MIB = 1_048_576;
+
+/** Longest request body, in bytes; undefined for the default. */
+export function bodyBytesOf({ maxBody }: RouterValues): number | undefined {
+  return maxBody === undefined ? undefined : maxBody * MIB;
 }
 
 /** Only hosts with TLS need roots. */

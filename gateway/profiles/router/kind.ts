@@ -4,6 +4,7 @@ import { defined, loadModule, UsageError } from "../../../service/mod.ts";
 import type { ProfileKind } from "../kind.ts";
 import {
   backendRoots,
+  bodyBytesOf,
   healthOf,
   kubernetesOf,
   LOGIC_CHOICES,
@@ -33,7 +34,7 @@ export const ROUTER: ProfileKind<typeof FLAGS> = {
         'Cannot use an upstream with the profile "router": name its backends by --static-hosts',
       );
     }
-    const hosts = await staticHostsOf(values);
+    const hosts = await staticHostsOf(values, env);
     const kubernetes = kubernetesOf(values, env);
     const isOurs = hosts === undefined && kubernetes === undefined;
     return {
@@ -46,6 +47,7 @@ export const ROUTER: ProfileKind<typeof FLAGS> = {
         logic: values.logic,
         sessionHeader: values.sessionHeader,
         modelHeader: values.modelHeader,
+        maxBodyBytes: bodyBytesOf(values),
         // Mock backends are ours, and what asks them is in their journals.
         health: isOurs ? undefined : healthOf(values),
       })),

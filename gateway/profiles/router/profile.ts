@@ -42,6 +42,8 @@ export interface RouterPartOptions {
   ) => Promise<{ readonly port: number } & AsyncDisposable>;
   /** Header by which a client may name the model; none when left out. */
   readonly modelHeader?: string;
+  /** Longest request body, in bytes; 64 MiB when left out. */
+  readonly maxBodyBytes?: number;
   /** Probes and readings of the hosts, and the limits of their health; no probes when left out. */
   readonly health?: HealthCheckOptions;
 }
@@ -67,7 +69,7 @@ export const BACKENDS_CLUSTER = "backends";
 
 /** Returns the profile `router`: policy and a model router in front of several model servers. */
 export function routerProfile(options: RouterPartOptions = {}): Profile<RouterPart> {
-  const { endpointFile, caFile } = options;
+  const { endpointFile, caFile, maxBodyBytes } = options;
   return {
     name: "router",
     listener: "ingress",
@@ -81,6 +83,7 @@ export function routerProfile(options: RouterPartOptions = {}): Profile<RouterPa
       clusters: { [ROUTER_CLUSTER]: { host: "127.0.0.1", port: ports.router ?? 0 } },
       ...(endpointFile !== undefined && { discoveryPaths: { [BACKENDS_CLUSTER]: endpointFile } }),
       ...(caFile !== undefined && { trustedRoots: { [BACKENDS_CLUSTER]: caFile } }),
+      ...(maxBodyBytes !== undefined && { maxRequestBytes: maxBodyBytes }),
     }),
     async start(place) {
       const { startRouterPart } = await loadModule<typeof import("./router_part.ts")>(

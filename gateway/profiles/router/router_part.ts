@@ -47,6 +47,7 @@ export async function startRouterPart(
       ...(options.logic === undefined ? {} : { logic: options.logic }),
       ...(options.sessionHeader === undefined ? {} : { sessionHeader: options.sessionHeader }),
       ...(options.modelHeader === undefined ? {} : { modelHeader: options.modelHeader }),
+      ...(options.maxBodyBytes === undefined ? {} : { maxBodyBytes: options.maxBodyBytes }),
       health: { ...(ca === undefined ? {} : { ca }), ...options.health },
     }),
   );

@@ -17,6 +17,8 @@ export interface K8sDiscoveryOptions {
   readonly labelSelector: string;
   /** Port of the pods: a number, or its name in the Service; the first one when left out. */
   readonly port?: PodPort;
+  /** The pods' key; none when left out. */
+  readonly key?: string | undefined;
   /** Milliseconds between two looks at a pod's `/v1/models`; 30,000 when left out. */
   readonly modelsMs?: number;
   /** Milliseconds until a pod that did not answer is asked again, the first time; 1,000 when left out. */
@@ -108,7 +110,9 @@ class K8sDiscovery extends HostList {
 
   /** Resolves when every new pod was asked once. */
   async #see(slices: readonly EndpointSlice[]): Promise<void> {
-    this.#found = hostsOfSlices(slices, this.#options.port);
+    const { port, key } = this.#options;
+    const found = hostsOfSlices(slices, port);
+    this.#found = key === undefined ? found : found.map((host) => ({ ...host, key }));
     const asked = this.#book.follow(this.#found);
     // Pods that are gone are gone at once; new ones wait for their models.
     this.#show();

@@ -59,7 +59,7 @@ const MODELS = [
 const LIST = "/v1/models";
 const POSTED = BASE_EXPECTATIONS.routes.filter((path) => path !== LIST);
 
-/** Longest body that `envoy/configs/router.yaml` and the router take, bytes. */
+/** Longest body that Envoy and the router take, bytes: less than by default, since the cases send more. */
 const MAX_BODY_BYTES = 8_388_608;
 
 /** The cases let backends fail on purpose; that must not change who gets the requests of others. */
@@ -92,7 +92,13 @@ export async function startRouterTarget(
   const own = stack.use(
     await startOwnTarget({
       ...rest,
-      profile: routerProfile({ models: MODELS, routesFile: file, health: UNWATCHED, ...router }),
+      profile: routerProfile({
+        models: MODELS,
+        routesFile: file,
+        health: UNWATCHED,
+        maxBodyBytes: MAX_BODY_BYTES,
+        ...router,
+      }),
     }),
   );
   const { mocks, hosts } = own.gateway.part;
