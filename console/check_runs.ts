@@ -80,7 +80,10 @@ export class CheckRuns implements AsyncDisposable {
       this.#state = { ...this.#state, state: "ended", says: messageOf(error), code: 4 };
       return this.#state;
     }
-    void this.#follow(this.#running);
+    this.#follow(this.#running).catch((error) => {
+      this.#state = { ...this.#state, state: "ended", says: messageOf(error), code: 4 };
+      this.#running = undefined;
+    });
     return this.#state;
   }
 

@@ -162,7 +162,10 @@ export class Faults implements AsyncDisposable {
     }
     await this.#end(fault.plane);
     const lasts = Math.min(Math.max(1_000, ms), FAULT_MS);
-    const timer = setTimeout(() => void this.#end(fault.plane), lasts);
+    const timer = setTimeout(() => {
+      // A part's port may be taken meanwhile; whoever switches the fault off himself is told.
+      this.#end(fault.plane).catch(() => {});
+    }, lasts);
     const until = new Date(Date.now() + lasts).toISOString();
     this.#active.set(fault.plane, { fault, tenant, until, timer });
     const scope = tenant === "" ? {} : { tenant };

@@ -236,7 +236,7 @@ async function becomeLive(starting: Starting): Promise<AdminClient> {
   const { options, files, adminKey, process } = starting;
   const limit = options.readyMs ?? READY_MS;
   let ended: ExitStatus | undefined;
-  process.exited.then((status) => ended = status);
+  process.exited.then((status) => ended = status, () => {});
   let admin: AdminClient | undefined;
   let last = "no admin address yet";
   let isOver = false;
@@ -297,7 +297,7 @@ class Shutdown {
     this.#process = process;
     this.#admin = admin;
     this.#held = held;
-    process.exited.then(() => this.#ended = true);
+    process.exited.then(() => this.#ended = true, () => {});
   }
 
   run(graceMs: number, signal?: AbortSignal): Promise<ExitStatus> {

@@ -74,7 +74,8 @@ class Channel {
         const { scheme, authority } = this.#target;
         const call = new ClientCall(connection, { ...head, scheme, authority });
         this.#calls.add(call);
-        call.ended.finally(() => this.#calls.delete(call));
+        const forget = () => this.#calls.delete(call);
+        call.ended.then(forget, forget);
         return call;
       }
       await abortable(new Promise<void>((resolve) => this.#waiting.push(resolve)), signal);
@@ -149,10 +150,11 @@ function bidi(channel: Channel, path: string, options: CallOptions): ClientStrea
     const stop = () => call.cancel(signal.reason);
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
-    call.ended.finally(() => {
+    const over = () => {
       signal.removeEventListener("abort", stop);
       limits[Symbol.dispose]();
-    });
+    };
+    call.ended.then(over, over);
   }, () => limits[Symbol.dispose]());
   // Whoever reads the messages hears of it; a stream that nobody reads must not take the process down.
   const whenOpen = (action: (call: ClientCall) => void) => void opened.then(action, () => {});

@@ -187,6 +187,7 @@ class LimitsService implements Limits {
     return parseLimits(text, limits === undefined ? limitsFile ?? "limits/limits.yaml" : "limits");
   }
 
+  /** Reads the limits again; what cannot be read keeps the old ones. Never rejects. */
   async #onChange(): Promise<void> {
     try {
       await this.reload();

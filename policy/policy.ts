@@ -179,7 +179,9 @@ class PolicyStub implements Policy {
       this.#stack.use(watchFile(rulesFile, () => void this.#onChange()));
     }
     if (signal !== undefined) {
-      const stop = () => void this[Symbol.asyncDispose]();
+      const stop = () => {
+        this[Symbol.asyncDispose]().catch((error) => this.#log(messageOf(error)));
+      };
       signal.addEventListener("abort", stop, { once: true });
       this.#stack.defer(() => signal.removeEventListener("abort", stop));
     }
@@ -219,6 +221,7 @@ class PolicyStub implements Policy {
     }
   }
 
+  /** Reads the rules again; what cannot be read keeps the old ones. Never rejects. */
   async #onChange(): Promise<void> {
     try {
       await this.reload();

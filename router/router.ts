@@ -271,6 +271,7 @@ class ModelRouter implements Router {
     return this.#stack.disposeAsync();
   }
 
+  /** Reads the routes again; what cannot be read keeps the old ones. Never rejects. */
   async #reloadOrKeep(file: string): Promise<void> {
     try {
       await this.reload();

@@ -64,12 +64,13 @@ export function keepListening(listening: Listening): Disposable {
   };
 }
 
-/** Tries every listener while connections are many, and once more when they no longer are. */
+/** Tries every listener while connections are many, and once more when they no longer are. Never rejects. */
 async function look(): Promise<void> {
   isSuspect = false;
   const heard = await Promise.all([...listeners].map(async ([listening, waiting]) => {
     if (!listening.server.listening || await accepts(listening.server, waiting)) return true;
-    if (listeners.has(listening)) await listenAnew(listening);
+    // What cannot be opened now is tried again at the next look.
+    if (listeners.has(listening)) await listenAnew(listening).catch(() => {});
     return false;
   }));
   const again = isSuspect || heard.includes(false);

@@ -119,7 +119,7 @@ export function giveAway<T extends object>(result: T, buffers: Transferable[]): 
 /** Called at the end of a worker's module: answers the calls of the thread that started it. */
 export function serveWorker(methods: WorkerMethods): void {
   const scope = globalThis as unknown as {
-    onmessage: (event: MessageEvent<Question>) => void;
+    onmessage: (event: MessageEvent<Question>) => Promise<void>;
     postMessage(answer: Answer, transfer?: Transferable[]): void;
   };
   // Told to the thread that calls, which rejects; the runtime would print it on standard error, too.

@@ -2,7 +2,7 @@
 import { readEnvoyConfig } from "../../envoy/mod.ts";
 import type { Gateway } from "../../gateway/mod.ts";
 import { fileOption, flagOption } from "../../options/mod.ts";
-import { loadModule, type Log, watchLaunchers } from "../../service/mod.ts";
+import { loadModule, type Log, messageOf, watchLaunchers } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
 import {
   ADD_ON_FLAGS,
@@ -67,10 +67,10 @@ export const command = defineCommand({
     const { options, print, style, signal, log } = context;
     const lost = new AbortController();
     const stop = AbortSignal.any([signal, lost.signal]);
-    void watchLaunchers(stop, (launcher) => {
+    watchLaunchers(stop, (launcher) => {
       log(`The launcher "${launcher}" is gone: stopping`);
       lost.abort();
-    });
+    }).catch((error) => log(`Cannot watch the launcher: ${messageOf(error)}`));
     const own = options.envoyConfig;
     await using gateway = await startFromOptions(options, { ...context, signal: stop }, {
       console: consoleAbilities({

@@ -243,6 +243,7 @@ export class H2Connection implements Connection {
   }
 
   /** Sends body bytes within the peer's windows; resolves early when the stream is over. */
+  /** Sends a body as the peer makes room for it. Never rejects. */
   async #sendData(id: number, stream: Stream, bytes: Uint8Array, end: boolean): Promise<void> {
     let rest = bytes;
     do {

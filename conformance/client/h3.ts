@@ -332,15 +332,17 @@ class RequestStream implements ExchangeDriver {
     this.#writer.catch(() => {});
   }
 
-  /** Sends bytes as they are. A peer that wants no more of them is no fault: its response tells why. */
+  /** Sends bytes as they are. A peer that wants no more of them is no fault: its response tells why. Never rejects. */
   send(bytes: Uint8Array): Promise<void> {
     return this.#inTurn((writer) => writer.write(bytes));
   }
 
+  /** Sends a piece of the body. Never rejects. */
   write(bytes: Uint8Array): Promise<void> {
     return bytes.length > 0 ? this.send(frame(H3_FRAME.data, bytes)) : Promise.resolve();
   }
 
+  /** Ends the request. Never rejects. */
   finish(trailers: HeaderList = []): Promise<void> {
     if (trailers.length > 0) void this.send(frame(H3_FRAME.headers, encodeFields(trailers)));
     return this.#inTurn((writer) => writer.close());

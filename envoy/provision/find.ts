@@ -132,7 +132,7 @@ export async function versionOf(
       isLate = true;
       child.kill("SIGKILL");
       // Processes that it started may hold its output open: they are not waited for.
-      void reader.cancel();
+      reader.cancel().catch(() => {});
     }, patienceMs);
     let stdout = "";
     for (let read = await reader.read(); !read.done; read = await reader.read()) {

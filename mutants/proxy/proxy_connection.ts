@@ -89,7 +89,8 @@ export class ProxyConnection {
     // FIN means that the client left, as Envoy reads it: nobody else would tell before a write.
     socket.on("end", () => {
       this.#leave();
-      void this.#last.finally(() => socket.end());
+      const end = () => socket.end();
+      this.#last.then(end, end);
     });
     socket.on("error", () => this.#leave());
     socket.on("close", () => this.#leave());
@@ -266,6 +267,7 @@ export class ProxyConnection {
   }
 
   /** Sends a request on without its body; resolves once the upstream has said something. */
+  /** Sends a request on before policy was asked. Never rejects. */
   async #sendAhead(head: RequestHead): Promise<void> {
     const { upstream } = this.#place;
     const socket = net.connect(upstream);

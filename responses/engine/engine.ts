@@ -103,12 +103,12 @@ export class Engine implements AsyncDisposable {
       header: (name) => caller.header(name),
       signal: abort.signal,
       // The caller does not wait until the servers have heard that the session is over.
-      onOver: async () => {
+      onOver: () => {
         signal.removeEventListener("abort", leave);
-        await claim?.[Symbol.asyncDispose]();
-        await Promise.all(servers.map(({ session }) => session[Symbol.asyncDispose]()));
-        this.#running.delete(abort);
-        over.resolve();
+        void this.#letGo([claim, ...servers.map(({ session }) => session)], () => {
+          this.#running.delete(abort);
+          over.resolve();
+        });
       },
     }).catch(async (error) => {
       signal.removeEventListener("abort", leave);
@@ -302,6 +302,15 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Of two responses on one conversation, the second would not know of the first: it is refused, as OpenAI does. */
+  /** Ends what a run held; what cannot be ended is a line of the log. Never rejects. */
+  async #letGo(held: readonly (AsyncDisposable | undefined)[], done: () => void): Promise<void> {
+    const ends = held.map(async (one) => await one?.[Symbol.asyncDispose]());
+    for (const end of await Promise.allSettled(ends)) {
+      if (end.status === "rejected") this.#log(`A run ended badly: ${messageOf(end.reason)}`);
+    }
+    done();
+  }
+
   async #claim(
     tenant: Tenant,
     { conversation }: CreateRequest,

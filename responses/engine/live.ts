@@ -56,14 +56,15 @@ export class LiveResponses implements Disposable {
   add(tenant: Tenant, id: string, live: Live): void {
     const key = keyOf(tenant, id);
     this.#live.set(key, live);
-    live.ended.finally(() => {
+    const over = () => {
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
         this.#live.delete(key);
       }, KEPT_MS);
       Deno.unrefTimer(timer);
       this.#timers.add(timer);
-    });
+    };
+    live.ended.then(over, over);
   }
 
   get(tenant: Tenant, id: string): Live | undefined {

@@ -208,7 +208,7 @@ class RunState {
   ): AsyncGenerator<ResponseEvent[], RoundCalls> {
     const { toolbox, model } = this.#plan;
     const offer = toolbox.offer({ server: withServerTools && this.#mayCall(), first });
-    void this.#insert();
+    this.#insert().catch(() => {});
     using answer = await this.#ask(offer);
     if (!this.begun) yield* this.#begin();
     const round = new Round(this.#writer, toolbox);

@@ -155,7 +155,8 @@ export class LegacyDialect implements Dialect {
   #farewell(say: (signal: AbortSignal) => Promise<void>): void {
     const said = say(deadlineSignal(FAREWELL_MS)).catch(() => {});
     this.#farewells.add(said);
-    said.then(() => this.#farewells.delete(said));
+    const forget = () => this.#farewells.delete(said);
+    said.then(forget, forget);
   }
 }
 

@@ -118,7 +118,7 @@ export async function startPostgres(programs: PostgresPrograms): Promise<Postgre
 /** True when this server takes queries, false when it has ended. */
 async function answers(url: string, data: string, exited: Promise<unknown>): Promise<boolean> {
   let ended = false;
-  exited.then(() => ended = true);
+  exited.then(() => ended = true, () => {});
   while (!ended) {
     const found = await query(url, "SHOW data_directory").catch(() => undefined);
     // Somebody else's server may have had the port.

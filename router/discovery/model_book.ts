@@ -70,7 +70,8 @@ export class ModelBook implements AsyncDisposable {
     this.#pages.set(host.endpoint, page);
     const loop = this.#ask(host, page, first.resolve);
     this.#loops.add(loop);
-    loop.finally(() => this.#loops.delete(loop));
+    const forget = () => this.#loops.delete(loop);
+    loop.then(forget, forget);
     return first.promise;
   }
 

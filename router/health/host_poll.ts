@@ -1,5 +1,5 @@
 /** Asks each host the same thing again and again, for as long as it is among the hosts. */
-import { deadlineSignal, delay, messageOf } from "../../service/mod.ts";
+import { deadlineSignal, delay, type Log, messageOf } from "../../service/mod.ts";
 import { directGet, readAll, type TlsTrust } from "../../http1/mod.ts";
 import { type BackendHost, credentialOf, urlOf } from "../hosts.ts";
 
@@ -11,6 +11,8 @@ export interface HostPollOptions<T> {
   onAnswer(host: BackendHost, answer: T): void;
   /** Milliseconds between an answer and the next question. */
   readonly intervalMs: number;
+  /** Hears of a fault of our own, which ends the questions to that host. */
+  readonly log?: Log;
   /** Waits between two questions; for tests. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -39,7 +41,10 @@ export class HostPoll<T> implements AsyncDisposable {
       this.#asked.set(host.endpoint, stop);
       const loop = this.#loop(host, stop.signal);
       this.#loops.add(loop);
-      loop.finally(() => this.#loops.delete(loop));
+      loop.catch((error) =>
+        this.#options.log?.(`${host.endpoint} is asked no more: ${messageOf(error)}`)
+      )
+        .finally(() => this.#loops.delete(loop)).catch(() => {});
     }
   }
 

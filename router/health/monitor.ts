@@ -98,6 +98,7 @@ export class HealthMonitor implements AsyncDisposable {
 
   #pollsOf(options: HealthCheckOptions): HostPoll<HostAnswer>[] {
     const { probeMs, probePath = "/health", engineStatsMs, ca } = options;
+    const { log } = this.#options;
     const get = (path: string) => (host: BackendHost, signal: AbortSignal) =>
       getFromHost(host, {
         path,
@@ -109,11 +110,12 @@ export class HealthMonitor implements AsyncDisposable {
     if (probeMs !== undefined) {
       const onAnswer = ({ endpoint }: BackendHost, answer: HostAnswer) =>
         this.#board.probed(endpoint, isUp(answer), whyDown(answer));
-      polls.push(new HostPoll({ ask: get(probePath), intervalMs: probeMs, onAnswer }));
+      polls.push(new HostPoll({ ask: get(probePath), intervalMs: probeMs, onAnswer, log }));
       polls.push(
         new HostPoll({
           ask: get(SLEEP_PATH),
           intervalMs: probeMs,
+          log,
           onAnswer: ({ endpoint }, answer) => this.#board.slept(endpoint, isAsleep(answer)),
         }),
       );
@@ -121,7 +123,7 @@ export class HealthMonitor implements AsyncDisposable {
     if (engineStatsMs !== undefined) {
       const onAnswer = ({ endpoint }: BackendHost, answer: HostAnswer) =>
         this.#engines.read(endpoint, statsOf(answer));
-      polls.push(new HostPoll({ ask: get("/metrics"), intervalMs: engineStatsMs, onAnswer }));
+      polls.push(new HostPoll({ ask: get("/metrics"), intervalMs: engineStatsMs, onAnswer, log }));
     }
     return polls;
   }

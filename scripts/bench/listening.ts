@@ -27,7 +27,7 @@ export function startListening(
       stderr: "null",
     }).spawn();
     let ended = false;
-    child.status.then(() => ended = true);
+    child.status.then(() => ended = true, () => {});
     while (!ended) {
       try {
         (await Deno.connect({ hostname, port })).close();

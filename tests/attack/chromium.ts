@@ -64,9 +64,9 @@ export async function openPage(
     await child.status;
     await words;
   });
-  child.status.then(async ({ code }) =>
-    said.reject(new Error(`Chromium ended with ${code}: ${(await words).slice(-2_000)}`))
-  );
+  child.status.then(async ({ code }) => {
+    throw new Error(`Chromium ended with ${code}: ${(await words).slice(-2_000)}`);
+  }).catch(said.reject);
   said.promise.catch(() => {});
   const owned = stack.move();
   return { said: said.promise, [Symbol.asyncDispose]: () => owned.disposeAsync() };

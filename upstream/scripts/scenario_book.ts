@@ -90,6 +90,7 @@ export class ScenarioBook implements AsyncDisposable {
     return this.#set.length === 0 ? this.#read : [...this.#set, ...this.#read];
   }
 
+  /** Reads the folder again; what cannot be read keeps what was there. Never rejects. */
   async #reload(folder: string, log: Log): Promise<void> {
     try {
       this.#read = await readScenarios(folder);

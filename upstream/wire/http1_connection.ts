@@ -59,13 +59,13 @@ export class Http1Connection implements Http1Link {
     if (this.#input.length > PIPELINE_LIMIT && this.#wire) this.socket.pause();
   }
 
-  /** Sends bytes in one write; the promise, if any, resolves when the peer can take more. */
+  /** Sends bytes in one write; the promise, if any, resolves when the peer can take more, and never rejects. */
   send(bytes: Uint8Array, done?: () => void): Promise<void> | undefined {
     const socket = this.socket;
     return socket.destroyed || socket.write(bytes, done) ? undefined : this.#drained();
   }
 
-  /** Sends text in one write, as `send` does bytes. */
+  /** Sends text in one write, as `send` does bytes; the promise never rejects. */
   sendText(
     text: string,
     encoding: "latin1" | "utf8",

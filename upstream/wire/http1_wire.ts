@@ -14,7 +14,9 @@ const encoder = new TextEncoder();
 /** The part of a connection that an exchange needs. */
 export interface Http1Link {
   readonly socket: Socket;
+  /** Sends bytes; the promise, if any, resolves when the peer takes more or is gone, and never rejects. */
   send(bytes: Uint8Array, done?: () => void): Promise<void> | undefined;
+  /** Sends text; the promise never rejects. */
   sendText(
     text: string,
     encoding: "latin1" | "utf8",

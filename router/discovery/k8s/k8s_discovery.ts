@@ -88,7 +88,7 @@ class K8sDiscovery extends HostList {
       collection: { access, path, labelSelector },
       onChange: (slices) => {
         const asked = this.#see(slices);
-        asked.then(first.resolve);
+        asked.then(first.resolve, first.reject);
       },
       onFailure: refused,
       log: this.#options.log ?? silent,

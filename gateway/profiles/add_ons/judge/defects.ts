@@ -204,8 +204,7 @@ export function recordingCut(
   const close = () => {
     if (isWhole) return;
     isWhole = true;
-    handler.event?.(finish);
-    handler.event?.(done);
+    for (const event of [finish, done]) Promise.resolve(handler.event?.(event)).catch(() => {});
   };
   return {
     ...handler,

@@ -338,10 +338,12 @@ const CACHE: readonly StepMutant[] = [
         sent(bytes, last, to) {
           head = to;
           isOver = last;
-          handler.sent?.(bytes, last, to);
+          return handler.sent?.(bytes, last, to);
         },
         over() {
-          if (!isOver && head?.isStream) handler.sent?.(Buffer.from(rest), true, head);
+          if (!isOver && head?.isStream) {
+            Promise.resolve(handler.sent?.(Buffer.from(rest), true, head)).catch(() => {});
+          }
           handler.over?.();
         },
       };
@@ -510,7 +512,7 @@ const CONTEXT: readonly StepMutant[] = [
         if (event.json === undefined || !choice?.delta?.tool_calls) return handler.event?.(event);
         const tool_calls = choice.delta.tool_calls.map((one: Loose) => ({ ...one, index: 0 }));
         const choices = [{ ...choice, delta: { ...choice.delta, tool_calls } }];
-        handler.event?.(eventOf({ ...event.json, choices }));
+        Promise.resolve(handler.event?.(eventOf({ ...event.json, choices }))).catch(() => {});
         return undefined;
       },
     })),
