@@ -11,7 +11,7 @@ import {
   wholeOf,
 } from "../envoy/mod.ts";
 import { rewritesDenials } from "./denials.ts";
-import { forwarding, hasPolicy, type Hit, type LintRule } from "./rule.ts";
+import { hasPolicy, type Hit, isProbePath, type LintRule, serving } from "./rule.ts";
 
 /** Rules about the way in. */
 export const EDGE_RULES: readonly LintRule[] = [
@@ -39,7 +39,9 @@ export const EDGE_RULES: readonly LintRule[] = [
     check: (model) => {
       const port = valueAt(model.admin?.value, "address/socket_address/port_value");
       if (port === undefined) return [];
-      return forwarding(model).flatMap(({ route }) =>
+      const routes = model.ingresses.flatMap((ingress) => ingress.routes)
+        .filter((route) => route.forwards && !isProbePath(route));
+      return routes.flatMap((route) =>
         route.clusters.filter((name) => leadsTo(model.clusters.get(name), port))
           .map((name) => ({
             path: `${route.path}/route`,
@@ -255,8 +257,8 @@ function unless(
   fine: (value: Json | undefined) => boolean,
   found: string,
 ): (model: LintModel) => Hit[] {
-  return ({ ingresses }) =>
-    ingresses.filter(({ value }) => !fine(valueAt(value, field)))
+  return (model) =>
+    serving(model).filter(({ value }) => !fine(valueAt(value, field)))
       .map(({ path, value }) => ({
         path: valueAt(value, field) === undefined ? path : `${path}/${field}`,
         found,

@@ -17,7 +17,15 @@ import {
   shareOf,
   valueAt,
 } from "../envoy/mod.ts";
-import { asksPolicy, filters, forwarding, type Hit, type LintRule } from "./rule.ts";
+import {
+  asksPolicy,
+  filters,
+  forwarding,
+  type Hit,
+  isProbe,
+  type LintRule,
+  serving,
+} from "./rule.ts";
 
 /** Many gRPC servers answer more frequent pings with GOAWAY too_many_pings (gRPC keepalive guide). */
 const RUDE_PING_SECONDS = 300;
@@ -32,7 +40,7 @@ export const POLICY_RULES: readonly LintRule[] = [
     case: "deny.no-credential",
     source: "ExtAuthz",
     check: (model) =>
-      model.ingresses.filter((ingress) => ingress.routes.some(({ forwards }) => forwards))
+      serving(model).filter(({ routes }) => routes.some(({ forwards }) => forwards))
         .filter(isWithoutPolicy)
         .map((ingress) => ({
           path: `${ingress.path}/http_filters`,
@@ -96,7 +104,7 @@ export const POLICY_RULES: readonly LintRule[] = [
     check: (model) =>
       model.ingresses.filter((ingress) => !isWithoutPolicy(ingress)).flatMap((ingress) =>
         ingress.routes
-          .filter((route) => route.forwards && !isProbe(route) && !isPartly(ingress, route))
+          .filter((route) => route.forwards && !isProbe(route, model) && !isPartly(ingress, route))
           .flatMap((route) => exemption(ingress, route))
       ),
   },
@@ -286,16 +294,6 @@ function steersRoutes(model: LintModel): boolean {
   return filters(model, "ExtAuthz").some(({ config }) =>
     !isObject(config.decoder_header_mutation_rules)
   ) || forwarding(model).some(({ route }) => route.conditions.length > 0);
-}
-
-/** Paths under which servers tell how they are (Kubernetes, gRPC gateways, model servers). */
-const PROBES = ["/health", "/healthz", "/livez", "/readyz"];
-
-/** A probe is one path and reads only: no request to a model fits through it. */
-function isProbe({ value }: Route): boolean {
-  const method = valueAt(value, "match/headers/0");
-  return PROBES.includes(String(valueAt(value, "match/path"))) && isObject(method) &&
-    method.name === ":method" && valueAt(method, "string_match/exact") === "GET";
 }
 
 function exemption(ingress: Ingress, route: Route): Hit[] {

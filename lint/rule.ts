@@ -5,8 +5,10 @@ import {
   filterOnRoute,
   filtersInForce,
   type Ingress,
+  isObject,
   type LintModel,
   type Route,
+  valueAt,
 } from "../envoy/mod.ts";
 
 /** `error`: a MUST case of the suite fails with it. `warning`: a SHOULD, or a door left ajar. */
@@ -40,11 +42,63 @@ export interface LintRule {
   readonly check: (model: LintModel) => Hit[];
 }
 
-/** Every route that forwards, with its way in. */
+/** Every route that forwards to what clients come for, with its way in. */
 export function forwarding(model: LintModel): { ingress: Ingress; route: Route }[] {
   return model.ingresses.flatMap((ingress) =>
-    ingress.routes.filter(({ forwards }) => forwards).map((route) => ({ ingress, route }))
+    ingress.routes.filter(({ forwards }) => forwards).filter((route) => !isProbe(route, model))
+      .map((route) => ({ ingress, route }))
   );
+}
+
+/** Ways in by which clients are served; others redirect, answer by themselves, or are for probes. */
+export function serving(model: LintModel): Ingress[] {
+  return model.ingresses.filter(({ routes, routesMissing }) =>
+    routesMissing || routes.some((route) => route.forwards && !isProbe(route, model))
+  );
+}
+
+/** Paths under which servers tell how they are: Kubernetes, gRPC gateways, model servers, Envoy Gateway, Istio. */
+const PROBES = new Set([
+  ...["/health", "/healthz", "/livez", "/readyz", "/ready", "/healthz/ready"],
+  ...["/stats/prometheus", "/metrics"],
+]);
+
+/** Paths that read only as they are, and have more below them. */
+const PROBES_ALONE = new Set(["/stats"]);
+
+/** Clusters that other paths lead to, worked out once for a model. */
+const SERVED = new WeakMap<LintModel, ReadonlySet<string>>();
+
+/**
+ * A probe is a path of its own that reads only, or leads to what no other path leads to: no request to a model fits
+ * through it.
+ */
+export function isProbe(route: Route, model: LintModel): boolean {
+  if (!isProbePath(route)) return false;
+  const { value, clusters } = route;
+  const method = valueAt(value, "match/headers/0");
+  if (
+    valueAt(value, "match/path") !== undefined && isObject(method) &&
+    method.name === ":method" && valueAt(method, "string_match/exact") === "GET"
+  ) return true;
+  let served = SERVED.get(model);
+  if (served === undefined) {
+    const routes = model.ingresses.flatMap(({ routes }) => routes);
+    served = new Set(
+      routes.filter((one) => !isProbePath(one)).flatMap(({ clusters }) => clusters),
+    );
+    SERVED.set(model, served);
+  }
+  return clusters.length > 0 && clusters.every((name) => !served.has(name));
+}
+
+/** Does a route match the path of a probe, or what begins with it? */
+export function isProbePath({ value }: Route): boolean {
+  const path = String(valueAt(value, "match/path"));
+  return PROBES_ALONE.has(path) || PROBES.has(path) ||
+    ["prefix", "path_separated_prefix"].some((kind) =>
+      PROBES.has(String(valueAt(value, `match/${kind}`)))
+    );
 }
 
 /** Every filter as it acts on some route, or those of one type; those of clusters and of the router's own chain too. */

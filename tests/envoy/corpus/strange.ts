@@ -1,5 +1,5 @@
 /** Strange but possible: runtime layers, wrappers in wrappers, scripts, formats. */
-import { authz, type CorpusCase, HTTP, strict, TYPE } from "./form.ts";
+import { authz, type CorpusCase, endpoint, HTTP, ROUTE, strict, TYPE } from "./form.ts";
 
 const CLOSED = { denied: false, failing: false };
 const OPEN = { denied: false, failing: true };
@@ -330,9 +330,62 @@ const FORMATS: readonly CorpusCase[] = [
   },
 ];
 
+/** A listener beside the strict one, and the clusters that lead to Envoy's admin interface and to an agent. */
+const beside = (routes: string) =>
+  strict({
+    top: "admin: { address: { socket_address: { address: 127.0.0.1, port_value: 19000 } } }\n",
+    more: ["stats", "agent"].map((name, index) =>
+      `- { name: ${name}, type: STATIC, load_assignment: ${
+        endpoint(
+          `{ socket_address: { address: 127.0.0.1, port_value: ${19000 + index} } }`,
+        )
+      } }\n  `
+    ).join(""),
+  }).replace(
+    "  clusters:",
+    `  - name: other
+    address: { socket_address: { address: 0.0.0.0, port_value: 15090 } }
+    filter_chains: [ { filters: [ { name: h, typed_config: { "@type": ${TYPE}.network.http_connection_manager.v3.HttpConnectionManager, stat_prefix: o, route_config: { virtual_hosts: [ { name: v, domains: ["*"], routes: [ ${routes} ] } ] }, http_filters: [ { name: r, typed_config: { "@type": ${HTTP}.router.v3.Router } } ] } } ] } ]
+  clusters:`,
+  );
+const fine = (name: string, routes: string): CorpusCase => ({
+  name,
+  text: beside(routes),
+  findings: [],
+  envoy: "accepts",
+});
+
+const BESIDE: readonly CorpusCase[] = [
+  fine(
+    "Envoy Gateway: a listener for its statistics",
+    "{ match: { path: /stats/prometheus, headers: [ { name: ':method', string_match: { exact: GET } } ] }, route: { cluster: stats } }",
+  ),
+  fine(
+    "Istio: listeners for statistics and an agent's health",
+    "{ match: { prefix: /stats/prometheus }, route: { cluster: stats } }, { match: { prefix: /healthz/ready }, route: { cluster: agent } }",
+  ),
+  fine(
+    "Contour: statistics and readiness",
+    "{ match: { path: /ready }, route: { cluster: stats } }, { match: { path: /stats }, route: { cluster: stats } }",
+  ),
+  fine(
+    "by hand: a listener that redirects to HTTPS",
+    "{ match: { prefix: / }, redirect: { https_redirect: true } }",
+  ),
+  {
+    ...fine("by hand: a probe's path that leads to the model in any method", ""),
+    text: strict({
+      routes:
+        `{ match: { prefix: /healthz }, route: { cluster: up, timeout: 0s, idle_timeout: 0s, prefix_rewrite: / }, typed_per_filter_config: { envoy.filters.http.ext_authz: { "@type": ${HTTP}.ext_authz.v3.ExtAuthzPerRoute, disabled: true } } }, ${ROUTE}`,
+    }),
+    findings: ["policy.route-exempt"],
+  },
+];
+
 export const STRANGE: readonly CorpusCase[] = [
   ...LAYERS,
   ...WRAPPERS,
   ...SCRIPTS_AND_REPLIES,
   ...FORMATS,
+  ...BESIDE,
 ];
