@@ -52,27 +52,34 @@ export interface LintModel {
   readonly notes: readonly string[];
 }
 
-/** Where a bootstrap, a `/config_dump` and lists of resources keep the same things. */
+/** Where a bootstrap, a `/config_dump` (whole, or by `?resource=`) and lists of resources keep the same things. */
 const LISTENERS = [
   "static_resources/listeners/*",
   "configs/*/static_listeners/*/listener",
   "configs/*/dynamic_listeners/*/active_state/listener",
+  ...[
+    "configs/*/listener",
+    "configs/*/active_state/listener",
+    "configs/*/static_resources/listeners/*",
+  ],
 ];
 const CLUSTERS = [
   "static_resources/clusters/*",
   "configs/*/static_clusters/*/cluster",
   "configs/*/dynamic_active_clusters/*/cluster",
+  ...["configs/*/cluster", "configs/*/static_resources/clusters/*"],
 ];
 const ROUTE_TABLES = [
   "configs/*/dynamic_route_configs/*/route_config",
   "configs/*/static_route_configs/*/route_config",
+  "configs/*/route_config",
 ];
 const SCOPES = [
   "configs/*/inline_scoped_route_configs/*/scoped_route_configs/*",
   "configs/*/dynamic_scoped_route_configs/*/scoped_route_configs/*",
 ];
 const RESOURCES = ["resources/*", "resources/*/resource"];
-const ADMINS = ["admin", "configs/*/bootstrap/admin"];
+const ADMINS = ["admin", "configs/*/bootstrap/admin", "configs/*/admin"];
 /** Networks of a listener that hold filters. */
 const CHAINS = ["filter_chains/*", "default_filter_chain"];
 export const HTTP_OPTIONS =
@@ -93,9 +100,9 @@ export function lintModel(
   const tables = [...within(root, ROUTE_TABLES), ...resource("RouteConfiguration")];
   const scopes = [...within(root, SCOPES), ...resource("ScopedRouteConfiguration")];
   const discovered: DiscoveredFilters = new Map(
-    within(root, ["configs/*/ecds_filters/*/ecds_filter"]).flatMap((filter) =>
-      placedAt(filter, "typed_config").map((config) => [String(filter.value.name), config])
-    ),
+    within(root, ["configs/*/ecds_filters/*/ecds_filter", "configs/*/ecds_filter"]).flatMap((
+      filter,
+    ) => placedAt(filter, "typed_config").map((config) => [String(filter.value.name), config])),
   );
   const listeners = [...within(root, LISTENERS), ...resource("Listener")]
     .filter(({ value }) => options.listener === undefined || value.name === options.listener);

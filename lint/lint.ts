@@ -125,6 +125,12 @@ function lintReading(reading: Reading, options: LintOptions): Looked {
       "These are xDS resources: what other files or a control plane hold is not looked at",
     );
   }
+  const [open, ...others] = reading.unfilled;
+  if (open !== undefined) {
+    const more = others.length === 0 ? "" : `, and ${others.length} more`;
+    const at = options.withoutLines ? "" : ` (line ${open.line})`;
+    notes.push(`"${open.path}"${at} has a placeholder${more}: fill the template in first`);
+  }
   const refused = refusedIn(reading, options, notes);
   const seen = new Set<string>();
   const broken = LINT_RULES.flatMap((rule) =>

@@ -21,10 +21,10 @@ llmgate lint envoy.yaml
 llmgate check --envoy-config envoy.yaml --case 'sse.idle-20s'
 \`\`\`
 
-A file may also be a ConfigMap or Secret with a configuration inside, several documents, an answer
-of \`/config_dump\` (alone, or as \`egctl\` and \`istioctl\` print it), or resources as xDS serves them.
-What is not in it, such as routes that come by RDS or a filter that comes by ECDS, is said in a
-note.
+A file may also be anything that holds a configuration (a ConfigMap, a Secret, a custom resource, a
+Compose file, a chart's values), several documents, an answer of \`/config_dump\` (whole, by
+\`?resource=\`, or as \`egctl\` and \`istioctl\` print it), or resources as xDS serves them. What is not
+in it, such as routes that come by RDS or a filter that comes by ECDS, is said in a note.
 
 An **error** breaks something that the suite calls a MUST, or is refused by Envoy; a **warning** is
 a SHOULD, or a door left ajar. The exit code is 1 when there are findings. The bundled base

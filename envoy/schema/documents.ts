@@ -52,6 +52,9 @@ const BOOTSTRAP_KEYS =
   /^(static_?resources|dynamic_?resources|admin|node|layered_?runtime|cluster_?manager|overload_?manager|bootstrap_?extensions|stats_?sinks|node_?context_?params)$/i;
 const SECTION_KEYS =
   /^(bootstrap|(static|dynamic)_?listeners|(static|dynamic_?active|dynamic_?warming)_?clusters|(static|dynamic)_?route_?configs|(inline|dynamic)_?scoped_?route_?configs)$/i;
+const RESOURCES_KEY = /^(static|dynamic)_?resources$/i;
+/** What a text that holds a configuration says somewhere. */
+const HELD = /(static|dynamic)_?resources"?\s*:/i;
 /** How deep a dump can stand in what a tool prints: namespace, pod, `configs`. */
 const SEARCH_DEPTH = 4;
 
@@ -127,8 +130,18 @@ function collect(node: SourceNode, place: Place, context: Context, sink: Sink): 
   };
   if (node.kind === "list") {
     const items = node.items.filter((item) => resourceTypeOf(item) !== undefined);
-    if (items.length > 0 && items.length === node.items.length) add("resources", node, place);
-    else sink.others.push("a list");
+    if (items.length > 0 && items.length === node.items.length) {
+      add("resources", node, place);
+      return;
+    }
+    const before = sink.documents.length;
+    const unheard = { ...sink, others: [] };
+    node.items.forEach((item, index) => {
+      if (item.kind !== "map") return;
+      const at = { parent: place, key: String(index), at: item.at };
+      collect(item, at, { ...context, label: partOf(at) }, unheard);
+    });
+    if (sink.documents.length === before) sink.others.push("a list");
     return;
   }
   if (node.kind === "scalar") {
@@ -157,12 +170,13 @@ function collect(node: SourceNode, place: Place, context: Context, sink: Sink): 
   }
   const before = sink.documents.length;
   nested(node, place, { depth: SEARCH_DEPTH, add });
+  if (sink.documents.length === before) held(node, place, context, sink);
   if (sink.documents.length > before) return;
   const keys = node.entries.slice(0, 4).map(({ key }) => `"${key}"`).join(", ");
   sink.others.push(keys === "" ? "empty" : `a mapping with ${keys}`);
 }
 
-/** Dumps in what `egctl` prints: by namespace, and by pod. */
+/** Dumps in what `egctl` prints, by namespace and by pod, and a bootstrap among the values of a chart. */
 function nested(
   node: SourceMap,
   place: Place,
@@ -178,6 +192,8 @@ function nested(
     if (entryOf(value, "configs")?.kind === "list") add("dump", value, at, part);
     else if (value.entries.some((one) => SECTION_KEYS.test(one.key) && one.value.kind === "list")) {
       add("dump", value, at, part);
+    } else if (value.entries.some((one) => RESOURCES_KEY.test(one.key))) {
+      add("bootstrap", value, at, part);
     } else if (depth > 0) nested(value, at, { depth: depth - 1, add });
   }
 }
@@ -205,21 +221,39 @@ function manifest(
   const label = `a Kubernetes ${kind}${name === undefined ? "" : ` "${name}"`}`;
   const before = documents.length;
   if (kind === "ConfigMap" || kind === "Secret") {
-    for (const key of ["data", "stringData"]) {
+    for (const key of ["data", "stringData", "binaryData"]) {
       const held = entryOf(node, key);
       if (held?.kind !== "map") continue;
       const heldPlace = below(node, key, place);
-      const encoded = kind === "Secret" && key === "data";
+      const encoded = kind === "Secret" && key === "data" || key === "binaryData";
       for (const entry of held.entries) {
         const at = { parent: heldPlace, key: entry.key, at: entry.keyAt };
         documents.push(...embedded(entry.value, at, { context, encoded, notes }));
       }
     }
   }
+  // Custom resources and workloads hold them, too: `spec.bootstrap.value`, `--config-yaml`.
+  if (documents.length === before) held(node, place, context, { documents, others, notes });
   if (documents.length === before) {
     others.push(
       kind === "ConfigMap" || kind === "Secret" ? `${label} without an Envoy configuration` : label,
     );
+  }
+}
+
+/** Configurations in texts that stand anywhere in a node. */
+function held(node: SourceNode, place: Place, context: Context, sink: Sink): void {
+  if (node.kind === "scalar") {
+    if (!HELD.test(textOf(node) ?? "")) return;
+    const { notes } = sink;
+    sink.documents.push(...embedded(node, place, { context, encoded: false, notes }));
+    return;
+  }
+  const inner = node.kind === "list"
+    ? node.items.map((item, index) => ({ key: String(index), keyAt: item.at, value: item }))
+    : node.entries;
+  for (const { key, keyAt, value } of inner) {
+    held(value, { parent: place, key, at: keyAt }, context, sink);
   }
 }
 
@@ -256,6 +290,10 @@ export function resourceTypeOf(node: SourceNode): string | undefined {
   if (node.kind !== "map") return undefined;
   const type = textOf(entryOf(node, "@type"));
   if (type !== undefined) return type.slice(type.lastIndexOf("/") + 1);
+  const wrapped = entryOf(node, "resource");
+  if (wrapped?.kind === "map" && textOf(entryOf(wrapped, "@type")) !== undefined) {
+    return "envoy.service.discovery.v3.Resource";
+  }
   const has = (...keys: string[]) => node.entries.some(({ key }) => keys.includes(key));
   if (has("filterChains", "filter_chains", "defaultFilterChain", "default_filter_chain")) {
     return "envoy.config.listener.v3.Listener";

@@ -12,6 +12,10 @@ const ANY = "google.protobuf.Any";
 const FILTER_CONFIG = "typed_config";
 const TYPED_STRUCTS = new Set(["xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct"]);
 const WRAPPER = /^google\.protobuf\.(Bool|String|Bytes|Double|Float|U?Int(?:32|64))Value$/;
+/** Longer texts are scripts or pages. */
+const MAX_UNFILLED = 200;
+/** Fields whose texts have a syntax of their own, in which such signs have a meaning. */
+const CODE = new Set(["inline_code", "inline_string", "regex", "substitution", "text_format"]);
 /** Aliases of aliases can make a small text endless. */
 const MAX_NODES = 2_000_000;
 
@@ -46,6 +50,8 @@ const LIMITS: Readonly<Partial<Record<ScalarType, { whole: boolean; min: number;
  */
 export class Reader {
   readonly problems: Problem[] = [];
+  /** Texts that hold what a template left open, which Envoy takes as they are. */
+  readonly unfilled: Place[] = [];
   readonly #schema: EnvoySchema;
   readonly #places = new WeakMap<object, Map<string, Place>>();
   #nodes = 0;
@@ -226,10 +232,13 @@ export class Reader {
   }
 
   #scalar(node: SourceNode, type: ScalarType, place: Place): Json | undefined {
-    if (node.kind !== "scalar") return this.#wrong(node, place, nameOf(type));
+    if (node.kind !== "scalar" || node.isUnfilled) return this.#wrong(node, place, nameOf(type));
     const { value } = node;
     if (type === ScalarType.STRING || type === ScalarType.BYTES) {
       if (typeof value !== "string") return this.#wrong(node, place, "a text (in quotes)");
+      if (value.length < MAX_UNFILLED && PLACEHOLDER.test(value) && !CODE.has(place.key)) {
+        this.unfilled.push(place);
+      }
       // Both alphabets of base64, with or without their padding.
       const isBytes = type === ScalarType.STRING || /^[A-Za-z0-9+/_-]*={0,2}$/.test(value);
       return isBytes ? value : this.#wrong(node, place, "base64");

@@ -31,6 +31,8 @@ export interface Reading {
   /** In one form: snake_case, enums by name, durations as `1.5s`, wrappers as their values. */
   readonly root: JsonObject;
   readonly problems: readonly ReadingProblem[];
+  /** Texts with placeholders of a template in them, which Envoy takes as they are. */
+  readonly unfilled: readonly Located[];
   /** Where a path of `root` stands in the text, or the nearest one above it that is there. */
   locate(path: string): Located;
 }
@@ -85,6 +87,7 @@ function readingOf(document: SourceDocument, schema: EnvoySchema): Reading {
       })),
       ...reader.problems.map(({ kind, place, found }) => ({ kind, found, ...located(place) })),
     ],
+    unfilled: reader.unfilled.map((place) => located(place)),
     locate(path) {
       const steps = path === "" ? [] : path.split("/");
       let value: Json | undefined = root;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../../service/mod.ts";
+import { lintModel } from "../model.ts";
 import { readTypedConfig } from "../typed.ts";
 import type { Json } from "../tree.ts";
 import { plainScalar } from "./scalars.ts";
@@ -194,6 +195,82 @@ Deno.test("readTypedConfig() reads dumps and lists as tools print them", async (
   assert.deepEqual(await kinds({ bootstrap: { node: { id: "a" } }, last_updated: "" }), [
     ["bootstrap", ""],
   ]);
+});
+
+Deno.test("readTypedConfig() reads a dump of some resources alone, and an array of dumps", async () => {
+  const part = (type: string, value: Record<string, unknown>) => ({
+    configs: [{ "@type": `type.googleapis.com/envoy.admin.v3.${type}`, ...value }],
+  });
+  const listener = { "@type": "type.googleapis.com/envoy.config.listener.v3.Listener", name: "in" };
+  const dumps = [
+    part("ListenersConfigDump.StaticListener", { listener }),
+    part("ListenersConfigDump.DynamicListener", { active_state: { listener } }),
+  ];
+  const { readings } = await readTypedConfig(JSON.stringify(dumps), { name: "x.json" });
+  assert.deepEqual(readings.map(({ kind, part }) => [kind, part]), [["dump", "0"], ["dump", "1"]]);
+  for (const { root } of readings) {
+    const model = lintModel(root, { trustedNames: [], modelRoutes: undefined });
+    assert.deepEqual(model.listeners.map(({ value }) => value.name), ["in"]);
+  }
+});
+
+/** Files that hold a bootstrap with a typo somewhere, the part that it is found in, and its line. */
+const HOLDERS: readonly (readonly [string, string, string, number])[] = [
+  [
+    "a custom resource",
+    `apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: EnvoyProxy
+metadata: {name: a}
+spec:
+  bootstrap:
+    value: |
+${wrapped(wrapped(`${BOOTSTRAP}    nam: x\n`))}`,
+    "spec/bootstrap/value",
+    10,
+  ],
+  [
+    "a Compose file",
+    `services: {}
+configs:
+  envoy:
+    content: |
+${wrapped(wrapped(`${BOOTSTRAP}    nam: x\n`))}`,
+    "configs/envoy/content",
+    8,
+  ],
+  [
+    "a chart's values",
+    `envoy:\n  config:\n${wrapped(`${BOOTSTRAP}    nam: x\n`)}`,
+    "envoy/config",
+    6,
+  ],
+  [
+    "bytes of a ConfigMap",
+    `apiVersion: v1
+kind: ConfigMap
+binaryData: {envoy.yaml: ${btoa(`${BOOTSTRAP}    nam: x\n`)}}
+`,
+    "binaryData/envoy.yaml",
+    3,
+  ],
+];
+
+for (const [what, text, part, line] of HOLDERS) {
+  Deno.test(`readTypedConfig() finds the configuration in ${what}`, async () => {
+    const { readings } = await readTypedConfig(text, { name: "x.yaml" });
+    assert.deepEqual(readings.map((one) => [one.kind, one.part]), [["bootstrap", part]]);
+    const typo = readings[0]?.problems.find(({ kind }) => kind === "unknown-field");
+    assert.deepEqual(typo?.line, line);
+  });
+}
+
+Deno.test("readTypedConfig() tells what a template left open: refused without quotes, and a text with them", async () => {
+  const text =
+    "static_resources:\n  listeners:\n  - name: {{ .Values.name }}\n    stat_prefix: '${P}'\n";
+  const { readings: [reading] } = await readTypedConfig(text, { name: "x.yaml" });
+  const templates = reading?.problems.filter(({ kind }) => kind === "template");
+  assert.deepEqual(templates?.map(({ line }) => line), [3]);
+  assert.deepEqual(reading?.unfilled.map(({ line }) => line), [4]);
 });
 
 Deno.test("readTypedConfig() says what a text is that no Envoy reads", async () => {

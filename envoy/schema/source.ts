@@ -29,6 +29,8 @@ export interface SourceScalar {
   readonly value: Scalar;
   /** Offset of the text within a YAML block (`|`), whose lines are lines of the file. */
   readonly block?: { readonly at: number; readonly indent: number };
+  /** `{{ x }}` without quotes, of a template: YAML has a mapping there. */
+  readonly isUnfilled?: true;
 }
 
 /** Where something stands, both from 1. */

@@ -68,7 +68,7 @@ function nodeOf(
       // `{{ port }}` without quotes is a mapping whose key is one: a template that nobody filled in.
       const placeholder = /^\{\{.*?\}\}/s.exec(text.slice(at, at + MAX_PLACEHOLDER))?.[0];
       if (placeholder !== undefined && isMap(from.items[0]?.key)) {
-        return { kind: "scalar", at, value: placeholder };
+        return { kind: "scalar", at, value: placeholder, isUnfilled: true };
       }
       const entries: SourceEntry[] = [];
       for (const { key, value } of from.items) {
