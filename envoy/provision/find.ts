@@ -80,9 +80,10 @@ export async function findEnvoy(options: FindEnvoyOptions): Promise<FoundEnvoy> 
 
 async function givenEnvoy(
   path: string,
-  { version: wanted, versionMs = VERSION_MS }: FindEnvoyOptions,
+  { version: wanted, versionMs = VERSION_MS, signal }: FindEnvoyOptions,
 ): Promise<FoundEnvoy> {
   const version = await versionOf(path, versionMs);
+  signal?.throwIfAborted();
   if (version === HANGS) {
     throw new UsageError(
       `Cannot use "${path}" as Envoy: called with --version it did not end within ${
@@ -125,6 +126,8 @@ export async function versionOf(
       stdin: "null",
       stdout: "piped",
       stderr: "null",
+      // A terminal's Ctrl-C is for this program: an Envoy that it ended would look like no Envoy.
+      detached: true,
     }).spawn();
     let isLate = false;
     const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
