@@ -1,5 +1,6 @@
 /** Issues X.509 certificates (RFC 5280) with ECDSA P-256 keys: enough of them for a development CA. */
 import { createHash } from "node:crypto";
+import { isIPv6 } from "node:net";
 import {
   bits,
   type Bytes,
@@ -26,7 +27,7 @@ export interface KeyPair {
 export type AlternativeName =
   | { readonly dns: string }
   | { readonly uri: string }
-  /** IPv4 in dotted form, or `::1`. */
+  /** IPv4 or IPv6, as text. */
   | { readonly ip: string };
 
 /** Contents of a certificate. */
@@ -118,11 +119,16 @@ function alternativeName(name: AlternativeName): Bytes {
   return implicit(7, addressBytes(name.ip));
 }
 
+/** The four or sixteen bytes of an address. The URL parser writes IPv6 in hexadecimal alone, with one `::` at most. */
 function addressBytes(ip: string): Bytes {
-  if (ip !== "::1") return new Uint8Array(ip.split(".").map(Number));
-  const bytes = new Uint8Array(16);
-  bytes[15] = 1;
-  return bytes;
+  if (!isIPv6(ip)) return new Uint8Array(ip.split(".").map(Number));
+  const halves = new URL(`http://[${ip}]`).hostname.slice(1, -1).split("::")
+    .map((half) => half === "" ? [] : half.split(":").map((group) => parseInt(group, 16)));
+  const [head = [], tail = []] = halves;
+  const bytes = new DataView(new ArrayBuffer(16));
+  head.forEach((group, index) => bytes.setUint16(index * 2, group));
+  tail.forEach((group, index) => bytes.setUint16(16 - (tail.length - index) * 2, group));
+  return new Uint8Array(bytes.buffer);
 }
 
 function nameOf(commonName: string): Bytes {

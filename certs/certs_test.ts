@@ -18,7 +18,7 @@ const read = (path: string) => Deno.readTextFile(path);
 Deno.test("a folder gets a CA, leaves that it signed, and secrets that only the owner can read", () =>
   inFolder(async (folder) => {
     const { ca, made } = await prepareTlsFolder(`${folder}/tls`, {
-      hosts: ["gw.test", "10.0.0.1"],
+      hosts: ["gw.test", "10.0.0.1", "fd00::1:2"],
     });
     assert.deepEqual(made, [
       ...["ca", "server", "client-a", "client-b", "client-admin", "gateway", "upstream"],
@@ -32,7 +32,15 @@ Deno.test("a folder gets a CA, leaves that it signed, and secrets that only the 
       assert.ok(one.checkIssued(root) && one.verify(root.publicKey) && !one.ca, name);
     }
     const server = (await leaf("server")).subjectAltName ?? "";
-    for (const name of ["DNS:localhost", "IP Address:127.0.0.1", "DNS:gw.test", "10.0.0.1"]) {
+    for (
+      const name of [
+        "DNS:localhost",
+        "IP Address:127.0.0.1",
+        "DNS:gw.test",
+        "10.0.0.1",
+        "fd00::1:2",
+      ]
+    ) {
       assert.ok(server.includes(name), `${name} in ${server}`);
     }
     assert.match(
@@ -42,6 +50,34 @@ Deno.test("a folder gets a CA, leaves that it signed, and secrets that only the 
     for await (const { name } of Deno.readDir(`${folder}/tls`)) {
       assert.equal(((await Deno.stat(`${folder}/tls/${name}`)).mode ?? 0) & 0o777, 0o600, name);
     }
+  }));
+
+Deno.test("a server's names are added to, and a rotation keeps them", () =>
+  inFolder(async (folder) => {
+    const names = async () =>
+      new X509Certificate(await read(`${folder}/server.pem`)).subjectAltName ?? "";
+    await prepareTlsFolder(folder);
+    const added = await prepareTlsFolder(folder, { hosts: ["gw.test", "::2"] });
+    assert.deepEqual(added.made, ["server"]);
+    assert.deepEqual((await prepareTlsFolder(folder, { hosts: ["gw.test"] })).made, []);
+    const before = await names();
+    assert.match(before, /DNS:gw\.test/);
+    await prepareTlsFolder(folder, { renew: true });
+    assert.equal(await names(), before);
+  }));
+
+Deno.test("a broken leaf is issued anew, and somebody else's folder is taken as it is", () =>
+  inFolder(async (folder) => {
+    const { ca } = await prepareTlsFolder(folder);
+    await Deno.writeTextFile(`${folder}/client-a.pem`, "");
+    assert.deepEqual((await prepareTlsFolder(folder)).made, ["client-a"]);
+    await Deno.remove(`${folder}/ca.key.pem`);
+    const secrets = await read(`${folder}/server.sds.yaml`);
+    assert.deepEqual(await prepareTlsFolder(folder), { folder, ca, made: [] });
+    await assert.rejects(prepareTlsFolder(folder, { renew: true }), /whose key .* is not here/);
+    assert.equal(await read(`${folder}/server.sds.yaml`), secrets);
+    await Deno.remove(`${folder}/server.sds.yaml`);
+    await assert.rejects(prepareTlsFolder(folder), /ca\.pem is there and its key .* is not/);
   }));
 
 Deno.test("what is there is kept, until it shall be new", () =>

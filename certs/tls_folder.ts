@@ -1,5 +1,6 @@
 /** A folder with a development CA and what it signed, and with the files that Envoy watches. */
 import { X509Certificate } from "node:crypto";
+import { isIP, isIPv6 } from "node:net";
 import { join } from "node:path";
 import { messageOf, UsageError } from "../service/mod.ts";
 import {
@@ -14,6 +15,9 @@ import { certificateSecret, rootsSecret, URIS } from "./sds.ts";
 export const TRUST_DOMAIN = "spiffe://llmgate.test/";
 
 const CLIENTS = "clients.sds.yaml";
+
+/** The files that Envoy watches. */
+const SECRETS = ["server.sds.yaml", CLIENTS, "upstream.sds.yaml"];
 
 /** Client certificates that are accepted: tenants' and admins', no other of the same CA. */
 const CLIENT_NAMES = [
@@ -69,57 +73,100 @@ const LOCAL: readonly AlternativeName[] = [{ dns: "localhost" }, { ip: "127.0.0.
  * Makes what is missing in a folder, the folder too: a CA, certificates for the server, for clients
  * (`client-a`, `client-admin` …), for the gateway as a client of its upstream, and for an upstream;
  * and `server.sds.yaml`, `clients.sds.yaml` and `upstream.sds.yaml`, which Envoy watches. Keys are
- * readable by their owner alone. A CA that is there is used; leaves near their end are issued anew.
+ * readable by their owner alone. A CA that is there is used; leaves that are near their end, broken,
+ * or without a name that is asked for are issued anew, with all names that they had. A folder with
+ * these three files and no CA's key is somebody else's: it is taken as it is.
  *
- * @throws {UsageError} when the folder cannot be written, or its CA not be used
+ * @throws {UsageError} when the folder cannot be written, its CA not be used, or somebody else's shall be changed
  */
 export async function prepareTlsFolder(
   folder: string,
   options: TlsFolderOptions = {},
 ): Promise<TlsFolder> {
-  const { hosts = [], tenants = ["a", "b"], renew = false } = options;
-  const made: string[] = [];
   try {
     await Deno.mkdir(folder, { recursive: true });
     // Two gateways may start at once: one makes the CA, and the other finds it.
     using lock = await Deno.open(join(folder, ".lock"), { write: true, create: true, mode: 0o600 });
     await lock.lock(true);
-    let ca = await readPair(folder, CA);
-    if (ca === undefined) {
-      const now = Date.now();
-      ca = await issueCertificate({
-        commonName: CA_NAME,
-        use: "ca",
-        notBefore: new Date(now - EARLY_MS),
-        notAfter: new Date(now + CA_YEARS * 365 * DAY_MS),
-      });
-      await writePair(folder, CA, ca);
-      made.push(CA);
-    }
-    for (const leaf of leavesOf(hosts, tenants)) {
-      const known = await readPair(folder, leaf.name);
-      // A new authority signs all of them anew.
-      const isNew = renew || made.includes(CA);
-      if (!isNew && known !== undefined && lastsLong(known)) continue;
-      await writePair(folder, leaf.name, await issueLeaf(leaf, ca));
-      made.push(leaf.name);
-    }
-    await writeSecrets(folder, ca, options.clients ?? await clientsOf(folder));
-    return { folder, ca: ca.certificate, made };
+    return await foreignFolder(folder, options) ?? await ownFolder(folder, options);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(
       `Cannot keep certificates in "${folder}": ${
         messageOf(error)
-      }: name a folder that can be written, or remove its ${CA}.pem and ${CA}.key.pem`,
+      }: name a folder that can be written`,
     );
   }
 }
 
-function leavesOf(hosts: readonly string[], tenants: readonly string[]): Leaf[] {
-  const named = hosts.map((host): AlternativeName =>
-    /^\d+\.\d+\.\d+\.\d+$/.test(host) ? { ip: host } : { dns: host }
+/** A folder whose files come from elsewhere; undefined for one of ours, or a new one. */
+async function foreignFolder(
+  folder: string,
+  { renew = false, clients, hosts = [] }: TlsFolderOptions,
+): Promise<TlsFolder | undefined> {
+  const [certificate, key, ...secrets] = await Promise.all(
+    [`${CA}.pem`, `${CA}.key.pem`, ...SECRETS].map((name) => readText(join(folder, name))),
   );
+  if (key !== undefined) return undefined;
+  if (secrets.every((text) => text !== undefined)) {
+    if (!renew && clients === undefined && hosts.length === 0) {
+      return { folder, ca: certificate ?? "", made: [] };
+    }
+    throw new UsageError(
+      `Cannot issue certificates in "${folder}": its files are of another CA, whose key ${CA}.key.pem is not here: name another folder`,
+    );
+  }
+  if (certificate === undefined) return undefined;
+  throw new UsageError(
+    `Cannot use the CA in "${folder}": ${CA}.pem is there and its key ${CA}.key.pem is not: put it beside, or name another folder`,
+  );
+}
+
+async function ownFolder(
+  folder: string,
+  { hosts = [], tenants = ["a", "b"], renew = false, clients }: TlsFolderOptions,
+): Promise<TlsFolder> {
+  const made: string[] = [];
+  let ca = await readPair(folder, CA);
+  if (ca !== undefined && shownBy(ca) === undefined) {
+    throw unusableCa(folder, `${CA}.pem is no certificate`);
+  }
+  if (ca === undefined) {
+    const now = Date.now();
+    ca = await issueCertificate({
+      commonName: CA_NAME,
+      use: "ca",
+      notBefore: new Date(now - EARLY_MS),
+      notAfter: new Date(now + CA_YEARS * 365 * DAY_MS),
+    });
+    await writePair(folder, CA, ca);
+    made.push(CA);
+  }
+  for (const leaf of leavesOf(hosts, tenants)) {
+    const pair = await readPair(folder, leaf.name);
+    const known = pair && shownBy(pair);
+    const names = unique([...leaf.names, ...known?.names ?? []]);
+    // A new authority signs all of them anew.
+    const isNew = renew || made.includes(CA);
+    if (!isNew && known?.lasts && names.length === known.names.length) continue;
+    const issued = await issueLeaf({ ...leaf, names }, ca).catch((error) => {
+      throw unusableCa(folder, `${CA}.key.pem cannot sign (${messageOf(error)})`);
+    });
+    await writePair(folder, leaf.name, issued);
+    made.push(leaf.name);
+  }
+  await writeSecrets(folder, ca, clients ?? await clientsOf(folder));
+  return { folder, ca: ca.certificate, made };
+}
+
+function unusableCa(folder: string, why: string): UsageError {
+  return new UsageError(
+    `Cannot use the CA in "${folder}": ${why}: remove its ${CA}.pem and ${CA}.key.pem for a new one`,
+  );
+}
+
+function leavesOf(hosts: readonly string[], tenants: readonly string[]): Leaf[] {
+  const named = hosts.map((host): AlternativeName => isIP(host) ? { ip: host } : { dns: host });
   const client = (name: string, path: string): Leaf => ({
     name,
     use: "client",
@@ -146,9 +193,43 @@ function issueLeaf({ name, use, names }: Leaf, ca: KeyPair): Promise<KeyPair> {
   });
 }
 
-function lastsLong({ certificate }: KeyPair): boolean {
-  const { validTo } = new X509Certificate(certificate);
-  return Date.parse(validTo) > Date.now() + RENEW_DAYS * DAY_MS;
+/** What a certificate says of itself. */
+interface Shown {
+  readonly names: readonly AlternativeName[];
+  /** Whether it is far from its end. */
+  readonly lasts: boolean;
+}
+
+/** Kinds of names as Node writes them (RFC 5280, section 4.2.1.6). */
+const NAME_KINDS: readonly [prefix: string, name: (value: string) => AlternativeName][] = [
+  ["DNS:", (dns) => ({ dns })],
+  ["IP Address:", (ip) => ({ ip })],
+  ["URI:", (uri) => ({ uri })],
+];
+
+/** Reads a certificate; undefined when it is none. */
+function shownBy({ certificate }: KeyPair): Shown | undefined {
+  try {
+    const { validTo, subjectAltName = "" } = new X509Certificate(certificate);
+    const names = subjectAltName.split(", ").flatMap((text) =>
+      NAME_KINDS.flatMap(([prefix, name]) =>
+        text.startsWith(prefix) ? [name(text.slice(prefix.length))] : []
+      )
+    );
+    return {
+      names: unique(names),
+      lasts: Date.parse(validTo) > Date.now() + RENEW_DAYS * DAY_MS,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Each name once; IPv6 addresses have several spellings. */
+function unique(names: readonly AlternativeName[]): AlternativeName[] {
+  const keyOf = (name: AlternativeName) =>
+    "ip" in name && isIPv6(name.ip) ? new URL(`http://[${name.ip}]`).host : JSON.stringify(name);
+  return [...new Map(names.map((name) => [keyOf(name), name])).values()];
 }
 
 /** Reads the client certificates that the folder names by now. */

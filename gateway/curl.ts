@@ -22,6 +22,11 @@ export function curlLine(url: string, { path, headers, body }: CurlRequest): str
   return `curl -iN ${url}${path} ${words.join(" ")} -d '${JSON.stringify(body)}'`;
 }
 
+/** Returns a word as a POSIX shell reads it back: quoted, where it has to be. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
 /** Returns the two requests of every profile: one allowed and streaming, one denied. */
 export function suggestionsFor(url: string, path: string, fields: object): readonly Suggestion[] {
   const key = { "x-api-key": DEMO_KEY };

@@ -11,6 +11,8 @@ import {
 import { defined, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 
+const CLIENTS: Readonly<Record<string, string>> = { optional: "may", required: "must" };
+
 export const command = defineCommand({
   name: "certs",
   summary: "make a development CA and certificates for TLS and mTLS",
@@ -25,12 +27,12 @@ export const command = defineCommand({
     }),
     host: repeated(
       textOption("--host <NAME>", {
-        description: "name or address of the server beside localhost; repeatable",
+        description: "name or address of the server beside localhost",
       }),
     ),
     tenant: repeated(
       textOption("--tenant <NAME>", {
-        description: "tenant that gets a client certificate; repeatable; a and b when left out",
+        description: "tenant that gets a client certificate; a and b when left out",
       }),
     ),
     clients: choiceOption("--clients <HOW>", {
@@ -75,6 +77,9 @@ export const command = defineCommand({
     if (options.json) print(JSON.stringify({ folder, made }));
     else if (made.length === 0) print(`${folder} has all certificates already`);
     else for (const name of made) print(`wrote ${folder}/${name}.pem`);
+    if (!options.json && options.clients !== undefined) {
+      print(`from now on clients ${CLIENTS[options.clients]} show a certificate`);
+    }
     return EXIT.ok;
   },
 });

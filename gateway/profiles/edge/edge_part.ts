@@ -6,6 +6,7 @@ import {
   curlLine,
   type Place,
   type Profile,
+  shellWord,
   type SinglePart,
   type Suggestion,
 } from "../../mod.ts";
@@ -93,13 +94,14 @@ function suggestions(
     & { readonly tlsUrl: string | undefined },
 ): Suggestion[] {
   const ask = (base: string) => curlLine(base, { path: CHAT, headers: {}, body: chatFields() });
+  const file = (name: string) => shellWord(`${tlsFolder}/${name}.pem`);
   const token = "issuerFile" in tokens ? "$(llmgate token --tenant a)" : "$TOKEN";
   return [
     { title: "with a token", command: `${ask(url)} -H "authorization: Bearer ${token}"` },
     ...(tlsUrl === undefined ? [] : [{
       title: "with a client certificate",
-      command: `${ask(tlsUrl)} --cacert ${tlsFolder}/ca.pem --cert ${tlsFolder}/client-a.pem ` +
-        `--key ${tlsFolder}/client-a.key.pem`,
+      command: `${ask(tlsUrl)} --cacert ${file("ca")} --cert ${file("client-a")} ` +
+        `--key ${file("client-a.key")}`,
     }]),
     {
       title: "what is left of the limits",
