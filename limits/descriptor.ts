@@ -1,5 +1,6 @@
 /** The descriptors of `envoy/configs/edge.yaml`, read: who asks, and what an answer was. */
 import type { AnswerFacts } from "./charge.ts";
+import { type Facts, isFact, MARK, NO_FACTS } from "./names.ts";
 
 /** A descriptor on the wire. */
 export interface Descriptor {
@@ -21,44 +22,12 @@ export type Meaning =
   /** An answer has ended: charge it. */
   | { readonly ask: false; readonly subject: Map<string, string>; readonly facts: AnswerFacts };
 
-/** The entry that says what a descriptor is: `ask` or `charge`. Descriptors without it are questions. */
-export const MARK = "llm";
-
-/** Entries of a charge that are facts of the answer, and no names to match. */
-interface Facts {
-  status: string;
-  method: string;
-  path: string;
-  request_bytes: string;
-  response_bytes: string;
-  input_tokens: string;
-  output_tokens: string;
-  total_tokens: string;
-  answer_model: string;
-}
-
-const NO_FACTS: Facts = {
-  status: "",
-  method: "",
-  path: "",
-  request_bytes: "",
-  response_bytes: "",
-  input_tokens: "",
-  output_tokens: "",
-  total_tokens: "",
-  answer_model: "",
-};
-
 /** Longest value that is told apart. */
 const MAX_CHARACTERS = 256;
 
 /** Whether it is what Envoy's formatters write for an absent value. */
 function isNothing(text: string): boolean {
   return text === "" || text === "-";
-}
-
-function isFact(name: string): name is keyof Facts {
-  return Object.hasOwn(NO_FACTS, name);
 }
 
 /**

@@ -14,7 +14,24 @@ Deno.test("an error names file, line, column, and what was expected", () => {
     ],
     [
       'version: 1\nlimits:\n  - match: { tenant: "*" }\n    tokens: { per: week, max: 1 }\n',
-      /l\.yaml:4:.*Expected/s,
+      /l\.yaml:4:5: limits\.0\.tokens: Expected one of second, .*, month in "per"/,
+    ],
+    [
+      'version: 1\nlimits:\n  - match: { tenant: "*" }\n    tokens: [{ per: day, max: 1.5 }]\n',
+      /limits\.0\.tokens: Expected a whole number above 0, up to 2\^53 in "0\.max"/,
+    ],
+    [
+      'version: 1\nlimits:\n  - match: { tenant: "*" }\n    tokens: many\n',
+      /limits\.0\.tokens: Expected \{ per: UNIT, max: NUMBER \} or a list/,
+    ],
+    [
+      "version: 1\nlimits:\n" +
+      "  - { match: { tenant: a }, tokens: { per: day, max: 1 } }\n".repeat(2),
+      /l\.yaml:4:.* limits\.1\.tokens: Expected each limit once: limits\.0 counts the same/,
+    ],
+    [
+      "version: 1\nlimits: [{ match: { descriptor: { status: '200' } }, tokens: { per: day, max: 1 } }]",
+      /match\.descriptor\.status: Expected a name of your own/,
     ],
     ['version: 1\nlimits:\n  - match: { tenant: "*" }\n', /l\.yaml:3:.*at least one of requests/],
     [

@@ -39,7 +39,14 @@ Deno.test("a token comes in beside API keys, and its claims reach policy and ups
   );
   assert.deepEqual(await outcome(chat(edge.url, { headers: { ...DEMO, ...forged } })), [200]);
   assert.deepEqual(await outcome(chat(edge.url, { headers: bearer("demo-key") })), [200]);
-  const [first, ...others] = edge.upstream.journal.entries()
+  // The scheme's case is the client's choice (RFC 9110, 11.1).
+  for (const scheme of ["bearer", "BEARER"]) {
+    const headers = { authorization: `${scheme} ${token}` };
+    assert.deepEqual(await outcome(chat(edge.url, { headers })), [200], scheme);
+    const { headers: seen } = edge.upstream.journal.entries().at(-1) ?? { headers: [] };
+    assert.deepEqual(seen.filter(([name]) => name.toLowerCase() === "authorization"), []);
+  }
+  const [first, ...others] = edge.upstream.journal.entries().slice(0, 3)
     .map(({ headers }) => Object.fromEntries(headers));
   assert.deepEqual(
     [first?.["x-jwt-sub"], first?.["x-jwt-tenant"], first?.["x-tenant"], first?.authorization],
