@@ -1,5 +1,5 @@
 /** Writes new files into a folder. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { messageOf, UsageError } from "../service/mod.ts";
 
 /** A file to write: its name in the folder, and its text. */
@@ -20,12 +20,14 @@ export async function writeFolder(
   { force }: { force: boolean },
 ): Promise<string[]> {
   const targets = files.map(({ name, text }) => ({ path: join(folder, name), text }));
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new UsageError(`Cannot make the folder "${folder}": ${messageOf(error)}`);
-  }
   if (!force) { for (const { path } of targets) await assertAbsent(path); }
+  for (const place of new Set([folder, ...targets.map(({ path }) => dirname(path))])) {
+    try {
+      await Deno.mkdir(place, { recursive: true });
+    } catch (error) {
+      throw new UsageError(`Cannot make the folder "${place}": ${messageOf(error)}`);
+    }
+  }
   for (const { path, text } of targets) {
     await Deno.writeTextFile(path, text).catch((error) => {
       throw new UsageError(`Cannot write "${path}": ${messageOf(error)}`);

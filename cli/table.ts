@@ -85,7 +85,7 @@ export const COMMANDS: readonly Entry[] = [
   {
     name: "init",
     group: "Run",
-    summary: "write rules and limits of your own to start from",
+    summary: "write rules, limits and scenarios of your own to start from",
     module: "cli/commands/init.ts",
   },
   {

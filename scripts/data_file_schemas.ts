@@ -9,7 +9,7 @@ import { RULES_FILE } from "../policy/mod.ts";
 import { RESPONSES_FILE } from "../responses/mod.ts";
 import { ROUTES_FILE } from "../router/mod.ts";
 import { TRANSFORM_FILE } from "../transform/mod.ts";
-import { SCENARIO_FILE } from "../upstream/mod.ts";
+import { SCENARIO_DOCUMENT } from "../upstream/mod.ts";
 
 /** Where each kind's JSON Schema lies. */
 export const SCHEMAS: Readonly<Record<string, DataFileKind<ZodType>>> = {
@@ -18,7 +18,7 @@ export const SCHEMAS: Readonly<Record<string, DataFileKind<ZodType>>> = {
   "responses/extproc-config.schema.json": RESPONSES_FILE,
   "router/routes.schema.json": ROUTES_FILE,
   "transform/transform.schema.json": TRANSFORM_FILE,
-  "upstream/scenario.schema.json": SCENARIO_FILE,
+  "upstream/scenario.schema.json": SCENARIO_DOCUMENT,
 };
 
 /** The text of a JSON Schema's file. */

@@ -23,6 +23,7 @@ export { readScenarios } from "./scripts/scenarios.ts";
 export { type ScenarioMatch } from "./scripts/scenario_match.ts";
 export {
   type Scenario,
+  SCENARIO_DOCUMENT,
   SCENARIO_FILE,
   type ScenarioAnswer,
   type WrittenScenario,

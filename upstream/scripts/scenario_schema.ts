@@ -168,6 +168,15 @@ export const SCENARIO_LIST: DataFileKind<typeof LIST> = {
     ),
 };
 
+/** Either of them, for editors, which know a file before it is read. */
+const EITHER = z.union([SCENARIO, LIST]);
+export const SCENARIO_DOCUMENT: DataFileKind<typeof EITHER> = {
+  what: "scenarios",
+  name: "scenario.yaml",
+  docs: "docs/upstream.md",
+  schema: EITHER,
+};
+
 function findingsOf(scenario: WrittenScenario): { path: PropertyKey[]; message: string }[] {
   const said = SAYS.filter((key) => scenario[key] !== undefined);
   if (said.length === 1) return paceFindings(scenario);
