@@ -53,6 +53,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/router_top.ts",
   },
   {
+    name: "adapter",
+    group: "Run",
+    summary: "offer Anthropic, Gemini or Bedrock as an OpenAI-compatible upstream",
+    module: "cli/commands/adapter.ts",
+  },
+  {
     name: "responses",
     group: "Run",
     summary: "run the OpenAI Responses gateway alone (HTTP, and ext_proc over gRPC)",

@@ -22,3 +22,14 @@ Deno.test("parseUpstreamUrl() refuses what is no http URL", () => {
   assert.throws(() => parseUpstreamUrl("localhost:8000"), UsageError);
   assert.throws(() => parseUpstreamUrl("not a url"), UsageError);
 });
+
+Deno.test("docs/upstream.md: each provider is asked where the table says", async () => {
+  const text = await Deno.readTextFile(new URL("../docs/upstream.md", import.meta.url));
+  const rows = [...text.matchAll(/^\|[^|]+\| `(https?:[^`]+)` +\| `(https?:[^`]+)`/gm)];
+  assert.ok(rows.length > 8, String(rows.length));
+  for (const [, given = "", asked] of rows) {
+    const { tls, hostname, pathPrefix } = parseUpstreamUrl(given);
+    const url = `${tls ? "https" : "http"}://${hostname}${pathPrefix}/v1/chat/completions`;
+    assert.equal(url.toLowerCase(), asked?.toLowerCase());
+  }
+});

@@ -57,6 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   lint: ["envoy"],
   envoy: [],
   policy: [],
+  adapters: [],
   certs: [],
   limits: [],
   transform: [],

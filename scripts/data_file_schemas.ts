@@ -2,6 +2,7 @@
  * The published JSON Schemas of the files that people write, one beside each room's schema. The Zod schemas are the
  * truth; a test holds both together. Run it after a change: `deno task configs`.
  */
+import { ADAPTER_FILE } from "../adapters/mod.ts";
 import type { ZodType } from "zod";
 import { type DataFileKind, jsonSchemaOf } from "../data_files/mod.ts";
 import { LIMITS_FILE } from "../limits/mod.ts";
@@ -13,6 +14,7 @@ import { SCENARIO_DOCUMENT } from "../upstream/mod.ts";
 
 /** Where each kind's JSON Schema lies. */
 export const SCHEMAS: Readonly<Record<string, DataFileKind<ZodType>>> = {
+  "adapters/adapter.schema.json": ADAPTER_FILE,
   "limits/limits.schema.json": LIMITS_FILE,
   "policy/rules.schema.json": RULES_FILE,
   "responses/extproc-config.schema.json": RESPONSES_FILE,

@@ -1,26 +1,36 @@
 // deno-lint-ignore-file no-console -- a program of its own
 /**
- * Bundles @grpc/grpc-js again, after a change of its pin in `tests/foreign/npm/`: `deno task vendor`.
- * `grpc/vendor/README.md` says why it stands in the repository.
+ * Bundles packages that stand in the repository, after a change of their pins: `deno task vendor`. The README beside
+ * each bundle says why it is there.
  */
 import { fileURLToPath } from "node:url";
 
-const PROJECT = fileURLToPath(import.meta.resolve("../tests/foreign/npm"));
-const FILE = fileURLToPath(import.meta.resolve("../grpc/vendor/grpc_js.mjs"));
+/** A bundle, the project that pins what is in it, and that project's file of what is wanted. */
+export interface Bundle {
+  readonly file: string;
+  readonly project: string;
+  readonly entry: string;
+}
 
-/** Bundles the pinned version; returns the module's text. */
-export async function bundleGrpcJs(): Promise<string> {
-  const output = await Deno.makeTempFile({ prefix: "llmgate-grpc-js-", suffix: ".mjs" });
+/** Every bundle, by paths within the repository. */
+export const BUNDLES: readonly Bundle[] = [
+  { file: "grpc/vendor/grpc_js.mjs", project: "tests/foreign/npm", entry: "grpc_js.ts" },
+  { file: "adapters/vendor/ai_sdk.mjs", project: "adapters/npm", entry: "ai_sdk.ts" },
+];
+
+/** Bundles the pinned versions; returns the module's text. */
+export async function bundled({ file, project, entry }: Bundle): Promise<string> {
+  const output = await Deno.makeTempFile({ prefix: "llmgate-vendor-", suffix: ".mjs" });
   try {
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         ...["bundle", "--quiet", "--frozen", "--platform=deno", "--minify"],
-        ...[`--output=${output}`, "grpc_js.ts"],
+        ...[`--output=${output}`, entry],
       ],
-      cwd: PROJECT,
+      cwd: pathOf(project),
       stdout: "null",
     }).output();
-    if (!success) throw new Error(`Cannot bundle grpc-js: ${new TextDecoder().decode(stderr)}`);
+    if (!success) throw new Error(`Cannot bundle ${file}: ${new TextDecoder().decode(stderr)}`);
     return await Deno.readTextFile(output);
   } finally {
     await Deno.remove(output);
@@ -28,11 +38,17 @@ export async function bundleGrpcJs(): Promise<string> {
 }
 
 /** The bundle that is there. */
-export function vendoredGrpcJs(): Promise<string> {
-  return Deno.readTextFile(FILE);
+export function vendored({ file }: Bundle): Promise<string> {
+  return Deno.readTextFile(pathOf(file));
+}
+
+function pathOf(path: string): string {
+  return fileURLToPath(import.meta.resolve(`../${path}`));
 }
 
 if (import.meta.main) {
-  await Deno.writeTextFile(FILE, await bundleGrpcJs());
-  console.log("grpc/vendor/grpc_js.mjs");
+  for (const bundle of BUNDLES) {
+    await Deno.writeTextFile(pathOf(bundle.file), await bundled(bundle));
+    console.log(bundle.file);
+  }
 }

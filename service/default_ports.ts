@@ -11,4 +11,5 @@ export const DEFAULT_PORTS = {
   limits: 9004,
   tls: 8443,
   transform: 9005,
+  adapter: 9010,
 } as const;

@@ -15,6 +15,7 @@ import {
   startFromOptions,
   UPSTREAM_OPTIONS,
 } from "../flags/gateway.ts";
+import { startAdapters } from "../flags/adapters.ts";
 import { consoleAbilities } from "../live/console_abilities.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";
@@ -72,7 +73,9 @@ export const command = defineCommand({
       lost.abort();
     }).catch((error) => log(`Cannot watch the launcher: ${messageOf(error)}`));
     const own = options.envoyConfig;
-    await using gateway = await startFromOptions(options, { ...context, signal: stop }, {
+    await using adapted = await startAdapters(options.upstream ?? [], context);
+    const started = { ...options, upstream: adapted.upstream };
+    await using gateway = await startFromOptions(started, { ...context, signal: stop }, {
       console: consoleAbilities({
         isWritable: options.consoleWrite,
         flags: judgedFlags(options),

@@ -39,6 +39,7 @@ import { DEFAULT_PORTS, defined, loadModule, messageOf, UsageError } from "../..
 import type { Context } from "../command.ts";
 import { embeddedEnvoy } from "./embedded_envoy.ts";
 import type { Host } from "../host.ts";
+import { isProvider } from "./adapters.ts";
 import { downloadProgress } from "../live/download.ts";
 
 /** Which Envoy runs. */
@@ -91,9 +92,11 @@ function upstreamsOption(): typeof PART_OPTIONS.upstream {
   const { upstream } = PART_OPTIONS;
   return {
     ...upstream,
-    description: `${upstream.description}; replicas of one joined by commas`,
+    description:
+      `${upstream.description}; replicas of one joined by commas; anthropic, gemini or bedrock by name`,
     parse: (value, name) =>
-      replicasOf(value).map((one) => String(upstream.parse(one, name))).join(","),
+      replicasOf(value).map((one) => isProvider(one) ? one : String(upstream.parse(one, name)))
+        .join(","),
   };
 }
 

@@ -2,12 +2,7 @@
 import assert from "node:assert/strict";
 import { checkClient } from "../../ext_authz/mod.ts";
 import { encodeHeaders, FLAG, FRAME, FrameWriter, PREFACE } from "../../http2/mod.ts";
-import { bundleGrpcJs, vendoredGrpcJs } from "../../scripts/vendor.ts";
 import { startProgram } from "../testing/program.ts";
-
-Deno.test("grpc/vendor/grpc_js.mjs is the pinned package's bundle (deno task vendor)", async () => {
-  assert.ok(await vendoredGrpcJs() === await bundleGrpcJs(), "they differ");
-});
 
 /**
  * Deno versions under which a client's GOAWAY was seen to abort a process that serves with node:http2: a race in the

@@ -1,61 +1,10 @@
 /** The group `dialect` on a right gateway, on servers that speak one dialect, and on planted defects. */
 import assert from "node:assert/strict";
 import { type Dialect, DIALECTS } from "../../dialects/mod.ts";
-import { startUpstream, type Upstream } from "../../upstream/mod.ts";
-import { signNonce } from "../../service/mod.ts";
-import {
-  DIALECT_CASES,
-  type DialectPair,
-  type Report,
-  runSuite,
-  type Target,
-} from "../../conformance/mod.ts";
+import type { Upstream } from "../../upstream/mod.ts";
+import { DIALECT_CASES, type DialectPair } from "../../conformance/mod.ts";
 import { type Defect, DEFECTS, startTranslator } from "../../conformance/testing/translator.ts";
-
-const SECRET = "a secret of this test";
-
-function targetOf(url: string, upstream: Upstream, dialect: DialectPair): Target {
-  return {
-    name: `${dialect.client} to ${dialect.upstream}`,
-    url,
-    control: "upstream",
-    protocols: ["h1"],
-    features: ["dialect"],
-    credentials: { allow: [] },
-    model: "m",
-    sign: (nonce) => signNonce(nonce, SECRET),
-    dialect,
-    expect: {
-      requestHeadersTimeoutMs: 0,
-      connectTimeoutMs: 5_000,
-      routes: [],
-      requestHeadersAdded: [],
-      requestHeadersChanged: [],
-      responseHeadersAdded: [],
-      trustedHeaders: [],
-      requestIdKept: false,
-    },
-    upstream: upstream as unknown as NonNullable<Target["upstream"]>,
-  };
-}
-
-async function judge(
-  dialect: DialectPair,
-  front: (upstream: Upstream) => AsyncDisposable & { readonly url: string },
-  cases = DIALECT_CASES,
-): Promise<Report> {
-  await using upstream = await startUpstream({ pace: "none" });
-  await using gateway = front(upstream);
-  return await runSuite(targetOf(gateway.url, upstream, dialect), { cases, seed: 1 });
-}
-
-function redOf(report: Report): string[] {
-  return report.cases.filter(({ status }) => status !== "pass" && status !== "unsupported").map((
-    { id, status, checks, reason },
-  ) =>
-    `${id} ${status}: ${reason ?? ""} ${JSON.stringify(checks.filter(({ ok }) => !ok).slice(0, 2))}`
-  );
-}
+import { judge, redOf } from "./judge.ts";
 
 /** The mock itself: what stands between a client and a server of one dialect changes nothing. */
 const itself = ({ url }: Upstream) => ({ url, [Symbol.asyncDispose]: () => Promise.resolve() });
