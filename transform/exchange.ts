@@ -1,5 +1,6 @@
 /** One request on its way through the steps, and the handling of its answer. */
 import type { Json, OpenAiErrorInit } from "../openai/mod.ts";
+import { duplicateKey } from "./duplicate_keys.ts";
 
 export type JsonObject = { [key: string]: Json };
 
@@ -17,7 +18,7 @@ export class RequestDraft {
   readonly requestId: string;
   /** The body as it came. */
   readonly bytes: Uint8Array;
-  /** The body when it is a JSON object; a step that changes it sets `changed`. */
+  /** The body when it is a JSON object, whatever its type says; a step that changes it sets `changed`. */
   readonly json: JsonObject | undefined;
   changed = false;
   /** Whether the answer belongs to this one request alone, so that no other may get it. */
@@ -36,7 +37,9 @@ export class RequestDraft {
     this.tenant = headers.get(TENANT_HEADER) ?? "";
     this.policyVersion = headers.get(VERSION_HEADER) ?? "";
     this.requestId = headers.get("x-request-id") ?? "";
-    this.json = isJson(headers.get("content-type")) ? objectOf(bytes) : undefined;
+    const isPacked = (headers.get("content-encoding") ?? "identity") !== "identity";
+    // Servers read JSON whatever its type says it is.
+    this.json = isPacked || isForm(headers.get("content-type")) ? undefined : objectOf(bytes);
   }
 
   /** The first value of a header of the request. */
@@ -52,6 +55,17 @@ export class RequestDraft {
   /** The path without its query. */
   get pathname(): string {
     return this.path.split("?", 1)[0] ?? "";
+  }
+
+  /**
+   * Why another reader may find something else in the body than the steps do, or undefined: it is packed, no JSON object,
+   * or has a key twice. Files in a form are read by nobody.
+   */
+  get ambiguity(): string | undefined {
+    if (this.bytes.length === 0 || isForm(this.#headers.get("content-type"))) return undefined;
+    if (this.json === undefined) return "The body must be a JSON object, and not be compressed";
+    const twice = duplicateKey(new TextDecoder().decode(this.bytes));
+    return twice === undefined ? undefined : `The body has the key "${twice.slice(0, 64)}" twice`;
   }
 
   get model(): string {
@@ -110,12 +124,16 @@ export interface AnswerHandler {
     json: JsonObject,
     head: AnswerHead,
   ): Promise<JsonObject | undefined> | JsonObject | undefined;
+  /** Handles a whole answer that is text, or JSON and no object; returns it changed, or undefined. */
+  plain?(text: string, head: AnswerHead): Promise<string | undefined> | string | undefined;
   /** Handles an event; returns its replacement, or undefined to leave it as it is. */
   event?(
     event: StreamedEvent,
   ): Promise<readonly StreamedEvent[] | undefined> | readonly StreamedEvent[] | undefined;
   /** Called when the upstream's stream has ended; returns events to add. */
   end?(): Promise<readonly StreamedEvent[]> | readonly StreamedEvent[];
+  /** Called with an answer that a later step has given in place of the upstream's. */
+  replayed?(bytes: Uint8Array, head: AnswerHead): Promise<void>;
   /** Called with the bytes of the answer as they leave, `last` with the end of them. */
   sent?(bytes: Uint8Array, last: boolean, head: AnswerHead): Promise<void> | void;
   /** Called once when the exchange is over, whether the answer was complete or not. */
@@ -124,6 +142,8 @@ export interface AnswerHandler {
 
 /** A running step. */
 export interface Step {
+  /** Whether a request that two readers could read differently must not pass. */
+  mustRead?(draft: RequestDraft): boolean;
   /**
    * Handles a request; returns an answer of its own, or a handler of the upstream's answer, or nothing.
    *
@@ -148,6 +168,11 @@ export class StepFailure extends Error {
   }
 }
 
+/** Whether a media type is that of a form with files. */
+function isForm(contentType = ""): boolean {
+  return contentType.trim().toLowerCase().startsWith("multipart/");
+}
+
 /** Whether a media type is JSON (RFC 6839 has the suffix). */
 export function isJson(contentType: string | undefined): boolean {
   const type = (contentType ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
@@ -169,9 +194,13 @@ export function objectOf(bytes: Uint8Array | string): JsonObject | undefined {
 
 /** Returns an event with other data; whatever else it had stays. */
 export function withJson(event: StreamedEvent, json: JsonObject): StreamedEvent {
-  const data = JSON.stringify(json);
+  return { ...withData(event, JSON.stringify(json)), json };
+}
+
+/** Returns an event with other data that is no JSON object; whatever else it had stays. */
+export function withData(event: StreamedEvent, data: string): StreamedEvent {
   const fields = event.fields.map(([name, value]) =>
     [name, name === "data" ? data : value] as const
   );
-  return { fields, data, json };
+  return { fields, data, json: undefined };
 }

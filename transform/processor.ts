@@ -70,12 +70,19 @@ class TransformProcessor implements Processor {
   async #request(bytes: Uint8Array): Promise<Answer> {
     const draft = this.#draft = new RequestDraft(this.#headers, bytes);
     const before = draft.path;
+    const mustRead = this.#steps.some((step) => step.mustRead?.(draft));
+    const ambiguity = mustRead ? draft.ambiguity : undefined;
+    if (ambiguity !== undefined) {
+      this.#report({ outcome: "refused", code: "unreadable_request" });
+      return this.#own(unreadable(ambiguity));
+    }
     try {
       for (const step of this.#steps) {
         const outcome = await step.request(draft);
         if (outcome === undefined) continue;
         if ("answer" in outcome) {
           this.#report({ outcome: "answered", code: outcome.answer.details });
+          await this.#replay(outcome.answer);
           return this.#own(outcome.answer);
         }
         this.#handlers.push(outcome.handler);
@@ -129,7 +136,8 @@ class TransformProcessor implements Processor {
       this.#handlers = [];
       return { kind: "continue", headers: { set } };
     }
-    const reads = head.isStream || isJson(contentType);
+    const reads = head.isStream || isJson(contentType) ||
+      isText(contentType) && this.#handlers.some(({ plain }) => plain !== undefined);
     if (!reads && !this.#handlers.some(({ sent }) => sent)) {
       return { kind: "continue", headers: { set } };
     }
@@ -168,16 +176,29 @@ class TransformProcessor implements Processor {
   }
 
   async #whole(bytes: Uint8Array, head: AnswerHead): Promise<Uint8Array> {
-    let json = objectOf(bytes);
-    let changed = false;
+    const json = isJson(head.contentType) ? objectOf(bytes) : undefined;
+    if (json === undefined) return await this.#plain(bytes, head);
+    let now = json;
+    for (const handler of this.#handlers) now = await handler.whole?.(now, head) ?? now;
+    return now === json ? bytes : new TextEncoder().encode(JSON.stringify(now));
+  }
+
+  /** An answer that is no JSON object is a text. */
+  async #plain(bytes: Uint8Array, head: AnswerHead): Promise<Uint8Array> {
+    const text = new TextDecoder().decode(bytes);
+    let now = text;
+    for (const handler of this.#handlers) now = await handler.plain?.(now, head) ?? now;
+    return now === text ? bytes : new TextEncoder().encode(now);
+  }
+
+  /** Shows an answer that was given before to the steps that are to hear of it. */
+  async #replay({ status, headers = [], body }: OwnAnswer): Promise<void> {
+    if (!(body instanceof Uint8Array) || status !== 200) return;
+    const contentType = headers.find(([name]) => name === "content-type")?.[1] ?? "";
+    const isStream = contentType.toLowerCase().startsWith("text/event-stream");
     for (const handler of this.#handlers) {
-      if (json === undefined) break;
-      const next = await handler.whole?.(json, head);
-      if (next === undefined) continue;
-      json = next;
-      changed = true;
+      await handler.replayed?.(body, { status, contentType, isStream });
     }
-    return changed ? new TextEncoder().encode(JSON.stringify(json)) : bytes;
   }
 
   #own({ status, headers = [], body, details }: OwnAnswer): Answer {
@@ -199,12 +220,26 @@ class TransformProcessor implements Processor {
   }
 }
 
+function unreadable(message: string): OwnAnswer {
+  return {
+    status: 400,
+    details: "unreadable_request",
+    body: { message, type: "invalid_request_error", code: "invalid_json" },
+  };
+}
+
 function refusal(error: StepFailure): OwnAnswer {
   return {
     status: 503,
     details: error.code,
     body: { message: messageOf(error), type: "policy_error", code: error.code },
   };
+}
+
+/** Whether a media type is text of any kind, a list of JSON lines included. */
+function isText(contentType: string): boolean {
+  const type = contentType.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  return type === "" || type.startsWith("text/") || /[/+](x-)?(ndjson|jsonl|xml)$/.test(type);
 }
 
 function firstValues(headers: HeaderList): ReadonlyMap<string, string> {

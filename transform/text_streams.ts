@@ -1,7 +1,13 @@
 /** Filters the texts of a stream of events, each text through a filter of its own. */
-import { type AnswerHandler, type JsonObject, type StreamedEvent, withJson } from "./exchange.ts";
+import {
+  type AnswerHandler,
+  type JsonObject,
+  type StreamedEvent,
+  withData,
+  withJson,
+} from "./exchange.ts";
 import type { StreamFilter } from "./detect/redactor.ts";
-import { type Delta, deltasOf, endsTexts, mapTexts } from "./texts.ts";
+import { type Delta, deltasOf, endsTexts, mapTexts, onlyText, withText } from "./texts.ts";
 
 interface OpenText {
   readonly filter: StreamFilter;
@@ -26,12 +32,12 @@ export function filterTexts(
 
   const rest = (isOver: (key: string) => boolean): StreamedEvent[] => {
     const events: StreamedEvent[] = [];
-    for (const [key, { filter, last }] of texts) {
+    for (const [key, { filter, last: { event, delta } }] of texts) {
       if (!isOver(key)) continue;
       texts.delete(key);
       const text = filter.end();
-      if (text === "") continue;
-      events.push(withJson(last.event, { ...bare(last.delta.with(text)) }));
+      if (text === "" || event.json === undefined) continue;
+      events.push(withJson(event, onlyText(event.json, delta.path, text)));
     }
     return events;
   };
@@ -39,12 +45,12 @@ export function filterTexts(
   return {
     event(event) {
       const { json } = event;
+      if (json === undefined) return plain(event, whole, rest);
       const isOver = endsTexts(event);
-      const changed = json === undefined
-        ? undefined
-        : deltasOf(json).length === 0
+      const deltas = deltasOf(json);
+      const changed = deltas.length === 0
         ? mapTexts(json, whole)
-        : pieces(event, texts, { open, isOver });
+        : pieces(event, { deltas, texts, open, isOver });
       const flushed = isOver === undefined ? [] : rest(isOver);
       const numbered = (one: StreamedEvent) => renumbered(one, added);
       if (flushed.length > 0) {
@@ -62,34 +68,61 @@ export function filterTexts(
   };
 }
 
+/** An event that is no JSON object: the end of a stream, or a text that stands by itself. */
+function plain(
+  event: StreamedEvent,
+  whole: (text: string) => string,
+  rest: (isOver: (key: string) => boolean) => StreamedEvent[],
+): StreamedEvent[] | undefined {
+  const isOver = endsTexts(event);
+  if (isOver !== undefined) {
+    const flushed = rest(isOver);
+    return flushed.length === 0 ? undefined : [...flushed, event];
+  }
+  const data = whole(event.data);
+  return data === event.data ? undefined : [withData(event, data)];
+}
+
 /** Puts the pieces of an event through their filters, and ends those that end with it; undefined when none changed. */
 function pieces(
   event: StreamedEvent,
-  texts: Map<string, OpenText>,
-  { open, isOver }: { open: () => StreamFilter; isOver: ((key: string) => boolean) | undefined },
-): StreamedEvent["json"] {
+  { deltas, texts, open, isOver }: {
+    readonly deltas: readonly Delta[];
+    readonly texts: Map<string, OpenText>;
+    readonly open: () => StreamFilter;
+    readonly isOver: ((key: string) => boolean) | undefined;
+  },
+): JsonObject | undefined {
   if (event.json === undefined) return undefined;
   let json: JsonObject = event.json;
-  for (const { key } of deltasOf(json)) {
-    const delta: Delta | undefined = deltasOf(json).find((one) => one.key === key);
-    if (delta === undefined) continue;
+  for (const delta of deltas) {
+    const { key, text: piece, path } = delta;
     const known = texts.get(key) ?? { filter: open(), last: { event, delta } };
     known.last = { event, delta };
     texts.set(key, known);
-    let text = known.filter.push(delta.text);
+    let text = known.filter.push(piece);
     if (isOver?.(key)) {
       text += known.filter.end();
       texts.delete(key);
     }
-    if (text !== delta.text) json = delta.with(text);
+    if (text !== piece) json = withText(json, path, text);
   }
+  // Tokens, one by one, say what was changed.
+  json = tokenless(json);
   return json === event.json ? undefined : json;
 }
 
-/** A form for the rest of a text: what was said once is not said again. */
-function bare(json: NonNullable<StreamedEvent["json"]>): NonNullable<StreamedEvent["json"]> {
-  const { usage: _, ...rest } = json;
-  return rest;
+/** A chunk without the tokens of its choices. */
+function tokenless(json: JsonObject): JsonObject {
+  if (!Array.isArray(json.choices)) {
+    return json.logprobs === undefined || json.logprobs === null ||
+        Array.isArray(json.logprobs) && json.logprobs.length === 0
+      ? json
+      : { ...json, logprobs: Array.isArray(json.logprobs) ? [] : null };
+  }
+  const choices = json.choices as JsonObject[];
+  if (choices.every(({ logprobs }) => logprobs === undefined || logprobs === null)) return json;
+  return { ...json, choices: choices.map((choice) => ({ ...choice, logprobs: null })) };
 }
 
 function renumbered(event: StreamedEvent, by: number): StreamedEvent {

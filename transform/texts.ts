@@ -9,7 +9,9 @@ const TEXT_KEYS = new Set([
   "refusal",
   "reasoning",
   "reasoning_content",
+  "summary",
   "thinking",
+  "transcript",
   "arguments",
   "partial_json",
   "input",
@@ -18,13 +20,25 @@ const TEXT_KEYS = new Set([
   "prompt",
   "output",
   "message",
+  "cited_text",
+  "user",
 ]);
 
+/** Keys of objects whose strings are all text: a tool's arguments, as Anthropic writes them. */
+const TEXT_OBJECTS = new Set(["input", "arguments"]);
+
 /** Keys below which nothing is text: tools are described by developers, metadata is not shown to a model. */
-const SKIPPED = new Set(["tools", "functions", "metadata", "usage", "logprobs", "response_format"]);
+const SKIPPED = new Set(["tools", "functions", "metadata", "usage", "response_format"]);
+
+/** Tokens one by one, which say the text once more. */
+const TOKENS = "logprobs";
+
+/** Place of a value in a message: keys and indices. */
+export type Path = readonly (string | number)[];
 
 /**
- * Returns a copy of a message with each of its texts changed, or undefined when none was.
+ * Returns a copy of a message with each of its texts changed, or undefined when none was. What says an answer's text once
+ * more, token by token, goes: nothing can be changed there that spans tokens.
  *
  * @param change returns the text that stands in place of another
  */
@@ -33,24 +47,40 @@ export function mapTexts(
   change: (text: string) => string,
 ): JsonObject | undefined {
   let changed = false;
-  const walk = (value: Json, isText: boolean): Json => {
+  const walk = (value: Json, isText: boolean, isAll: boolean): Json => {
     if (typeof value === "string") {
       if (!isText) return value;
       const next = change(value);
       if (next !== value) changed = true;
       return next;
     }
-    if (Array.isArray(value)) return value.map((item) => walk(item, isText));
+    if (Array.isArray(value)) return value.map((item) => walk(item, isText, isAll));
     if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [
-        key,
-        SKIPPED.has(key) ? item : walk(item as Json, TEXT_KEYS.has(key)),
-      ]),
-    );
+    const entries = Object.entries(value as JsonObject);
+    return Object.fromEntries(entries.map(([key, item]): [string, Json] => {
+      if (isAll) return [key, walk(item, true, true)];
+      if (SKIPPED.has(key)) return [key, item];
+      if (key === TOKENS) {
+        const without = tokenless(item);
+        if (without !== item) changed = true;
+        return [key, without];
+      }
+      const all = TEXT_OBJECTS.has(key) && isRecord(item);
+      return [key, walk(item, all || TEXT_KEYS.has(key), all)];
+    }));
   };
-  const result = walk(json, false) as JsonObject;
+  const result = walk(json, false, false) as JsonObject;
   return changed ? result : undefined;
+}
+
+function isRecord(value: Json): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Tokens of an answer taken out; that a request asks for them stays. */
+function tokenless(value: Json): Json {
+  if (Array.isArray(value)) return value.length === 0 ? value : [];
+  return isRecord(value) ? null : value;
 }
 
 /** Returns every text of a message, in its order. */
@@ -65,84 +95,89 @@ export function textsOf(json: JsonObject): string[] {
 
 /** A piece of a text that comes in pieces: which text, and where in the event it lies. */
 export interface Delta {
-  /** The same for all pieces of one text. */
+  /** The same for all pieces of one text; begins with the choice, or the block. */
   readonly key: string;
   readonly text: string;
-  /** Returns the event with another piece in its place. */
-  with(text: string): JsonObject;
+  readonly path: Path;
 }
-
-/** Fields of a chat delta that are text. */
-const CHAT_FIELDS = ["content", "refusal", "reasoning_content", "reasoning"] as const;
 
 /** Returns the pieces of an event; none for an event that holds whole texts or none at all. */
 export function deltasOf(json: JsonObject): Delta[] {
-  if (Array.isArray(json.choices)) return chatDeltas(json, json.choices as JsonObject[]);
+  if (Array.isArray(json.choices)) {
+    return (json.choices as JsonObject[]).flatMap((choice, at) => choiceDeltas(choice, at));
+  }
   const type = typeof json.type === "string" ? json.type : "";
-  if (type === "content_block_delta") return messageDeltas(json);
-  if (type.endsWith(".delta") && typeof json.delta === "string") {
+  if (type === "content_block_delta") {
+    return piecesIn(json.delta as Json, ["delta"], String(json.index));
+  }
+  // Sound is no text, and would be held back as one long word.
+  if (type.endsWith(".delta") && typeof json.delta === "string" && !type.includes("audio.delta")) {
     const key = [type, json.item_id, json.output_index, json.content_index].join(" ");
-    return [{ key, text: json.delta, with: (delta) => ({ ...json, delta }) }];
+    return [{ key, text: json.delta, path: ["delta"] }];
   }
   return [];
 }
 
-function chatDeltas(json: JsonObject, choices: JsonObject[]): Delta[] {
-  return choices.flatMap((choice, at) => {
-    const replace = (next: JsonObject) => ({ ...json, choices: choices.with(at, next) });
-    const name = String(choice.index ?? at);
-    if (typeof choice.text === "string") {
-      const { text } = choice;
-      return [{
-        key: `${name} text`,
-        text,
-        with: (piece: string) => replace({ ...choice, text: piece }),
-      }];
-    }
-    const delta = choice.delta as JsonObject | undefined;
-    if (typeof delta !== "object" || delta === null) return [];
-    const inDelta = (change: JsonObject) => replace({ ...choice, delta: { ...delta, ...change } });
-    const plain = CHAT_FIELDS.flatMap((field): Delta[] => {
-      const text = delta[field];
-      if (typeof text !== "string" || text === "") return [];
-      return [{ key: `${name} ${field}`, text, with: (piece) => inDelta({ [field]: piece }) }];
+function choiceDeltas(choice: JsonObject, at: number): Delta[] {
+  const name = String(choice.index ?? at);
+  if (typeof choice.text === "string") {
+    return [{ key: `${name} text`, text: choice.text, path: ["choices", at, "text"] }];
+  }
+  return piecesIn(choice.delta as Json, ["choices", at, "delta"], name);
+}
+
+/** The texts below a delta; items of a list are told apart by their own index, where they have one. */
+function piecesIn(value: Json | undefined, path: Path, key: string): Delta[] {
+  if (Array.isArray(value)) {
+    return value.flatMap((item, at) => {
+      const index = (item as JsonObject | null)?.index ?? at;
+      return piecesIn(item, [...path, at], `${key} ${String(index)}`);
     });
-    return [...plain, ...argumentDeltas(name, delta, inDelta)];
+  }
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([field, item]): Delta[] => {
+    const place = [...path, field];
+    if (typeof item !== "string") return piecesIn(item as Json, place, `${key} ${field}`);
+    if (item === "" || !TEXT_KEYS.has(field)) return [];
+    return [{ key: `${key} ${field}`, text: item, path: place }];
   });
 }
 
-function argumentDeltas(
-  choice: string,
-  delta: JsonObject,
-  inDelta: (change: JsonObject) => JsonObject,
-): Delta[] {
-  if (!Array.isArray(delta.tool_calls)) return [];
-  const calls = delta.tool_calls as JsonObject[];
-  return calls.flatMap((call, at): Delta[] => {
-    const called = call.function as JsonObject | undefined;
-    const text = called?.arguments;
-    if (typeof text !== "string" || text === "") return [];
-    return [{
-      key: `${choice} call ${String(call.index ?? at)}`,
-      text,
-      with: (piece) =>
-        inDelta({
-          tool_calls: calls.with(at, { ...call, function: { ...called, arguments: piece } }),
-        }),
-    }];
-  });
+/** Returns a message with another text at a place. */
+export function withText(json: JsonObject, path: Path, text: string): JsonObject {
+  return placed(json, path, text) as JsonObject;
 }
 
-const MESSAGE_FIELDS = ["text", "thinking", "partial_json"] as const;
+function placed(value: Json, [first, ...rest]: Path, text: string): Json {
+  if (first === undefined) return text;
+  if (Array.isArray(value)) {
+    return value.with(first as number, placed(value[first as number] as Json, rest, text));
+  }
+  const object = value as JsonObject;
+  return { ...object, [first]: placed(object[first] as Json, rest, text) };
+}
 
-function messageDeltas(json: JsonObject): Delta[] {
-  const delta = json.delta as JsonObject | undefined;
-  return MESSAGE_FIELDS.flatMap((field): Delta[] => {
-    const text = delta?.[field];
-    if (typeof text !== "string") return [];
-    const key = `${String(json.index)} ${field}`;
-    return [{ key, text, with: (piece) => ({ ...json, delta: { ...delta, [field]: piece } }) }];
-  });
+/**
+ * Returns an event that holds nothing but one piece: the form of another one, without what was said there already. Of
+ * choices and calls their index stays.
+ */
+export function onlyText(json: JsonObject, path: Path, text: string): JsonObject {
+  const [root = "", ...rest] = path;
+  const { usage: _, ...head } = json;
+  return { ...head, [root]: bare(json[root] as Json, rest, text) };
+}
+
+function bare(value: Json, [first, ...rest]: Path, text: string): Json {
+  if (first === undefined) return text;
+  if (Array.isArray(value)) return [bare(value[first as number] as Json, rest, text)];
+  const object = (value ?? {}) as JsonObject;
+  return {
+    ...(object.index !== undefined && { index: object.index }),
+    // A part of a message says what it is each time.
+    ...(typeof object.type === "string" && { type: object.type }),
+    [first]: bare(object[first] as Json, rest, text),
+    ...("finish_reason" in object && { finish_reason: null }),
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The transform processor: steps on requests and answers, behind any Envoy. */
+import { createHash } from "node:crypto";
 import { type CheckClient, checkClient } from "../ext_authz/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
@@ -197,20 +198,23 @@ export async function stepsOf(
   file: TransformFile,
   surroundings: StepSurroundings,
 ): Promise<Step[]> {
-  const steps = await Promise.all(file.steps.map((one) => stepOf(one, surroundings)));
+  const version = createHash("sha256").update(JSON.stringify(file.steps)).digest("hex");
+  const steps = await Promise.all(
+    file.steps.map((one) => stepOf(one, { ...surroundings, version })),
+  );
   const apis = apisOf(file);
   return apis.length === 0 ? steps : [apiListStep(apis), ...steps];
 }
 
 async function stepOf(
   one: StepFile,
-  { store, env, now, engine }: StepSurroundings,
+  { store, env, now, engine, version }: StepSurroundings & { readonly version: string },
 ): Promise<Step> {
   if (one.prompt) return promptStep(one.prompt);
   if (one.api) return apiStep(one.api);
   if (one.redact) return await redactStep(one.redact);
   if (one.guard) return await guardStep(one.guard, { env });
-  if (one.cache) return cacheStep(one.cache, { store, now });
+  if (one.cache) return cacheStep(one.cache, { store, now, version });
   if (one.context) return contextStep(one.context, store);
   if (one.mcp_tools) return mcpToolsStep(one.mcp_tools, engine(one.mcp_tools.policy));
   throw new UsageError("Cannot use a step without a name");

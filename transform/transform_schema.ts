@@ -47,6 +47,8 @@ const api = z.strictObject({
     .min(1),
   input: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), inputField).default({}),
   answer: z.enum(["text", "chat"]).default("text"),
+  /** Further fields of the chat request: temperature, max_tokens. */
+  parameters: z.record(z.string(), z.json()).default({}),
 });
 
 const redact = z.strictObject({

@@ -1,7 +1,10 @@
 /** Chat answers that cases put into the upstream's mouth, and how they are read at the client. */
 import { jsonOf, textOf, type Transcript } from "../client/transcript.ts";
 import type { UpstreamStep } from "../target.ts";
-import { jsonAnswer, STREAM_HEAD } from "./shapes.ts";
+import { jsonAnswer, ODD_JSON, STREAM_HEAD } from "./shapes.ts";
+
+/** A body that only byte-exact passing survives, and that every reader reads alike: no key stands twice. */
+export const ODD_REQUEST = ODD_JSON.replace('"zzz" :2', '"yyy" :2');
 
 /** What a stream says of what it used; no gateway has to change it. */
 export const USAGE = { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 };

@@ -11,12 +11,13 @@ import {
   valueOf,
 } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";
-import type { Control, UpstreamStep } from "../target.ts";
+import type { Control, HeaderList, UpstreamStep } from "../target.ts";
 import {
   chunk,
   completion,
   cutsOf,
   heard,
+  ODD_REQUEST,
   says,
   streams,
   streamsPieces,
@@ -345,8 +346,37 @@ export const REDACT_CASES: readonly Case[] = [
     feature: "redact_request",
     requirement: "A request without anything to mask reaches the upstream byte for byte",
     async run(t) {
-      await t.ask({ body: ODD_JSON });
-      t.equal("SHA-256", sha256(ODD_JSON), (await t.upstream.request()).bodySha256);
+      await t.ask({ body: ODD_REQUEST });
+      t.equal("SHA-256", sha256(ODD_REQUEST), (await t.upstream.request()).bodySha256);
+    },
+  }),
+  redactCase({
+    id: "request-ambiguous",
+    feature: "redact_request",
+    requirement:
+      "A body that can be read in two ways gets no canary through: said twice, as text, packed",
+    async run(t) {
+      const { name, mail } = canaryOf(t);
+      const said = (text: string) => JSON.stringify([{ role: "user", content: text }]);
+      const plain = `{"model":"m","messages":${said(`I am ${mail}`)}}`;
+      const bodies: Record<string, { body: string | Uint8Array; headers: HeaderList }> = {
+        twice: {
+          body: `{"model":"m","messages":${said(`I am ${mail}`)},"messages":${said("Hello")}}`,
+          headers: [],
+        },
+        text: { body: plain, headers: [["content-type", "text/plain"]] },
+        packed: { body: gzipSync(plain), headers: [["content-encoding", "gzip"]] },
+        wide: { body: Buffer.from(plain, "utf16le"), headers: [] },
+      };
+      for (const [what, asked] of Object.entries(bodies)) {
+        const part = t.fork(what);
+        const { head } = await part.ask(asked);
+        const hears = part.upstream.requests().some(({ bodyText }) =>
+          what !== "text" && what !== "twice" || bodyText?.includes(name)
+        );
+        t.that(`${what}: canary at the upstream`, !hears, "refused, or redacted", head?.status);
+      }
+      t.equal("a plain one", 200, (await t.fork("plain").ask()).head?.status);
     },
   }),
   redactCase({

@@ -3,8 +3,16 @@ import type { Case } from "../case.ts";
 import { jsonOf, type Transcript } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";
 import type { HeaderList, UpstreamStep } from "../target.ts";
-import { chunk, completion, heard, says, streams, streamsPieces } from "./chat_answers.ts";
-import { jsonAnswer, ODD_JSON, STREAM_HEAD } from "./shapes.ts";
+import {
+  chunk,
+  completion,
+  heard,
+  ODD_REQUEST,
+  says,
+  streams,
+  streamsPieces,
+} from "./chat_answers.ts";
+import { jsonAnswer, STREAM_HEAD } from "./shapes.ts";
 import { sha256 } from "../client/transcript.ts";
 
 type Message = Record<string, unknown>;
@@ -273,10 +281,10 @@ export const CONTEXT_CASES: readonly Case[] = [
       for (const [name, headers] of [["without", []], ["new", sessionOf(t)]] as const) {
         const part = t.fork(name);
         part.upstream.script(...says("Fine"));
-        const transcript = await part.ask({ body: ODD_JSON, headers: [...headers] });
+        const transcript = await part.ask({ body: ODD_REQUEST, headers: [...headers] });
         t.equal(`${name}: status`, 200, transcript.head?.status);
         const { bodySha256 } = await part.upstream.request();
-        t.equal(`${name}: SHA-256`, sha256(ODD_JSON), bodySha256);
+        t.equal(`${name}: SHA-256`, sha256(ODD_REQUEST), bodySha256);
       }
     },
   }),

@@ -12,13 +12,19 @@ const LIST_PATH = "/v1/run";
 /** Returns the step: input is checked, put into the messages, and asked as a chat request. */
 export function apiStep(settings: Settings): Step {
   return {
+    mustRead: (draft) => draft.pathname === settings.path,
     request(draft) {
       if (draft.pathname !== settings.path) return undefined;
       if (draft.method !== "POST") return { answer: wrong(405, "method_not_allowed", "Use POST") };
       if (draft.json === undefined) {
         return { answer: wrong(400, "invalid_json", "Expected a JSON object as the body") };
       }
-      const { stream, ...input } = draft.json;
+      const { stream = false, ...input } = draft.json;
+      if (typeof stream !== "boolean") {
+        return {
+          answer: wrong(400, "invalid_input", 'Expected "stream" to be a boolean', "stream"),
+        };
+      }
       const problem = problemOf(input, settings.input);
       if (problem !== undefined) {
         return { answer: wrong(400, "invalid_input", problem.message, problem.field) };
@@ -54,11 +60,12 @@ export function apiListStep(apis: readonly Settings[]): Step {
 
 function ask(
   draft: RequestDraft,
-  { model, messages }: Settings,
+  { model, messages, parameters }: Settings,
   { input, streams }: { input: JsonObject; streams: boolean },
 ): void {
   const json = draft.json as JsonObject;
   for (const key of Object.keys(json)) delete json[key];
+  Object.assign(json, parameters);
   json.model = model;
   json.messages = messages.map(({ role, content }) => ({ role, content: filled(content, input) }));
   if (streams) json.stream = true;

@@ -14,6 +14,12 @@ const MAX_ANSWER = 1_048_576;
 /** Fields that say who asks and what becomes of it, and nothing about the answer. */
 const NO_PART = new Set(["user", "metadata", "store", "safety_identifier", "prompt_cache_key"]);
 
+/** Headers by which a client asks for another answer: versions and betas of the APIs, and on whose account. */
+const HEADERS = [
+  ...["anthropic-version", "anthropic-beta", "openai-beta", "openai-organization"],
+  ...["openai-project", "accept-language"],
+];
+
 const PREFIX = "cache:";
 
 /** How often the answer of another process is looked for, milliseconds. */
@@ -25,6 +31,8 @@ const COMPLETE = new Set(["stop", "tool_calls"]);
 /** How long an answer may be, and where the time comes from. */
 export interface CacheSurroundings {
   readonly store: Store;
+  /** Says which steps an answer went through: others make other answers. */
+  readonly version?: string;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -38,7 +46,7 @@ interface Kept {
 /** Returns the step. Of equal requests at once, one asks the upstream and the others wait for its answer. */
 export function cacheStep(
   settings: Settings,
-  { store, now = Date.now }: CacheSurroundings,
+  { store, version = "", now = Date.now }: CacheSurroundings,
 ): Step {
   const leaders = new Map<string, Promise<void>>();
 
@@ -66,7 +74,7 @@ export function cacheStep(
         draft.answerHeaders.set("x-llm-cache", "bypass");
         return undefined;
       }
-      const key = keyOf(draft);
+      const key = keyOf(draft, version);
       const until = elapsed() + settings.wait;
       const { promise, resolve } = Promise.withResolvers<void>();
       let unlock: Awaited<ReturnType<Store["lock"]>>;
@@ -142,11 +150,15 @@ function recording(
 
 function isComplete(text: string, head: AnswerHead): boolean {
   if (head.isStream) {
-    const reason = /"finish_reason":\s*"([a-z_]+)"/.exec(text)?.[1] ?? "";
-    return COMPLETE.has(reason) && /(?:^|\n)data:\s*\[DONE\]\s*$/.test(text.trimEnd());
+    const reasons = [...text.matchAll(/"finish_reason":\s*"([a-z_]+)"/g)].map(([, one = ""]) =>
+      one
+    );
+    return reasons.length > 0 && reasons.every((reason) => COMPLETE.has(reason)) &&
+      /(?:^|\n|\r)data:\s*\[DONE\]\s*$/.test(text.trimEnd());
   }
   try {
-    const { choices } = JSON.parse(text);
+    const { choices, status = "completed", stop_reason = null, error } = JSON.parse(text);
+    if (error || status !== "completed" || stop_reason === "max_tokens") return false;
     return !Array.isArray(choices) ||
       choices.every((choice) =>
         choice?.finish_reason === undefined || COMPLETE.has(choice.finish_reason)
@@ -156,20 +168,36 @@ function isComplete(text: string, head: AnswerHead): boolean {
   }
 }
 
+/** Requests whose answers are kept by the server, or hang on what it has kept (OpenAI API reference, Responses). */
+function isStateful({ pathname, json = {} }: RequestDraft): boolean {
+  const isResponse = pathname.endsWith("/responses");
+  return isResponse && json.store !== false || json.background === true ||
+    json.previous_response_id !== undefined || json.conversation !== undefined;
+}
+
 function isCacheable(draft: RequestDraft, { when }: Settings): boolean {
   const { json } = draft;
   if (draft.method !== "POST" || json === undefined || draft.isPrivate) return false;
+  if (draft.ambiguity !== undefined || isStateful(draft)) return false;
   if (draft.messages === undefined && json.prompt === undefined && json.input === undefined) {
     return false;
   }
   return when === "always" || json.temperature === 0 || typeof json.seed === "number";
 }
 
-/** One key for what makes an answer: tenant, path, policy and body; the order of keys is none of it. */
-function keyOf(draft: RequestDraft): string {
+/** One key for what makes an answer: tenant, path, policy, steps, headers and body; the order of keys is none of it. */
+function keyOf(draft: RequestDraft, version: string): string {
   const { tenant, model, policyVersion, path, json = {} } = draft;
   const body = Object.entries(json).filter(([key]) => !NO_PART.has(key));
-  const parts = [tenant, path, policyVersion, canonical(Object.fromEntries(body))];
+  const headers = [
+    ...HEADERS.map((name) => [name, draft.header(name) ?? ""]),
+    // What the steps before this one say by header, such as a session's context.
+    ...draft.set,
+  ];
+  const parts = [
+    ...[tenant, path, policyVersion, version, canonical(headers)],
+    canonical(Object.fromEntries(body)),
+  ];
   const hash = createHash("sha256");
   for (const part of parts) hash.update(`${part.length}:${part}`);
   return `${cachePrefix(tenant, model)}${hash.digest("hex")}`;

@@ -1,6 +1,6 @@
 /** The step `context`: the turns of a session go in front of a request, and each answered turn is kept. */
 import { Buffer } from "node:buffer";
-import type { Json } from "../../openai/mod.ts";
+import { type Json, parseSse } from "../../openai/mod.ts";
 import { messageOf } from "../../service/mod.ts";
 import {
   type AnswerHandler,
@@ -161,7 +161,7 @@ function headerOf(turns: readonly Turn[]): string {
 /** Records an answer when it is whole: with a reason to finish, and the end of its body. */
 function recorder(record: (answer: JsonObject) => Promise<void>): AnswerHandler {
   const collector = new AnswerCollector();
-  return {
+  const handler: AnswerHandler = {
     async whole(json, { status }) {
       const [choice] = (json.choices ?? []) as JsonObject[];
       const message = choice?.message as JsonObject | undefined;
@@ -177,7 +177,14 @@ function recorder(record: (answer: JsonObject) => Promise<void>): AnswerHandler 
       if (answer !== undefined) await record(answer);
       return undefined;
     },
+    async replayed(bytes, head) {
+      if (!head.isStream) return void await handler.whole?.(objectOf(bytes) ?? {}, head);
+      for (const { data } of parseSse(bytes).events) {
+        await handler.event?.({ fields: [], data, json: objectOf(data) });
+      }
+    },
   };
+  return handler;
 }
 
 function badSession(header: string): OwnAnswer {

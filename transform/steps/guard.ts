@@ -8,10 +8,10 @@ import {
   type StreamedEvent,
   withJson,
 } from "../exchange.ts";
-import { deltasOf, endsTexts, textsOf } from "../texts.ts";
+import { deltasOf, endsTexts, onlyText, type Path, textsOf, withText } from "../texts.ts";
 import type { StepFile } from "../transform_schema.ts";
 import { type Check, checksOf, type GuardSurroundings } from "./guard_checks.ts";
-import { isFor } from "./when.ts";
+import { inScope, isFor } from "./when.ts";
 
 type Settings = NonNullable<StepFile["guard"]>;
 
@@ -27,6 +27,7 @@ export async function guardStep(
   const output = settings.output && await checksOf(settings.output, "output", surroundings);
   const window = settings.output?.window ?? "sentence";
   return {
+    mustRead: (draft) => input !== undefined && inScope(settings.when, draft),
     async request(draft) {
       if (draft.json === undefined || !isFor(settings.when, draft)) return undefined;
       const about = { requestId: draft.requestId, tenant: draft.tenant, model: draft.model };
@@ -57,17 +58,20 @@ function guarding(
   window: "sentence" | "whole",
 ): AnswerHandler {
   const gates = new Map<string, Gate>();
+  const choices = new Set<number>();
   let isBlocked = false;
   const gateOf = (key: string) => {
     const gate = gates.get(key) ?? new Gate(window);
     gates.set(key, gate);
     return gate;
   };
-
   const block = (event: StreamedEvent): StreamedEvent[] => {
     isBlocked = true;
-    return endings(event);
+    return endings(event, choices);
   };
+  /** Whether a text may be let go, behind what was let go before it. */
+  const mayPass = async (gate: Gate, text: string) =>
+    text === "" || await check([gate.before + text]) === undefined;
 
   return {
     mustRead: true,
@@ -75,16 +79,26 @@ function guarding(
       if (status !== 200) return undefined;
       return await check(textsOf(json)) === undefined ? undefined : withoutContent(json);
     },
+    plain: async (text) => await check([text]) === undefined ? undefined : "",
     async event(event) {
       if (isBlocked) return [];
       const { json } = event;
+      const deltas = json === undefined ? [] : deltasOf(json);
+      for (const { index } of (json?.choices ?? []) as JsonObject[]) {
+        choices.add(Number(index ?? 0));
+      }
       let now = event;
-      for (const { key } of json === undefined ? [] : deltasOf(json)) {
-        const delta = deltasOf(now.json ?? {}).find((one) => one.key === key);
-        if (delta === undefined) continue;
-        const text = gateOf(key).push(delta.text, now, delta.with);
-        if (text !== "" && await check([text]) !== undefined) return block(event);
-        if (text !== delta.text) now = withJson(now, delta.with(text));
+      for (const { key, text: piece, path } of deltas) {
+        const gate = gateOf(key);
+        const text = gate.push(piece, event, path);
+        if (!await mayPass(gate, text)) return block(event);
+        gate.passed(text);
+        if (text !== piece) now = withJson(now, withText(now.json ?? {}, path, text));
+      }
+      // What an event says whole, such as the copy at the end of a text, spans sentences.
+      const whole = deltas.length > 0 ? [] : json === undefined ? [event.data] : textsOf(json);
+      if (whole.length > 0 && event.data !== "[DONE]" && await check(whole) !== undefined) {
+        return block(event);
       }
       const isOver = endsTexts(event);
       if (isOver === undefined) return now === event ? undefined : [now];
@@ -94,35 +108,64 @@ function guarding(
         gates.delete(key);
         const last = gate.rest();
         if (last === undefined) continue;
-        if (await check([last.text]) !== undefined) return block(event);
+        if (!await mayPass(gate, last.text)) return block(event);
         rest.push(last.event);
       }
       return rest.length === 0 && now === event ? undefined : [...rest, now];
     },
+    async end() {
+      if (isBlocked) return [];
+      const rest: StreamedEvent[] = [];
+      for (const gate of gates.values()) {
+        const last = gate.rest();
+        if (last === undefined) continue;
+        if (!await mayPass(gate, last.text)) return block(last.event);
+        rest.push(last.event);
+      }
+      return rest;
+    },
   };
 }
+
+/** Characters that are checked once more in front of the next sentence: what is refused may span both. */
+const OVERLAP = 200;
+
+/** A text without the end of a sentence is checked every so many characters. */
+const LONG = 4_000;
 
 /** Holds a text back until a sentence of it is whole. */
 class Gate {
   readonly #window: "sentence" | "whole";
   #held = "";
+  #before = "";
   #form: ((text: string) => StreamedEvent) | undefined;
 
   constructor(window: "sentence" | "whole") {
     this.#window = window;
   }
 
+  /** The end of what was let go. */
+  get before(): string {
+    return this.#before;
+  }
+
   /** Adds a piece; returns the text that can be checked now. */
-  push(piece: string, event: StreamedEvent, form: (text: string) => JsonObject): string {
+  push(piece: string, event: StreamedEvent, path: Path): string {
     this.#held += piece;
-    this.#form = (text) => withJson(event, form(text));
+    this.#form = (text) => withJson(event, onlyText(event.json ?? {}, path, text));
     if (this.#window === "whole") return "";
     const end = [...this.#held.matchAll(SENTENCE)].at(-1);
-    if (end === undefined) return "";
-    const cut = end.index + end[0].length;
+    const cut = end === undefined
+      ? this.#held.length > LONG ? this.#held.lastIndexOf(" ") + 1 : 0
+      : end.index + end[0].length;
     const text = this.#held.slice(0, cut);
     this.#held = this.#held.slice(cut);
     return text;
+  }
+
+  /** Notes what was let go. */
+  passed(text: string): void {
+    this.#before = (this.#before + text).slice(-OVERLAP);
   }
 
   /** Returns what is left, as an event of its own. */
@@ -134,33 +177,67 @@ class Gate {
   }
 }
 
-/** The end of a stream that a guard cut: a reason, and the stream's own ending. */
-function endings(event: StreamedEvent): StreamedEvent[] {
-  const { json } = event;
-  const done: StreamedEvent = { fields: [["data", "[DONE]"]], data: "[DONE]", json: undefined };
-  if (json === undefined || !Array.isArray(json.choices)) {
-    throw new StepFailure("guard_refused", "A guard refused the answer while it streamed");
+const DONE: StreamedEvent = { fields: [["data", "[DONE]"]], data: "[DONE]", json: undefined };
+
+/** The end of a stream that a guard cut: a reason, and the stream's own ending, in its own dialect. */
+function endings(event: StreamedEvent, seen: ReadonlySet<number>): StreamedEvent[] {
+  const { json = {} } = event;
+  if (Array.isArray(json.choices)) {
+    const { usage: _, ...rest } = json;
+    const choices = [...seen].sort((a, b) => a - b).map((index) => ({
+      index,
+      delta: {},
+      finish_reason: "content_filter",
+    }));
+    return [{ ...withJson(event, { ...rest, choices }) }, DONE];
   }
-  const { usage: _, ...rest } = json;
-  const choices = (json.choices as JsonObject[]).map(({ index }) => ({
-    index: index ?? 0,
-    delta: {},
-    finish_reason: "content_filter",
-  }));
-  return [withJson(event, { ...rest, choices }), done];
+  const type = typeof json.type === "string" ? json.type : "";
+  if (type.startsWith("response.")) {
+    const response = (json.response ?? {}) as JsonObject;
+    const { sequence_number } = json;
+    return [named({
+      type: "response.incomplete",
+      ...(sequence_number !== undefined && { sequence_number }),
+      response: { ...response, ...INCOMPLETE },
+    })];
+  }
+  if (type.startsWith("content_block") || type.startsWith("message")) {
+    const { index } = json;
+    return [
+      ...(index === undefined ? [] : [named({ type: "content_block_stop", index })]),
+      named({ type: "message_delta", delta: { stop_reason: "refusal", stop_sequence: null } }),
+      named({ type: "message_stop" }),
+    ];
+  }
+  throw new StepFailure("guard_refused", "A guard refused the answer while it streamed");
+}
+
+/** A response that was cut by a guard (OpenAI API reference, Responses). */
+const INCOMPLETE: JsonObject = {
+  status: "incomplete",
+  incomplete_details: { reason: "content_filter" },
+  output: [],
+};
+
+/** An event that bears its type's name, as Responses and Messages write them. */
+function named(json: JsonObject): StreamedEvent {
+  const data = JSON.stringify(json);
+  return { fields: [["event", String(json.type)], ["data", data]], data, json };
 }
 
 /** A whole answer with its content taken out. */
 function withoutContent(json: JsonObject): JsonObject {
-  if (!Array.isArray(json.choices)) {
-    throw new StepFailure("guard_refused", "A guard refused the answer");
+  if (Array.isArray(json.choices)) {
+    return {
+      ...json,
+      choices: (json.choices as JsonObject[]).map((choice) => ({
+        index: choice.index ?? 0,
+        ...("text" in choice ? { text: "" } : { message: { role: "assistant", content: "" } }),
+        finish_reason: "content_filter",
+      })),
+    };
   }
-  return {
-    ...json,
-    choices: (json.choices as JsonObject[]).map((choice) => ({
-      ...choice,
-      message: { role: "assistant", content: "" },
-      finish_reason: "content_filter",
-    })),
-  };
+  if (json.object === "response") return { ...json, ...INCOMPLETE };
+  if (json.type === "message") return { ...json, content: [], stop_reason: "refusal" };
+  throw new StepFailure("guard_refused", "A guard refused the answer");
 }

@@ -1,13 +1,14 @@
 /** The step `prompt`: system text in front of a request's own, or behind it. */
 import type { JsonObject, RequestDraft, Step } from "../exchange.ts";
 import type { StepFile } from "../transform_schema.ts";
-import { isFor } from "./when.ts";
+import { inScope, isFor } from "./when.ts";
 
 type Settings = NonNullable<StepFile["prompt"]>;
 
 /** Returns the step. Chat requests get system messages, Responses and Messages their own field. */
 export function promptStep({ when, system }: Settings): Step {
   return {
+    mustRead: (draft) => inScope(when, draft),
     request(draft) {
       if (draft.json === undefined || !isFor(when, draft)) return undefined;
       if (draft.messages !== undefined && !draft.pathname.endsWith("/messages")) {

@@ -6,7 +6,7 @@ import type { AnswerHandler, RequestDraft, Step } from "../exchange.ts";
 import { filterTexts } from "../text_streams.ts";
 import { mapTexts } from "../texts.ts";
 import type { StepFile } from "../transform_schema.ts";
-import { isFor } from "./when.ts";
+import { inScope, isFor } from "./when.ts";
 
 type Settings = NonNullable<StepFile["redact"]>;
 
@@ -22,6 +22,7 @@ export async function redactStep(settings: Settings): Promise<Step> {
   }
   const inAnswers = settings.in.includes("response");
   return {
+    mustRead: (draft) => settings.in.includes("request") && inScope(settings.when, draft),
     request(draft) {
       if (!isFor(settings.when, draft)) return undefined;
       const tags = settings.replace === "reversible" ? new TagMap() : undefined;
@@ -48,6 +49,7 @@ function redacting(finders: readonly Finder[], streamed: readonly Finder[]): Ans
   return {
     mustRead: true,
     whole: (json) => mapTexts(json, whole),
+    plain: whole,
     ...filterTexts(() => new StreamRedactor(streamed), (text) => redact(text, streamed)),
   };
 }
@@ -59,6 +61,7 @@ function restoring(tags: TagMap): AnswerHandler {
     isLast: true,
     mustRead: true,
     whole: (json) => mapTexts(json, whole),
+    plain: whole,
     ...filterTexts(() => tags.stream(), whole),
   };
 }

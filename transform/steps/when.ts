@@ -9,6 +9,12 @@ export function isFor(when: When | undefined, draft: RequestDraft): boolean {
     fits(when.path, draft.pathname);
 }
 
+/** Returns the same without looking at the model, which stands in a body that may not be readable. */
+export function inScope(when: When | undefined, draft: RequestDraft): boolean {
+  return when === undefined ||
+    fits(when.tenant, draft.tenant) && fits(when.path, draft.pathname);
+}
+
 function fits(names: readonly string[] | undefined, value: string): boolean {
   return names === undefined ||
     names.some((name) => name.endsWith("*") ? value.startsWith(name.slice(0, -1)) : value === name);

@@ -50,6 +50,7 @@ function withHandler(
   act: (handler: AnswerHandler, again: () => Promise<AnswerHandler>) => AnswerHandler,
 ): Step {
   return {
+    ...step,
     async request(draft) {
       const outcome = await step.request(draft);
       if (outcome === undefined || !("handler" in outcome)) return outcome;
@@ -67,7 +68,10 @@ export function asking(
   name: string,
   act: (draft: RequestDraft, step: Step, about: About) => ReturnType<Step["request"]>,
 ): Defect {
-  return broken(name, (step, about) => ({ request: (draft) => act(draft, step, about) }));
+  return broken(name, (step, about) => ({
+    ...step,
+    request: (draft) => act(draft, step, about),
+  }));
 }
 
 /** Shows a step a request that lacks something, and puts it back. */

@@ -139,6 +139,13 @@ const REDACT: readonly StepMutant[] = [
     breaks: requestUndone("redact"),
   },
   {
+    id: "redact-reads-in-one-way",
+    defect: "what the steps cannot read, or read in one of two ways, passes",
+    on: "redact_request",
+    kills: ["redact.request-ambiguous"],
+    breaks: broken("redact", ({ mustRead: _, ...step }) => step),
+  },
+  {
     id: "redact-writes-requests-anew",
     defect: "requests are written anew, redacted or not",
     on: "redact_request",
@@ -321,7 +328,10 @@ const CACHE: readonly StepMutant[] = [
     kills: ["cache.error-not-stored"],
     breaks: handling("cache", (handler) => ({
       ...handler,
-      sent: (bytes, last, head) => handler.sent?.(bytes, last, { ...head, status: 200 }),
+      sent: (bytes, last, head) =>
+        head.status === 200
+          ? handler.sent?.(bytes, last, head)
+          : handler.sent?.(Buffer.from("{}"), last, { ...head, status: 200 }),
     })),
   },
   {
