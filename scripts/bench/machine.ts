@@ -40,3 +40,16 @@ export async function peakMiB(pid: number): Promise<number> {
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
+
+/** Clock ticks of proc(5) in a second: USER_HZ, which Linux has at 100 everywhere. */
+const TICKS = 100;
+
+/** Returns the CPU time that a process and its threads have had, in ms; not a number where the system does not say (Linux: stat of proc(5)). */
+export async function cpuMs(pid: number): Promise<number> {
+  if (Deno.build.os !== "linux") return Number.NaN;
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`);
+  // Fields 14 and 15, counted behind the name, which may hold spaces.
+  const [user = 0, system = 0] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13)
+    .map(Number);
+  return (user + system) * 1_000 / TICKS;
+}

@@ -2,15 +2,13 @@
 import type { Effort } from "./gateway_rows.ts";
 import { firstTokenClient } from "./first_token.ts";
 import { type LoadResult, wrk } from "./load.ts";
+import { cpuMs } from "./machine.ts";
 import { median, type Row } from "./row.ts";
 import { programCommand, type Running, startDev } from "./stack.ts";
 
-/** Without the mock's pacing: it would be what is measured. */
-const HEADERS = {
-  "x-api-key": "demo-key",
-  "content-type": "application/json",
-  "x-mock-pace": "0",
-};
+const HEADERS = { "x-api-key": "demo-key", "content-type": "application/json" };
+/** Without the mock's pacing, which would be what is measured where both sides are to be busy. */
+const UNPACED = { "x-mock-pace": "0" };
 
 /** A whole JSON answer, so that charging and steps have something to read. */
 const BODY = JSON.stringify({
@@ -64,40 +62,67 @@ interface Sides {
   readonly base: Running;
 }
 
+/** One load, and the CPU that an answer cost: microseconds of Envoy, and of the program beside it. */
+interface Cost extends LoadResult {
+  readonly envoyUs: number;
+  readonly programUs: number;
+}
+
+async function costOf(
+  { pid, ready }: Running,
+  { seconds }: Effort,
+  headers: Record<string, string>,
+): Promise<Cost> {
+  const spent = () => Promise.all([cpuMs(ready.envoy.pid), cpuMs(pid)]);
+  const before = await spent();
+  const result = await wrk({
+    url: `${ready.ingress}/v1/chat/completions`,
+    connections: CONNECTIONS,
+    seconds,
+    headers: { ...HEADERS, ...headers },
+    body: BODY,
+  });
+  const after = await spent();
+  const answers = result.perSecond * seconds;
+  const [envoyUs = 0, programUs = 0] = after.map((ms, index) =>
+    (ms - (before[index] ?? 0)) * 1_000 / answers
+  );
+  return { ...result, envoyUs, programUs };
+}
+
 async function rateRows(what: string, { own, base }: Sides, effort: Effort): Promise<Row[]> {
-  const load = ({ ready }: Running) =>
-    wrk({
-      url: `${ready.ingress}/v1/chat/completions`,
-      connections: CONNECTIONS,
-      seconds: effort.seconds,
-      headers: HEADERS,
-      body: BODY,
-    });
-  const mine: LoadResult[] = [];
-  const theirs: LoadResult[] = [];
-  for (let run = 0; run < effort.runs; run++) {
-    mine.push(await load(own));
-    theirs.push(await load(base));
-  }
-  const errors = [...mine, ...theirs].reduce((sum, result) => sum + result.errors, 0);
-  if (errors > 0) throw new Error(`Cannot measure ${what}: ${errors} requests failed under load`);
-  const row = (name: string, unit: string, pick: (result: LoadResult) => number): Row => {
-    const samples = mine.map(pick);
-    const value = median(samples);
-    const other = median(theirs.map(pick));
-    return {
-      name,
-      unit,
-      value,
-      beside: { name: "base profile", value: other },
-      ratio: value / other,
-      runs: effort.runs,
-      samples,
+  const measure = async (headers: Record<string, string>) => {
+    const mine: Cost[] = [];
+    const theirs: Cost[] = [];
+    for (let run = 0; run < effort.runs; run++) {
+      mine.push(await costOf(own, effort, headers));
+      theirs.push(await costOf(base, effort, headers));
+    }
+    const errors = [...mine, ...theirs].reduce((sum, result) => sum + result.errors, 0);
+    if (errors > 0) throw new Error(`Cannot measure ${what}: ${errors} requests failed under load`);
+    return (name: string, unit: string, pick: (result: Cost) => number): Row => {
+      const samples = mine.map(pick);
+      const value = median(samples);
+      const other = median(theirs.map(pick));
+      return {
+        name: `${what}: ${name}`,
+        unit,
+        value,
+        beside: { name: "base profile", value: other },
+        ratio: value / other,
+        runs: effort.runs,
+        samples,
+      };
     };
   };
+  const busy = await measure(UNPACED);
+  const paced = await measure({});
   return [
-    row(`${what}: chat answers/s at ${CONNECTIONS} connections`, "1/s", (one) => one.perSecond),
-    row(`${what}: p99 at ${CONNECTIONS} connections`, "ms", (one) => one.p99Ms),
+    busy(`chat answers/s at ${CONNECTIONS} connections`, "1/s", (one) => one.perSecond),
+    busy(`p99 at ${CONNECTIONS} connections`, "ms", (one) => one.p99Ms),
+    busy("CPU of Envoy per answer", "us", (one) => one.envoyUs),
+    busy("CPU of the program per answer", "us", (one) => one.programUs),
+    paced("chat answers/s at the mock's usual pace", "1/s", (one) => one.perSecond),
   ];
 }
 
