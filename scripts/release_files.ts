@@ -20,7 +20,7 @@ const RELEASES = "https://github.com/llmgate/llmgate/releases";
 export async function checksums(folder: string): Promise<Map<string, string>> {
   const names = [];
   for await (const { name, isFile } of Deno.readDir(folder)) {
-    if (isFile && name.startsWith("llmgate-")) names.push(name);
+    if (isFile && /^llmgate[-_]/.test(name)) names.push(name);
   }
   const sums = new Map<string, string>();
   for (const name of names.sort()) sums.set(name, sha256(await Deno.readFile(join(folder, name))));

@@ -13,6 +13,7 @@ const ENVIRONMENTS = {
   // Clients of other providers, apart from those of OpenAI, so that each list stays small.
   dialects: { list: "dialects_requirements.txt", flags: [] },
   kubernetes: { list: "../export/requirements.txt", flags: [] },
+  site: { list: "site_requirements.txt", flags: [] },
   // Its proxy needs 300 MB of packages. Those for databases, clouds and cost reports are left out of
   // the list, so dependencies are not followed.
   litellm: { list: "../foreign/litellm_requirements.txt", flags: ["--no-deps"] },
