@@ -1,5 +1,6 @@
 /** Decides what answers a request: a script, a scenario, a tape or an endpoint. */
 import { type Refusal, refusalOf, type Surface } from "../local_http/mod.ts";
+import { loadPatterns } from "../patterns/mod.ts";
 import { type Barriers, type Log, messageOf, UsageError } from "../service/mod.ts";
 import { AnswerCache } from "./load/answer_cache.ts";
 import { writeAnswer, writeError } from "./answers/answer_writer.ts";
@@ -107,6 +108,7 @@ export class Dispatcher {
         return await this.#say(wire, bytes, undefined, { answer: named, id: carried });
       }
     }
+    if (mayHoldPattern(bytes)) await loadPatterns();
     const mock = mockOfBody(bytes);
     if (chosen?.answer) return await this.#say(wire, bytes, mock, chosen);
     if (mock?.steps) {
@@ -328,6 +330,13 @@ function mockOfBody(bytes: Uint8Array): MockFields | undefined {
 /** The part of `metadata.mock` that is a scenario. */
 function pick({ reply, error }: MockFields): object {
   return { ...(reply === undefined ? {} : { reply }), ...(error === undefined ? {} : { error }) };
+}
+
+const PATTERN_KEYS = ["pattern", "regex"].map((key) => new TextEncoder().encode(key));
+
+/** Whether a schema or a grammar in a body may hold an expression, which wants an engine that is loaded late. */
+function mayHoldPattern(bytes: Uint8Array): boolean {
+  return PATTERN_KEYS.some((key) => includes(bytes, key));
 }
 
 function includes(bytes: Uint8Array, part: Uint8Array): boolean {

@@ -3,6 +3,7 @@ import { RequestError } from "../request_error.ts";
 import { exampleNumber, exampleText, FORMATS } from "./example_values.ts";
 import { regexInstance } from "./regex.ts";
 import { breachOf, resolveRef, type Schema, typeOf } from "./validity.ts";
+import { Work } from "./work.ts";
 
 /** Nesting beyond which optional parts and recursive references are left out. */
 const DEPTH_LIMIT = 16;
@@ -15,8 +16,9 @@ const DEPTH_LIMIT = 16;
  * @throws {RequestError} 400 `unsupported_schema` naming the keyword that the instance would breach
  */
 export function validInstance(schema: unknown, what: string): unknown {
-  const value = schemaInstance(schema);
-  const breach = breachOf(value, schema);
+  const work = new Work();
+  const value = schemaInstance(schema, work);
+  const breach = breachOf(value, schema, { work });
   if (breach === undefined) return value;
   throw new RequestError(
     `The mock cannot make up a value for ${what}: the keyword "${breach.keyword}" at "${breach.path}" is not honoured. ` +
@@ -26,19 +28,21 @@ export function validInstance(schema: unknown, what: string): unknown {
 }
 
 /** Returns an instance that satisfies every keyword that is solved; others are left to chance. */
-export function schemaInstance(schema: unknown): unknown {
-  return instance(schema, { root: schema, depth: 0, name: "" });
+export function schemaInstance(schema: unknown, work = new Work()): unknown {
+  return instance(schema, { root: schema, work, depth: 0, name: "" });
 }
 
 interface Place {
   readonly root: unknown;
+  readonly work: Work;
   readonly depth: number;
   /** The property that holds the value. */
   readonly name: string;
 }
 
 function instance(schema: unknown, place: Place): unknown {
-  const { root, depth } = place;
+  const { root, work, depth } = place;
+  work.spend();
   if (schema === true) return exampleText(place.name);
   if (typeof schema !== "object" || schema === null || depth > DEPTH_LIMIT) return null;
   const s = schema as Schema;
@@ -57,7 +61,7 @@ function instance(schema: unknown, place: Place): unknown {
   }
   if (Array.isArray(s.allOf)) return instance(merge([omit(s, "allOf"), ...s.allOf], root), deeper);
   for (const written of [s.default, ...(Array.isArray(s.examples) ? s.examples : [])]) {
-    if (written !== undefined && breachOf(written, s, root) === undefined) return written;
+    if (written !== undefined && breachOf(written, s, { root, work }) === undefined) return written;
   }
   return typed(s, place);
 }
@@ -69,7 +73,7 @@ function typed(s: Schema, place: Place): unknown {
     case "array":
       return array(s, place);
     case "string":
-      return string(s, place.name);
+      return string(s, place);
     case "integer":
       return Math.ceil(bounded(s, 1, Math.round(exampleNumber(place.name))));
     case "number":
@@ -89,6 +93,7 @@ function object(s: Schema, place: Place): Record<string, unknown> {
   for (const name of Object.keys(properties)) {
     if (names.length < least && !names.includes(name)) names.push(name);
   }
+  place.work.spend(Math.max(0, least - names.length));
   for (let i = 1; names.length < least; i++) names.push(`property${i}`);
   const result: Record<string, unknown> = {};
   for (const name of names) {
@@ -105,6 +110,7 @@ function array(s: Schema, place: Place): unknown[] {
   const prefix = Array.isArray(s.prefixItems) ? s.prefixItems : [];
   const needed = s.contains === undefined ? 0 : number(s.minContains, 1);
   const length = Math.max(number(s.minItems, 0), prefix.length, needed);
+  place.work.spend(length);
   const items = Array.from(
     { length },
     (_, i) =>
@@ -123,10 +129,11 @@ function distinct(item: unknown, index: number): unknown {
   return typeof item === "number" ? item + index : item;
 }
 
-function string(s: Schema, name: string): string {
-  if (typeof s.pattern === "string") return regexInstance(s.pattern);
+function string(s: Schema, { name, work }: Place): string {
+  if (typeof s.pattern === "string") return regexInstance(s.pattern, work);
   const text = (typeof s.format === "string" ? FORMATS[s.format] : undefined) ?? exampleText(name);
   const least = number(s.minLength, 0);
+  work.spend(least);
   return text.padEnd(least, "x").slice(0, Math.max(least, number(s.maxLength, Infinity)));
 }
 

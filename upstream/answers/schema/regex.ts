@@ -1,5 +1,6 @@
 /** Makes a text that a regular expression matches, for `pattern` in schemas and for grammars of tools. */
-import { RequestError } from "../request_error.ts";
+import type { RequestError } from "../request_error.ts";
+import { patternOf, refusal, Work } from "./work.ts";
 
 /** Repetitions beyond the least that a quantifier asks for: none, but `*` and `+` of a lone class look like a word. */
 const WORD = 4;
@@ -9,23 +10,17 @@ const WORD = 4;
  *
  * @throws {RequestError} 400 `unsupported_pattern` for what is not solved: look-around, references, word boundaries
  */
-export function regexInstance(pattern: string): string {
-  let expression: RegExp;
+export function regexInstance(pattern: string, work = new Work()): string {
   try {
-    expression = new RegExp(pattern, "u");
+    new RegExp(pattern, "u");
   } catch {
     throw refusal(pattern, "it is no regular expression of ECMAScript with the flag u");
   }
-  const text = new Sampler(pattern).sample();
-  if (!expression.test(text)) throw refusal(pattern, `"${text.slice(0, 40)}" is the best try`);
+  const text = new Sampler(pattern, work).sample();
+  if (!patternOf(pattern).test(text)) {
+    throw refusal(pattern, `"${text.slice(0, 40)}" is the best try`);
+  }
   return text;
-}
-
-function refusal(pattern: string, why: string): RequestError {
-  return new RequestError(
-    `The mock cannot make up a text for the pattern "${pattern}": ${why}. Give the answer in a scenario.`,
-    { code: "unsupported_pattern" },
-  );
 }
 
 /** Characters of each escape of a class. */
@@ -52,10 +47,12 @@ const TRIED = [..."ab1A- _.xyz029ZB/:@"];
 class Sampler {
   readonly #pattern: string;
   readonly #characters: string[];
+  readonly #work: Work;
   #at = 0;
 
-  constructor(pattern: string) {
+  constructor(pattern: string, work: Work) {
     this.#pattern = pattern;
+    this.#work = work;
     this.#characters = [...pattern];
   }
 
@@ -85,6 +82,7 @@ class Sampler {
       const atom = this.#atom();
       const end = this.#at;
       const times = this.#quantifier(isClass);
+      this.#work.spend(1 + atom.length * times);
       text += atom.repeat(times);
       if (end === from) throw this.#unsolved("it is not understood");
     }

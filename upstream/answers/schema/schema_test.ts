@@ -1,10 +1,13 @@
 /** Made-up values: valid under every keyword, or refused by name. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { loadPatterns } from "../../../patterns/mod.ts";
 import { RequestError } from "../request_error.ts";
 import { schemaInstance, validInstance } from "./instance.ts";
 import { regexInstance } from "./regex.ts";
 import { breachOf } from "./validity.ts";
+
+await loadPatterns();
 
 const text = { type: "string" };
 
@@ -183,3 +186,57 @@ Deno.test("what validInstance() makes is valid, for schemas put together at rand
     assert.equal(breachOf(validInstance(made, "a test"), made), undefined);
   }));
 });
+
+/** Arrays of two, one in the other: 2^n values. */
+function doubling(levels: number): unknown {
+  return levels === 0 ? text : { type: "array", minItems: 2, items: doubling(levels - 1) };
+}
+
+const CARELESS = `${"a".repeat(40)}!`;
+
+/** Schemas by which a client would stop the mock: each is answered at once, whatever the answer is. */
+const HOSTILE: Readonly<Record<string, unknown>> = {
+  "a default that its pattern takes for ever to refuse": { pattern: "^(a+)+$", default: CARELESS },
+  "an enum": { pattern: "^(a+)+$", enum: [CARELESS] },
+  "a constant": { pattern: "^(a|a)*$", const: CARELESS },
+  "an example": { pattern: "^(a+)+$", examples: [CARELESS] },
+  "a pattern in allOf": { allOf: [{ pattern: "^(a+)+$" }, { enum: [CARELESS] }] },
+  "names of properties": {
+    type: "object",
+    patternProperties: { "^(a+)+$": text },
+    properties: { [CARELESS]: text },
+    required: [CARELESS],
+  },
+  "a text without end": { pattern: "^a{2147483647}$" },
+  "a text of texts": { pattern: "^(((a{999}){999}){999}){999}$" },
+  "a long text": { type: "string", minLength: 2 ** 31 },
+  "a long array": { type: "array", minItems: 2 ** 31 },
+  "many properties": { type: "object", minProperties: 2 ** 31 },
+  "doubling arrays": doubling(15),
+  "a schema that holds itself twice": {
+    $defs: {
+      a: {
+        type: "object",
+        properties: { p: { $ref: "#/$defs/a" }, q: { $ref: "#/$defs/a" } },
+        required: ["p", "q"],
+      },
+    },
+    $ref: "#/$defs/a",
+  },
+  "alternatives of alternatives": {
+    $defs: { a: { oneOf: [1, 2, 3].map(() => ({ $ref: "#/$defs/a" })) } },
+    oneOf: [{ $ref: "#/$defs/a" }, { $ref: "#/$defs/a" }],
+  },
+};
+
+for (const [what, schema] of Object.entries(HOSTILE)) {
+  Deno.test(`validInstance() ends with a value or an error that names its reason: ${what}`, () => {
+    try {
+      assert.ok(JSON.stringify(validInstance(schema, "a test")).length < 1_000_000);
+    } catch (error) {
+      assert.ok(error instanceof RequestError, String(error));
+      assert.match(String(error.code), /^(unsupported|schema_too)/);
+      assert.ok(error.message.length < 700);
+    }
+  });
+}

@@ -1,4 +1,5 @@
 /** Checks a value against a JSON Schema (draft 2020-12): what the made-up instances are proven with. */
+import { patternOf, Work } from "./work.ts";
 
 /** A schema that is an object. */
 export type Schema = Record<string, unknown>;
@@ -13,8 +14,12 @@ export interface Breach {
 const DEPTH_LIMIT = 32;
 
 /** Returns the first keyword that a value breaches, or `undefined` when it is valid. `format` asserts nothing. */
-export function breachOf(value: unknown, schema: unknown, root = schema): Breach | undefined {
-  return check({ value, schema, root, path: "", depth: 0 });
+export function breachOf(
+  value: unknown,
+  schema: unknown,
+  { root = schema, work = new Work() }: { root?: unknown; work?: Work } = {},
+): Breach | undefined {
+  return check({ value, schema, root, work, path: "", depth: 0 });
 }
 
 /** Returns the type that a schema asks for; without one, the type that its keywords speak of. */
@@ -48,12 +53,14 @@ interface Check {
   readonly value: unknown;
   readonly schema: unknown;
   readonly root: unknown;
+  readonly work: Work;
   readonly path: string;
   readonly depth: number;
 }
 
 function check(at: Check): Breach | undefined {
-  const { value, schema, root, path, depth } = at;
+  const { value, schema, root, work, path, depth } = at;
+  work.spend();
   if (schema === false) return { keyword: "false", path };
   if (typeof schema !== "object" || schema === null || depth > DEPTH_LIMIT) return undefined;
   const s = schema as Schema;
@@ -62,6 +69,7 @@ function check(at: Check): Breach | undefined {
       value: member === undefined ? value : member.value,
       schema: other,
       root,
+      work,
       path: member === undefined ? path : `${path}/${member.key}`,
       depth: depth + 1,
     });
@@ -128,7 +136,7 @@ function members(
   const properties = (s.properties ?? {}) as Schema;
   const patterns = Object.entries((s.patternProperties ?? {}) as Schema);
   for (const [name, inside] of Object.entries(value)) {
-    const matching = patterns.filter(([pattern]) => new RegExp(pattern, "u").test(name));
+    const matching = patterns.filter(([pattern]) => patternOf(pattern).test(name));
     const schemas = [
       ...(Object.hasOwn(properties, name) ? [properties[name]] : []),
       ...matching.map(([, schema]) => schema),
@@ -160,7 +168,7 @@ const ASSERTIONS: Readonly<Record<string, (said: unknown, value: unknown) => boo
   multipleOf: (said, value) => typeof value !== "number" || isMultiple(value, Number(said)),
   minLength: (said, value) => typeof value !== "string" || [...value].length >= Number(said),
   maxLength: (said, value) => typeof value !== "string" || [...value].length <= Number(said),
-  pattern: (said, value) => typeof value !== "string" || new RegExp(String(said), "u").test(value),
+  pattern: (said, value) => typeof value !== "string" || patternOf(String(said)).test(value),
   minItems: (said, value) => !Array.isArray(value) || value.length >= Number(said),
   maxItems: (said, value) => !Array.isArray(value) || value.length <= Number(said),
   uniqueItems: (said, value) =>
