@@ -19,11 +19,16 @@ export function redactedHeader(name: string, value: string): string {
 export function redactedTarget(target: string): string {
   const start = target.indexOf("?");
   if (start < 0 || !target.includes("=", start)) return target;
-  const query = target.slice(start + 1).replace(
-    /([^&=#?]+)=([^&#]*)/g,
-    (pair, name: string) => isCredentialParameter(decoded(name)) ? `${name}=${REDACTED}` : pair,
-  );
+  const query = target.slice(start + 1).split(/([&#])/).map(redactedPair).join("");
   return `${target.slice(0, start + 1)}${query}`;
+}
+
+function redactedPair(pair: string): string {
+  const equals = pair.indexOf("=");
+  const from = pair.lastIndexOf("?", equals) + 1;
+  if (equals <= from) return pair;
+  const name = pair.slice(from, equals);
+  return isCredentialParameter(decoded(name)) ? `${pair.slice(0, equals + 1)}${REDACTED}` : pair;
 }
 
 /** A raw request head as it may be shown; each line keeps its spelling. */

@@ -60,6 +60,15 @@ export function parseRequestHead(text: string): RequestHead {
   };
 }
 
+/** Without the blanks around it (RFC 9112 section 5), in one pass over whatever a client sent. */
+function withoutBlanks(value: string): string {
+  const isBlank = (at: number) => value[at] === " " || value[at] === "\t";
+  let [from, to] = [0, value.length];
+  while (from < to && isBlank(from)) from++;
+  while (to > from && isBlank(to - 1)) to--;
+  return value.slice(from, to);
+}
+
 function parseField(line: string): [string, string] {
   const colon = line.indexOf(":");
   const name = colon < 0 ? line : line.slice(0, colon);
@@ -67,7 +76,7 @@ function parseField(line: string): [string, string] {
     const reason = /^[ \t]/.test(line) ? "obsolete line folding" : "malformed field line";
     throw new HeadError(`Malformed header: ${reason}: "${line.slice(0, 80)}"`);
   }
-  const value = line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "");
+  const value = withoutBlanks(line.slice(colon + 1));
   if (FORBIDDEN_IN_VALUE.test(value)) {
     throw new HeadError(`Malformed header: control character in the value of "${name}"`);
   }
