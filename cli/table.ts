@@ -71,6 +71,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/limits.ts",
   },
   {
+    name: "collector",
+    group: "Run",
+    summary: "run the collector alone (OTLP over gRPC and HTTP)",
+    module: "cli/commands/collector.ts",
+  },
+  {
     name: "transform",
     group: "Run",
     summary: "run the transform processor alone (ext_proc over gRPC)",

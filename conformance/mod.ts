@@ -91,5 +91,6 @@ export type {
   KnownUpstream,
   MirrorFeature,
   ReloadFeature,
+  TraceFeature,
 } from "./traffic_features.ts";
 export type { Check, Status } from "./verdict/verdict.ts";

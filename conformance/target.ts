@@ -3,7 +3,12 @@
  * stack; anyone else's gateway is described with the same words.
  */
 import type { Dialect } from "../dialects/mod.ts";
-import type { FallbackFeature, MirrorFeature, ReloadFeature } from "./traffic_features.ts";
+import type {
+  FallbackFeature,
+  MirrorFeature,
+  ReloadFeature,
+  TraceFeature,
+} from "./traffic_features.ts";
 import type {
   EnvoyEvidence,
   HeaderList,
@@ -280,6 +285,7 @@ export interface Target {
   readonly fallback?: FallbackFeature;
   readonly mirror?: MirrorFeature;
   readonly reload?: ReloadFeature;
+  readonly trace?: TraceFeature;
   readonly mcp?: McpFeature;
   readonly tokens?: TokensFeature;
   readonly certificates?: CertificatesFeature;

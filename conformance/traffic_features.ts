@@ -55,3 +55,29 @@ export interface ReloadFeature {
   /** Something that only a new listener can have. */
   listener(): Promise<ChangeOutcome>;
 }
+
+/** A span as a collector has it. */
+export interface TracedSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly status: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** A log record as a collector has it. */
+export interface TracedLog {
+  readonly spanId?: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** The feature `trace`: a collector of ours hears of each request. */
+export interface TraceFeature {
+  /** Resolves with what came of a trace, once its server span and log record have, or it took too long. */
+  of(traceId: string): Promise<{ spans: readonly TracedSpan[]; log: TracedLog | undefined }>;
+  /** Closes the collector, and lets it listen again. */
+  close(): Promise<void>;
+  reopen(): Promise<void>;
+}

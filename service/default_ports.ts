@@ -12,4 +12,6 @@ export const DEFAULT_PORTS = {
   tls: 8443,
   transform: 9005,
   adapter: 9010,
+  otlp: 4317,
+  otlpHttp: 4318,
 } as const;

@@ -13,6 +13,7 @@ import { DENY_CASES } from "./deny.ts";
 import { EVERY_WAY_CASES } from "./every_way.ts";
 import { FALLBACK_CASES } from "./fallback.ts";
 import { FALLBACK_TIME_CASES } from "./fallback_time.ts";
+import { TRACE_CASES } from "./trace.ts";
 import { RELOAD_CASES } from "./reload.ts";
 import { SHADOW_CASES } from "./shadow.ts";
 import { EXT_PROC_CASES } from "./ext_proc.ts";
@@ -108,6 +109,7 @@ export const EDGE_CASES: readonly Case[] = [
   ...FALLBACK_TIME_CASES,
   ...SHADOW_CASES,
   ...RELOAD_CASES,
+  ...TRACE_CASES,
 ];
 
 /** Cases of a Responses gateway: what it makes, how it streams, what it keeps, and for whom. */

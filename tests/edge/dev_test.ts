@@ -4,7 +4,8 @@ import { envoyPath, OLDER_ENVOY } from "../testing/stack.ts";
 import { FREE_PORT_FLAGS, startDev, startProgram } from "../testing/program.ts";
 import { chat, DEMO, outcome } from "./stack.ts";
 
-const PORTS = ["--limits-port", "0", "--tls-port", "0"];
+const PORTS = ["--limits-port", "--tls-port", "--otlp-port", "--otlp-http-port"]
+  .flatMap((flag) => [flag, "0"]);
 
 async function inHome(run: (home: string) => Promise<void>): Promise<void> {
   const home = await Deno.makeTempDir({ prefix: "llmgate-edge-home-" });

@@ -16,9 +16,10 @@ Deno.test("docs/edge.md names every flag of the profile", () => {
 
 Deno.test("docs/edge.md names cases that there are, and every MUST of tokens and certificates", () => {
   const ids = new Set(EDGE_CASES.map(({ id }) => id));
-  const named = [...PAGE.matchAll(/`((?:jwt|mtls|limit|fall|shadow|reload)\.[a-z0-9-]+)`/g)].map((
-    [, id = ""],
-  ) => id);
+  const named = [...PAGE.matchAll(/`((?:jwt|mtls|limit|fall|shadow|reload|trace)\.[a-z0-9-]+)`/g)]
+    .map((
+      [, id = ""],
+    ) => id);
   assert.deepEqual(named.filter((id) => !ids.has(id)), []);
   const must = EDGE_CASES.filter(({ id, level }) => level === "must" && !id.startsWith("limit."));
   assert.deepEqual(must.map(({ id }) => id).filter((id) => !named.includes(id)), []);

@@ -131,6 +131,7 @@ Deno.test("dev --envoy-config puts an edit of the file in force, shows it, and r
     await Deno.writeTextFile(path, text);
     await using dev = await startDev([
       ...["--profile", "edge", "--limits-port", "0", "--tls-port", "0"],
+      ...["--otlp-port", "0", "--otlp-http-port", "0"],
       ...["--envoy-config", path, "--upstream", upstream.url],
     ], { env: { LLMGATE_HOME: folder } });
     const ask = async () => {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { startUpstream, type Upstream } from "../../upstream/mod.ts";
 import { startDev } from "../testing/program.ts";
 
-const PORTS = ["--limits-port", "0", "--tls-port", "0"];
+const PORTS = ["--limits-port", "--tls-port", "--otlp-port", "--otlp-http-port"]
+  .flatMap((flag) => [flag, "0"]);
 const LOAD = 100;
 const KEYS = { FIRST_KEY: "first-of-the-keys", SECOND_KEY: "second-of-the-keys" };
 

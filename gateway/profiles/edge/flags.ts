@@ -11,6 +11,7 @@ import {
   textOption,
 } from "../../../options/mod.ts";
 import { UsageError } from "../../../service/mod.ts";
+import { COLLECTOR_FLAGS } from "./observe/part.ts";
 import { TRAFFIC_FLAGS } from "./upstreams/flags.ts";
 import { type EdgePartOptions, LIMITS_PORT, TLS_PORT, type TokenKeys } from "./profile.ts";
 
@@ -43,7 +44,7 @@ const IDENTITY_FLAGS = inSection("Identity and limits (--profile edge)", {
 });
 
 /** All flags of the profile. */
-export const EDGE_FLAGS = { ...IDENTITY_FLAGS, ...TRAFFIC_FLAGS };
+export const EDGE_FLAGS = { ...IDENTITY_FLAGS, ...TRAFFIC_FLAGS, ...COLLECTOR_FLAGS };
 
 type EdgeValues = Partial<OptionValues<typeof EDGE_FLAGS>>;
 type Env = (name: string) => string | undefined;
@@ -88,7 +89,8 @@ function tokensOf({ jwks, issuer, audience }: EdgeValues, env: Env): TokenKeys {
   return { jwks, issuer, audience };
 }
 
-function addressOf(text: string): { host: string; port: number } {
+/** HOST:PORT in two, an IPv6 host without its brackets. */
+export function addressOf(text: string): { host: string; port: number } {
   const colon = text.lastIndexOf(":");
   return {
     host: text.slice(0, colon).replace(/^\[|\]$/g, ""),

@@ -12,6 +12,8 @@ import type { Judge } from "../../judge.ts";
 import { startDeclared } from "./declared.ts";
 import { EDGE_MUTANTS, type EdgeMutant } from "./mutants.ts";
 import { RELOAD_MUTANTS } from "./reload_mutants.ts";
+import { startTraceTarget } from "./trace.ts";
+import { TRACE_MUTANTS } from "./trace_mutants.ts";
 import { TRAFFIC_MUTANTS } from "./traffic_mutants.ts";
 import { startReloadTarget } from "./reload.ts";
 import { type EdgeTargetOptions, edgeVariants, startEdgeTarget } from "./target.ts";
@@ -23,6 +25,7 @@ export function variantsOf(options: EdgeTargetOptions): NonNullable<Target["vari
     ...edgeVariants(options),
     ...trafficVariants(options),
     reload: () => startReloadTarget(options),
+    trace: () => startTraceTarget(options),
   };
 }
 
@@ -45,7 +48,7 @@ async function startEdgeGateway(
 }
 
 const PROOF: Proof<EdgeMutant> = {
-  mutants: [...EDGE_MUTANTS, ...TRAFFIC_MUTANTS, ...RELOAD_MUTANTS],
+  mutants: [...EDGE_MUTANTS, ...TRAFFIC_MUTANTS, ...RELOAD_MUTANTS, ...TRACE_MUTANTS],
   cases: EDGE_CASES,
   all: [...CASES, ...EDGE_CASES],
   smoke: SMOKE,

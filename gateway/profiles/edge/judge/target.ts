@@ -15,6 +15,7 @@ import {
   SMALL_LIMITS,
   watchedKeys,
 } from "./features.ts";
+import { type AddOn, withAddOns } from "../../../mod.ts";
 import { startTlsUpstream } from "./tls_upstream.ts";
 import { type EdgePart, type EdgePartOptions, edgeProfile } from "../profile.ts";
 
@@ -30,6 +31,8 @@ export interface EdgeTargetOptions extends Omit<OwnGatewayOptions, "profile"> {
   /** Changes the parsed configuration in place before it is launched. */
   // deno-lint-ignore no-explicit-any -- the bundled file, edited at known places
   readonly edit?: (bootstrap: any, tls: string) => void;
+  /** Parts beside those of the profile. */
+  readonly addOns?: readonly AddOn[];
   /** A defect of the way in which changes are made, for the copy that is changed. */
   readonly changes?: ChangeDefect | undefined;
   /** The issuer is asked for its keys every second, so that a rotation is soon over. */
@@ -54,7 +57,7 @@ export async function startEdgeTarget(
   options: EdgeTargetOptions,
 ): Promise<OwnTarget<EdgePart> & { readonly launchedFrom: EnvoyConfigFile }> {
   const { edge, features = ["tokens", "certificates"], clients = "optional", ...others } = options;
-  const { edit, quick = false, changes: _, ...rest } = others;
+  const { edit, quick = false, changes: _, addOns = [], ...rest } = others;
   await using stack = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "llmgate-edge-" });
   stack.defer(() => Deno.remove(folder, { recursive: true }));
@@ -65,13 +68,14 @@ export async function startEdgeTarget(
   // A case that ran out of time leaves its waits behind: none of them outlives the target.
   const life = new AbortController();
   const keys = watchedKeys(issuer, `${folder}/issuer.json`, life.signal);
-  const profile = edgeProfile({
+  const plain = edgeProfile({
     tlsFolder: tls,
     tokens: { issuerFile: `${folder}/issuer.json` },
     keySet: keys.answer,
     limits: WIDE,
     ...edge,
   });
+  const profile = withAddOns(plain, addOns);
   const launchedFrom = edited(profile.config(), (bootstrap) => {
     if (rest.concurrency === 1) onePortEach(bootstrap);
     bePatient(bootstrap);
