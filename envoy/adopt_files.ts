@@ -2,10 +2,28 @@
 import { dirname } from "node:path";
 import { UsageError } from "../service/mod.ts";
 import { absentIn, fileLogsIn, filesIn } from "./adopt_listener.ts";
+import { messagesWithin, type Placed, typeName } from "./placed.ts";
 import { isObject, type Json, type JsonObject, objectsAt, valueAt } from "./tree.ts";
 
 /** Places of access logs that are not the connection manager's own, which the launch sets. */
 const NOWHERE = "/dev/null";
+
+/** Loggers that write to streams of the process, and the file that is the same. */
+const STREAMS: Readonly<Record<string, string>> = {
+  StdoutAccessLog: "/dev/stdout",
+  StderrAccessLog: "/dev/stderr",
+};
+const FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
+
+/** Writes the access logs of streams as logs of files, which the launch can point elsewhere and read. */
+export function logsAsFiles(managers: readonly Placed[]): void {
+  for (const manager of managers) {
+    for (const { value } of messagesWithin(manager, Object.keys(STREAMS))) {
+      value.path = STREAMS[typeName(value)] ?? NOWHERE;
+      value["@type"] = FILE_LOG;
+    }
+  }
+}
 
 /** Takes away what is not asked about, and would keep Envoy from starting here. */
 export function leaveWhatIsElsewhere(

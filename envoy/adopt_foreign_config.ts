@@ -1,8 +1,14 @@
 /** Makes somebody else's configuration launchable between our policy and our upstream. */
 import { UsageError } from "../service/mod.ts";
 import { adoptCluster, clusterOfEngine, type Held } from "./adopt_cluster.ts";
-import { leaveWhatIsElsewhere, mustBeHere } from "./adopt_files.ts";
-import { adoptListener, nameListeners, pickIngress, withoutDiscovery } from "./adopt_listener.ts";
+import { leaveWhatIsElsewhere, logsAsFiles, mustBeHere } from "./adopt_files.ts";
+import {
+  adoptListener,
+  nameListeners,
+  pickIngress,
+  withoutDiscovery,
+  withoutLimits,
+} from "./adopt_listener.ts";
 import { type ForeignPart, foreignParts } from "./adopt_parts.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { filterOnRoute } from "./filter_on_route.ts";
@@ -36,6 +42,8 @@ export function adoptEnvoyConfig(
   file: EnvoyConfigFile,
   options: {
     readonly listener?: string;
+    /** Are limits judged? They are raised otherwise. */
+    readonly keepLimits?: boolean;
     /** Is a file on this machine? */
     readonly isHere?: (path: string) => boolean;
   } = {},
@@ -49,6 +57,8 @@ export function adoptEnvoyConfig(
   adoptListener(bootstrap, ingress, { adjustments, isHere });
   leaveControlPlane(bootstrap, adjustments);
   withoutDiscovery(ingress, adjustments);
+  logsAsFiles([ingress]);
+  if (!options.keepLimits) withoutLimits(ingress, adjustments);
   const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
   const parts = foreignParts([...ingress.filters, ...model.upstreamFilters]);
   const isAskedOverHttp = parts.some(({ kind }) => kind === "http_authz");
@@ -98,11 +108,12 @@ export function adoptEnvoyConfig(
   };
 }
 
+/** What cannot be looked at, such as devices, is left to Envoy. */
 function isReadable(path: string): boolean {
   try {
     return Deno.statSync(path) !== undefined;
-  } catch {
-    return false;
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
   }
 }
 

@@ -221,6 +221,27 @@ export function withoutDiscovery({ value, listener }: Ingress, adjustments: stri
   });
 }
 
+/** More than the suite asks within any time; a bucket that holds as many stays as it is. */
+const PLENTY = 20_000;
+
+/** Local rate limits of the judged listener, which would refuse the suite's own bursts. */
+export function withoutLimits({ path, value, listener }: Ingress, adjustments: string[]): void {
+  const limits = messagesWithin({ path, value }, ["LocalRateLimit"]);
+  let raised = 0;
+  for (const limit of limits) {
+    for (const bucket of [limit.value, ...objectsAt(limit.value, "descriptors/*")]) {
+      const { token_bucket: tokens } = bucket;
+      if (!isObject(tokens) || Number(tokens.max_tokens) >= PLENTY) continue;
+      Object.assign(tokens, { max_tokens: PLENTY, tokens_per_fill: PLENTY });
+      raised++;
+    }
+  }
+  if (raised === 0) return;
+  adjustments.push(
+    `The local rate limits of "${listener}" let the suite's requests pass: --feature rate_limit=… judges them`,
+  );
+}
+
 /** Access logs of a value that write to files, wherever they stand. */
 export function fileLogsIn(value: Placed<Json>): Placed[] {
   return messagesWithin(value, ["FileAccessLog"]);

@@ -12,6 +12,8 @@ export interface ForeignPart {
   readonly isOptional: boolean;
   /** Path before the request's own, for an HTTP ext_authz service. */
   readonly pathPrefix?: string;
+  /** An HTTP ext_authz service whose denials lose headers that the file does not list. */
+  readonly listsHeaders?: boolean;
   /** Tokens that the keys of a JWKS server check. */
   readonly tokens?: ForeignTokens;
 }
@@ -33,11 +35,19 @@ export function foreignParts(filters: readonly HttpFilter[]): ForeignPart[] {
     switch (type) {
       case "ExtAuthz": {
         const prefix = valueAt(config, "http_service/path_prefix");
+        const listsHeaders = valueAt(
+          config,
+          "http_service/authorization_response/allowed_client_headers",
+        ) !== undefined;
         return part(
           "http_authz",
           valueAt(config, "http_service/server_uri/cluster"),
           config.failure_mode_allow === true,
-        ).map((one) => ({ ...one, ...(typeof prefix === "string" && { pathPrefix: prefix }) }));
+        ).map((one) => ({
+          ...one,
+          ...(typeof prefix === "string" && { pathPrefix: prefix }),
+          ...(listsHeaders && { listsHeaders }),
+        }));
       }
       case "ExternalProcessor":
         return part(

@@ -33,7 +33,7 @@ export {
   startOwnTarget,
   TARGET_JOURNAL_LIMIT,
 } from "./own_target.ts";
-export { type Promises, promisesOf } from "./promises.ts";
+export { headersOf, type HeadersOfFile, type Promises, promisesOf } from "./promises.ts";
 export {
   assertHasFilters,
   checkVariants,

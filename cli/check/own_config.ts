@@ -1,12 +1,19 @@
 /** Somebody's Envoy configuration as the target of `check`, launched between our parts. */
 import { basename } from "node:path";
-import { type EnvoyEvidence, probeTarget, type Target } from "../../conformance/mod.ts";
+import {
+  type EnvoyEvidence,
+  type Expectations,
+  probeTarget,
+  type Target,
+} from "../../conformance/mod.ts";
 import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
 import { FREE_PORTS } from "../../gateway/mod.ts";
 import { profileKind } from "../../gateway/profiles/mod.ts";
 import { UnavailableError } from "../../service/mod.ts";
 import {
   FOREIGN_EXPECTATIONS,
+  headersOf,
+  type HeadersOfFile,
   promisesOf,
   ROUTES_ALL_EXEMPT,
   startOwnTarget,
@@ -32,10 +39,10 @@ export async function ownConfig(
   const judge = await profileKind(options.profile).judge();
   const declared = await declaredOf(options, judge.cases);
   const { listener } = options;
-  const adopted = adoptEnvoyConfig(
-    await readEnvoyConfig(path),
-    listener === undefined ? {} : { listener },
-  );
+  const adopted = adoptEnvoyConfig(await readEnvoyConfig(path), {
+    ...(listener !== undefined && { listener }),
+    keepLimits: declared.features?.includes("rate_limit") ?? false,
+  });
   const { file, adjustments, parts: _parts, ...names } = adopted;
   for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
   await using stack = new AsyncDisposableStack();
@@ -65,11 +72,12 @@ export async function ownConfig(
   );
   const { gateway } = own;
   const { policy, envoy, gateway: _, ...rest } = own;
-  const promises = promisesOf(await gateway.envoy.admin.configDump(), names);
+  const dump = await gateway.envoy.admin.configDump();
+  const promises = promisesOf(dump, names);
   if (policy !== undefined) standIns.httpEngine?.join(policy.address);
   const isAsked = policy !== undefined &&
     (names.policyCluster !== undefined || standIns.httpEngine !== undefined);
-  const expect = { ...FOREIGN_EXPECTATIONS, ...promises };
+  const expect = withHeaders({ ...FOREIGN_EXPECTATIONS, ...promises }, headersOf(dump, names));
   const target: Target = withDeclared({
     ...rest,
     ...(isAsked && { policy }),
@@ -109,6 +117,20 @@ export async function ownConfig(
     target: tokens === undefined ? judged : withToken(judged, tokens),
     cases: judge.cases,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Headers that the file sets on purpose are declared by it. */
+function withHeaders(expect: Expectations, set: HeadersOfFile): Expectations {
+  return {
+    ...expect,
+    requestHeadersAdded: [...expect.requestHeadersAdded, ...set.requestHeadersAdded],
+    requestHeadersChanged: [...expect.requestHeadersChanged, ...set.requestHeadersChanged],
+    responseHeadersAdded: [...expect.responseHeadersAdded, ...set.responseHeadersAdded],
+    responseHeadersReplaced: [
+      ...expect.responseHeadersReplaced ?? [],
+      ...set.responseHeadersReplaced,
+    ],
   };
 }
 

@@ -127,6 +127,9 @@ export async function startStandIns(
       const { pathPrefix } = part;
       httpEngine = stack.use(await startHttpEngine(pathPrefix === undefined ? {} : { pathPrefix }));
       Object.assign(exempt, HTTP_EXEMPT);
+      if (part.listsHeaders) {
+        exempt["deny.body-and-headers"] = "The file lists which headers of a denial reach clients";
+      }
       return httpEngine.port;
     }
     if (!wanted) return undefined;

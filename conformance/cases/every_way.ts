@@ -52,9 +52,9 @@ async function refusedUnlessAllowed(
   const bare = t.fork("nobody");
   const { head, end } = await bare.ask({ ...request, as: "nobody" });
   const status = head?.status;
-  // A request line that is no request is answered by closing.
-  const refused = status === undefined ? end?.kind !== "complete" : status >= 400;
-  t.that(`${label}: refused without a credential`, refused, "400 or above", status ?? end?.kind);
+  // A request line that is no request is answered by closing; a redirect asks for another request, which is judged itself.
+  const refused = status === undefined ? end?.kind !== "complete" : status >= 300;
+  t.that(`${label}: refused without a credential`, refused, "300 or above", status ?? end?.kind);
   if (!t.target.upstream) return;
   t.equal(`${label}: requests at the upstream without`, 0, bare.upstream.requests().length);
   // The witnesses tell whether policy was shown a request with a credential before it went upstream.

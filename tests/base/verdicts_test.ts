@@ -68,6 +68,31 @@ const FORMS: Record<
     edit: (text) => text.replace('domains: ["*"]', "domains: [llm.example.com]"),
     flags: ["--host-name", "llm.example.com"],
   },
+  "a provider's key, slashes that redirect, and a rate limit": {
+    edit: (text) =>
+      text.replace(
+        'domains: ["*"]',
+        `domains: ["*"]
+                      request_headers_to_remove: [x-api-key, cookie]
+                      request_headers_to_add: [{ header: { key: authorization, value: "Bearer provider" }, append_action: OVERWRITE_IF_EXISTS_OR_ADD }]
+                      response_headers_to_add: [{ header: { key: x-served-by, value: edge } }]`,
+      ).replace(
+        /path_with_escaped_slashes_action: \w+/,
+        "path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT",
+      )
+        .replace(
+          "                  - name: envoy.filters.http.router",
+          `                  - name: limit
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
+                      stat_prefix: limit
+                      token_bucket: { max_tokens: 20, tokens_per_fill: 20, fill_interval: 1s }
+                      filter_enabled: { default_value: { numerator: 100 } }
+                      filter_enforced: { default_value: { numerator: 100 } }
+                  - name: envoy.filters.http.router`,
+        ),
+    said: /local rate limits of "[^"]+" let the suite's requests pass/,
+  },
   "a path before the API's, and a header that routes": {
     edit: (text) =>
       text.replace(
