@@ -53,6 +53,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/router_top.ts",
   },
   {
+    name: "router explain",
+    group: "Run",
+    summary: "say which route a request takes, and why",
+    module: "cli/commands/router_explain.ts",
+  },
+  {
     name: "adapter",
     group: "Run",
     summary: "offer Anthropic, Gemini or Bedrock as an OpenAI-compatible upstream",

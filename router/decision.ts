@@ -1,9 +1,16 @@
 /** The decision about one request: a route and a host, or an OpenAI-shaped error. Pure but for the strategy's turn. */
 import { errorBody } from "../openai/mod.ts";
 import { type ReadBody, readBody, type UnreadCode } from "./body/request_model.ts";
+import { factsOf, holds } from "./conditions.ts";
 import { areAlike, type BackendHost } from "./hosts.ts";
 import type { ResponseHome } from "./response_homes.ts";
-import { type Route, routeForPath, type RouteTable, type Target } from "./route_table.ts";
+import {
+  type Route,
+  routeForPath,
+  routesForPath,
+  type RouteTable,
+  type Target,
+} from "./route_table.ts";
 import type { Situation, Strategy } from "./strategies/strategies.ts";
 import { targetFor } from "./weighted_targets.ts";
 
@@ -71,6 +78,7 @@ type RefusalCode =
   | UnreadCode
   | "model_not_found"
   | "path_not_served"
+  | "no_route_matches"
   | "no_backend"
   | "not_found";
 
@@ -84,6 +92,7 @@ const REFUSALS: Readonly<Record<RefusalCode, { status: number; param: string | n
   missing_model: { status: 400, param: "model" },
   model_not_found: { status: 404, param: "model" },
   path_not_served: { status: 400, param: "model" },
+  no_route_matches: { status: 400, param: null },
   no_backend: { status: 503, param: null },
   not_found: { status: 404, param: null },
 };
@@ -120,13 +129,25 @@ export function decide(request: RoutedRequest, deciders: Deciders): Decision {
   const model = modelHeader ?? read?.model ?? "";
   const routes = deciders.table.routesOf(model, request.tenant);
   if (routes.length === 0) return refuse("model_not_found", unknownModel(model));
-  const route = routeForPath(routes, path);
+  const covering = routesForPath(routes, path);
+  const facts = once(() => factsOf(read?.whole() ?? {}));
+  const route = covering.find(({ when }) => when === undefined || holds(when, facts()));
+  if (route === undefined && covering.length > 0) {
+    const text =
+      `No route of the model "${model}" is for such a request: its conditions do not hold`;
+    return refuse("no_route_matches", text);
+  }
   if (route === undefined) {
     const served = routes.map(({ path_prefix }) => path_prefix).join(", ");
     return refuse("path_not_served", `The model "${model}" is served on ${served}, not on ${path}`);
   }
   return chooseHost(request, { route, read, deciders }) ??
     refuse("no_backend", `No backend serves the model "${model}"`);
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** Paths of the API are answered by what is asked for; others are there when a route says so. */
@@ -239,7 +260,7 @@ function routed(request: RoutedRequest, chosen: Chosen): Routed {
   const situation: Situation = {
     outstanding,
     engine: (endpoint) => deciders.engine?.(endpoint),
-    session: request.session,
+    session: request.session ?? promptCacheKey(read?.members),
     members: read?.members ?? {},
     // Targets of one model take turns together, unless they are bound to hosts.
     group: target.hosts === undefined ? target.model : `${route.name} ${target.model}`,
@@ -260,6 +281,12 @@ function routed(request: RoutedRequest, chosen: Chosen): Routed {
       ? undefined
       : read.renamed(target.model),
   };
+}
+
+/** The key by which a client asks that its prompts be cached together (OpenAI API reference, `prompt_cache_key`). */
+function promptCacheKey(members: ReadBody["members"] = {}): string | undefined {
+  const key = members["prompt_cache_key"];
+  return typeof key === "string" && key !== "" ? key : undefined;
 }
 
 function isModels(path: string): boolean {

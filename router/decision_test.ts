@@ -211,3 +211,45 @@ Deno.test("GET /v1/models lists the models and aliases that the tenant may use",
   assert.equal(models({ route: { aliases: ["x/y"] }, path: "/v1/models/x%2Fy" }).id, "x/y");
   assert.deepEqual(models({ route: { tenants: ["team"] } }).data, []);
 });
+
+Deno.test("of equal routes the first whose conditions hold is taken, then the one without, then none", () => {
+  const route = (name: string, more: object) => ({
+    name,
+    model: "m",
+    path_prefix: "/v1/chat",
+    ...more,
+  });
+  const table = (...routes: object[]) => parseRoutes(JSON.stringify(routes), "r.json");
+  const asked = (routes: ReturnType<typeof parseRoutes>, more: object) => {
+    const decision = decide({
+      method: "POST",
+      path: PATH,
+      requestId: "id",
+      body: new TextEncoder().encode(JSON.stringify({ model: "m", ...more })),
+    }, {
+      table: routes,
+      hosts: HOSTS,
+      strategy: strategyOf("least_outstanding_requests"),
+      alternates: 2,
+      outstanding: () => 0,
+    });
+    return decision.kind === "route"
+      ? decision.route.name
+      : decision.kind === "refuse" && decision.code;
+  };
+  const rest = route("rest", {});
+  const tools = route("tools", { when: { has: ["tools"] } });
+  const streams = route("streams", { when: { stream: true } });
+  const all = table(rest, tools, streams);
+  const some = { tools: [{ type: "function" }] };
+  assert.equal(asked(all, {}), "rest");
+  assert.equal(asked(all, some), "tools");
+  assert.equal(asked(all, { ...some, stream: true }), "tools");
+  assert.equal(asked(all, { stream: true }), "streams");
+  assert.equal(asked(table(tools), {}), "no_route_matches");
+  // A body that is only looked through for its model is read whole for conditions.
+  const long = { messages: [{ role: "user", content: "x".repeat(2_000_000) }] };
+  assert.equal(asked(all, { ...long, ...some }), "tools");
+  const tokens = table(rest, route("long", { when: { tokens: { over: 400_000 } } }));
+  assert.equal(asked(tokens, long), "long");
+});

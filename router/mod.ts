@@ -31,6 +31,7 @@ export {
 } from "./health/health_board.ts";
 export type { HealthCheckOptions } from "./health/monitor.ts";
 export { type BackendHost, parseHosts } from "./hosts.ts";
+export { explainRoute, type Explanation } from "./explain.ts";
 export { MAX_BODY_BYTES } from "./decision.ts";
 export { DEFAULT_ROUTES } from "./default_routes.ts";
 export { parseRoutes, type Route, ROUTES_FILE, RouteTable } from "./route_table.ts";

@@ -41,6 +41,23 @@ const target = z.strictObject({
   ),
 });
 
+const count = z.int().min(0);
+
+const when = z.strictObject({
+  prompt: z.strictObject({
+    regex: name.describe("RE2's syntax, found anywhere, in any case"),
+  }).optional().describe("What the user said last"),
+  tokens: z.strictObject({ over: count.optional(), under: count.optional() }).refine(
+    ({ over, under }) => over !== undefined || under !== undefined,
+    "Expected over, under, or both",
+  ).optional().describe("Tokens of the prompt, as an estimate: a fourth of its characters"),
+  has: z.array(z.enum(["images", "audio", "files", "tools"])).min(1).optional().describe(
+    "What the request must hold, all of it",
+  ),
+  reasoning_effort: z.array(name).min(1).optional().describe("One of these must be asked for"),
+  stream: z.boolean().optional().describe("Whether a stream is asked for"),
+}).refine((given) => Object.keys(given).length > 0, "Expected at least one condition");
+
 const route = z.strictObject({
   name: name.describe("What logs and metrics call the route"),
   model: name.describe("The model that clients ask for"),
@@ -56,6 +73,9 @@ const route = z.strictObject({
   ),
   timeout: duration.optional().describe("How soon an answer must begin; streams are never cut"),
   total_timeout: duration.optional().describe("How long an answer may take; cuts streams, too"),
+  when: when.optional().describe(
+    "Only requests that say this; of equal routes the first whose conditions hold, then the one without",
+  ),
   tenants: z.array(name).min(1).optional().describe(
     "Who may use the route, as policy's x-tenant says; everybody when left out",
   ),

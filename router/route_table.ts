@@ -1,5 +1,8 @@
 /** `routes.json`: which model is served on which paths. */
 import { type DataFileKind, type Finding, parseData } from "../data_files/mod.ts";
+import { compilePattern } from "../patterns/mod.ts";
+import { messageOf } from "../service/mod.ts";
+import type { When } from "./conditions.ts";
 import { millisecondsOf, type RouteEntry, ROUTES_SCHEMA } from "./route_schema.ts";
 
 /** Where requests of a route go: a model, and the hosts that may take it. */
@@ -30,6 +33,8 @@ export interface Route {
   readonly totalTimeoutMs: number | undefined;
   /** Tenants that may use it; undefined for everybody. */
   readonly tenants: ReadonlySet<string> | undefined;
+  /** Conditions on the request; undefined for every one. */
+  readonly when: When | undefined;
 }
 
 /** The routes of the model router. */
@@ -83,9 +88,19 @@ export class RouteTable {
 
 /** Returns the route with the longest prefix that covers the path (without query). */
 export function routeForPath(routes: readonly Route[], path: string): Route | undefined {
-  return routes
-    .filter(({ path_prefix: prefix }) => covers(prefix, path))
-    .sort((a, b) => b.path_prefix.length - a.path_prefix.length)[0];
+  return routesForPath(routes, path)[0];
+}
+
+/**
+ * Returns the routes that cover a path (without query), in the order in which they are asked: the longest prefix first, of
+ * equal ones those with conditions before the one without, each in the order of the file.
+ */
+export function routesForPath(routes: readonly Route[], path: string): Route[] {
+  return routes.filter(({ path_prefix: prefix }) => covers(prefix, path))
+    .sort((a, b) =>
+      b.path_prefix.length - a.path_prefix.length ||
+      Number(a.when === undefined) - Number(b.when === undefined)
+    );
 }
 
 function namesOf({ model, aliases }: Pick<Route, "model" | "aliases">): string[] {
@@ -112,6 +127,7 @@ function routeOf(entry: RouteEntry): Route {
     timeoutMs: limit(entry.timeout),
     totalTimeoutMs: limit(entry.total_timeout),
     tenants: entry.tenants && new Set(entry.tenants),
+    when: entry.when,
   };
 }
 
@@ -129,12 +145,14 @@ function repeated(routes: readonly RouteEntry[]): Finding[] {
     const before = places.size;
     return places.add(JSON.stringify([model, prefix])).size > before;
   };
-  return routes.flatMap(({ name, model, path_prefix: prefix, aliases = [] }, index) => {
-    const found: Finding[] = [];
+  return routes.flatMap(({ name, model, path_prefix: prefix, aliases = [], when }, index) => {
+    const found: Finding[] = unreadable(when, index);
     if (names.has(name)) {
       found.push({ path: [index, "name"], message: `Expected a name of its own: "${name}"` });
     }
     names.add(name);
+    // Routes with conditions may stand beside each other, and beside the one without.
+    if (when !== undefined) return found;
     if (!takes(model, prefix)) {
       const message = `Expected one route only for "${model}" on "${prefix}"`;
       found.push({ path: [index, "path_prefix"], message });
@@ -146,4 +164,19 @@ function repeated(routes: readonly RouteEntry[]): Finding[] {
     });
     return found;
   });
+}
+
+/** A pattern that cannot be compiled; one that needs the engine is looked at when that is loaded. */
+function unreadable(when: RouteEntry["when"], index: number): Finding[] {
+  if (when?.prompt === undefined) return [];
+  try {
+    compilePattern(when.prompt.regex, { flags: "is" });
+    return [];
+  } catch (error) {
+    if (error instanceof TypeError) return [];
+    return [{
+      path: [index, "when", "prompt", "regex"],
+      message: `Expected a regular expression: ${messageOf(error)}`,
+    }];
+  }
 }

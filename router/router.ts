@@ -28,6 +28,7 @@ import { RouterMetrics } from "./metrics.ts";
 import { OutstandingRequests } from "./outstanding_requests.ts";
 import { type DecisionLine, type RequestContext, requestProcessor } from "./request_processor.ts";
 import { ResponseHomes } from "./response_homes.ts";
+import { loadPatterns } from "../patterns/mod.ts";
 import { parseRoutes, type RouteTable } from "./route_table.ts";
 import { placeOf, type RoutingLogic, type Strategy, strategyOf } from "./strategies/strategies.ts";
 
@@ -246,7 +247,9 @@ class ModelRouter implements Router {
   async reload(): Promise<void> {
     const { routesFile } = this.#options;
     if (routesFile === undefined) return;
-    this.#routes = parseRoutes(await readText(routesFile), routesFile);
+    const text = await readText(routesFile);
+    if (text.includes("regex")) await loadPatterns();
+    this.#routes = parseRoutes(text, routesFile);
   }
 
   metrics(): Promise<string> {

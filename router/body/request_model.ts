@@ -16,6 +16,8 @@ export interface ReadBody {
   readonly model: string;
   /** The members of a JSON body; of a long one, those that a decision needs. None for a form. */
   readonly members: Readonly<Record<string, unknown>>;
+  /** Returns the members of a JSON body, of a long one as well; none of what is no JSON after all. */
+  whole(): Readonly<Record<string, unknown>>;
   /**
    * Returns the body with another model's name in place of its own. Every other byte of it (of what
    * it unpacks to, when it is compressed) stays as it came.
@@ -81,7 +83,7 @@ function unpacked(
 /** Bodies longer than this are looked through for what a decision needs, and not parsed: whoever answers them does that. */
 const PARSED_BYTES = 1_048_576;
 /** The members that are read of such a body, each where it is a text. */
-const SKIMMED = ["model", "previous_response_id"] as const;
+const SKIMMED = ["model", "previous_response_id", "prompt_cache_key"] as const;
 
 function readJson(bytes: Uint8Array): ReadBody | UnreadBody {
   if (bytes.length > PARSED_BYTES) return skimmed(bytes);
@@ -132,8 +134,17 @@ function asked(
     kind: "read",
     model,
     members,
+    whole: () => bytes.length > PARSED_BYTES ? membersOf(bytes) : members,
     renamed: (other) => other === model ? bytes : splice(bytes, span, JSON.stringify(other)),
   };
+}
+
+function membersOf(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch {
+    return {};
+  }
 }
 
 function readForm(bytes: Uint8Array, boundary: string): ReadBody | UnreadBody {
@@ -153,6 +164,7 @@ function readForm(bytes: Uint8Array, boundary: string): ReadBody | UnreadBody {
     kind: "read",
     model,
     members: {},
+    whole: () => ({}),
     renamed: (other) => other === model ? bytes : splice(bytes, span, other),
   };
 }
