@@ -1,5 +1,5 @@
 /** Ids of objects. */
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 /** The prefixes of this API's ids. */
 export type IdPrefix =
@@ -23,9 +23,31 @@ export type IdPrefix =
   | "mcpl"
   | "mcpr";
 
-/** Returns a new id: the prefix and 32 random hex digits, 122 bits of which are random (RFC 9562, version 4). */
+/** Hex digits of the time, in milliseconds: enough for 8,900 years. */
+const TIME_DIGITS = 12;
+/** Random bytes of an id, 80 bits as UUIDs of version 7 have at least 74. */
+const RANDOM_BYTES = 10;
+/** Ids of which the random part is fetched at once: each call of the system costs as much as all else here. */
+const FETCHED = 256;
+
+let random = "";
+let used = 0;
+
+/**
+ * Returns a new id: the prefix and 32 hex digits, first the time, then chance (as RFC 9562, version 7). Ids that are
+ * made together stand together in an index, so that many rows are written with few pages.
+ */
 export function newId(prefix: IdPrefix): string {
-  return `${prefix}_${randomUUID().replaceAll("-", "")}`;
+  const time = Date.now().toString(16).padStart(TIME_DIGITS, "0");
+  return `${prefix}_${time}${chance()}`;
+}
+
+function chance(): string {
+  if (used === random.length) {
+    random = randomBytes(RANDOM_BYTES * FETCHED).toString("hex");
+    used = 0;
+  }
+  return random.slice(used, used += 2 * RANDOM_BYTES);
 }
 
 /** Prefixes of items by their type; `item` for all others. */

@@ -26,6 +26,12 @@ export interface StoreOptions {
 export const LEASE_S = 30;
 const RENEW_MS = 10_000;
 
+/**
+ * An answer does not wait for the disk: whoever has it lost nothing when the machine loses its last moments, and asks
+ * again for what it cannot follow.
+ */
+const ANSWERED = { sync: false } as const;
+
 /** Responses that one round of `recover` takes. */
 const RECOVER_LIMIT = 200;
 
@@ -79,9 +85,9 @@ export async function openStore(database: Database, options: StoreOptions = {}):
     vectorStores: vectorStoreRows(database, context),
     settings: settingRows(database),
     finish: (tenant, response, items) =>
-      database.transaction(finishing(tenant, response, items, owner)),
+      database.transaction(finishing(tenant, response, items, owner), ANSWERED),
     async record(tenant, entry, items) {
-      await database.transaction(recording(tenant, entry, items, owner));
+      await database.transaction(recording(tenant, entry, items, owner), ANSWERED);
     },
     recover: () => recover(database, owner, now()),
     async tidy() {

@@ -1,5 +1,6 @@
 /** The database on SQLite, on a thread of its own. */
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers";
 import { makePrivateFolder, messageOf, startWorker, UnavailableError } from "../../service/mod.ts";
 import { type Database, DatabaseError, type Statement } from "./database.ts";
 import type { Outcome, SqliteMethods } from "./sqlite_worker.ts";
@@ -14,6 +15,17 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
+/**
+ * Milliseconds that a commit which waits for no disk waits for others in their place, when they come that close: each
+ * message to the thread costs as much as what it carries. PostgreSQL calls this `commit_delay`.
+ */
+const GATHER_MS = 2;
+/** Weight of the newest gap in the running mean of the gaps between two transactions. */
+const NEWEST = 0.2;
+
+/** Milliseconds after which what was written without waiting for the disk is on it. */
+const FLUSH_MS = 200;
+
 /** Options of `openSqlite`. */
 export interface SqliteOptions {
   /** The file; its folder is made when there is none. */
@@ -23,8 +35,8 @@ export interface SqliteOptions {
 }
 
 /**
- * Opens a SQLite file on a thread of its own, for this process alone. What `transaction` resolves is synced to disk;
- * those that arrive while one is being written are committed together.
+ * Opens a SQLite file on a thread of its own, for this process alone. What `transaction` resolves is synced to disk, or
+ * is so 200 ms later where it need not be; those that arrive while one is being written are committed together.
  *
  * @throws {UnavailableError} when the file cannot be opened, or another process has it
  */
@@ -50,16 +62,27 @@ export async function openSqlite({ path, busyMs }: SqliteOptions): Promise<Datab
   let queue: Pending[] = [];
   let writing: Promise<void> | undefined;
   let closed = false;
+  let last = performance.now();
+  let meanGapMs = Infinity;
+  let flushing: ReturnType<typeof setTimeout> | undefined;
+
+  function flushSoon(): void {
+    flushing ??= setTimeout(() => {
+      flushing = undefined;
+      // A disk that fails here fails the next write, too, which somebody waits for.
+      worker.call("flush", undefined).catch(() => {});
+    }, FLUSH_MS);
+  }
 
   async function write(): Promise<void> {
     while (queue.length > 0) {
       const group = queue.slice(0, GROUP_LIMIT);
       queue = queue.slice(GROUP_LIMIT);
       try {
-        const outcomes = await worker.call("commit", {
-          group: group.map(({ statements }) => statements),
-          sync: group.some(({ sync }) => sync),
-        });
+        const sync = group.some((one) => one.sync);
+        const statements = group.map((one) => one.statements);
+        const outcomes = await worker.call("commit", { group: statements, sync });
+        if (!sync) flushSoon();
         group.forEach((pending, index) => settle(pending, outcomes[index]));
       } catch (error) {
         for (const { reject } of group) reject(new DatabaseError(messageOf(error)));
@@ -81,18 +104,27 @@ export async function openSqlite({ path, busyMs }: SqliteOptions): Promise<Datab
       if (closed) return Promise.reject(new DatabaseError("The database is closed"));
       const { promise, resolve, reject } = Promise.withResolvers<boolean>();
       queue.push({ statements, sync, resolve, reject });
-      // In a microtask, so that what the same turn asks for goes into one group.
-      writing ??= Promise.resolve().then(write);
+      const gap = performance.now() - last;
+      last += gap;
+      meanGapMs = Number.isFinite(meanGapMs) ? meanGapMs + NEWEST * (gap - meanGapMs) : gap;
+      // At the end of the turn at least, so that what it asks for goes into one group.
+      writing ??= turnEnd(sync || meanGapMs > GATHER_MS ? 0 : GATHER_MS).then(write);
       return promise;
     },
     async [Symbol.asyncDispose]() {
       if (closed) return;
       closed = true;
       await writing;
+      clearTimeout(flushing);
       await worker.call("close", undefined);
       worker[Symbol.dispose]();
     },
   };
+}
+
+/** Resolves when what the event loop had at hand is done, and so many milliseconds later. */
+function turnEnd(ms: number): Promise<void> {
+  return new Promise((resolve) => ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms));
 }
 
 function settle({ resolve, reject }: Pending, outcome: Outcome | undefined): void {

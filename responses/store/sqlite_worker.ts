@@ -16,6 +16,8 @@ const BUSY_MS = 10_000;
 const PREPARED_LIMIT = 500;
 
 let database: DatabaseSync | undefined;
+/** The file of the log. */
+let log: string | undefined;
 /** Whether commits wait for the disk now. */
 let syncing = true;
 const prepared = new Map<string, StatementSync>();
@@ -47,6 +49,7 @@ const methods = {
     }
     database = opened;
     syncing = true;
+    log = path === ":memory:" ? undefined : `${path}-wal`;
   },
 
   query({ sql, params }: { sql: string; params: readonly Value[] }): Row[] {
@@ -70,6 +73,13 @@ const methods = {
       if (db.isTransaction) db.exec("ROLLBACK");
       throw error;
     }
+  },
+
+  /** Waits until the log is on the disk. */
+  flush(): void {
+    if (database === undefined || log === undefined) return;
+    using file = Deno.openSync(log);
+    file.syncDataSync();
   },
 
   /** Writes the log back into the file, so that one file is all there is, and closes it. */

@@ -32,14 +32,15 @@ export interface Store extends AsyncDisposable {
   /**
    * The final response, and what its conversation (`response.conversation`) gained, in one transaction. False, and
    * nothing is written, when the response is gone or has ended already (cancelled meanwhile, or given up by
-   * `recover`). A conversation that was deleted meanwhile gains nothing.
+   * `recover`). A conversation that was deleted meanwhile gains nothing. It survives a kill of this process, and a
+   * moment later one of the machine.
    */
   finish(
     tenant: Tenant,
     response: ResponseObject,
     items: readonly ConversationItem[],
   ): Promise<boolean>;
-  /** Adds a response that has ended already, and what `finish` adds, in one transaction. */
+  /** Adds a response that has ended already, and what `finish` adds, in one transaction; survives as what `finish` adds does. */
   record(
     tenant: Tenant,
     entry: NewResponse,
