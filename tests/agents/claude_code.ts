@@ -1,8 +1,5 @@
 /** Anthropic's Claude Code as a client: one turn after the other in a home of its own. */
-import { join } from "node:path";
-import { cleanEnv } from "./clean_env.ts";
-
-const PROJECT = new URL("./npm/", import.meta.url);
+import { type AgentOptions, makeHome } from "./agent_home.ts";
 
 /** The package's launcher for places where no install script runs. */
 const PROGRAM = "npm:@anthropic-ai/claude-code@2.1.332/cli-wrapper.cjs";
@@ -23,20 +20,13 @@ export interface ClaudeCode extends AsyncDisposable {
   turn(prompt: string, more?: readonly string[]): Promise<ClaudeTurn>;
 }
 
-/** Sets it up: nothing of the user's is read, and its key is the only credential that it has. */
+/** Sets it up. */
 export async function setUpClaudeCode(
   gateway: string,
-  { key = "demo-key", headers = {} }: {
-    readonly key?: string;
-    /** Sent with every request. */
-    readonly headers?: Readonly<Record<string, string>>;
-  } = {},
+  { key = "demo-key", headers = {} }: AgentOptions = {},
 ): Promise<ClaudeCode> {
-  const home = await Deno.makeTempDir({ prefix: "llmgate-claude-" });
-  const folder = join(home, "work");
-  await Deno.mkdir(folder);
+  const home = await makeHome("claude");
   const env = {
-    ...await cleanEnv(home),
     // docs/agents.md shows the first two.
     ANTHROPIC_BASE_URL: gateway,
     ANTHROPIC_API_KEY: key,
@@ -46,36 +36,18 @@ export async function setUpClaudeCode(
     DISABLE_AUTOUPDATER: "1",
   };
   return {
-    folder,
+    folder: home.folder,
     async turn(prompt, more = []) {
-      const command = new Deno.Command(Deno.execPath(), {
-        args: [
-          ...[
-            "run",
-            "-A",
-            "--quiet",
-            "--frozen",
-            `--config=${join(PROJECT.pathname, "deno.json")}`,
-          ],
-          ...[PROGRAM, "-p", prompt, "--output-format", "json", "--tools", "Bash"],
-          ...["--allowedTools", "Bash", ...more],
-        ],
-        cwd: folder,
-        clearEnv: true,
-        env,
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      });
-      const { code, stdout, stderr } = await command.output();
-      const decoder = new TextDecoder();
-      const text = decoder.decode(stdout);
-      if (!text.startsWith("{")) {
-        throw new Error(`Claude Code did not start: ${text}${decoder.decode(stderr)}`);
+      const { code, stdout, stderr } = await home.run(PROGRAM, [
+        ...["-p", prompt, "--output-format", "json", "--tools", "Bash"],
+        ...["--allowedTools", "Bash", ...more],
+      ], env);
+      if (!stdout.startsWith("{")) {
+        throw new Error(`Claude Code did not start: ${stdout}${stderr}`);
       }
-      const { result = "", is_error: failed } = JSON.parse(text);
+      const { result = "", is_error: failed } = JSON.parse(stdout);
       return { code, said: result, failed };
     },
-    [Symbol.asyncDispose]: () => Deno.remove(home, { recursive: true }),
+    [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
 }

@@ -1,8 +1,7 @@
 /** OpenAI's Codex CLI as a client: one turn after the other in a home of its own. */
 import { join } from "node:path";
-import { cleanEnv } from "./clean_env.ts";
+import { type AgentOptions, makeHome } from "./agent_home.ts";
 
-const PROJECT = new URL("./npm/", import.meta.url);
 const PACKAGE = "npm:@openai/codex@0.171.0";
 
 /** Result of one `codex exec`. */
@@ -25,22 +24,16 @@ export interface Codex extends AsyncDisposable {
   turn(prompt: string, more?: readonly string[]): Promise<CodexTurn>;
 }
 
-/** Sets it up: nothing of the user's is read, and its key is the only credential that it has. */
+/** Sets it up. */
 export async function setUpCodex(
   gateway: string,
-  { key = "demo-key", headers = {} }: {
-    readonly key?: string;
-    /** Sent with every request. */
-    readonly headers?: Readonly<Record<string, string>>;
-  } = {},
+  { key = "demo-key", headers = {} }: AgentOptions = {},
 ): Promise<Codex> {
-  const home = await Deno.makeTempDir({ prefix: "llmgate-codex-" });
-  const folder = join(home, "work");
-  await Deno.mkdir(folder);
+  const own = await makeHome("codex");
   const sent = Object.entries(headers).map(([name, value]) => `"${name}" = "${value}"`).join(", ");
   // docs/agents.md shows the same block.
   await Deno.writeTextFile(
-    join(home, "config.toml"),
+    join(own.home, "config.toml"),
     `model = "gpt-4o-mini"
 model_provider = "llmgate"
 approval_policy = "never"
@@ -60,39 +53,21 @@ stream_max_retries = 0
 http_headers = { ${sent} }
 `,
   );
-  const env = { ...await cleanEnv(home), CODEX_HOME: home, LLMGATE_KEY: key };
+  const env = { CODEX_HOME: own.home, LLMGATE_KEY: key };
   return {
-    folder,
+    folder: own.folder,
     async turn(prompt, more = []) {
-      const command = new Deno.Command(Deno.execPath(), {
-        args: [
-          ...[
-            "run",
-            "-A",
-            "--quiet",
-            "--frozen",
-            `--config=${join(PROJECT.pathname, "deno.json")}`,
-          ],
-          ...[PACKAGE, "exec", "--skip-git-repo-check", "--json", ...more, prompt],
-        ],
-        cwd: folder,
-        clearEnv: true,
-        env,
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      });
-      const { code, stdout, stderr } = await command.output();
-      const decoder = new TextDecoder();
-      const events = decoder.decode(stdout).split("\n").filter((line) => line.startsWith("{"))
+      const words = ["exec", "--skip-git-repo-check", "--json", ...more, prompt];
+      const { code, stdout, stderr } = await own.run(PACKAGE, words, env);
+      const events = stdout.split("\n").filter((line) => line.startsWith("{"))
         .map((line) => JSON.parse(line));
-      if (events.length === 0) throw new Error(`Codex did not start: ${decoder.decode(stderr)}`);
+      if (events.length === 0) throw new Error(`Codex did not start: ${stderr}`);
       const said = events.filter(({ item }) => item?.type === "agent_message")
         .map(({ item }) => item.text).join("\n");
       const wrong = events.filter(({ type }) => type === "turn.failed" || type === "error")
         .map(({ error, message }) => error?.message ?? message).join("\n");
       return { code, events, said, wrong };
     },
-    [Symbol.asyncDispose]: () => Deno.remove(home, { recursive: true }),
+    [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
   };
 }

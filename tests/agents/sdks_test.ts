@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { responsesProfile } from "../../gateway/profiles/mod.ts";
 import { startTestGateway } from "../testing/stack.ts";
+import { pythonOf, run } from "../clients/python_venv.ts";
 import { cleanEnv } from "./clean_env.ts";
 
 // deno-lint-ignore no-explicit-any -- each program prints something else
@@ -43,4 +44,19 @@ Deno.test("LangChain's OpenAI model goes on from its history, and takes a tool's
   assert.match(second, /You said: "two"/);
   assert.deepEqual(called, { name: "get_weather", args: { city: "Paris" } });
   assert.match(answered, /You said: "sunny"/);
+});
+
+Deno.test("the Agents SDK and LangChain in Python do the same, and raise a denial with its words", async () => {
+  await using gateway = await startTestGateway({ profile: responsesProfile() });
+  const script = new URL("sdks.py", import.meta.url).pathname;
+  const printed = JSON.parse(await run(await pythonOf("agents"), [script, gateway.url]));
+  const { agents, langchain } = printed;
+  for (const text of agents.answers) assert.match(text, /sunny in /);
+  assert.deepEqual([agents.streamed, agents.asked], [true, 3]);
+  assert.match(agents.denied, /invalid_api_key|API key/i);
+  assert.match(langchain.first, /You said: "one"/);
+  assert.match(langchain.second, /You said: "two"/);
+  assert.equal(langchain.called, "get_weather");
+  assert.match(langchain.answered, /sunny/);
+  assert.match(langchain.streamed, /You said: "three"/);
 });

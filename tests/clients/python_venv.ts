@@ -12,6 +12,8 @@ const ENVIRONMENTS = {
   moto: { list: "moto_requirements.txt", flags: [] },
   // Clients of other providers, apart from those of OpenAI, so that each list stays small.
   dialects: { list: "dialects_requirements.txt", flags: [] },
+  // Agent SDKs, whose own clients of OpenAI move faster than that list.
+  agents: { list: "../agents/requirements.txt", flags: [] },
   kubernetes: { list: "../export/requirements.txt", flags: [] },
   site: { list: "site_requirements.txt", flags: [] },
   // Its proxy needs 300 MB of packages. Those for databases, clouds and cost reports are left out of
