@@ -41,8 +41,8 @@ const KILLED: Readonly<Record<Defect, string>> = {
   "parallel-under-one-index": "dialect.tool-parallel-sse",
   "arguments-as-object": "dialect.tool-deep-sse",
   "thoughts-in-text": "dialect.reasoning-json",
-  "no-done": "dialect.text-sse",
-  "done-twice": "dialect.text-sse",
+  "no-done": "dialect.stream-order-text",
+  "done-twice": "dialect.stream-order-calls",
   "ends-cut-streams": "dialect.stream-cut",
   "errors-untranslated": "dialect.error-529-json",
   "errors-as-500": "dialect.error-429-sse",
@@ -50,7 +50,7 @@ const KILLED: Readonly<Record<Defect, string>> = {
   "forwards-own-fields": "dialect.ask-own-fields",
   "drops-limit": "dialect.ask-limit",
   "one-piece": "dialect.stream-pieces",
-  "empty-deltas": "dialect.reasoning-sse",
+  "empty-deltas": "dialect.stream-order-thoughts",
   "drops-text-beside-calls": "dialect.text-and-call-json",
 };
 
