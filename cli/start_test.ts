@@ -71,11 +71,14 @@ Deno.test("until Envoy's process runs, dev loads what finds, configures and star
     "envoy",
     "gateway",
     "options",
+    // Its engine is loaded by the first expression.
+    "patterns",
     "service",
   ]);
   assert.deepEqual(rooms(await loadedBy("gateway/mod.ts", "later")), [
     "envoy",
     "gateway",
+    "patterns",
     "service",
   ]);
   for (const module of ["cli/commands/dev.ts", "gateway/mod.ts"]) {
