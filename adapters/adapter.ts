@@ -133,7 +133,7 @@ async function streamed(
         controller.error(`adapter: a stream was broken off: ${messageOf(error)}`);
       }
     },
-    cancel: () => void parts.return?.(),
+    cancel: async () => void (await parts.return?.()),
   });
   return new Response(body, {
     headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },

@@ -22,7 +22,7 @@ export interface ProviderSettings {
 /** Returns the model of a name for one request; `key`, which the request brought, counts where the adapter has none. */
 export type ModelOf = (model: string, key: string | undefined) => LanguageModel;
 
-type AiSdk = typeof import("./vendor/ai_sdk.d.ts");
+type AiSdk = typeof import("./ai_sdk.ts");
 
 /** A provider's settings, with the key that counts. */
 type Made = ProviderSettings & { readonly key: string | undefined };
@@ -77,7 +77,7 @@ export async function modelsOf(name: ProviderName, settings: ProviderSettings): 
     throw new UsageError(`Cannot find the key of ${name}: the variable ${keyEnv} is not set`);
   }
   const own = (keyEnv === undefined ? keyEnvs : [keyEnv]).map(env).find((key) => key);
-  const sdk = await loadModule<AiSdk>("adapters/vendor/ai_sdk.mjs");
+  const sdk = await loadModule<typeof import("./ai_sdk.ts")>("adapters/ai_sdk.ts");
   return (model, key) => make(sdk, { ...settings, key: own ?? key })(model);
 }
 
