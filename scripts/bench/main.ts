@@ -4,6 +4,7 @@
  * `--json FILE` keeps everything, `--only NAME` measures one group, `--quick` takes fewer runs. `--soak MINUTES` keeps a
  * constant load on a gateway instead (`--rate` requests per second) and says what grew; exit 1 when an answer was wrong.
  */
+import { adapterRows } from "./adapter_rows.ts";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../service/mod.ts";
 import { attackRows } from "./attack_rows.ts";
@@ -30,6 +31,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   upstream: upstreamRows,
   streams: streamRows,
   profiles: profileRows,
+  adapters: adapterRows,
   router: routerRows,
   responses: responsesRows,
   search: searchRows,
