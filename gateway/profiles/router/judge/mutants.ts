@@ -15,6 +15,8 @@ import { FALLBACK } from "./target.ts";
 export interface RouterMutant extends Mutant {
   /** A relay before the router, and its defect; `hosts` are those that the router chooses from. */
   readonly relay?: Tampering | ((hosts: readonly string[]) => Tampering);
+  /** Longest body that it takes, in bytes, where that is another than it says. */
+  readonly maxBodyBytes?: number;
 }
 
 const CHAT = "gpt-3.5-turbo";
@@ -71,6 +73,9 @@ function fallsBack(edit: (message: Message, lb: Config) => void) {
     if (lb && asked.includes(`"${FALLBACK.model}"`)) edit(message, lb);
   };
 }
+
+/** The one route of `envoy/configs/router.yaml` to model servers. */
+const ROUTE = "models";
 
 const MUTANTS: readonly RouterMutant[] = [
   {
@@ -146,13 +151,7 @@ const MUTANTS: readonly RouterMutant[] = [
     id: "router-takes-any-length",
     defect: "a body of any length is taken",
     kills: ["router.body-limit"],
-    edit: (config) => settingsOf(config, "buffer").max_request_bytes = 33_554_432,
-    relay: {
-      request(message) {
-        seesHeaders((headers) => headers.filter(({ key }) => key !== "content-length"))(message);
-        seesJson((body) => delete body["pad"])(message);
-      },
-    },
+    maxBodyBytes: 33_554_432,
   },
   {
     id: "router-reserializes",
@@ -202,7 +201,7 @@ const MUTANTS: readonly RouterMutant[] = [
     id: "router-gives-up-at-once",
     defect: "where a host takes no connection, no other is tried",
     kills: ["router.next-host"],
-    edit: (config) => delete routeOf(config).route.retry_policy,
+    edit: (config) => delete routeOf(config, ROUTE).route.retry_policy,
   },
   {
     id: "router-without-fallbacks",
@@ -323,7 +322,7 @@ const MUTANTS: readonly RouterMutant[] = [
     defect: "a request that a host dropped, or failed, is sent once more",
     kills: ["router.post-not-replayed", "router.error-verbatim"],
     edit: (config) =>
-      routeOf(config).route.retry_policy = { retry_on: "reset,5xx", num_retries: 1 },
+      routeOf(config, ROUTE).route.retry_policy = { retry_on: "reset,5xx", num_retries: 1 },
   },
   {
     id: "router-batches-late",

@@ -13,7 +13,7 @@ import { routerVariants, startRouterTarget } from "./target.ts";
 
 /** Starts a mutant of the router profile. */
 export async function startRouterGateway(
-  mutant: Pick<RouterMutant, "id" | "edit" | "relay" | "defects">,
+  mutant: Pick<RouterMutant, "id" | "edit" | "relay" | "maxBodyBytes" | "defects">,
   { envoyPath, runParents, signal }: StartOptions,
 ): Promise<RunningTarget> {
   const { id: name, edit, defects } = mutant;
@@ -26,7 +26,7 @@ export async function startRouterGateway(
     runParents,
     ...(signal && { signal }),
     config: await parseEnvoyConfig(JSON.stringify(config), `mutant ${name}`),
-    ...relayOf(mutant),
+    ...partOf(mutant),
   };
   await using stack = new AsyncDisposableStack();
   const target = stack.use(
@@ -44,12 +44,16 @@ export async function startRouterGateway(
   };
 }
 
-function relayOf({ relay }: Pick<RouterMutant, "relay">): { router?: RouterPartOptions } {
-  if (relay === undefined) return {};
+function partOf(
+  { relay, maxBodyBytes }: Pick<RouterMutant, "relay" | "maxBodyBytes">,
+): { router?: RouterPartOptions } {
   return {
     router: {
-      relay: (router, hosts) =>
-        startRelay(router.address, typeof relay === "function" ? relay(hosts) : relay),
+      ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+      ...(relay !== undefined && {
+        relay: (router, hosts) =>
+          startRelay(router.address, typeof relay === "function" ? relay(hosts) : relay),
+      }),
     },
   };
 }
