@@ -143,6 +143,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/envoy_config.ts",
   },
   {
+    name: "envoy restart",
+    group: "Envoy",
+    summary: "replace the Envoy of a running gateway, without losing a stream",
+    module: "cli/commands/envoy_restart.ts",
+  },
+  {
     name: "envoy validate",
     group: "Envoy",
     summary: "let Envoy validate a configuration",

@@ -46,6 +46,7 @@ export {
   splitConfig,
   typeUrlOf,
 } from "./discovery/split.ts";
+export { startRestartableEnvoy } from "./hot_restart.ts";
 export { type FilterOnRoute, filterOnRoute, mistypedSettings } from "./filter_on_route.ts";
 export { chainOf, type HttpFilter } from "./filters.ts";
 export {
@@ -97,7 +98,13 @@ export { pipWheel } from "./provision/wheel.ts";
 export type { Route } from "./routes.ts";
 export { flagOf, shareOf, wholeOf } from "./runtime.ts";
 export type { Located, Reading, ReadingProblem, Readings } from "./schema/reading.ts";
-export { describeExit, type EnvoyOptions, type RunningEnvoy, startEnvoy } from "./start.ts";
+export {
+  describeExit,
+  type EnvoyOptions,
+  OLD_STREAMS_S,
+  type RunningEnvoy,
+  startEnvoy,
+} from "./start.ts";
 export {
   deleteAt,
   isObject,

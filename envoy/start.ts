@@ -32,6 +32,8 @@ export interface EnvoyOptions {
   readonly runDir: string;
   /** Whether routes, clusters, endpoints and filters can be changed while it runs. */
   readonly live?: boolean;
+  /** Its place among those that replace each other (hot restart); none replaces it when left out. */
+  readonly generation?: { readonly baseId: number; readonly epoch: number };
   /** Called for each finished request, within about 70 ms of its end. */
   readonly onRequest?: (entry: AccessLogEntry) => void;
   /** Worker threads; one per core when left out. */
@@ -57,6 +59,13 @@ export interface RunningEnvoy extends AsyncDisposable {
   readonly launched: LaunchedConfig;
   /** Changes the configuration; undefined unless it was started `live`. */
   readonly change: ((file: EnvoyConfigFile) => Promise<ConfigChange>) | undefined;
+  /**
+   * Starts another Envoy on the same ports, which takes over the sockets; resolves when it is live. The one before
+   * serves its streams to their end, at most for {@linkcode OLD_STREAMS_S} seconds. Undefined unless it can be replaced.
+   *
+   * @throws {UnavailableError} when the new one does not start; the one before goes on
+   */
+  readonly restart?: (file: EnvoyConfigFile) => Promise<void>;
   /** The file's name, for reports. */
   readonly configName: string;
   /** The file's text. */
@@ -217,9 +226,22 @@ function argumentsOf(options: EnvoyOptions, files: RunFiles): string[] {
     ...["--log-level", options.logLevel ?? "info"],
     // At info it lists every extension that is built in: 50 KB.
     ...(options.logLevel === undefined ? ["--component-log-level", "main:warning"] : []),
-    // Hot restart claims a shared memory region by number, and a second stack would find it taken.
-    "--disable-hot-restart",
+    ...generationArguments(options.generation),
     ...(options.concurrency === undefined ? [] : ["--concurrency", String(options.concurrency)]),
+  ];
+}
+
+/** Seconds in which an Envoy that is replaced tells its connections to go. */
+const DRAIN_S = 10;
+/** Seconds that streams of a replaced Envoy get: its end cuts those that are left. */
+export const OLD_STREAMS_S = 600;
+
+function generationArguments(generation: EnvoyOptions["generation"]): string[] {
+  // Hot restart claims a shared memory region by number, and a second stack would find it taken.
+  if (generation === undefined) return ["--disable-hot-restart"];
+  return [
+    ...["--base-id", String(generation.baseId), "--restart-epoch", String(generation.epoch)],
+    ...["--drain-time-s", String(DRAIN_S), "--parent-shutdown-time-s", String(OLD_STREAMS_S)],
   ];
 }
 

@@ -2,14 +2,13 @@
 import {
   type ConfigChange,
   describeDifferences,
+  OLD_STREAMS_S,
   problemsOf,
   readEnvoyConfig,
 } from "../envoy/mod.ts";
 import { type Log, messageOf, watchFile } from "../service/mod.ts";
 import type { Gateway } from "./gateway.ts";
 
-/** Grace of running streams when a gateway is stopped, seconds; contract, "Times and limits". */
-const GRACE_S = 5;
 /** Differences that are shown one by one. */
 const SHOWN = 20;
 
@@ -56,7 +55,7 @@ function headline(path: string, { outcome, ms }: ConfigChange): string[] {
     case "restart":
       return [
         `${path} is not used, the configuration before it stays. This needs a restart, since only a new listener ` +
-        `can have it; running streams end ${GRACE_S} s after that:`,
+        `can have it: llmgate envoy restart; running streams end ${OLD_STREAMS_S} s after that at the latest:`,
       ];
   }
 }

@@ -7,6 +7,7 @@ import {
   type EnvoyConfigFile,
   type RunningEnvoy,
   startEnvoy,
+  startRestartableEnvoy,
   versionOf,
 } from "../envoy/mod.ts";
 import type { Policy } from "../policy/mod.ts";
@@ -22,6 +23,7 @@ import {
 } from "../service/mod.ts";
 import { type ConsolePart, consolePart } from "./console_part.ts";
 import { type ControlServer, startControl } from "./control.ts";
+import { LiveChanges, RESTART_PATH } from "./live_changes.ts";
 import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
 import { fewFiles, streamsWithin } from "./open_files.ts";
 import { gatewayOverlay } from "./overlay.ts";
@@ -61,6 +63,13 @@ export interface Gateway<P extends Part = Part> extends AsyncDisposable {
    * @throws {UsageError} with the reason when it is refused; what was in force stays
    */
   changeConfig(own: EnvoyConfigFile): Promise<ConfigChange>;
+  /**
+   * Replaces Envoy by another one on the same ports, with what only a new listener can have: the file of the last
+   * change that needed it, or the one in force. Streams of the old one run to their end.
+   *
+   * @throws {UnavailableError} when the new one does not start; the old one goes on
+   */
+  restartEnvoy(): Promise<void>;
   /** Leaves the run directory on disk. */
   keepRunDir(): void;
 }
@@ -137,6 +146,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       })
     ),
   };
+  const changes = new LiveChanges(profile, options.ownConfig);
   let page: ConsolePart | undefined;
   const control = once(async () => {
     const [policy, part] = await Promise.all([parts.policy(), parts.own()]);
@@ -150,7 +160,10 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       upstream: part.upstream,
       backends: part.mocks,
       metrics: part.metrics,
-      paths: part.control,
+      paths: {
+        ...part.control,
+        ...(options.live && { [RESTART_PATH]: (request: Request) => changes.answer(request) }),
+      },
       console: () => console.open(),
     });
   });
@@ -180,6 +193,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     });
   }
   page?.attach(envoy, url);
+  changes.attach(envoy);
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const failed = watchEnvoy(envoy, () => closing !== undefined, directory);
@@ -196,10 +210,8 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
     failed,
     onRequest: (listener) => feed.onRequest(listener),
     onLogged: (listener) => feed.onLogged(listener),
-    async changeConfig(own) {
-      if (envoy.change === undefined) throw new TypeError("The gateway was not started live");
-      return await envoy.change(profile.config(own));
-    },
+    changeConfig: (own) => changes.change(own),
+    restartEnvoy: () => changes.restart(),
     keepRunDir: () => directory.keep(),
     [Symbol.asyncDispose]: () =>
       closing ??= (async () => {
@@ -246,7 +258,8 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
     ...(isKnown ? {} : (await parts.own()).ports),
     policy: options.ports.policy || ((await parts.policy())?.port ?? 0),
   };
-  return await startEnvoy({
+  const run = options.live ? startRestartableEnvoy : startEnvoy;
+  return await run({
     path: options.envoyPath,
     config: options.config ?? profile.config(options.ownConfig),
     live: options.live ?? false,

@@ -17,6 +17,7 @@ export { type BackendPool, startBackendPool } from "./backend_pool.ts";
 export type { ConsoleAbilities } from "./console_part.ts";
 export { type ControlServer, startControl } from "./control.ts";
 export { chatFields, curlLine, DEMO_KEY, QUESTION, shellWord, suggestionsFor } from "./curl.ts";
+export { RESTART_PATH } from "./live_changes.ts";
 export { followConfig } from "./follow_config.ts";
 export { type Gateway, startGateway } from "./gateway.ts";
 export { FREE_PORTS, GATEWAY_PORTS, type GatewayOptions, type StartPolicy } from "./options.ts";

@@ -27,6 +27,7 @@ Deno.test("bash completes commands, second words, flags and values", async () =>
     "config",
     "fetch",
     "path",
+    "restart",
     "validate",
   ]);
   assert.deepEqual(await bashOffers("llmgate envoy fetch --off"), ["--offline"]);

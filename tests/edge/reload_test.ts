@@ -4,11 +4,12 @@ import { prepareTlsFolder } from "../../certs/mod.ts";
 import { bundledConfig, type EnvoyConfigFile } from "../../envoy/mod.ts";
 import { FREE_PORTS, startGateway } from "../../gateway/mod.ts";
 import { edgeProfile } from "../../gateway/profiles/mod.ts";
-import { startUpstream } from "../../upstream/mod.ts";
-import { startDev } from "../testing/program.ts";
+import { startUpstream, type UpstreamStep } from "../../upstream/mod.ts";
+import { startDev, startProgram } from "../testing/program.ts";
 import { envoyPath, RUN_PARENTS } from "../testing/stack.ts";
 
 const STREAMS = 1_000;
+const HOT_STREAMS = 200;
 const ROUNDS = 4;
 const PIECES = ["data: 1\n\n", "data: 2\n\n", "data: [DONE]\n\n"];
 /** Limits and local limits that a thousand requests at once do not meet. */
@@ -25,6 +26,18 @@ async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** A stream that has begun, and goes on when it may. */
+function longStream(): UpstreamStep[] {
+  const [first = "", ...rest] = PIECES;
+  return [
+    { headers: { status: 200, headers: { "content-type": "text/event-stream" } } },
+    { write: first },
+    { barrier: "changed" },
+    ...rest.map((write) => ({ write })),
+    { end: true },
+  ];
 }
 
 function managers(bootstrap: Config): Config[] {
@@ -81,16 +94,7 @@ Deno.test("a thousand streams run over twenty changes of routes, clusters, endpo
     });
     const upstream = gateway.part.mock;
     assert.ok(upstream);
-    const [first = "", ...rest] = PIECES;
-    upstream.scripts.set("long", {
-      steps: [
-        { headers: { status: 200, headers: { "content-type": "text/event-stream" } } },
-        { write: first },
-        { barrier: "changed" },
-        ...rest.map((write) => ({ write })),
-        { end: true },
-      ],
-    });
+    upstream.scripts.set("long", { steps: longStream() });
     const running = Array.from({ length: STREAMS }, async () => {
       const response = await fetch(`${gateway.url}/v1/chat/completions`, {
         method: "POST",
@@ -123,6 +127,46 @@ Deno.test("a thousand streams run over twenty changes of routes, clusters, endpo
     await seen.body?.cancel();
   }));
 
+Deno.test("two hundred streams run over a hot restart, which has what only a new listener can have", () =>
+  inFolder(async (folder) => {
+    await using upstream = await startUpstream({});
+    const path = `${folder}/edge.yaml`;
+    const { text } = bundledConfig("edge");
+    await Deno.writeTextFile(path, text);
+    await using dev = await startDev([
+      ...["--profile", "edge", "--limits-port", "0", "--tls-port", "0"],
+      ...["--otlp-port", "0", "--otlp-http-port", "0"],
+      // Nobody reads its lines, and a full pipe would hold policy up.
+      ...["--quiet", "--envoy-config", path, "--upstream", upstream.url],
+    ], { env: { LLMGATE_HOME: folder } });
+    const { ingress, control, envoy } = dev.ready;
+    upstream.scripts.set("long", { steps: longStream() });
+    const ask = async (headers: Record<string, string> = {}) => {
+      const response = await fetch(`${ingress}/v1/chat/completions`, {
+        method: "POST",
+        headers: { "x-api-key": "demo-key", "x-mock-script": "long", ...headers },
+        body: "{}",
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    const running = Array.from({ length: HOT_STREAMS }, () => ask());
+    await upstream.barriers.arrival("long/changed", { count: HOT_STREAMS, deadlineMs: 60_000 });
+    await Deno.writeTextFile(path, text.replace("max_headers_count: 100", "max_headers_count: 60"));
+    await dev.program.errorText(/needs a restart/);
+    const many = Object.fromEntries(Array.from({ length: 70 }, (_, n) => [`x-many-${n}`, "1"]));
+    await using restart = startProgram([
+      ...["envoy", "restart", "--json", "--control-port", new URL(control).port],
+    ]);
+    const answer = JSON.parse(await restart.line());
+    assert.equal(answer.before, envoy.pid);
+    assert.notEqual(answer.pid, envoy.pid);
+    assert.equal((await ask(many)).status, 431);
+    upstream.barriers.releaseAll();
+    const answers = await Promise.all(running);
+    assert.equal(answers.filter((one) => one.text === PIECES.join("")).length, HOT_STREAMS);
+    assert.deepEqual(await ask(), { status: 200, text: PIECES.join("") });
+  }));
+
 Deno.test("dev --envoy-config puts an edit of the file in force, shows it, and refuses a broken one", () =>
   inFolder(async (folder) => {
     await using upstream = await startUpstream({});
@@ -152,6 +196,8 @@ Deno.test("dev --envoy-config puts an edit of the file in force, shows it, and r
     );
     assert.equal(await ask(), `application/json {"status":"fine"}`);
     await Deno.writeTextFile(path, text.replace("max_headers_count: 100", "max_headers_count: 90"));
-    await dev.program.errorText(/needs a restart.*running streams end 5 s after that/);
+    await dev.program.errorText(
+      /needs a restart.*llmgate envoy restart; running streams end 600 s after that/,
+    );
     assert.equal(await ask(), `application/json {"status":"fine"}`);
   }));
