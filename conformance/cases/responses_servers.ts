@@ -2,7 +2,7 @@
 import type { Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";
 import type { UpstreamStep } from "../target.ts";
-import { callDelta, functionTool, modelAnswer } from "./responses_model.ts";
+import { callDelta, functionTool, modelAnswer, shown } from "./responses_model.ts";
 import {
   answered,
   API,
@@ -10,11 +10,13 @@ import {
   creation,
   eventsOf,
   type Json,
+  modelChunk,
   modelStream,
   streamed,
   STREAMING,
   textOf,
 } from "./responses_requests.ts";
+import { STREAM_HEAD } from "./shapes.ts";
 
 const TOOLS = [functionTool("weather"), functionTool("time")];
 const OSLO = '{"city":"Oslo"}';
@@ -29,6 +31,11 @@ async function lastAfter(t: CaseContext, steps: UpstreamStep[], body: Json = {})
 
 function callsOf(response: Json): Json[] {
   return (response.output ?? []).filter(({ type }: Json) => type === "function_call");
+}
+
+/** One line of a stream that is written without blank lines. */
+function lineOf(delta: object, finish: string | null = null): string {
+  return `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}`;
 }
 
 /** A case about calls: what a server streams, and what the calls are. */
@@ -101,6 +108,96 @@ export const RESPONSE_SERVER_CASES: readonly Case[] = [
     callDelta({ index: 1, id: "b", name: "time", args: ROME }),
     callDelta({ index: 0, name: "weather" }),
   ], [["weather", OSLO], ["time", ROME]]),
+  calls("new-ids-and-names", "A call of which each piece has a new id and its name is one call", [
+    callDelta({ index: 0, id: "x1", name: "weather", args: OSLO.slice(0, 6) }),
+    callDelta({ index: 0, id: "x2", name: "weather", args: OSLO.slice(6) }),
+  ], [["weather", OSLO]]),
+  streamed({
+    id: "responses.thought-tags",
+    level: "must",
+    control: "upstream",
+    requirement: "A thought between tags at the beginning of the text is no part of the answer",
+    source: STREAMING,
+    async run(t) {
+      const deltas = ["<thi", "nk>h", "m</th", "ink>\n\nHi"].map((content) => ({ content }));
+      const response = await lastAfter(t, modelStream(deltas, "stop"));
+      t.equal("items", ["reasoning", "message"], response.output?.map(({ type }: Json) => type));
+      t.equal("text", "Hi", textOf(response));
+    },
+  }),
+  streamed({
+    id: "responses.loose-events",
+    level: "must",
+    control: "upstream",
+    requirement:
+      "Events without a blank line between them, and a last line without an end, are read",
+    source: STREAMING,
+    async run(t) {
+      const lines = [{ content: "Hel" }, { content: "lo" }].map((delta) => lineOf(delta));
+      const stream = `${lines.join("\n")}\n${lineOf({}, "stop")}`;
+      const response = await lastAfter(t, [STREAM_HEAD, { write: stream }, { end: true }]);
+      t.equal("status", "completed", response.status);
+      t.equal("text", "Hello", textOf(response));
+    },
+  }),
+  streamed({
+    id: "responses.error-line",
+    level: "must",
+    control: "upstream",
+    requirement:
+      "An error in a field of its own (llama.cpp) ends the response as failed, in its words",
+    source: STREAMING,
+    async run(t) {
+      const error = JSON.stringify({ code: 500, message: "slot lost", type: "server_error" });
+      const response = await lastAfter(t, [
+        STREAM_HEAD,
+        modelChunk({ content: "Hel" }),
+        { write: `error: ${error}\n\n` },
+        { end: true },
+      ]);
+      t.equal("status", "failed", response.status);
+      t.equal("words", true, /slot lost/.test(String(response.error?.message)));
+    },
+  }),
+  streamed({
+    id: "responses.usage-uncounted",
+    level: "must",
+    control: "upstream",
+    requirement: "Tokens that the model server did not count are not made up",
+    source: API,
+    async run(t) {
+      const { usage } = await lastAfter(t, [
+        STREAM_HEAD,
+        modelChunk({ content: "Hello" }),
+        modelChunk({}, "stop"),
+        { event: { data: "[DONE]" } },
+        { end: true },
+      ]);
+      t.equal("usage", null, usage ?? null);
+    },
+  }),
+  answered({
+    id: "responses.call-extra",
+    level: "must",
+    control: "upstream",
+    requirement: "What a server wants back with a call (Gemini's signature) goes back with it",
+    source: "Gemini API: thought signatures, OpenAI compatibility",
+    async run(t) {
+      const extra_content = { google: { thought_signature: "c2lnbmF0dXJl" } };
+      const call = { id: "a", type: "function", function: { name: "time", arguments: "{}" } };
+      const made = modelAnswer({ tool_calls: [{ ...call, extra_content }] }, "tool_calls");
+      t.upstream.script(...made);
+      const { output } = await create(t, { tools: TOOLS });
+      const next = t.fork("next");
+      next.upstream.script(...modelAnswer({ content: "noon" }));
+      const told = { type: "function_call_output", call_id: "a", output: "12:00" };
+      const input = [{ role: "user", content: "ping" }, ...output ?? [], told];
+      await create(next, { tools: TOOLS, input });
+      const { messages } = await shown(next);
+      const [sent] = messages?.find((one: Json) => one.tool_calls)?.tool_calls ?? [];
+      t.equal("extra_content", extra_content, sent?.extra_content);
+    },
+  }),
   answered({
     id: "responses.arguments-object",
     level: "must",

@@ -45,7 +45,7 @@ const OF_SERVERS: readonly ResponsesMutant[] = [
   {
     id: "responses-call-per-id",
     defect: "each new id begins a call",
-    kills: ["responses.calls-new-ids"],
+    kills: ["responses.calls-new-ids", "responses.calls-new-ids-and-names"],
     front: responseIn((response) => {
       const call = response.output?.find(isCall);
       if (call !== undefined) response.output.push({ ...call, name: "", call_id: "again" });
@@ -74,6 +74,43 @@ const OF_SERVERS: readonly ResponsesMutant[] = [
     kills: ["responses.no-arguments"],
     front: itemIn((item) => {
       if (item.arguments === "{}") item.arguments = "";
+    }),
+  },
+  {
+    id: "responses-tags-are-text",
+    defect: "a thought between tags stands in the answer",
+    kills: ["responses.thought-tags"],
+    front: responseIn((response) => {
+      const [thought, message] = response.output ?? [];
+      if (thought?.type !== "reasoning" || message?.type !== "message") return;
+      const [said] = message.content;
+      said.text = `<think>${thought.content[0].text}</think>${said.text}`;
+      response.output = [message];
+    }),
+  },
+  {
+    id: "responses-last-line-lost",
+    defect: "what a stream does not end with a blank line is lost",
+    kills: ["responses.loose-events"],
+    front: itemIn((item) => {
+      if (item.content?.[0]?.text === "Hello") item.content[0].text = "Hel";
+    }),
+  },
+  {
+    id: "responses-counts-itself",
+    defect: "tokens that nobody counted are estimated",
+    kills: ["responses.usage-uncounted"],
+    front: responseIn((response) => {
+      if (response.status !== "completed") return;
+      response.usage ??= { input_tokens: 8, output_tokens: 1, total_tokens: 9 };
+    }),
+  },
+  {
+    id: "responses-drops-extra",
+    defect: "fields of a call that the API does not have are dropped",
+    kills: ["responses.call-extra"],
+    front: itemIn((item) => {
+      delete item.extra_content;
     }),
   },
   {
@@ -113,7 +150,7 @@ const OF_ERRORS: readonly ResponsesMutant[] = [
   {
     id: "responses-ends-well",
     defect: "a stream that failed ends as complete",
-    kills: ["responses.error-mid-stream", "responses.failed-finish"],
+    kills: ["responses.error-mid-stream", "responses.failed-finish", "responses.error-line"],
     front: {
       event: (event) => {
         if (event.type !== "response.failed") return [event];
