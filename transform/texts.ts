@@ -46,31 +46,44 @@ export function mapTexts(
   json: JsonObject,
   change: (text: string) => string,
 ): JsonObject | undefined {
-  let changed = false;
+  // What holds no change stays the same object: most messages do.
   const walk = (value: Json, isText: boolean, isAll: boolean): Json => {
-    if (typeof value === "string") {
-      if (!isText) return value;
-      const next = change(value);
-      if (next !== value) changed = true;
-      return next;
-    }
-    if (Array.isArray(value)) return value.map((item) => walk(item, isText, isAll));
+    if (typeof value === "string") return isText ? change(value) : value;
     if (typeof value !== "object" || value === null) return value;
-    const entries = Object.entries(value as JsonObject);
-    return Object.fromEntries(entries.map(([key, item]): [string, Json] => {
-      if (isAll) return [key, walk(item, true, true)];
-      if (SKIPPED.has(key)) return [key, item];
-      if (key === TOKENS) {
-        const without = tokenless(item);
-        if (without !== item) changed = true;
-        return [key, without];
+    if (Array.isArray(value)) {
+      let items: Json[] | undefined;
+      for (let at = 0; at < value.length; at++) {
+        const item = value[at] as Json;
+        const next = walk(item, isText, isAll);
+        if (next !== item) (items ??= [...value as Json[]])[at] = next;
       }
-      const all = TEXT_OBJECTS.has(key) && isRecord(item);
-      return [key, walk(item, all || TEXT_KEYS.has(key), all)];
-    }));
+      return items ?? value;
+    }
+    let object: { [key: string]: Json } | undefined;
+    for (const key in value) {
+      const item = (value as JsonObject)[key] as Json;
+      const next = member(key, item, isAll);
+      if (next === item) continue;
+      object ??= { ...value as JsonObject };
+      // No key is special, whatever it is called.
+      Object.defineProperty(object, key, {
+        value: next,
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+    }
+    return object ?? value;
+  };
+  const member = (key: string, item: Json, isAll: boolean): Json => {
+    if (isAll) return walk(item, true, true);
+    if (SKIPPED.has(key)) return item;
+    if (key === TOKENS) return tokenless(item);
+    const all = TEXT_OBJECTS.has(key) && isRecord(item);
+    return walk(item, all || TEXT_KEYS.has(key), all);
   };
   const result = walk(json, false, false) as JsonObject;
-  return changed ? result : undefined;
+  return result === json ? undefined : result;
 }
 
 function isRecord(value: Json): boolean {

@@ -27,6 +27,8 @@ export const LOOK_BEHIND = 16;
 interface Pattern {
   readonly kind: Exclude<DetectorKind, "phone">;
   readonly pattern: RegExp;
+  /** Characters without which nothing can match: most texts have none of them. */
+  readonly needs: RegExp;
   /** Checks what a pattern cannot say, such as a checksum; returns how much of the match it is, 0 for none. */
   readonly lengthOf?: (match: string) => number;
 }
@@ -36,6 +38,7 @@ const PATTERNS: readonly Pattern[] = [
   // RFC 5321, 4.5.3.1: a local part of 64 octets, labels of 63 (RFC 1035). `git@host:path` is a place in a repository.
   {
     kind: "email",
+    needs: /@/,
     pattern:
       /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}][\p{L}\p{N}._%+'-]{0,63}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}]|:[\w~/]|\.[\p{L}\p{N}])/gu,
     lengthOf: (match) =>
@@ -45,6 +48,7 @@ const PATTERNS: readonly Pattern[] = [
   // and tokens (RFC 7519).
   {
     kind: "secret",
+    needs: /sk-|A[KS]IA|gh[pousr]_|github_pat_|glpat-|xox|AIza|[sr]k_|npm_|hf_|eyJ/,
     pattern:
       /(?<![A-Za-z0-9_-])(?:sk-[A-Za-z0-9_-]{20,200}|A[KS]IA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,60}|github_pat_[A-Za-z0-9_]{50,100}|glpat-[A-Za-z0-9_-]{20,40}|xox[abprs]-[A-Za-z0-9-]{10,80}|AIza[0-9A-Za-z_-]{35}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,120}|npm_[A-Za-z0-9]{36}|hf_[A-Za-z0-9]{30,60}|eyJ[A-Za-z0-9_-]{8,500}\.[A-Za-z0-9_-]{8,1500}\.[A-Za-z0-9_-]{16,700})(?![A-Za-z0-9_-])/g,
     lengthOf: (match) => match.startsWith("sk-") && !isRandom(match.slice(3)) ? 0 : match.length,
@@ -52,6 +56,7 @@ const PATTERNS: readonly Pattern[] = [
   // ISO 13616: two letters, two check digits, up to 30 characters in groups of four.
   {
     kind: "iban",
+    needs: /\d/,
     pattern:
       /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])/g,
     lengthOf: ibanLength,
@@ -59,6 +64,7 @@ const PATTERNS: readonly Pattern[] = [
   // ISO/IEC 7812: 13 to 19 digits with a Luhn check digit, as cards print them: in fours, or 4-6-5 and 4-6-4.
   {
     kind: "card",
+    needs: /\d/,
     pattern:
       /(?<![\p{L}\d.,-])(?:\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,7}|3\d{3}[ -]\d{6}[ -]\d{4,5})(?![\d-])(?![.,]\d|\p{L})/gu,
     lengthOf: (match) => isCard(match) ? match.length : 0,
@@ -66,17 +72,20 @@ const PATTERNS: readonly Pattern[] = [
   // Social Security Administration: no area 000, 666 or 9xx, no group 00, no serial 0000.
   {
     kind: "ssn",
+    needs: /\d/,
     pattern:
       /(?<![\p{L}\d./-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\p{L}\d-])(?!\.\d)/gu,
   },
   {
     kind: "ip",
+    needs: /\d/,
     pattern:
       /(?<![\w.-])(?<!\w\/)(?<!(?:version|release) )(?:\d{1,3}\.){3}\d{1,3}(?![\w-])(?!\.\d)/g,
     lengthOf: (match) => isPublicIpv4(match) ? match.length : 0,
   },
   {
     kind: "ip",
+    needs: /:/,
     pattern:
       /(?<![0-9A-Za-z:.])(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{1,4}(?![0-9A-Za-z:])(?!\.\d)/g,
     lengthOf: (match) => isPublicIpv6(match) ? match.length : 0,
@@ -93,7 +102,8 @@ const FILE_ENDINGS = new Set(
 export function patternFinder(kinds: readonly DetectorKind[]): Finder {
   const patterns = PATTERNS.filter(({ kind }) => kinds.includes(kind));
   return function* (text) {
-    for (const { kind, pattern, lengthOf } of patterns) {
+    for (const { kind, pattern, needs, lengthOf } of patterns) {
+      if (!needs.test(text)) continue;
       for (const match of text.matchAll(pattern)) {
         const length = lengthOf === undefined ? match[0].length : lengthOf(match[0]);
         if (length === 0) continue;
