@@ -17,15 +17,18 @@ Deno.test("docs/transform.md: every example is read, and every step has one", ()
     "cache",
     "context",
     "context",
+    "context",
     "guard",
     "mcp_tools",
     "prompt",
+    "redact",
     "redact",
   ]);
 });
 
 for (
   const [yaml, said] of [
+    ["steps: [{ redact: {} }]", /detect, presidio, or both/],
     ["steps: [{ redact: { detect: [names] } }]", /steps\.0\.redact\.detect\.0/],
     ["steps: [{ prompt: { system: {} } }]", /prepend, append, or both/],
     ["steps: [{}]", /exactly one of prompt/],

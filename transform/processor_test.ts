@@ -36,6 +36,7 @@ async function through(
     now: Date.now,
     env: () => undefined,
     engine: engines.at,
+    background: () => {},
   });
   const processor = transformProcessor(made);
   const head: [string, string][] = [
@@ -344,4 +345,37 @@ Deno.test("api: a value is no template, no message of its own, and no other fiel
       '{"a":"x","b":"y","b":"z"}',
     ]
   ) assert.equal((await ask(request)).own, 400, JSON.stringify(request));
+});
+
+Deno.test("presidio: names are gone from requests, whole answers and streams, sentence by sentence", async () => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const { text } = await request.json();
+    return Response.json(
+      [...text.matchAll(/Jane Doe/g)].map(({ index }) => ({
+        start: index,
+        end: index + 8,
+        entity_type: "PERSON",
+        score: 1,
+      })),
+    );
+  });
+  const url = `http://127.0.0.1:${server.addr.port}/analyze`;
+  const steps = [{ redact: { detect: ["email"], presidio: { url } } }];
+  const request = { messages: [{ role: "user", content: `I am Jane Doe, ${MAIL}` }] };
+  const pieces = ["Hello Jane", " Doe, nice. ", "Is Jane D", "oe there? Good"];
+  const { text, asked } = await through({
+    steps,
+    request,
+    answer: [...pieces.map((content) => chunk({ content })), FINISH, DONE],
+  });
+  assert.equal(JSON.parse(asked).messages[0].content, "I am [PERSON], [EMAIL]");
+  const said = [...text.matchAll(/"content":"([^"]*)"/g)].map(([, one]) => one).join("");
+  assert.equal(said, "Hello [PERSON], nice. Is [PERSON] there? Good");
+  const whole = await through({
+    steps,
+    type: "application/json",
+    answer: [JSON.stringify({ choices: [{ message: { content: "Dear Jane Doe" } }] })],
+  });
+  assert.ok(whole.text.includes("Dear [PERSON]"), whole.text);
+  await server.shutdown();
 });

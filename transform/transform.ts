@@ -1,5 +1,6 @@
 /** The transform processor: steps on requests and answers, behind any Envoy. */
 import { createHash } from "node:crypto";
+import { dirname } from "node:path";
 import { type CheckClient, checkClient } from "../ext_authz/mod.ts";
 import { EXTERNAL_PROCESSOR, processorService } from "../ext_proc/mod.ts";
 import { type GrpcServer, startGrpcServer } from "../grpc/mod.ts";
@@ -20,10 +21,12 @@ import { apisOf } from "./openapi.ts";
 import { apiListStep, apiStep } from "./steps/api.ts";
 import { cacheStep } from "./steps/cache.ts";
 import { contextStep } from "./steps/context.ts";
-import { guardStep } from "./steps/guard.ts";
+import { guardStep, presidioStep } from "./steps/guard.ts";
+import { presidioCheck } from "./steps/guard_checks.ts";
 import { mcpToolsStep } from "./steps/mcp_tools.ts";
 import { promptStep } from "./steps/prompt.ts";
 import { redactStep } from "./steps/redact.ts";
+import { Background, summariser } from "./steps/summary.ts";
 import { openStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
 import type { StepFile, TransformFile } from "./transform_schema.ts";
@@ -76,7 +79,12 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
   const first = options.steps ?? await read(options.file);
   const store = stack.use(await storeOf(first, { path: options.storePath, env, now }));
   const { at: engine } = stack.use(new EngineClients());
-  const build = (file: TransformFile) => stepsOf(file, { store, env, now, engine });
+  const { run: background } = stack.use(
+    new Background((what) => log(`A summary could not be made: ${what}`)),
+  );
+  const folder = options.file === undefined ? undefined : dirname(options.file);
+  const build = (file: TransformFile) =>
+    stepsOf(file, { store, env, now, engine, background, folder });
   let steps = await build(first);
   let current = first;
   const change = async (file: TransformFile) => {
@@ -170,8 +178,12 @@ export interface StepSurroundings {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   env(name: string): string | undefined;
+  /** Folder that paths in the file begin at; the working folder when left out. */
+  readonly folder?: string | undefined;
   /** A client of the policy engine at HOST:PORT. */
   engine(address: string): CheckClient;
+  /** Does what nobody waits for. */
+  background(work: (signal: AbortSignal) => Promise<void>): void;
 }
 
 /** Clients of policy engines, one for each address: steps that are made anew go on with them. */
@@ -199,23 +211,33 @@ export async function stepsOf(
   surroundings: StepSurroundings,
 ): Promise<Step[]> {
   const version = createHash("sha256").update(JSON.stringify(file.steps)).digest("hex");
-  const steps = await Promise.all(
-    file.steps.map((one) => stepOf(one, { ...surroundings, version })),
+  const made = await Promise.all(
+    file.steps.map(async (one) => [
+      await stepOf(one, { ...surroundings, version }),
+      ...one.redact?.presidio ? [presidioStep(one.redact, presidioCheck(one.redact.presidio))] : [],
+    ]),
   );
+  const steps = made.flat();
   const apis = apisOf(file);
   return apis.length === 0 ? steps : [apiListStep(apis), ...steps];
 }
 
 async function stepOf(
   one: StepFile,
-  { store, env, now, engine, version }: StepSurroundings & { readonly version: string },
+  { store, env, now, engine, background, folder, version }: StepSurroundings & {
+    readonly version: string;
+  },
 ): Promise<Step> {
   if (one.prompt) return promptStep(one.prompt);
   if (one.api) return apiStep(one.api);
   if (one.redact) return await redactStep(one.redact);
-  if (one.guard) return await guardStep(one.guard, { env });
+  if (one.guard) return await guardStep(one.guard, { env, folder });
   if (one.cache) return cacheStep(one.cache, { store, now, version });
-  if (one.context) return contextStep(one.context, store);
+  if (one.context) {
+    const { longer } = one.context;
+    const summarise = longer && summariser(longer, env);
+    return contextStep(one.context, { store, summarise, background });
+  }
   if (one.mcp_tools) return mcpToolsStep(one.mcp_tools, engine(one.mcp_tools.policy));
   throw new UsageError("Cannot use a step without a name");
 }

@@ -51,18 +51,36 @@ const api = z.strictObject({
   parameters: z.record(z.string(), z.json()).default({}),
 });
 
+const onFailure = z.enum(["refuse", "pass"]).default("refuse");
+
 const redact = z.strictObject({
   when: when.optional(),
   in: z.array(z.enum(["request", "response"])).min(1).default(["request", "response"]),
-  detect: z.array(z.enum(DETECTOR_KINDS)).min(1),
+  detect: z.array(z.enum(DETECTOR_KINDS)).default([]),
+  /** Presidio's analyzer, for names and places: `http://127.0.0.1:5002/analyze`. */
+  presidio: z.strictObject({
+    url,
+    language: text.default("en"),
+    entities: names.default(["PERSON", "LOCATION"]),
+    score: z.number().min(0).max(1).default(0.5),
+    on_failure: onFailure,
+    timeout_ms: positive("milliseconds").default(5_000),
+  }).optional(),
   replace: z.enum(["tag", "reversible"]).default("tag"),
   /** Country whose national numbers are found without a prefix (ISO 3166-1). */
   country: z.string().regex(/^[A-Z]{2}$/).optional(),
+}).refine(({ detect, presidio }) => detect.length > 0 || presidio !== undefined, {
+  error: "Expected detect, presidio, or both",
 });
 
-const onFailure = z.enum(["refuse", "pass"]).default("refuse");
-const words = z.strictObject({ list: names.optional(), patterns: names.optional() })
-  .refine(({ list, patterns }) => list ?? patterns, { error: "Expected list, patterns, or both" });
+const words = z.strictObject({
+  list: names.optional(),
+  patterns: names.optional(),
+  /** A file with a word a line, beside this one. */
+  file: text.optional(),
+}).refine(({ list, patterns, file }) => list ?? patterns ?? file, {
+  error: "Expected list, patterns, file, or several of them",
+});
 const checks = {
   words: words.optional(),
   webhook: z.strictObject({ url, on_failure: onFailure, timeout_ms: positive("ms").default(5_000) })
@@ -97,6 +115,16 @@ const context = z.strictObject({
     tokens: positive("a number of tokens").default(4_000),
     for: time.default(8.64e7),
   }).prefault({}),
+  /** What becomes of turns beyond the limits; dropped when left out. */
+  longer: z.strictObject({
+    summarise: z.strictObject({
+      /** A chat endpoint, `…/v1/chat/completions`. */
+      url,
+      model: text,
+      key_env: text.optional(),
+      timeout_ms: positive("milliseconds").default(60_000),
+    }),
+  }).optional(),
   as: z.enum(["messages", "header"]).default("messages"),
   on_store_failure: onFailure,
 });

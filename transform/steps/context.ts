@@ -15,6 +15,8 @@ import type { Awaitable, Store } from "../store/store.ts";
 import type { StepFile } from "../transform_schema.ts";
 import { AnswerCollector } from "./answer_collector.ts";
 import { canonical } from "./cache.ts";
+import type { Summarise } from "./summary.ts";
+import { asSaid, freshOf } from "./told.ts";
 
 type Settings = NonNullable<StepFile["context"]>;
 
@@ -32,8 +34,49 @@ interface Turn {
   readonly messages: readonly JsonObject[];
 }
 
+/** A session as it is kept. */
+interface Session {
+  readonly turns: readonly Turn[];
+  /** What the turns before said, and how many they were. */
+  readonly summary?: string;
+  readonly summarised?: number;
+}
+
+/** What a context needs beside its settings. */
+export interface ContextSurroundings {
+  readonly store: Store;
+  /** Makes summaries; without it the oldest turns are dropped. */
+  readonly summarise?: Summarise | undefined;
+  /** Does what nobody waits for. */
+  background(work: (signal: AbortSignal) => Promise<void>): void;
+}
+
 /** Returns the step. A session belongs to its tenant: another's id is another session. */
-export function contextStep(settings: Settings, store: Store): Step {
+export function contextStep(
+  settings: Settings,
+  { store, summarise, background }: ContextSurroundings,
+): Step {
+  const { turns: max, for: ttl } = settings.keep;
+  // Until their summary is there, turns are kept beyond what is sent.
+  const most = summarise === undefined ? max : 2 * max;
+
+  const shorten = async (key: string, signal: AbortSignal) => {
+    if (summarise === undefined) return;
+    const session = await read(store, key);
+    const { dropped } = kept(session, settings.keep);
+    if (dropped === 0) return;
+    const old = session.turns.slice(0, dropped);
+    const messages = old.flatMap((turn) => turn.messages);
+    const summary = await summarise(session.summary, messages, signal);
+    await store.update(key, (value) => {
+      const now = sessionOf(value);
+      // Erased, or summarised by another process meanwhile.
+      if (canonical(now.turns.slice(0, dropped)) !== canonical(old)) return encoded(now);
+      const summarised = (now.summarised ?? 0) + dropped;
+      return encoded({ turns: now.turns.slice(dropped), summary, summarised });
+    }, ttl);
+  };
+
   return {
     async request(draft) {
       const { messages } = draft;
@@ -41,30 +84,43 @@ export function contextStep(settings: Settings, store: Store): Step {
       if (id === undefined || messages === undefined) return undefined;
       if (!SESSION_ID.test(id)) return { answer: badSession(settings.session.header) };
       const key = sessionKey(draft.tenant, id);
-      const known = await attempt(settings, () => read(store, key));
-      if (known === undefined) return undefined;
-      const { turns, dropped } = kept(known, settings.keep);
+      const session = await attempt(settings, () => read(store, key));
+      if (session === undefined) return undefined;
+      const { turns, dropped } = kept(session, settings.keep);
       const own = messages.filter(({ role }) => role !== "system" && role !== "developer");
-      const isTold = tells(own, known.flatMap((turn) => turn.messages));
-      if (!isTold && turns.length > 0) inject(draft, turns, settings.as);
-      const told = isTold ? 0 : turns.length;
+      const told = freshOf(own, session.turns.flatMap((turn) => turn.messages));
+      const put = told === undefined ? [...summaryOf(session), ...turns] : [];
+      if (put.length > 0) inject(draft, put, settings.as);
       draft.answerHeaders.set(
         "x-llm-context",
-        `turns=${told} tokens=${told === 0 ? 0 : tokensOf(turns)} dropped=${dropped}`,
+        [
+          `turns=${told === undefined ? turns.length : 0}`,
+          `tokens=${put.length === 0 ? 0 : tokensOf(put)}`,
+          ...(summarise === undefined ? [] : [`summarised=${session.summarised ?? 0}`]),
+          `dropped=${dropped}`,
+        ].join(" "),
       );
-      const fresh = isTold ? own.slice(known.flatMap((turn) => turn.messages).length) : own;
       return {
         handler: recorder(async (answer) => {
-          const turn = { messages: [...fresh, answer] };
-          const { turns: max, for: ttl } = settings.keep;
+          const turn = { messages: [...told ?? own, asSaid(answer)] };
           // As one step: another request of the session may end at the same time.
-          const added = (value: Uint8Array | undefined) =>
-            encoded([...turnsOf(value), turn].slice(-max));
+          const added = (value: Uint8Array | undefined) => {
+            const now = sessionOf(value);
+            return encoded({ ...now, turns: [...now.turns, turn].slice(-most) });
+          };
           await attempt(settings, () => store.update(key, added, ttl));
+          if (summarise !== undefined) background((signal) => shorten(key, signal));
         }),
       };
     },
   };
+}
+
+/** A summary as a turn of its own. */
+function summaryOf({ summary }: Session): Turn[] {
+  if (summary === undefined) return [];
+  const content = `Summary of the conversation before: ${summary}`;
+  return [{ messages: [{ role: "system", content }] }];
 }
 
 /** Returns the key of a session in the store. */
@@ -88,22 +144,22 @@ async function attempt<T>(
   }
 }
 
-async function read(store: Store, key: string): Promise<readonly Turn[]> {
-  return turnsOf((await store.get(key))?.value);
+async function read(store: Store, key: string): Promise<Session> {
+  return sessionOf((await store.get(key))?.value);
 }
 
-function turnsOf(value: Uint8Array | undefined): readonly Turn[] {
-  if (value === undefined) return [];
-  return (objectOf(value)?.turns ?? []) as unknown as readonly Turn[];
+function sessionOf(value: Uint8Array | undefined): Session {
+  const found = value && objectOf(value);
+  return found === undefined ? { turns: [] } : { turns: [], ...found } as unknown as Session;
 }
 
-function encoded(turns: readonly Turn[]): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify({ turns }));
+function encoded(session: Session): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(session));
 }
 
 /** The newest turns within the limits. A turn is whole: a call and its result stay together. */
 function kept(
-  turns: readonly Turn[],
+  { turns }: Session,
   { turns: maxTurns, tokens: maxTokens }: Settings["keep"],
 ): { turns: readonly Turn[]; dropped: number } {
   let from = Math.max(0, turns.length - maxTurns);
@@ -117,17 +173,6 @@ function tokensOf(turns: readonly Turn[]): number {
   return Math.ceil(
     JSON.stringify(turns.flatMap(({ messages }) => messages)).length / CHARACTERS_PER_TOKEN,
   );
-}
-
-/** Whether a client sends the whole history by itself. */
-function tells(own: readonly JsonObject[], history: readonly JsonObject[]): boolean {
-  return history.length > 0 && own.length > history.length &&
-    history.every((message, at) => canonical(plain(message)) === canonical(plain(own[at] ?? {})));
-}
-
-/** A message without what is empty: clients leave out what an answer says with null. */
-function plain(message: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== null));
 }
 
 function inject(draft: RequestDraft, turns: readonly Turn[], as: Settings["as"]): void {

@@ -6,9 +6,10 @@ import {
   type Step,
   StepFailure,
   type StreamedEvent,
+  withData,
   withJson,
 } from "../exchange.ts";
-import { deltasOf, endsTexts, onlyText, type Path, textsOf, withText } from "../texts.ts";
+import { deltasOf, endsTexts, mapTexts, onlyText, type Path, textsOf, withText } from "../texts.ts";
 import type { StepFile } from "../transform_schema.ts";
 import { type Check, checksOf, type GuardSurroundings } from "./guard_checks.ts";
 import { inScope, isFor } from "./when.ts";
@@ -26,14 +27,43 @@ export async function guardStep(
   const input = settings.input && await checksOf(settings.input, "input", surroundings);
   const output = settings.output && await checksOf(settings.output, "output", surroundings);
   const window = settings.output?.window ?? "sentence";
+  return checkingStep({ when: settings.when, input, output, window });
+}
+
+/** Returns a step of Presidio's: what it finds in requests and answers becomes a tag, in streams sentence by sentence. */
+export function presidioStep(
+  { when, in: places }: Pick<NonNullable<StepFile["redact"]>, "when" | "in">,
+  check: Check,
+): Step {
+  return checkingStep({
+    when,
+    input: places.includes("request") ? check : undefined,
+    output: places.includes("response") ? check : undefined,
+    window: "sentence",
+  });
+}
+
+interface Checking {
+  readonly when: Settings["when"];
+  readonly input: Check | undefined;
+  readonly output: Check | undefined;
+  readonly window: "sentence" | "whole";
+}
+
+function checkingStep({ when, input, output, window }: Checking): Step {
   return {
-    mustRead: (draft) => input !== undefined && inScope(settings.when, draft),
+    mustRead: (draft) => input !== undefined && inScope(when, draft),
     async request(draft) {
-      if (draft.json === undefined || !isFor(settings.when, draft)) return undefined;
+      if (draft.json === undefined || !isFor(when, draft)) return undefined;
       const about = { requestId: draft.requestId, tenant: draft.tenant, model: draft.model };
       if (input !== undefined) {
-        const reason = await input(textsOf(draft.json), about);
-        if (reason !== undefined) return { answer: refused(reason) };
+        const verdict = await input(textsOf(draft.json), about);
+        if ("refused" in verdict) return { answer: refused(verdict.refused) };
+        const masked = withTexts(draft.json, verdict.texts);
+        if (masked !== undefined) {
+          Object.assign(draft.json, masked);
+          draft.changed = true;
+        }
       }
       if (output === undefined) return undefined;
       return { handler: guarding((texts) => output(texts, about), window) };
@@ -53,6 +83,12 @@ function refused(reason: string): OwnAnswer {
   };
 }
 
+/** Puts texts in the place of those of a message, in their order; undefined when all are the same. */
+function withTexts(json: JsonObject, texts: readonly string[]): JsonObject | undefined {
+  let at = 0;
+  return mapTexts(json, (text) => texts[at++] ?? text);
+}
+
 function guarding(
   check: (texts: readonly string[]) => ReturnType<Check>,
   window: "sentence" | "whole",
@@ -69,17 +105,29 @@ function guarding(
     isBlocked = true;
     return endings(event, choices);
   };
-  /** Whether a text may be let go, behind what was let go before it. */
-  const mayPass = async (gate: Gate, text: string) =>
-    text === "" || await check([gate.before + text]) === undefined;
+  /** A text as it may be let go behind what was let go before it; undefined for one that may not. */
+  const passing = async (gate: Gate, text: string): Promise<string | undefined> => {
+    if (text === "") return text;
+    const verdict = await check([gate.before + text]);
+    if ("refused" in verdict) return undefined;
+    const [masked = ""] = verdict.texts;
+    if (masked.startsWith(gate.before)) return masked.slice(gate.before.length);
+    // What is masked began before: of that nothing can be taken back.
+    const alone = await check([text]);
+    return "refused" in alone ? undefined : alone.texts[0] ?? text;
+  };
 
   return {
     mustRead: true,
     async whole(json, { status }) {
       if (status !== 200) return undefined;
-      return await check(textsOf(json)) === undefined ? undefined : withoutContent(json);
+      const verdict = await check(textsOf(json));
+      return "refused" in verdict ? withoutContent(json) : withTexts(json, verdict.texts);
     },
-    plain: async (text) => await check([text]) === undefined ? undefined : "",
+    async plain(text) {
+      const verdict = await check([text]);
+      return "refused" in verdict ? "" : verdict.texts[0];
+    },
     async event(event) {
       if (isBlocked) return [];
       const { json } = event;
@@ -90,15 +138,22 @@ function guarding(
       let now = event;
       for (const { key, text: piece, path } of deltas) {
         const gate = gateOf(key);
-        const text = gate.push(piece, event, path);
-        if (!await mayPass(gate, text)) return block(event);
+        const text = await passing(gate, gate.push(piece, event, path));
+        if (text === undefined) return block(event);
         gate.passed(text);
         if (text !== piece) now = withJson(now, withText(now.json ?? {}, path, text));
       }
       // What an event says whole, such as the copy at the end of a text, spans sentences.
       const whole = deltas.length > 0 ? [] : json === undefined ? [event.data] : textsOf(json);
-      if (whole.length > 0 && event.data !== "[DONE]" && await check(whole) !== undefined) {
-        return block(event);
+      if (whole.length > 0 && event.data !== "[DONE]") {
+        const verdict = await check(whole);
+        if ("refused" in verdict) return block(event);
+        const masked = json === undefined
+          ? withData(event, verdict.texts[0] ?? event.data)
+          : withJson(event, withTexts(json, verdict.texts) ?? json);
+        if (masked.data !== event.data && verdict.texts.some((text, at) => text !== whole[at])) {
+          now = masked;
+        }
       }
       const isOver = endsTexts(event);
       if (isOver === undefined) return now === event ? undefined : [now];
@@ -108,8 +163,9 @@ function guarding(
         gates.delete(key);
         const last = gate.rest();
         if (last === undefined) continue;
-        if (!await mayPass(gate, last.text)) return block(event);
-        rest.push(last.event);
+        const text = await passing(gate, last.text);
+        if (text === undefined) return block(event);
+        rest.push(last.form(text));
       }
       return rest.length === 0 && now === event ? undefined : [...rest, now];
     },
@@ -119,8 +175,9 @@ function guarding(
       for (const gate of gates.values()) {
         const last = gate.rest();
         if (last === undefined) continue;
-        if (!await mayPass(gate, last.text)) return block(last.event);
-        rest.push(last.event);
+        const text = await passing(gate, last.text);
+        if (text === undefined) return block(last.form(""));
+        rest.push(last.form(text));
       }
       return rest;
     },
@@ -168,12 +225,12 @@ class Gate {
     this.#before = (this.#before + text).slice(-OVERLAP);
   }
 
-  /** Returns what is left, as an event of its own. */
-  rest(): { text: string; event: StreamedEvent } | undefined {
+  /** Returns what is left, and what makes an event of its own of it. */
+  rest(): { text: string; form: (text: string) => StreamedEvent } | undefined {
     if (this.#held === "" || this.#form === undefined) return undefined;
     const text = this.#held;
     this.#held = "";
-    return { text, event: this.#form(text) };
+    return { text, form: this.#form };
   }
 }
 

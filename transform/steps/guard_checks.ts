@@ -1,4 +1,5 @@
 /** The checks of a guard: each says why a text may not pass, or nothing. */
+import { resolve } from "node:path";
 import { compilePattern, loadPatterns } from "../../patterns/mod.ts";
 import { messageOf, UsageError } from "../../service/mod.ts";
 import { StepFailure } from "../exchange.ts";
@@ -14,12 +15,17 @@ export interface About {
   readonly model: string;
 }
 
-/** Returns the reason of a refusal, or undefined when the texts may pass. */
-export type Check = (texts: readonly string[], about: About) => Promise<string | undefined>;
+/** Texts as they may pass, changed or not; or why they may not. */
+export type Verdict = { readonly refused: string } | { readonly texts: readonly string[] };
+
+/** Looks at texts. */
+export type Check = (texts: readonly string[], about: About) => Promise<Verdict>;
 
 /** Environment that a guard's files name. */
 export interface GuardSurroundings {
   env(name: string): string | undefined;
+  /** Folder that paths in the file begin at. */
+  readonly folder?: string | undefined;
 }
 
 /**
@@ -33,21 +39,24 @@ export async function checksOf(
   surroundings: GuardSurroundings,
 ): Promise<Check> {
   const checks: Check[] = [];
-  if (settings.words) checks.push(await wordCheck(settings.words));
+  if (settings.words) checks.push(await wordCheck(settings.words, surroundings));
   if (settings.webhook) checks.push(webhookCheck(settings.webhook, phase));
   if (settings.moderation) checks.push(moderationCheck(settings.moderation, surroundings));
   return async (texts, about) => {
+    let now = texts;
     for (const check of checks) {
-      const reason = await check(texts, about);
-      if (reason !== undefined) return reason;
+      const verdict = await check(now, about);
+      if ("refused" in verdict) return verdict;
+      now = verdict.texts;
     }
-    return undefined;
+    return { texts: now };
   };
 }
 
 /** Words are found whatever their case; patterns are matched in linear time, whatever they are. */
 async function wordCheck(
-  { list = [], patterns = [] }: NonNullable<Settings["words"]>,
+  { list = [], patterns = [], file }: NonNullable<Settings["words"]>,
+  { folder }: GuardSurroundings,
 ): Promise<Check> {
   await loadPatterns();
   const compiled = patterns.map((pattern) => {
@@ -57,18 +66,32 @@ async function wordCheck(
       throw new UsageError(`Cannot use the pattern "${pattern}" of a guard: ${messageOf(error)}`);
     }
   });
-  const words = list.map((word) => word.toLowerCase());
+  const words = [...list, ...file === undefined ? [] : await wordsOf(file, folder)]
+    .map((word) => word.toLowerCase());
   return (texts) => {
     for (const text of texts) {
       const lower = text.toLowerCase();
       const word = words.find((one) => lower.includes(one));
-      if (word !== undefined) return Promise.resolve("it holds a word that is not allowed");
+      if (word !== undefined) {
+        return Promise.resolve({ refused: "it holds a word that is not allowed" });
+      }
       if (compiled.some((pattern) => pattern.test(text))) {
-        return Promise.resolve("it matches a pattern that is not allowed");
+        return Promise.resolve({ refused: "it matches a pattern that is not allowed" });
       }
     }
-    return Promise.resolve(undefined);
+    return Promise.resolve({ texts });
   };
+}
+
+/** The words of a file, one a line; empty lines and those that begin with # are none. */
+async function wordsOf(file: string, folder: string | undefined): Promise<string[]> {
+  const path = folder === undefined ? file : resolve(folder, file);
+  try {
+    const lines = (await Deno.readTextFile(path)).split("\n").map((line) => line.trim());
+    return lines.filter((line) => line !== "" && !line.startsWith("#"));
+  } catch (error) {
+    throw new UsageError(`Cannot read the words of a guard, "${path}": ${messageOf(error)}`);
+  }
 }
 
 function webhookCheck(
@@ -78,14 +101,60 @@ function webhookCheck(
   return async (texts, { requestId, tenant, model }) => {
     const body = { phase, request_id: requestId, tenant, model, texts };
     const answer = await asked({ url, body, on_failure, timeout_ms });
-    if (answer === undefined || answer.action === "pass") return undefined;
+    if (answer === undefined || answer.action === "pass") return { texts };
     if (answer.action === "block") {
-      return typeof answer.reason === "string"
-        ? answer.reason.slice(0, 200)
-        : "a webhook refused it";
+      const { reason } = answer;
+      return {
+        refused: typeof reason === "string" ? reason.slice(0, 200) : "a webhook refused it",
+      };
     }
-    return fail(on_failure, `the webhook answered with the action "${String(answer.action)}"`);
+    if (answer.action === "mask" && isListOf(answer.texts, texts.length)) {
+      return { texts: answer.texts };
+    }
+    if (answer.action === "mask") {
+      fail(on_failure, "the webhook did not mask as many texts as it got");
+      return { texts };
+    }
+    fail(on_failure, `the webhook answered with the action "${String(answer.action)}"`);
+    return { texts };
   };
+}
+
+function isListOf(value: unknown, length: number): value is string[] {
+  return Array.isArray(value) && value.length === length &&
+    value.every((one) => typeof one === "string");
+}
+
+/** Finds names and places by the service of Presidio's analyzer (`POST /analyze`), and puts tags in their place. */
+export function presidioCheck(
+  { url, language, entities, score, on_failure, timeout_ms }: Presidio,
+): Check {
+  const maskedOf = async (text: string): Promise<string> => {
+    if (text.trim() === "") return text;
+    const body = { text, language, entities, score_threshold: score };
+    const found = await asked({ url, body, on_failure, timeout_ms });
+    if (found === undefined) return text;
+    const hits = (Array.isArray(found) ? found : []) as Found[];
+    // Its places are characters, and not the units of UTF-16.
+    const characters = [...text];
+    let at = 0;
+    let out = "";
+    for (const { start, end, entity_type } of hits.toSorted((a, b) => a.start - b.start)) {
+      if (start < at) continue;
+      out += characters.slice(at, start).join("") + `[${entity_type}]`;
+      at = end;
+    }
+    return out + characters.slice(at).join("");
+  };
+  return async (texts) => ({ texts: await Promise.all(texts.map(maskedOf)) });
+}
+
+type Presidio = NonNullable<NonNullable<StepFile["redact"]>["presidio"]>;
+
+interface Found {
+  readonly start: number;
+  readonly end: number;
+  readonly entity_type: string;
 }
 
 function moderationCheck(
@@ -102,15 +171,18 @@ function moderationCheck(
       : { authorization: `Bearer ${key}` };
     const body = { model, input: texts };
     const answer = await asked({ url, body, headers, on_failure, timeout_ms });
-    if (answer === undefined) return undefined;
+    if (answer === undefined) return { texts };
     const results = answer.results as { flagged?: boolean; categories?: Record<string, boolean> }[];
-    if (!Array.isArray(results)) return fail(on_failure, "the moderation service gave no results");
+    if (!Array.isArray(results)) {
+      fail(on_failure, "the moderation service gave no results");
+      return { texts };
+    }
     const flagged = results.find((result) => result.flagged);
-    if (flagged === undefined) return undefined;
+    if (flagged === undefined) return { texts };
     const names = Object.entries(flagged.categories ?? {}).flatMap(([name, is]) =>
       is ? [name] : []
     );
-    return `moderation: ${names.join(", ") || "flagged"}`;
+    return { refused: `moderation: ${names.join(", ") || "flagged"}` };
   };
 }
 

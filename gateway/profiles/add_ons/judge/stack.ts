@@ -181,6 +181,7 @@ class Steps {
         now: Date.now,
         env: () => undefined,
         engine: this.#engines.at,
+        background: () => {},
       });
     const steps = await make();
     return steps.map((step, at) => {
