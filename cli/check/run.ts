@@ -11,6 +11,7 @@ import {
 import { messageOf, UsageError } from "../../service/mod.ts";
 import type { Context } from "../command.ts";
 import { VERSION, versionFacts } from "../version.ts";
+import { addFixes } from "./fixes.ts";
 import { repetitionOf } from "./repeat.ts";
 import { startCheckTarget } from "./target.ts";
 import type { CheckTargetOptions } from "./target_options.ts";
@@ -63,6 +64,7 @@ export async function checkOnce(
     ...repetitionOf(context.words),
     onProgress,
   });
+  await addFixes(report, options.envoyConfig);
   const envoy_sha256 = await sha256;
   if (envoy_sha256 !== undefined) report.target.facts.envoy_sha256 = envoy_sha256;
   await whileUp(report);

@@ -59,6 +59,14 @@ const reportCase = z.object({
   timeline: timeline.optional(),
   reproduce: z.string().optional().describe("A command that runs this case alone"),
   curl: z.string().optional(),
+  lint: z.array(z.object({
+    rule: z.string().describe("Rule of llmgate lint that finds the cause in a configuration"),
+    fix: z.string(),
+    found: z.string().optional().describe("What that rule found in the configuration judged"),
+    place: z.string().optional().describe("Line and path in that configuration"),
+  })).optional().describe(
+    "For a case that did not pass: how the configuration causes it, and the fix",
+  ),
   known_issue: z.string().optional().describe("A known difference of this Envoy version"),
   known_failure: z.string().optional().describe("Reason from the known-failures file"),
 });

@@ -1,261 +1,187 @@
 /** Writes a report as a page of HTML. */
+import { createHash } from "node:crypto";
+import { drawLanes, sayMs, spanOf } from "../../../view/mod.ts";
+import tokens from "../../../view/tokens.css" with { type: "text" };
+import { delaysOf } from "../difference.ts";
 import type { Report, ReportCase } from "../report.ts";
 import style from "./html.css" with { type: "text" };
 import script from "./html_page.js" with { type: "text" };
-import { drawTimeline } from "./timeline.ts";
+import { anchorOf, caseDetails, isBad, statusPill, streamLanes } from "./html_case.ts";
+import { overview, runFacts } from "./html_overview.ts";
+import { element, type Html, html, raw } from "./markup.ts";
 
-/** The page loads nothing, from nowhere: a browser is told to hold it to that. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+const STYLE = `\n${tokens}${style}`;
+const SCRIPT = `\n${script}`;
+
+/** The page loads nothing, from nowhere, and runs this style and script alone (CSP level 3, section 2.3.1). */
+const POLICY = `default-src 'none'; style-src ${hashOf(STYLE)}; script-src ${hashOf(SCRIPT)}`;
 
 /** With more findings than this they start closed, or nobody sees that there are more. */
 const OPEN_FINDINGS = 12;
 
-/** The witnesses, in the order of a request's way. */
-const WITNESSES = ["client", "envoy", "policy", "upstream"] as const;
+/** The worst first. */
+const GRAVITY: readonly ReportCase["status"][] = ["fail", "warn", "not-measured"];
 
 /**
- * Returns one self-contained page: cases by targets, every failure with its checks and the traces of
- * its witnesses, and the streams drawn. Works without network, with the keyboard, and in the dark.
+ * Returns one self-contained page: the verdict, a grid of groups, what did not pass with its first difference and its
+ * fix, the streams, every case with its evidence; several runs side by side. Works without network, with the keyboard,
+ * and in the dark.
  */
 export function renderHtml(reports: readonly Report[]): string {
-  const ids = [...new Set(reports.flatMap(({ cases }) => cases.map(({ id }) => id)))];
+  const several = reports.length > 1;
   const title = `Conformance: ${reports.map(({ target }) => target.name).join(", ")}`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${escape(title)}</title>
-<style>
-${style}</style>
-</head>
-<body>
-<header>
-<h1>Conformance report</h1>
-<nav aria-label="Sections"><a href="#matrix">Cases</a> <a href="#findings">Findings</a> <a href="#proofs">What passed</a> <a href="#streams">Streams</a></nav>
-</header>
-<main>
-${reports.map(header).join("\n")}
-<div class="controls" role="search" hidden>
-<label>Filter <input id="search" type="search" placeholder="case id, press /"></label>
-<label><input id="only" type="checkbox"> only what did not pass</label>
-<span class="note">keys: / filter, j and k through the findings, Enter opens</span>
-</div>
-<h2 id="matrix">Cases</h2>
-<div class="scroll" role="region" aria-labelledby="matrix" tabindex="0">
-<table class="matrix">
-<thead><tr><th scope="col">case</th><th scope="col">level</th>${
-    reports.map(({ target }) => `<th scope="col">${escape(target.name)}</th>`).join("")
-  }<th scope="col">requirement</th></tr></thead>
-<tbody>
-${matrix(ids, reports)}
-</tbody>
-</table>
-</div>
-<h2 id="findings">Findings</h2>
-${findings(reports) || '<p class="note">Everything that was measured passed.</p>'}
-<h2 id="proofs">What passed</h2>
-<p class="note">Each with its requirement, its source, what was checked, and what the witnesses saw.</p>
-${proofs(reports) || '<p class="note">Nothing passed.</p>'}
-<h2 id="streams">Streams</h2>
-<p class="note">Upper row: when the upstream sent each event. Lower row: when the client had it.</p>
-${streams(reports) || '<p class="note">No stream was measured.</p>'}
-</main>
-<script>
-${script}</script>
-</body>
-</html>
-`;
+  const found = findings(reports, several);
+  const drawn = streams(reports, several);
+  const link = (to: string, text: string) => html`<a href="#${to}">${text}</a>`;
+  const page = html`
+    <!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta http-equiv="Content-Security-Policy" content="${raw(POLICY)}">
+        <title>${title}</title>
+        <style>${raw(STYLE)}</style>
+      </head>
+      <body>
+        <header class="top">
+          <h1>Conformance report</h1>
+          <nav aria-label="Sections">${[
+            ...(several ? [link("differences", "Differences")] : []),
+            link("findings", "Findings"),
+            link("streams", "Streams"),
+            link("cases", "Cases"),
+          ]}</nav>
+        </header>
+        <main>
+    <div class="runs">${reports.map((report, run) =>
+      html`<div>${overview(report, run)}</div>`
+    )}</div>
+    ${several ? differences(reports) : ""}
+    <div class="controls" role="search" hidden>
+    <label>Filter <input id="search" type="search" placeholder="case id"></label>
+    <label class="tick"><input id="only" type="checkbox"> only what did not pass</label>
+    <span class="soft">/ filters, j and k move, Enter opens</span>
+    </div>
+    <h2 id="findings">Findings${found.length > 0
+      ? html`
+        <span class="soft">${found.length}</span>
+      `
+      : ""}</h2>
+    ${found.length > 0 ? found : html`<p class="soft">Everything that was measured passed.</p>`}
+    <h2 id="streams">Streams${drawn.length > 0
+      ? html`
+        <span class="soft">${drawn.length}</span>
+      `
+      : ""}</h2>
+    ${drawn.length === 0 ? html`<p class="soft">No stream was measured.</p>` : html`
+      <p
+        class="soft">Upper lane: when the upstream sent each event. Lower lane: when the client had it.</p>
+      <ul class="streams">${drawn}</ul>
+    `}
+    <h2 id="cases">Cases</h2>
+    <p class="soft">Every case with its requirement, what was checked, and what the witnesses saw.</p>
+    ${cases(reports, several)}
+    <h2 id="runs">Runs</h2>
+    ${reports.map(runFacts)}
+        </main>
+        <script>${raw(SCRIPT)}</script>
+      </body>
+    </html>
+  `;
+  return `${String(page).trim()}\n`;
 }
 
-function header(report: Report): string {
-  const { target, summary, run, platform, tool } = report;
-  const counts = [
-    ["pass", summary.passed, "passed"],
-    ["fail", summary.failed, "failed"],
-    ["warn", summary.warned, "warned"],
-    ["skip", summary.skipped, "skipped"],
-    ["unsupported", summary.unsupported, "unsupported"],
-    ["not-measured", summary.not_measured, "not measured"],
-  ] as const;
-  const facts: [string, string][] = [
-    ["target", `${target.name}, ${target.url}`],
-    ["control", target.control],
-    ...(report.conclusion === undefined
-      ? []
-      : [["conclusion", report.conclusion] as [string, string]]),
-    [
-      "tool",
-      `${tool.name} ${tool.version}${
-        tool.commit === undefined ? "" : `, commit ${tool.commit}`
-      }, ` +
-      `catalogue ${report.catalogue}`,
-    ],
-    ...(target.envoy_version ? [["Envoy", target.envoy_version] as [string, string]] : []),
-    ...Object.entries(target.facts),
-    ["platform", `${platform.os} ${platform.arch}, ${platform.runtime}`],
-    [
-      "run",
-      `${report.started_at}, seed ${run.seed}, time scale ${run.time_scale}, ${run.jobs} jobs`,
-    ],
-    ["repeat with", report.reproduce],
-    ...report.problems.map((problem): [string, string] => ["problem", problem]),
-  ];
-  return `<section>
-<h2>${escape(target.name)}</h2>
-<div class="counts">${
-    counts.map(([status, n, word]) => `<span class="${status}"><b>${n}</b> ${word}</span>`).join("")
-  }<span class="note">in ${(report.duration_ms / 1000).toFixed(1)} s</span></div>
-<dl class="facts">${
-    facts.map(([name, value]) => `<dt>${escape(name)}</dt><dd>${escape(value)}</dd>`).join("")
-  }</dl>
-</section>`;
+function hashOf(text: string): string {
+  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }
 
-function matrix(ids: readonly string[], reports: readonly Report[]): string {
-  const rows: string[] = [];
-  let group = "";
-  for (const id of ids) {
+function findings(reports: readonly Report[], several: boolean): Html[] {
+  const all = reports.flatMap((report, run) =>
+    report.cases.filter(isBad).map((one) => ({ one, report, run }))
+  ).sort((a, b) => GRAVITY.indexOf(a.one.status) - GRAVITY.indexOf(b.one.status));
+  const open = all.length <= OPEN_FINDINGS;
+  return all.map(({ one, report, run }) => caseDetails(one, report, { run, open, several }));
+}
+
+/** Cases that are no findings: those stand above. */
+function cases(reports: readonly Report[], several: boolean): Html[] {
+  const groups = [...new Set(reports.flatMap(({ cases }) => cases.map(({ group }) => group)))];
+  return groups.map((group) => {
+    const rest = reports.flatMap((report, run) =>
+      report.cases.filter((one) => one.group === group && !isBad(one))
+        .map((one) => caseDetails(one, report, { run, open: false, several }))
+    );
+    return rest.length === 0
+      ? html``
+      : html`<section class="group" aria-label="Cases of ${group}" data-group>
+<h3>${group}</h3>${rest}</section>`;
+  });
+}
+
+/** Every stream that was measured, drawn on one scale, with how late its events came. */
+function streams(reports: readonly Report[], several: boolean): Html[] {
+  const all = reports.flatMap(({ cases, target }, run) =>
+    cases.flatMap((one) =>
+      one.timeline && one.timeline.received.length > 1
+        ? [{ one, run, timeline: one.timeline, name: target.name }]
+        : []
+    )
+  );
+  return all.map(({ one, run, timeline, name }) => {
+    const lanes = streamLanes(timeline);
+    const delays = delaysOf(timeline);
+    return html`<li data-case="${one.id}" data-bad="${isBad(one) ? 1 : 0}">
+<p><a href="#${
+      anchorOf(one, run)
+    }"><code>${one.id}</code></a> <span class="soft">${timeline.protocol}${
+      several ? `, ${name}` : ""
+    }</span></p>
+${drawLanes(element, lanes, { from: 0, to: spanOf(lanes) })}
+<p class="delay">${
+      delays === undefined
+        ? html`<span class="soft">${timeline.received.length} events</span>`
+        : html`
+          <b>${sayMs(delays.median)}</b> <span
+            class="soft">late at the median, ${sayMs(delays.most)} at most, ${delays
+              .events} events</span>
+        `
+    }</p></li>`;
+  });
+}
+
+/** The cases on which several runs differ, side by side. */
+function differences(reports: readonly Report[]): Html {
+  const ids = [...new Set(reports.flatMap(({ cases }) => cases.map(({ id }) => id)))];
+  const rows = ids.flatMap((id) => {
     const found = reports.map(({ cases }) => cases.find((one) => one.id === id));
+    if (new Set(found.map((one) => one?.status)).size < 2) return [];
     const first = found.find((one) => one !== undefined);
-    if (!first) continue;
-    if (first.group !== group) {
-      group = first.group;
-      const span = reports.length + 3;
-      rows.push(
-        `<tr class="group" data-name="${escape(group)}"><th scope="rowgroup" colspan="${span}">${
-          escape(group)
-        }</th></tr>`,
-      );
-    }
-    const bad = found.some((one) => one && isBad(one)) ? 1 : 0;
-    const cells = found.map((one, index) =>
-      one
-        ? `<td class="status ${one.status}" title="${escape(one.reason)}">${link(one, index)}</td>`
-        : '<td class="note">not in this run</td>'
-    );
-    rows.push(
-      `<tr data-case="${escape(id)}" data-group="${escape(group)}" data-bad="${bad}">` +
-        `<th scope="row"><code>${escape(id)}</code></th><td>${first.level}</td>${cells.join("")}` +
-        `<td>${escape(first.requirement)}</td></tr>`,
-    );
-  }
-  return rows.join("\n");
-}
-
-function link(one: ReportCase, index: number): string {
-  const text = `${one.status}${one.known_failure ? " (known)" : ""}`;
-  return isBad(one) || isProof(one) ? `<a href="#${anchor(one, index)}">${text}</a>` : text;
-}
-
-function findings(reports: readonly Report[]): string {
-  const count = reports.reduce((sum, { cases }) => sum + cases.filter(isBad).length, 0);
-  const open = count <= OPEN_FINDINGS;
-  return reports.flatMap((report, index) =>
-    report.cases.filter(isBad).map((one) => finding(one, report, { index, open }))
-  ).join("\n");
-}
-
-function finding(
-  one: ReportCase,
-  report: Report,
-  { index, open, checks: shown = one.checks.filter(({ ok }) => !ok) }: {
-    index: number;
-    open: boolean;
-    checks?: ReportCase["checks"];
-  },
-): string {
-  const checks = shown.map(({ name, expected, observed }) =>
-    `<tr><td>${escape(name)}</td><td><code>${show(expected)}</code></td>` +
-    `<td><code>${show(observed)}</code></td></tr>`
-  );
-  const commands = [one.reproduce, one.curl].filter((line) => line !== undefined);
-  return `<details class="finding" id="${anchor(one, index)}"${open ? " open" : ""} data-case="${
-    escape(one.id)
-  }" data-bad="${isBad(one) ? 1 : 0}">
-<summary><span class="${one.status}">${one.status}</span> <code>${
-    escape(one.id)
-  }</code> (${one.level}) on ${escape(report.target.name)}</summary>
-<div>
-<p>${escape(one.requirement)}<br><span class="note">Source: ${escape(one.source)}. Heard: ${
-    escape(one.witnesses.join(", "))
-  }.</span></p>
+    return [html`
+      <tr data-case="${id}"
+        data-bad="1"><th scope="row"><code>${id}</code><br><span class="soft">${first
+          ?.requirement ?? ""}</span></th>${found.map((one, run) =>
+            one === undefined
+              ? html`<td class="soft">not in this run</td>`
+              : html`<td><a href="#${anchorOf(one, run)}">${statusPill(one)}</a>${
+                one.reason ? html`<br><span class="soft">${one.reason}</span>` : ""
+              }</td>`
+          )}</tr>
+    `];
+  });
+  return html`<h2 id="differences">Differences <span class="soft">${rows.length}</span></h2>
 ${
-    checks.length > 0
-      ? `<div class="scroll"><table class="checks"><thead><tr><th scope="col">check</th>` +
-        `<th scope="col">expected</th><th scope="col">observed</th></tr></thead><tbody>${
-          checks.join("")
-        }</tbody></table></div>`
-      : `<p>${escape(one.reason)}</p>`
-  }
-${one.known_issue ? `<p>Known issue: ${escape(one.known_issue)}</p>` : ""}
-${one.known_failure ? `<p>Known failure: ${escape(one.known_failure)}</p>` : ""}
-${traceTable(one)}
-${commands.length > 0 ? `<pre>${escape(commands.join("\n"))}</pre>` : ""}
-</div>
-</details>`;
-}
-
-/** Writes the evidence of the cases that passed, closed until somebody opens it. */
-function proofs(reports: readonly Report[]): string {
-  return reports.flatMap((report, index) =>
-    report.cases.filter(isProof).map((one) =>
-      finding(one, report, { index, open: false, checks: one.checks })
-    )
-  ).join("\n");
-}
-
-/** Writes the records of the witnesses side by side: a line per moment, a column per witness. */
-function traceTable({ trace = [] }: ReportCase): string {
-  if (trace.length === 0) return "";
-  const heard = WITNESSES.filter((name) => trace.some(({ witness }) => witness === name));
-  const rows = trace.map(({ t, witness, text }) =>
-    `<tr><td class="t">${t.toFixed(2)}</td>${
-      heard.map((name) =>
-        name === witness ? `<td class="${name}">${escape(text)}</td>` : "<td></td>"
-      ).join("")
-    }</tr>`
-  );
-  return `<div class="scroll" role="region" aria-label="Trace" tabindex="0"><table class="trace">` +
-    `<thead><tr><th scope="col">ms</th>${
-      heard.map((name) => `<th scope="col" class="${name}">${name}</th>`).join("")
-    }</tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
-}
-
-function streams(reports: readonly Report[]): string {
-  return reports.flatMap((report, index) =>
-    report.cases.filter(({ timeline }) => timeline && timeline.received.length > 1).map((one) =>
-      `<details class="finding" data-case="${escape(one.id)}" data-bad="${isBad(one) ? 1 : 0}"${
-        index === 0 && one.id === "sse.cadence" ? " open" : ""
-      }>
-<summary><code>${escape(one.id)}</code> over ${one.timeline?.protocol} on ${
-        escape(report.target.name)
-      }</summary>
-<div>${one.timeline ? drawTimeline(one.timeline) : ""}</div>
-</details>`
-    )
-  ).join("\n");
-}
-
-function isBad(one: ReportCase): boolean {
-  return one.status === "fail" || one.status === "warn" ||
-    (one.status === "not-measured" && one.checks.length > 0);
-}
-
-function isProof(one: ReportCase): boolean {
-  return one.status === "pass" && one.checks.length > 0;
-}
-
-function anchor(one: ReportCase, index: number): string {
-  return `${one.id.replace(/[^a-z0-9]+/g, "-")}-${index}`;
-}
-
-function show(value: unknown): string {
-  return escape(JSON.stringify(value) ?? "null");
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
+    rows.length === 0 ? html`<p class="soft">No case differs.</p>` : html`
+      <div class="scroll" role="region" aria-label="Differences" tabindex="0">
+        <table class="sides">
+          <thead>
+            <tr><th scope="col">case</th>${reports.map(({ target }) =>
+              html`<th scope="col">${target.name}</th>`
+            )}</tr>
+          </thead>
+          <tbody>${rows}</tbody>
+        </table>
+      </div>
+    `
+  }`;
 }
