@@ -125,7 +125,7 @@ Deno.test("renderHtml() marks what differs first: between the witnesses, and in 
   );
   assert.equal(html.match(/<tr class="marked">/g)?.length, 2);
   assert.match(html, /x-tenant: <mark>evil<\/mark>/);
-  assert.match(html, /lint rule <code>edge\.x<\/code>/);
+  assert.match(html, /Lint rule <code>edge\.x<\/code>/);
 });
 
 Deno.test("renderHtml() folds what a witness says in a row, and Envoy's line to what decides", async () => {
