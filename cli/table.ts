@@ -57,6 +57,22 @@ export const COMMANDS: readonly Entry[] = [
     group: "Run",
     summary: "say which route a request takes, and why",
     module: "cli/commands/router_explain.ts",
+    name: "log query",
+    group: "Run",
+    summary: "list calls of a call log, or their sums by tenant or model",
+    module: "cli/commands/log_query.ts",
+  },
+  {
+    name: "log export",
+    group: "Run",
+    summary: "write calls of a call log as CSV or JSON lines",
+    module: "cli/commands/log_export.ts",
+  },
+  {
+    name: "log prune",
+    group: "Run",
+    summary: "remove old calls of a call log",
+    module: "cli/commands/log_prune.ts",
   },
   {
     name: "adapter",

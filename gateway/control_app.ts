@@ -27,7 +27,8 @@ export function controlApp(
       ...(backends.length === 1 ? backends : []).map((backend) => backend.metrics()),
       ...metrics.map((read) => read()),
     ]);
-    return context.body(parts.filter(Boolean).join("\n"), 200, { "content-type": PROMETHEUS });
+    const text = oneEach(parts.filter((part) => part !== undefined));
+    return context.body(text, 200, { "content-type": PROMETHEUS });
   });
   if (policy) {
     app.get(
@@ -71,6 +72,21 @@ export function controlApp(
     }, 404);
   });
   return app;
+}
+
+/** Joins metrics; of a family that two parts have, the first one's: a scrape with both would be refused as a whole. */
+function oneEach(texts: readonly string[]): string {
+  const known = new Set<string>();
+  return texts.map((text) => {
+    const own = new Set<string>();
+    const families = text.split(/^(?=# HELP )/m).filter((family) => {
+      const name = /^# HELP (\S+)/.exec(family)?.[1] ?? "";
+      own.add(name);
+      return name === "" || !known.has(name);
+    });
+    for (const name of own) known.add(name);
+    return families.join("");
+  }).filter((text) => text !== "").join("\n");
 }
 
 /** One entry a line, oldest first (https://jsonlines.org). */

@@ -2,6 +2,7 @@
 import agents from "../../docs/agents.md" with { type: "text" };
 import architecture from "../../docs/architecture.md" with { type: "text" };
 import conformance from "../../docs/conformance.md" with { type: "text" };
+import callLog from "../../docs/call_log.md" with { type: "text" };
 import console from "../../docs/console.md" with { type: "text" };
 import dialects from "../../docs/dialects.md" with { type: "text" };
 import edge from "../../docs/edge.md" with { type: "text" };
@@ -25,6 +26,7 @@ import { section, type Topic } from "./topics.ts";
 export const PAGES: Readonly<Record<string, string>> = {
   agents,
   architecture,
+  call_log: callLog,
   conformance,
   console,
   dialects,

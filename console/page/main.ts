@@ -23,6 +23,7 @@ import {
 } from "./model.ts";
 import { PlaygroundPage } from "./playground_page.ts";
 import { RequestsPage } from "./requests_page.ts";
+import { TrendsPage } from "./trends_page.ts";
 import { RulesPage } from "./rules_page.ts";
 import { copy, said } from "./ui.ts";
 
@@ -40,6 +41,7 @@ const PAGES: Readonly<Record<string, Page>> = {
   faults: { title: "Faults", key: "f", view: FaultsPage },
   playground: { title: "Playground", key: "p", view: PlaygroundPage },
   check: { title: "Check", key: "k", view: CheckPage, isThere: ({ has }) => has.check },
+  trends: { title: "Trends", key: "t", view: TrendsPage, isThere: ({ has }) => has.trends },
   hosts: { title: "Hosts", key: "h", view: HostsPage },
   limits: {
     title: "Limits",
