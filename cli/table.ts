@@ -57,6 +57,8 @@ export const COMMANDS: readonly Entry[] = [
     group: "Run",
     summary: "say which route a request takes, and why",
     module: "cli/commands/router_explain.ts",
+  },
+  {
     name: "log query",
     group: "Run",
     summary: "list calls of a call log, or their sums by tenant or model",
