@@ -1,6 +1,6 @@
 /** docs/edge.md: its flags, cases and rules are those that there are. */
 import assert from "node:assert/strict";
-import { EDGE_CASES } from "../../conformance/mod.ts";
+import { CASES, EDGE_CASES, ROUTER_CASES } from "../../conformance/mod.ts";
 import { bundledConfig } from "../../envoy/mod.ts";
 import { EDGE_FLAGS } from "../../gateway/profiles/mod.ts";
 import { DEFAULT_RULES, readRules } from "../../policy/mod.ts";
@@ -15,8 +15,12 @@ Deno.test("docs/edge.md names every flag of the profile", () => {
 });
 
 Deno.test("docs/edge.md names cases that there are, and every MUST of tokens and certificates", () => {
-  const ids = new Set(EDGE_CASES.map(({ id }) => id));
-  const named = [...PAGE.matchAll(/`((?:jwt|mtls|limit|fall|shadow|reload|trace)\.[a-z0-9-]+)`/g)]
+  const ids = new Set([...CASES, ...EDGE_CASES, ...ROUTER_CASES].map(({ id }) => id));
+  const named = [
+    ...PAGE.matchAll(
+      /`((?:jwt|mtls|limit|fall|shadow|reload|trace|rl|lim|obs|http|pass|router)\.[a-z0-9-]+)`/g,
+    ),
+  ]
     .map((
       [, id = ""],
     ) => id);
