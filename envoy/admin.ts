@@ -71,6 +71,12 @@ export class AdminClient implements Disposable {
     return (await this.#ok("GET", "/stats")).text;
   }
 
+  /** Returns those of Envoy's metrics whose name matches (RE2), in the Prometheus text format. */
+  async prometheus(filter: string): Promise<string> {
+    const path = `/stats/prometheus?filter=${encodeURIComponent(filter)}`;
+    return (await this.#ok("GET", path)).text;
+  }
+
   /** Returns the bytes that are allocated now; the statistic of that name is some seconds old. */
   async memory(): Promise<number> {
     return Number(valueAt(await this.#json("/memory"), "allocated"));

@@ -148,6 +148,8 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   };
   const changes = new LiveChanges(profile, options.ownConfig);
   let page: ConsolePart | undefined;
+  // No page before Envoy runs; it has nothing to tell then.
+  let metricsOfEnvoy = () => Promise.resolve("");
   const control = once(async () => {
     const [policy, part] = await Promise.all([parts.policy(), parts.own()]);
     const shown = { profile: profile.name, policy, part, feed };
@@ -159,7 +161,7 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
       policy,
       upstream: part.upstream,
       backends: part.mocks,
-      metrics: part.metrics,
+      metrics: [...part.metrics, () => metricsOfEnvoy()],
       paths: {
         ...part.control,
         ...(options.live && { [RESTART_PATH]: (request: Request) => changes.answer(request) }),
@@ -194,6 +196,10 @@ async function assemble(options: GatewayOptions, assembly: Assembly): Promise<Ga
   }
   page?.attach(envoy, url);
   changes.attach(envoy);
+  const { envoyMetrics } = profile;
+  if (envoyMetrics !== undefined) {
+    metricsOfEnvoy = () => envoy.admin.prometheus(envoyMetrics).catch(() => "");
+  }
   const owned = stack.move();
   let closing: Promise<void> | undefined;
   const failed = watchEnvoy(envoy, () => closing !== undefined, directory);

@@ -127,6 +127,8 @@ export interface Profile<P extends Part = Part> extends PartNames {
   readonly movesPorts?: boolean;
   /** Returns the variables that Envoy finds in its environment beside ours: credentials, that no configuration holds. */
   environment?(): Readonly<Record<string, string>>;
+  /** Metrics of Envoy's own that stand on the control listener's page, as a regular expression (RE2) of their names. */
+  readonly envoyMetrics?: string;
   /** Returns the places of its parts, which listen on `ports`. */
   overlay(ports: Ports, names: PartNames): PartOverlay;
   /** Starts the parts; resolves when all are ready. */

@@ -64,6 +64,10 @@ export const TLS_PORT: PortSpec = {
   flag: "--tls-port",
 };
 
+/** Tokens, first bytes and requests of clients; requests, retries and health of upstreams. */
+const ENVOY_METRICS =
+  "^(llmgate\\.|http\\.ingress.*\\.downstream_rq_(total|xx|active|time|[1-5]xx)|cluster\\.(upstream|canary|variant_.*|mirror)\\.(upstream_rq_(total|retry|pending_overflow|[1-5]xx|xx|time)|membership_(healthy|total)|outlier_detection\\.ejections_active))";
+
 /** The first that reads the usage of tokens, formats descriptors and sends retry-after. */
 const OLDEST_ENVOY = "1.40.0";
 
@@ -78,6 +82,7 @@ export function edgeProfile(options: EdgePartOptions): Profile<EdgePart> {
     ports: [...base.ports, ...(limitsService === undefined ? [LIMITS_PORT] : []), TLS_PORT],
     tlsListener: "ingress_tls",
     asksControl: true,
+    envoyMetrics: ENVOY_METRICS,
     oldestEnvoy: OLDEST_ENVOY,
     async prepare() {
       const { prepareTlsFolder } = await loadModule<typeof import("../../../certs/mod.ts")>(

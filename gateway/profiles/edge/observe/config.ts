@@ -10,6 +10,8 @@ type Config = any;
 export const COLLECTOR_CLUSTER = "collector";
 
 const EXTENSIONS = "type.googleapis.com/envoy.extensions";
+/** Prefix of Envoy's own counters of tokens: `envoy_llmgate_tokens` on its Prometheus page. */
+const STATS_PREFIX = "llmgate";
 /** Name of the gateway in traces. */
 const SERVICE = "llmgate-edge";
 /** Milliseconds until spans and log records leave; Envoy's default of 5 s makes live traces late. */
@@ -69,7 +71,7 @@ export function withCollector(file: EnvoyConfigFile): EnvoyConfigFile {
       const fields = typed_config.log_format?.json_format;
       if (fields !== undefined) fields.trace_id = "%TRACE_ID%";
     }
-    manager.access_log.push(otlpLog());
+    manager.access_log.push(otlpLog(), tokenStats());
   }
   const [layer] = bootstrap.layered_runtime.layers;
   layer.static_layer["tracing.opentelemetry.flush_interval_ms"] = FLUSH_MS;
@@ -97,6 +99,40 @@ function tracing(): Config {
         service_name: SERVICE,
         grpc_service: { envoy_grpc: { cluster_name: COLLECTOR_CLUSTER }, timeout: "1s" },
       },
+    },
+  };
+}
+
+/** Counters and a histogram of Envoy's own, from the same facts as the log. Models are those that answers name. */
+function tokenStats(): Config {
+  const tenant = { name: "tenant", value_format: "%REQ(X-TENANT)%" };
+  const model = { name: "model", value_format: usage("model") };
+  const tokens = (kind: "input" | "output") => ({
+    stat: { name: "tokens", tags: [tenant, model, { name: "kind", value_format: kind }] },
+    value_format:
+      `%CEL('envoy.ai.token_usage' in metadata.typed_filter_metadata ? int(metadata.typed_filter_metadata['envoy.ai.token_usage'].${kind}_tokens) : 0)%`,
+  });
+  return {
+    name: "envoy.access_loggers.stats",
+    // A request without usage has no model to count for.
+    filter: {
+      extension_filter: {
+        name: "envoy.access_loggers.extension_filters.cel",
+        typed_config: {
+          "@type": `${EXTENSIONS}.access_loggers.filters.cel.v3.ExpressionFilter`,
+          expression: "'envoy.ai.token_usage' in metadata.typed_filter_metadata",
+        },
+      },
+    },
+    typed_config: {
+      "@type": `${EXTENSIONS}.access_loggers.stats.v3.Config`,
+      stats_scope: { prefix: STATS_PREFIX },
+      counters: [tokens("input"), tokens("output")],
+      histograms: [{
+        stat: { name: "first_byte", tags: [model] },
+        unit: "Milliseconds",
+        value_format: "%COMMON_DURATION(DS_RX_BEG:DS_TX_BEG:ms)%",
+      }],
     },
   };
 }
