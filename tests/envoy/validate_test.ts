@@ -21,11 +21,17 @@ async function configFiles(folder: URL): Promise<string[]> {
 /** Needs certificates beside it, and a filter that the older version lacks and 1.40 calls unfinished. */
 const EDGE = fileURLToPath(new URL("edge.yaml", CONFIGS));
 const UNFINISHED = /ai_protocol_manager.* marked as work-in-progress/;
+/** Policy by model and by MCP tool, on filters that 1.40 has and calls unfinished, and 1.36 has not. */
+const UNFINISHED_CONFIGS = ["model", "mcp"].map((name) =>
+  fileURLToPath(new URL(`check/${name}.yaml`, CONFIGS))
+);
 /** Whoever validates dials nobody: the issuer of tokens neither. */
 const NOT_DIALLED = /ur[il] ?= ?http:\/\/localhost\/jwks\.json/;
 
 Deno.test("every configuration is valid as it stands, without a warning, on both versions", async () => {
-  const files = (await configFiles(CONFIGS)).filter((file) => file !== EDGE);
+  const files = (await configFiles(CONFIGS)).filter((file) =>
+    file !== EDGE && !UNFINISHED_CONFIGS.includes(file)
+  );
   assert.ok(files.length > 0);
   for (const version of VERSIONS) {
     const envoy = await envoyPath(version);
@@ -50,6 +56,16 @@ Deno.test("edge.yaml is valid on 1.40, which warns of its unfinished filter, and
   const older = await validateConfig(await envoyPath("1.39.3"), file);
   assert.equal(older.ok, false);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("what reads models and tools for policy is valid on 1.40, which warns of these filters alone", async () => {
+  const known = /(ai_protocol_manager|request_info|filters\.http\.mcp)\S* .*work-in-progress/;
+  for (const file of UNFINISHED_CONFIGS) {
+    const { ok, messages } = await validateConfig(await envoyPath("1.40.0"), file);
+    assert.ok(ok, messages.join("\n"));
+    for (const message of messages) assert.match(message, known);
+    assert.equal((await validateConfig(await envoyPath("1.36.4"), file)).ok, false);
+  }
 });
 
 Deno.test("validateConfig() passes on what Envoy says", async () => {
