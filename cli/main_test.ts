@@ -4,7 +4,7 @@ import { aborted, type Command, defineCommand } from "./command.ts";
 import { reportError, runCommand } from "./dispatch.ts";
 import { loadCommand, loadCommands } from "./load.ts";
 import { main } from "./main.ts";
-import { addressOption, flagOption, portOption } from "../options/mod.ts";
+import { addressOption, flagOption, portOption, repeated, textOption } from "../options/mod.ts";
 import { COMMANDS } from "./table.ts";
 import { fakeHost } from "./testing.ts";
 
@@ -15,6 +15,7 @@ function commandThat(run: Command["run"]): Command {
     summary: "a test",
     options: {
       port: portOption("--port <PORT>", { default: 1234, description: "a port", env: "TEST_PORT" }),
+      names: repeated(textOption("--name <NAME>", { description: "a name", env: "TEST_NAMES" })),
       policy: addressOption("--policy <HOST:PORT>", { description: "an address" }),
       json: flagOption("--json", { description: "as JSON" }),
     },
@@ -86,6 +87,19 @@ Deno.test("runCommand() reads flags before environment before defaults", async (
   await runCommand(command, [], fakeHost({ env: { TEST_PORT: "5" } }));
   await runCommand(command, ["--port", "6"], fakeHost({ env: { TEST_PORT: "5" } }));
   assert.deepEqual(seen, [1234, 5, 6]);
+});
+
+Deno.test("runCommand() reads an option that may be repeated from the environment by commas", async () => {
+  const seen: unknown[] = [];
+  const command = commandThat(({ options }) => {
+    seen.push(options.names);
+    return Promise.resolve(0);
+  });
+  const env = { TEST_NAMES: "a, b,,c" };
+  await runCommand(command, [], fakeHost());
+  await runCommand(command, [], fakeHost({ env }));
+  await runCommand(command, ["--name", "d"], fakeHost({ env }));
+  assert.deepEqual(seen, [[], ["a", "b", "c"], ["d"]]);
 });
 
 for (

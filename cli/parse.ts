@@ -69,7 +69,10 @@ function valueOf(option: AnyOption, given: Record<string, unknown>, host: Pick<H
   }
   const fromEnvironment = option.env === undefined ? undefined : host.env(option.env);
   if (option.env === undefined || !fromEnvironment) return option.fallback;
-  return option.parse(fromEnvironment, option.env);
+  const { env, parse } = option;
+  if (option.repeatable !== true) return parse(fromEnvironment, env);
+  const values = fromEnvironment.split(",").map((value) => value.trim());
+  return values.filter((value) => value !== "").map((value) => parse(value, env));
 }
 
 function usageError(error: CommanderError, command: Command, words: readonly string[]): UsageError {

@@ -175,7 +175,7 @@ export function addressOption<const T extends OptionSettings<string>>(
   });
 }
 
-/** The same option, given any number of times; the values in order. */
+/** The same option, given any number of times, in the environment by commas; the values in order. */
 export function repeated<T>(one: Option<T>): Option<readonly NonNullable<T>[]> {
   return {
     ...one,

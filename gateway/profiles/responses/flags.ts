@@ -21,6 +21,7 @@ export const RESPONSES_FLAGS = inSection(SECTION, {
   connectorsAllow: repeated(textOption("--connectors-allow <HOST>", {
     description:
       "MCP server that tenants may name although it is no address of the internet: 127.0.0.1, 10.0.0.0/8, *.internal",
+    env: "LLMGATE_CONNECTORS_ALLOW",
   })),
 });
 
