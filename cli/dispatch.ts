@@ -1,5 +1,11 @@
 /** Finds the command of a command line, runs it, and turns its end into an exit code. */
-import { messageOf, openFilesLimit, UnavailableError, UsageError } from "../service/mod.ts";
+import {
+  harmless,
+  messageOf,
+  openFilesLimit,
+  UnavailableError,
+  UsageError,
+} from "../service/mod.ts";
 import { type Command, EXIT, PERMISSION_CLASSES } from "./command.ts";
 import { commandHelp, groupHelp } from "./help/help_text.ts";
 import type { Host } from "./host.ts";
@@ -107,8 +113,8 @@ export async function runCommand(
       args,
       words,
       host,
-      log: (line: string) => host.stderr.write(`${line}\n`),
-      print: (line: string) => host.stdout.write(`${line}\n`),
+      log: (line: string) => host.stderr.write(`${harmless(line)}\n`),
+      print: (line: string) => host.stdout.write(`${harmless(line)}\n`),
       style: styleFor(host.stdout, host),
       signal: first.signal,
       forced: second.signal,

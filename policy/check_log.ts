@@ -1,6 +1,6 @@
 /** The stub's record of a Check. */
 import type { CheckRequest } from "../ext_authz/mod.ts";
-import { markOf, NONCE_HEADER, nonceOf } from "../service/mod.ts";
+import { markOf, NONCE_HEADER, nonceOf, shown } from "../service/mod.ts";
 import type { RulesEngine } from "./engine.ts";
 import { redact } from "./redact.ts";
 
@@ -93,5 +93,5 @@ export function formatCheck(check: PolicyCheck): string {
     `tenant=${check.tenant || "-"}`,
     `request_id=${check.requestId ?? "-"}`,
     `${ms.toFixed(2)}ms`,
-  ].join("  ");
+  ].map(shown).join("  ");
 }

@@ -1,7 +1,7 @@
 /** `llmgate limits`: runs the limits service alone (Envoy's rate-limit service over gRPC). */
 import { startLimits } from "../../limits/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
-import { DEFAULT_PORTS, defined } from "../../service/mod.ts";
+import { DEFAULT_PORTS, defined, shown } from "../../service/mod.ts";
 import { fileOption, flagOption, portOption, textOption } from "../../options/mod.ts";
 
 export const command = defineCommand({
@@ -50,7 +50,7 @@ export const command = defineCommand({
               decision.charge === undefined
                 ? ""
                 : `${decision.charge.tokens} tokens (${decision.charge.source})`,
-            ].filter((part) => part !== "").join("  "),
+            ].filter((part) => part !== "").map(shown).join("  "),
           ),
       }),
     });

@@ -1,7 +1,7 @@
 /** `llmgate responses`: runs the OpenAI Responses gateway alone (HTTP, and ext_proc over gRPC). */
 import { dataHome } from "../../envoy/mod.ts";
 import type { ResponsesLine } from "../../responses/mod.ts";
-import { defined, loadModule, peerSecretOf } from "../../service/mod.ts";
+import { defined, loadModule, peerSecretOf, shown } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import { choiceOption, directoryOption, flagOption } from "../../options/mod.ts";
 import { RESPONSES_FLAGS, RESPONSES_PORT_FLAGS } from "../../gateway/profiles/mod.ts";
@@ -64,7 +64,7 @@ export const command = defineCommand({
           entry.model,
           entry.responseId,
           entry.code,
-        ].filter((part) => part !== "").join("  "),
+        ].filter((part) => part !== "").map(shown).join("  "),
       );
     await using gateway = await startResponses({
       config,

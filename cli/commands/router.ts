@@ -1,6 +1,6 @@
 /** `llmgate router`: runs the model router alone (ext_proc over gRPC). */
 import { discoverHosts, MAX_BODY_BYTES, startRouter } from "../../router/mod.ts";
-import { DEFAULT_PORTS, loadModule, peerSecretOf, UsageError } from "../../service/mod.ts";
+import { DEFAULT_PORTS, loadModule, peerSecretOf, shown, UsageError } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import {
   choiceOption,
@@ -119,7 +119,7 @@ export const command = defineCommand({
             options.json
               ? JSON.stringify(line)
               : [line.requestId, line.path, line.route, line.model, line.endpoint, line.code]
-                .filter((part) => part !== "").join("  "),
+                .filter((part) => part !== "").map(shown).join("  "),
           ),
       }),
     });

@@ -52,7 +52,8 @@ export const command = defineCommand({
       if (options.json) print(JSON.stringify({ time, seconds, rows }));
       else {
         const title = style.dim(`${time}  ${options.control}  last ${seconds.toFixed(1)} s`);
-        print(`${redraws ? CLEAR : ""}${title}\n${routerTable(rows, style)}`);
+        if (redraws) host.stdout.write(CLEAR);
+        print(`${title}\n${routerTable(rows, style)}`);
         if (!redraws && !options.once) print("");
       }
       if (options.once) return EXIT.ok;

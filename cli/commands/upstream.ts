@@ -13,6 +13,7 @@ import {
   loadModule,
   messageOf,
   redactedTarget,
+  shown,
   UsageError,
 } from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
@@ -236,7 +237,11 @@ function tapeOf(options: TapeOptions, host: Host): Pick<UpstreamOptions, "record
 function exchangeLine(exchange: UpstreamExchange): string {
   const { method, target, status, events, bytesWritten, end, receivedAt } = exchange;
   const ms = ((exchange.endedAt ?? receivedAt) - receivedAt).toFixed(1);
-  const parts = [`${method} ${redactedTarget(target)}`, status ?? "-", `${bytesWritten} bytes`];
+  const parts = [
+    shown(`${method} ${redactedTarget(target)}`),
+    status ?? "-",
+    `${bytesWritten} bytes`,
+  ];
   if (events > 0) parts.push(`${events} events`);
   return [...parts, end, `${ms} ms`].join("  ");
 }

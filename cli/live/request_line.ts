@@ -1,5 +1,6 @@
 /** The line that `dev` prints per request. */
 import type { RequestRecord } from "../../gateway/mod.ts";
+import { shown } from "../../service/mod.ts";
 import type { Style } from "../style.ts";
 
 /** Returns one line for people: what was asked, what was decided and why, and how long it took. */
@@ -14,9 +15,9 @@ export function requestLine(record: RequestRecord, style: Style): string {
     style.dim(clock(record.time)),
     paint(record.decision.padEnd(5)),
     status,
-    `${record.method} ${record.path}`,
-    record.reason,
-    ...(record.tenant === null ? [] : [`tenant ${record.tenant}`]),
+    shown(`${record.method} ${record.path}`),
+    shown(record.reason),
+    ...(record.tenant === null ? [] : [shown(`tenant ${record.tenant}`)]),
     ...(record.attempts > 1 ? [style.notice(`${record.attempts} attempts`)] : []),
     ...(record.model === null ? [] : [servedBy(record)]),
     timing(record),
@@ -28,7 +29,7 @@ export function requestLine(record: RequestRecord, style: Style): string {
 }
 
 function servedBy({ model, host }: RequestRecord): string {
-  return host === null ? `${model}` : `${model} on ${host}`;
+  return shown(host === null ? `${model}` : `${model} on ${host}`);
 }
 
 function clock(time: string): string {
