@@ -31,7 +31,7 @@ export function modelPorts({ router }: KubernetesSettings): object[] {
     ];
   }
   const ports = router.staticHosts.split(",").map((host) =>
-    Number(/:(\d+)\/?$/.exec(host)?.[1] ?? (host.trim().startsWith("http:") ? 80 : 443))
+    Number(/:(\d+)(?:\/|$)/.exec(host)?.[1] ?? (host.trim().startsWith("http:") ? 80 : 443))
   );
   return [anybody(...new Set(ports))];
 }
