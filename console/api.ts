@@ -1,6 +1,6 @@
 /** Answers requests of the data API by its table. */
 import { z } from "zod";
-import { errorBody } from "../openai/mod.ts";
+import { errorBody, isTooDeep, MAX_JSON_DEPTH } from "../openai/mod.ts";
 import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
 import { HEADERS } from "./headers.ts";
 import { NotThere } from "./not_there.ts";
@@ -59,6 +59,7 @@ function sayError(error: unknown): string {
 async function jsonOf(request: Request): Promise<unknown> {
   const text = await request.text();
   if (text.length > MAX_BODY) throw new UsageError(`The body is longer than ${MAX_BODY} bytes`);
+  if (isTooDeep(text)) throw new UsageError(`The body has more than ${MAX_JSON_DEPTH} levels`);
   try {
     return text === "" ? {} : JSON.parse(text);
   } catch {

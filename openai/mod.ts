@@ -11,6 +11,7 @@
  *
  * @module
  */
+export { isTooDeep, MAX_JSON_DEPTH } from "./json_depth.ts";
 export { errorBody, errorOf, type OpenAiErrorBody, type OpenAiErrorInit } from "./errors.ts";
 export {
   DONE,

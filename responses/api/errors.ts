@@ -1,5 +1,5 @@
 /** Errors of the API. */
-import { errorBody, type OpenAiErrorBody } from "../../openai/mod.ts";
+import { errorBody, MAX_JSON_DEPTH, type OpenAiErrorBody } from "../../openai/mod.ts";
 
 /** A refusal that the caller is told about: its status, code and message become the answer. */
 export class ApiError extends Error {
@@ -32,6 +32,11 @@ export class ApiError extends Error {
 /** 400: what was sent cannot be used; `param` names the field. */
 export function invalidRequest(message: string, param: string | null = null): ApiError {
   return new ApiError(400, "invalid_request", message, param);
+}
+
+/** 400: what would walk the body afterwards does not stand any depth. */
+export function tooDeep(): ApiError {
+  return invalidRequest(`The JSON body of your request has more than ${MAX_JSON_DEPTH} levels`);
 }
 
 /** 404 `<thing>_not_found`: also what another tenant's id is answered with. */

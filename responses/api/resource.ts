@@ -3,7 +3,8 @@ import type { Context, Hono } from "hono";
 import type { z } from "zod";
 import { readBody } from "./body.ts";
 import { decodedBody, tooLarge } from "./content_coding.ts";
-import { invalidRequest } from "./errors.ts";
+import { isTooDeep } from "../../openai/mod.ts";
+import { invalidRequest, tooDeep } from "./errors.ts";
 import { type PageQuery, pageQuery } from "./page.ts";
 import type { Tenant } from "./tenant.ts";
 
@@ -53,6 +54,7 @@ export async function jsonBody<Schema extends z.ZodType>(
   const text = new TextDecoder().decode(bytes);
   let value: unknown = {};
   if (text.trim() !== "") {
+    if (isTooDeep(text)) throw tooDeep();
     try {
       value = JSON.parse(text);
     } catch {

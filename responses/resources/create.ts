@@ -1,8 +1,9 @@
 /** `POST /v1/responses`, apart from how it arrived: the same answer over ext_proc and over HTTP. */
 import { decodedBody, tooLarge } from "../api/content_coding.ts";
-import { ApiError, invalidRequest } from "../api/errors.ts";
+import { ApiError, invalidRequest, tooDeep } from "../api/errors.ts";
 import { encodeEvents, publicResponse, type ResponseEvent } from "../api/events.ts";
 import { parseCreate } from "../api/request.ts";
+import { isTooDeep } from "../../openai/mod.ts";
 import type { Tenant } from "../api/tenant.ts";
 import type { Caller, Engine } from "../engine/engine.ts";
 import { BackendError } from "../backend/errors.ts";
@@ -105,8 +106,10 @@ export async function* encoded(
 
 /** @throws {ApiError} 400 for what is no JSON */
 export function jsonOf(body: Uint8Array): unknown {
+  const text = decoder.decode(body);
+  if (isTooDeep(text)) throw tooDeep();
   try {
-    return JSON.parse(decoder.decode(body));
+    return JSON.parse(text);
   } catch {
     throw invalidRequest("We could not parse the JSON body of your request");
   }

@@ -1,5 +1,6 @@
 /** Texts over which a careless expression runs for hours: each is answered as any other. */
 import assert from "node:assert/strict";
+import { defaultConfig, startResponses } from "../../responses/mod.ts";
 import { redactedHead, redactedTarget } from "../../service/mod.ts";
 import { startUpstream, type Upstream } from "../../upstream/mod.ts";
 
@@ -10,6 +11,25 @@ const json = (value: unknown) => ({
   headers: { "content-type": "application/json" },
   body: JSON.stringify(value),
 });
+const deep = '{"a":'.repeat(100_000) + "1" + "}".repeat(100_000);
+const withSchema = (path: string, body: string): readonly [string, RequestInit, number] => [
+  path,
+  { method: "POST", headers: { "content-type": "application/json" }, body },
+  400,
+];
+/** Bodies of more levels than anything that walks them stands, by the endpoint. */
+const DEEP = {
+  "a deep schema of a tool": withSchema(
+    "/v1/responses",
+    `{"model":"m","input":"x","tools":[{"type":"function","name":"f","parameters":${deep}}]}`,
+  ),
+  "a deep schema of a format": withSchema(
+    "/v1/responses",
+    `{"model":"m","input":"x","text":{"format":{"type":"json_schema","name":"a","schema":${deep}}}}`,
+  ),
+  "deep items": withSchema("/v1/conversations", `{"items":[{"type":"message","content":${deep}}]}`),
+};
+
 const say = (content: string) => json({ model: "m", messages: [{ role: "user", content }] });
 const shaped = (schema: unknown) =>
   json({
@@ -57,6 +77,39 @@ Deno.test("no text that a client sends keeps the mock from answering", async () 
   }
   assert.match(await blanksInHeader(upstream), /^HTTP\/1\.1 (200|431) /);
 });
+
+Deno.test("a document deeper than anything walks ends with a limit that is named", async () => {
+  await using upstream = await startUpstream({ pace: "none" });
+  await using app = await startResponsesApp(`${upstream.url}/v1`);
+  for (const [what, [path, init, status]] of Object.entries(DEEP)) {
+    const response = await fetch(`${app.http.url}${path}`, init);
+    const { error } = await response.json();
+    assert.deepEqual([response.status, error.code], [status, "invalid_request"], what);
+    assert.match(error.message, /more than 256 levels/, what);
+  }
+});
+
+/** The Responses gateway alone, in a folder that goes with it. */
+async function startResponsesApp(endpoint: string) {
+  const dataDir = await Deno.makeTempDir({ prefix: "llmgate-deep-" });
+  const config = defaultConfig();
+  const gateway = await startResponses({
+    dataDir,
+    config: {
+      ...config,
+      http: { ...config.http, port: 0 },
+      extproc: { ...config.extproc, port: 0 },
+      engine: { ...config.engine, model_endpoint: endpoint },
+    },
+  });
+  return {
+    http: gateway.http,
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]();
+      await Deno.remove(dataDir, { recursive: true });
+    },
+  };
+}
 
 Deno.test("what a journal shows of a target or a head takes no longer than reading it", () => {
   const long = "a".repeat(MIB);

@@ -13,6 +13,7 @@ import { editImages, images } from "./openai/images.ts";
 import { rerank } from "./openai/rerank.ts";
 import { type CanonicalPath, canonicalPath } from "./paths.ts";
 import { type Dialect, dialectOf, type ErrorInit } from "../../dialects/mod.ts";
+import { isTooDeep, MAX_JSON_DEPTH } from "../../openai/mod.ts";
 import { RequestError } from "./request_error.ts";
 import { chat } from "./openai/chat.ts";
 import { askOfCompletion, completions } from "./openai/completions.ts";
@@ -194,8 +195,12 @@ function missingVersion(): Answer {
 }
 
 function jsonOf(bytes: Uint8Array): unknown {
+  const text = decoder.decode(bytes);
+  if (isTooDeep(text)) {
+    throw new RequestError(`The JSON body of your request has more than ${MAX_JSON_DEPTH} levels`);
+  }
   try {
-    return JSON.parse(decoder.decode(bytes));
+    return JSON.parse(text);
   } catch {
     throw new RequestError(
       "We could not parse the JSON body of your request: expected a JSON object in UTF-8.",
