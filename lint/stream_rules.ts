@@ -4,7 +4,9 @@ import {
   HTTP_OPTIONS,
   isObject,
   type Json,
+  type JsonObject,
   type LintModel,
+  objectsAt,
   type Placed,
   type Route,
   seconds,
@@ -82,7 +84,9 @@ export const STREAM_RULES: readonly LintRule[] = [
       ...forwarding(model).flatMap(({ route }) =>
         capped(route, "route/max_stream_duration/max_stream_duration")
       ),
-      ...[...model.clusters.values()].flatMap((cluster) =>
+      ...[...model.clusters].filter(([name]) => !onlyMirrors(model).has(name)).flatMap((
+        [, cluster],
+      ) =>
         capped(
           cluster,
           `${HTTP_OPTIONS}/common_http_protocol_options/max_stream_duration`,
@@ -275,7 +279,7 @@ function unsafeRetries(route: Route, model: LintModel): Hit[] {
   const nearest = retryPolicies(route, model).find(({ value }) => value !== undefined);
   const policy = nearest?.value;
   if (nearest === undefined || !isObject(policy)) return [];
-  if (policy.num_retries === 0) return [];
+  if (policy.num_retries === 0 || goesElsewhere(policy)) return [];
   const conditions = String(policy.retry_on ?? "").split(",")
     .map((condition) => condition.trim()).filter((condition) => condition !== "");
   const unsafe = conditions.filter((condition) => !SAFE_RETRIES.has(condition));
@@ -286,6 +290,22 @@ function unsafeRetries(route: Route, model: LintModel): Hit[] {
     found: `route ${route.match} is retried on ${unsafe.join(", ")}`,
     ...(resets ? { case: "retry.reset-not-blind" } : {}),
   }];
+}
+
+/** Fallback: whoever failed is not asked again, and an error is not billed. */
+function goesElsewhere(policy: JsonObject): boolean {
+  return policy.refresh_cluster_on_retry === true || isObject(policy.retry_priority) ||
+    Array.isArray(policy.retry_host_predicate);
+}
+
+/** Clusters that get copies alone: what cuts a copy cuts no answer. */
+function onlyMirrors(model: LintModel): Set<string> {
+  const routes = forwarding(model).map(({ route }) => route);
+  const served = new Set(routes.flatMap(({ clusters }) => clusters));
+  const copied = routes.flatMap(({ value }) =>
+    objectsAt(value, "route/request_mirror_policies/*").map(({ cluster }) => String(cluster))
+  );
+  return new Set(copied.filter((name) => !served.has(name)));
 }
 
 /** A second request beside the first: it is answered twice, and billed twice. */

@@ -25,6 +25,18 @@ export const TRAFFIC_RULES: readonly LintRule[] = [
     check: mirrored,
   },
   {
+    id: "traffic.few-retries",
+    severity: "warning",
+    why: "Envoy lets 3 retries run at a time in a cluster: when a provider fails under load, all " +
+      "other requests get its error, and nobody falls back",
+    fix:
+      "set `max_retries` of the cluster's `circuit_breakers` to what its `max_requests` is, or a " +
+      "`retry_budget`",
+    case: "fall.attempts-told",
+    source: "CircuitBreakers.Thresholds.max_retries; Envoy router filter, retry semantics",
+    check: fewRetries,
+  },
+  {
     id: "traffic.query-traced",
     severity: "warning",
     why: "Envoy's tag http.url holds the query, and with it keys that clients send there",
@@ -136,4 +148,22 @@ function secrets(root: Json): { path: string; value: JsonObject }[] {
 /** Whether a runtime fraction is above 0. */
 function isEnforced(config: JsonObject): boolean {
   return Number(valueAt(config, "filter_enabled/default_value/numerator") ?? 0) > 0;
+}
+
+/** Routes that fall back to another upstream, and whose clusters let few do so at a time. */
+function fewRetries(model: LintModel): Hit[] {
+  const names = new Set(
+    forwarding(model).filter(({ route: { value } }) => {
+      const policy = valueAt(value, "route/retry_policy");
+      return isObject(policy) && policy.num_retries !== 0 &&
+        (policy.refresh_cluster_on_retry === true || isObject(policy.retry_priority));
+    }).flatMap(({ route }) => route.clusters),
+  );
+  return [...names].flatMap((name): Hit[] => {
+    const cluster = model.clusters.get(name);
+    if (cluster === undefined) return [];
+    const [threshold] = objectsAt(cluster.value, "circuit_breakers/thresholds/*");
+    if (threshold?.max_retries !== undefined || isObject(threshold?.retry_budget)) return [];
+    return [{ path: cluster.path, found: `${name} lets 3 requests at a time be tried again` }];
+  });
 }

@@ -49,6 +49,14 @@ const EDITS: readonly (readonly [ids: readonly string[], edits: Readonly<Record<
         request_headers_mutations: [{ remove: "authorization" }],
       }],
     }],
+    [["traffic.few-retries"], {
+      [`${ROUTE}/retry_policy`]: { num_retries: 1, refresh_cluster_on_retry: true },
+    }],
+    [[], {
+      [`${ROUTE}/retry_policy`]: { num_retries: 1, refresh_cluster_on_retry: true },
+      "static_resources/clusters/1/circuit_breakers/thresholds/0/max_retries": 65536,
+    }],
+    [[], { [`${ROUTE}/retry_policy`]: { num_retries: 1, retry_on: "connect-failure" } }],
     [["traffic.query-traced"], { [`${MANAGER}/tracing`]: TRACING([]) }],
     [[], {
       [`${MANAGER}/tracing`]: TRACING([{ tag: "http.url", value: "%PATH(NQ:PATH)%" }]),
