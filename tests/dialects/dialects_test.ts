@@ -16,6 +16,21 @@ for (const dialect of DIALECTS) {
   });
 }
 
+Deno.test("a gateway that knows the client's API alone is measured: what passes there is asked there", async () => {
+  const cases = DIALECT_CASES.filter(({ id }) => id.startsWith("dialect.error-404"));
+  const pair = { client: "anthropic", upstream: "anthropic" } as const;
+  const report = await judge(pair, ({ url }) => {
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname !== "/v1/messages") return new Response("nothing here", { status: 404 });
+      return fetch(`${url}${pathname}`, request);
+    });
+    const front = `http://127.0.0.1:${server.addr.port}`;
+    return { url: front, [Symbol.asyncDispose]: () => server.shutdown() };
+  }, cases);
+  assert.deepEqual(report.cases.map(({ status }) => status), ["pass", "pass"]);
+});
+
 const PAIR: DialectPair = { client: "openai", upstream: "anthropic" };
 
 Deno.test("every case of the group holds on a gateway that translates rightly", async () => {
