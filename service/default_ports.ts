@@ -11,6 +11,7 @@ export const DEFAULT_PORTS = {
   limits: 9004,
   tls: 8443,
   transform: 9005,
+  tap: 9006,
   adapter: 9010,
   otlp: 4317,
   otlpHttp: 4318,
