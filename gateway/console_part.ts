@@ -78,6 +78,11 @@ export function consolePart(
   };
 }
 
+/** A value as text, without the key by which this gateway alone steers its Envoy. */
+function shown(value: unknown): string {
+  return JSON.stringify(value).replace(/key=[^"&]+/g, "key=[redacted]");
+}
+
 async function configOf(
   envoy: RunningEnvoy,
   lint: ConsoleAbilities["lint"],
@@ -91,8 +96,8 @@ async function configOf(
     overlay: launched.changes.map(({ what, path, from, to }) => ({
       what,
       path,
-      before: from === undefined ? "" : JSON.stringify(from),
-      after: to === undefined ? "" : JSON.stringify(to),
+      before: from === undefined ? "" : shown(from),
+      after: to === undefined ? "" : shown(to),
     })),
     findings: await lint?.(envoy.configText, name) ?? [],
   };

@@ -29,7 +29,7 @@ export interface Window {
 const WIDTH = 1_000;
 const HEIGHT = 24;
 /** A span that took no time is seen all the same. */
-const LEAST = 3;
+const LEAST = 5;
 /** Marks drawn of one lane: more cannot be told apart. */
 const MAX_MARKS = 1_000;
 

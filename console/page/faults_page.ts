@@ -31,8 +31,7 @@ export function FaultsPage() {
   const all = faults.value ?? [];
   return html`
     <${Single} title="Faults">
-      <p class="lead">Break a part of the gateway, and see what its clients see.
-        <span class="soft">Each switch goes off by itself after five minutes; one at a time on each plane.</span></p>
+      <p class="lead">Break a part of the gateway, and see what its clients see.${" "}<span class="soft">Each switch goes off by itself after five minutes; one at a time on each plane.</span></p>
       <label class="scope">For one tenant alone
         <input id="tenant" placeholder="everybody" value=${tenant.value}
           onInput=${(event: InputEvent) =>

@@ -1,4 +1,5 @@
 /** Entry of the console's page: the frame around the pages, and the keys. */
+import { effect } from "@preact/signals";
 import { render } from "preact";
 import { CheckPage } from "./check_page.ts";
 import { ConfigPage, HostsPage } from "./config_page.ts";
@@ -171,6 +172,17 @@ addEventListener("keydown", (event) => {
   if (OF_REQUESTS.has(event.key) && route.value.page !== "requests") return;
   event.preventDefault();
   action();
+});
+
+// On a narrow screen the row of pages is longer than the screen.
+effect(() => {
+  if (route.value.page === "") return;
+  requestAnimationFrame(() =>
+    document.querySelector("nav [aria-current]")?.scrollIntoView({
+      block: "nearest",
+      inline: "center",
+    })
+  );
 });
 
 const root = document.getElementById("app");

@@ -134,7 +134,7 @@ export function PlaygroundPage() {
         <p class="sentence" id="answer-status" role="status">
           <${Pill} tone=${now.code < 300 ? "pass" : now.code < 500 ? "warn" : "fail"}>${now
             .code}<//>
-                ${now.type} ${now.deny !== "" && html`<b>${now.deny}</b>`}
+                ${" "}${now.type}${" "}${now.deny !== "" && html`<b>${now.deny}</b>`}${" "}
                 ${now.id !== "" &&
                   html`<a href=${`#/requests/${
                     encodeURIComponent(now.id)

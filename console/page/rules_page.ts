@@ -168,7 +168,7 @@ function Editor() {
   const lines = draft.value.split("\n");
   const bad = new Set(problems.value.map(({ line }) => line));
   const numbers = lines.map((_, at) =>
-    html`<span class=${bad.has(at + 1) ? "bad" : ""}>${at + 1}\n</span>`
+    html`<span class=${bad.has(at + 1) ? "number bad" : "number"}>${at + 1}</span>`
   );
   return html`
     <div class="editor" role="region" aria-label="Editor" tabindex="-1">

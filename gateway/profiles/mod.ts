@@ -22,6 +22,8 @@
  */
 export type { AddOnKind, AnyAddOnKind } from "./add_on_kind.ts";
 export { ADD_ONS, addOnsOf } from "./add_ons.ts";
+export { tapAddOn } from "./add_ons/tap.ts";
+export { TAP_CLUSTER, withTap } from "./add_ons/tap_config.ts";
 export { transformOverlay } from "./add_ons/transform.ts";
 export { profileKind, PROFILES } from "./all.ts";
 export type { Asked, DeclaredFeatures, DeclaredParts, Judge } from "./judge.ts";

@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { EXTERNAL_PROCESSOR } from "../../ext_proc/mod.ts";
 import { type AddOn, singleUpstream, withAddOns } from "../../gateway/mod.ts";
-import { tapAddOn } from "../../gateway/profiles/add_ons/tap.ts";
-import { TAP_CLUSTER, withTap } from "../../gateway/profiles/add_ons/tap_config.ts";
+import { TAP_CLUSTER, tapAddOn, withTap } from "../../gateway/profiles/mod.ts";
 import { startGrpcServer } from "../../grpc/mod.ts";
 import { chat, patient, startTestGateway } from "../testing/stack.ts";
 
