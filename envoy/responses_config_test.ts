@@ -20,6 +20,11 @@ Deno.test("responses.yaml asks policy first, then the gateway's processor", () =
 
 /** Fields that the promises of docs/responses.md depend on. */
 const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
+  [
+    "one spelling of a slash",
+    `${MANAGER}/path_with_escaped_slashes_action`,
+    "UNESCAPE_AND_FORWARD",
+  ],
   ["fails closed", `${PROCESSOR}/failure_mode_allow`, false],
   ["120 seconds", `${PROCESSOR}/message_timeout`, "120s"],
   [

@@ -27,6 +27,11 @@ Deno.test("router.yaml asks policy first, then buffers, then asks the router", (
 
 /** Fields that the promises of docs/router.md depend on. */
 const PROMISES: readonly (readonly [string, string, Json | undefined])[] = [
+  [
+    "one spelling of a slash",
+    `${MANAGER}/path_with_escaped_slashes_action`,
+    "UNESCAPE_AND_FORWARD",
+  ],
   ["fails closed", `${PROCESSOR}/failure_mode_allow`, false],
   ["a message timeout", `${PROCESSOR}/message_timeout`, "2s"],
   ["bodies whole", `${PROCESSOR}/processing_mode/request_body_mode`, "BUFFERED"],
