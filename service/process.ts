@@ -40,9 +40,11 @@ export interface ProcessOptions {
  * by SIGKILL, `read` sees the end of it and the child is ended. `wait` passes the child's exit on.
  * A parent-death signal would need FFI or a tool that macOS lacks. File descriptor 3 keeps the
  * pipe, because a shell gives background commands /dev/null as their standard input. The files are
- * made before the child runs, so that whoever was told its id can read them.
+ * made before the child runs, so that whoever was told its id can read them; those and what the child
+ * makes are for nobody else on the machine.
  */
 const WATCHDOG = `
+umask 077
 exec 3<&0
 out=$1 err=$2; shift 2
 true >>"$out" 2>>"$err"

@@ -73,6 +73,33 @@ Deno.test("startProcess() writes both outputs to files", async () => {
   }
 });
 
+Deno.test({
+  name:
+    "startProcess() makes files that nobody else on the machine can read, its child does as well",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    // A folder that its owner made for everybody's eyes.
+    await Deno.chmod(folder, 0o755);
+    const files = ["out", "err", "own"].map((name) => `${folder}/${name}`);
+    const [out = "", err = "", own = ""] = files;
+    try {
+      const child = await startProcess({
+        command: "/bin/sh",
+        args: ["-c", `echo hello; echo hello > "${own}"`],
+        stdout: { file: out },
+        stderr: { file: err },
+      });
+      await child.exited;
+      for (const file of files) {
+        assert.equal(((await Deno.stat(file)).mode ?? 0) & 0o777, 0o600, file);
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 Deno.test("startProcess() reports a command that does not exist as code 127", async () => {
   const child = await startProcess({ command: "/no/such/program", args: [], ...QUIET });
   assert.equal((await child.exited).code, 127);

@@ -8,9 +8,12 @@ export const REDACTED = "[redacted]";
 const known = new Map<string, boolean>();
 const MAX_KNOWN = 1_000;
 
-/** A header's value as it may be shown: of a credential only its scheme (`Bearer [redacted]`). */
+/**
+ * A header's value as it may be shown: of a credential only its scheme (`Bearer [redacted]`), and of a URL (`referer`,
+ * `x-original-url`) what {@linkcode redactedTarget} leaves.
+ */
 export function redactedHeader(name: string, value: string): string {
-  if (!isSecret(name)) return value;
+  if (!isSecret(name)) return redactedTarget(value);
   const scheme = /^(Bearer|Basic|Digest|Negotiate) /i.exec(value);
   return `${scheme === null ? "" : scheme[0]}${REDACTED}`;
 }

@@ -29,3 +29,11 @@ Deno.test("redactedHead() keeps every byte but the credentials'", () => {
     "GET /v1/models?key=[redacted] HTTP/1.1\r\nhost: a\r\nAUTHORIZATION:  Bearer [redacted]\r\nx: 1\r\n\r\n",
   );
 });
+
+Deno.test("redactedHeader() knows a credential in the query of a URL that a header holds", () => {
+  const shown = (name: string, value: string) => redactedHeader(name, value);
+  assert.equal(shown("referer", "https://a/?api_key=k&b=c"), "https://a/?api_key=[redacted]&b=c");
+  assert.equal(shown("x-original-url", "/v1?key=k"), "/v1?key=[redacted]");
+  assert.equal(shown("user-agent", "a (b=c; d)"), "a (b=c; d)");
+  assert.equal(shown("accept", "text/html;q=0.9"), "text/html;q=0.9");
+});
