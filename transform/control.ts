@@ -75,5 +75,8 @@ async function purgeCache({ part: { store }, query }: Call): Promise<Response> {
   // Without a tenant the model is not at the beginning of a key.
   const isMeant = (key: string) =>
     model === undefined || key.split(":")[2] === encodeURIComponent(model);
+  // Questions that were compared say what a tenant asked; without their answers they are of no use.
+  const questions = `semantic:${tenant === undefined ? "" : `${encodeURIComponent(tenant)}:`}`;
+  if (model === undefined) await store.remove(await store.keys(questions));
   return Response.json({ purged: await store.remove(keys.filter(isMeant)) });
 }

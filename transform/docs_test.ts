@@ -15,6 +15,7 @@ Deno.test("docs/transform.md: every example is read, and every step has one", ()
     "api",
     "cache",
     "cache",
+    "cache",
     "context",
     "context",
     "context",

@@ -26,6 +26,7 @@ import { presidioCheck } from "./steps/guard_checks.ts";
 import { mcpToolsStep } from "./steps/mcp_tools.ts";
 import { promptStep } from "./steps/prompt.ts";
 import { redactStep } from "./steps/redact.ts";
+import { Semantic } from "./steps/semantic.ts";
 import { Background, summariser } from "./steps/summary.ts";
 import { openStore } from "./store/sqlite.ts";
 import type { Store } from "./store/store.ts";
@@ -80,7 +81,7 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
   const store = stack.use(await storeOf(first, { path: options.storePath, env, now }));
   const { at: engine } = stack.use(new EngineClients());
   const { run: background } = stack.use(
-    new Background((what) => log(`A summary could not be made: ${what}`)),
+    new Background((what) => log(`Work behind an answer could not be done: ${what}`)),
   );
   const folder = options.file === undefined ? undefined : dirname(options.file);
   const build = (file: TransformFile) =>
@@ -232,7 +233,10 @@ async function stepOf(
   if (one.api) return apiStep(one.api);
   if (one.redact) return await redactStep(one.redact);
   if (one.guard) return await guardStep(one.guard, { env, folder });
-  if (one.cache) return cacheStep(one.cache, { store, now, version });
+  if (one.cache) {
+    const semantic = one.cache.semantic && new Semantic(one.cache.semantic, store, env);
+    return cacheStep(one.cache, { store, now, version, semantic, background });
+  }
   if (one.context) {
     const { longer } = one.context;
     const summarise = longer && summariser(longer, env);

@@ -105,6 +105,15 @@ const cache = z.strictObject({
   for: time.default(3.6e6),
   wait: time.default(1e4),
   max_mib: positive("a number of MiB").default(256),
+  /** Gives an answer to the same question in other words, too. */
+  semantic: z.strictObject({
+    /** An embeddings endpoint, `…/v1/embeddings`. */
+    url,
+    model: text,
+    key_env: text.optional(),
+    similarity: z.number().min(0.9).max(1).default(0.95),
+    timeout_ms: positive("milliseconds").default(2_000),
+  }).optional(),
 });
 
 const context = z.strictObject({

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { now as elapsed } from "../../service/mod.ts";
 import type { AnswerHandler, AnswerHead, OwnAnswer, RequestDraft, Step } from "../exchange.ts";
 import { joined } from "../event_rewriter.ts";
+import { questionOf, type Semantic } from "./semantic.ts";
 import type { Store } from "../store/store.ts";
 import type { StepFile } from "../transform_schema.ts";
 
@@ -35,6 +36,10 @@ export interface CacheSurroundings {
   readonly version?: string;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** Finds answers to questions in other words; without it only equal ones have one. */
+  readonly semantic?: Semantic | undefined;
+  /** Does what nobody waits for. */
+  background?(work: () => Promise<void>): void;
 }
 
 interface Kept {
@@ -46,7 +51,7 @@ interface Kept {
 /** Returns the step. Of equal requests at once, one asks the upstream and the others wait for its answer. */
 export function cacheStep(
   settings: Settings,
-  { store, version = "", now = Date.now }: CacheSurroundings,
+  { store, version = "", now = Date.now, semantic, background }: CacheSurroundings,
 ): Step {
   const leaders = new Map<string, Promise<void>>();
 
@@ -75,6 +80,7 @@ export function cacheStep(
         return undefined;
       }
       const key = keyOf(draft, version);
+      const question = semantic && questionOf(draft, keyOf(draft, version, ["messages"]));
       const until = elapsed() + settings.wait;
       const { promise, resolve } = Promise.withResolvers<void>();
       let unlock: Awaited<ReturnType<Store["lock"]>>;
@@ -92,6 +98,15 @@ export function cacheStep(
         if (kept !== undefined) {
           release();
           return { answer: hit(kept) };
+        }
+        const near = question && leader === promise && unlock === undefined
+          ? await semantic?.find(question)
+          : undefined;
+        const other = near && await find(near.key, control.maxAge);
+        if (near !== undefined && other !== undefined) {
+          release();
+          const said = `semantic similarity=${near.similarity.toFixed(3)}`;
+          return { answer: hit(other, said) };
         }
         // A leader that fails lets the next one go; who has waited long enough goes by itself.
         if (unlock !== undefined || elapsed() >= until) break;
@@ -114,6 +129,10 @@ export function cacheStep(
                 settings.for,
               );
               await store.trim(PREFIX, settings.max_mib * 1_048_576);
+              // An answer waits for no model of meaning.
+              if (question && semantic) {
+                background?.(() => semantic.remember(question, key, settings.for));
+              }
             } catch {
               // As above.
             }
@@ -186,9 +205,9 @@ function isCacheable(draft: RequestDraft, { when }: Settings): boolean {
 }
 
 /** One key for what makes an answer: tenant, path, policy, steps, headers and body; the order of keys is none of it. */
-function keyOf(draft: RequestDraft, version: string): string {
+function keyOf(draft: RequestDraft, version: string, without: readonly string[] = []): string {
   const { tenant, model, policyVersion, path, json = {} } = draft;
-  const body = Object.entries(json).filter(([key]) => !NO_PART.has(key));
+  const body = Object.entries(json).filter(([key]) => !NO_PART.has(key) && !without.includes(key));
   const headers = [
     ...HEADERS.map((name) => [name, draft.header(name) ?? ""]),
     // What the steps before this one say by header, such as a session's context.
@@ -217,11 +236,11 @@ export function canonical(value: unknown): string {
   return `{${members.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one)}`).join(",")}}`;
 }
 
-function hit({ type, body, age }: Kept): OwnAnswer {
+function hit({ type, body, age }: Kept, said = "hit"): OwnAnswer {
   return {
     status: 200,
     details: "cache_hit",
-    headers: [["content-type", type], ["x-llm-cache", "hit"], ["age", String(age)]],
+    headers: [["content-type", type], ["x-llm-cache", said], ["age", String(age)]],
     body,
   };
 }
