@@ -288,6 +288,24 @@ for (const kind of KINDS) {
     assert.equal(summary.failed, 0);
   });
 
+  test("an adapter loads its provider: nobody answers there, which is 502", async (own) => {
+    const words = ["adapter", "gemini", "--base-url", "http://127.0.0.1:1/v1beta", "--port", "0"];
+    await using program = own.start([...words, "--json"]);
+    const { adapter } = JSON.parse(await program.line());
+    const response = await chat({ url: adapter });
+    const { error } = await response.json();
+    assert.deepEqual([response.status, error.code], [401, "missing_credentials"]);
+    const asked = await fetch(`${adapter}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: "Bearer key" },
+      body: '{"model":"m","messages":[{"role":"user","content":"Hi"}]}',
+    });
+    assert.deepEqual([asked.status, (await asked.json()).error.code], [
+      502,
+      "upstream_unavailable",
+    ]);
+  });
+
   test("an Envoy file of one's own is read: lint, envoy validate and check --envoy-config", async (own) => {
     await own.fillCache();
     const file = join(own.folder, "envoy.yaml");
