@@ -13,6 +13,7 @@ import { profileKind } from "../../gateway/profiles/mod.ts";
 import { renderMatrix, runSelfTest } from "../../mutants/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
+import { liveBlock } from "../check/live_block.ts";
 import { checkOnce, type CheckOptions } from "../check/run.ts";
 import { casesOf } from "../check/target.ts";
 import { TARGET_OPTIONS } from "../check/target_options.ts";
@@ -275,9 +276,14 @@ function colour({ style }: Pick<Context<unknown, unknown>, "style">): { colour: 
   return { colour: style.enabled };
 }
 
-/** Progress goes to standard error when standard output carries JSON. */
+/**
+ * A live block on a terminal, plain lines elsewhere; progress goes to standard error when standard output carries JSON.
+ */
 function progressOf(context: Context<Shown, unknown>): (event: Progress) => void {
-  const { options, print, log } = context;
+  const { options, print, log, host, style } = context;
+  if (!options.json && host.stdout.isTerminal && host.env("CI") === undefined) {
+    return liveBlock(host.stdout, style);
+  }
   return (event) => {
     const line = progressLine(event, colour(context));
     if (line !== undefined) (options.json ? log : print)(line);

@@ -1,6 +1,6 @@
 /** `llmgate dev`: the whole gateway, until it is interrupted. */
 import { readEnvoyConfig } from "../../envoy/mod.ts";
-import type { Gateway } from "../../gateway/mod.ts";
+import { DEMO_KEY, type Gateway } from "../../gateway/mod.ts";
 import { fileOption, flagOption } from "../../options/mod.ts";
 import { loadModule, type Log, messageOf, watchLaunchers } from "../../service/mod.ts";
 import { aborted, type Context, defineCommand, EXIT } from "../command.ts";
@@ -43,6 +43,7 @@ export const command = defineCommand({
       description: "print JSON: one line with every address when ready, then one per request",
     }),
     quiet: flagOption("-q, --quiet", { description: "no line per request" }),
+    verbose: flagOption("--verbose", { description: "hashes of the configuration, too" }),
     consoleWrite: flagOption("--console-write", {
       description: "let the console save rules to their file",
     }),
@@ -85,9 +86,12 @@ export const command = defineCommand({
     await using _followed = own === undefined ? undefined : await follow(gateway, own, log);
     if (options.json) print(JSON.stringify(readyFields(gateway)));
     else welcome(gateway, context);
+    const { isTerminal, columns: width } = context.host.stdout;
+    // A file or a pipe takes a request a line, however long.
+    const columns = isTerminal ? width : Infinity;
     if (!options.quiet) {
       gateway.onRequest((record) =>
-        print(options.json ? JSON.stringify(record) : requestLine(record, style))
+        print(options.json ? JSON.stringify(record) : requestLine(record, style, columns))
       );
     }
     const failure = await Promise.race([gateway.failed, aborted(stop)]);
@@ -120,23 +124,35 @@ async function follow(gateway: Gateway, path: string, log: Log): Promise<AsyncDi
   return followConfig(gateway, path, log);
 }
 
-function welcome(gateway: Gateway, context: Context<unknown, unknown>): void {
-  const { print, style } = context;
+function welcome(
+  gateway: Gateway,
+  { print, style, options }: Context<{ readonly verbose: boolean }, unknown>,
+): void {
   const ready = readyFields(gateway);
+  const { envoy } = ready;
   const row = (label: string, text: string, foreign = false) =>
     `${label.padEnd(9)} ${text}${foreign ? style.notice("  foreign") : ""}`;
   const lines = [
-    `${style.bold("ingress")}   ${style.good(ready.ingress)}`,
+    `${style.bold("base URL")}  ${style.good(`${ready.ingress}/v1`)}`,
+    ...(gateway.policy?.rules?.parsed.keys.some(({ key }) => key === DEMO_KEY)
+      ? [`${style.bold("API key")}   ${style.good(DEMO_KEY)}`]
+      : []),
+    `${style.bold("console")}   ${style.good(ready.console)}`,
+    "",
+    row("ingress", ready.ingress),
     ...(ready.ingress_tls === undefined ? [] : [row("", ready.ingress_tls)]),
     row("admin", ready.admin),
     row("policy", ready.policy, gateway.policy === undefined),
     ...gateway.part.welcome().map(({ label, text, foreign }) => row(label, text, foreign)),
     row("control", ready.control),
-    row("console", ready.console),
-    row("Envoy", `${ready.envoy.version}  ready after ${Math.round(gateway.envoy.readyMs)} ms`),
-    row("config", ready.envoy.config),
-    row("", `sha256 ${ready.envoy.config_sha256}`),
-    row("launched", `sha256 ${ready.envoy.launched_sha256}`),
+    row("Envoy", `${envoy.version}  ready after ${Math.round(gateway.envoy.readyMs)} ms`),
+    row("config", envoy.config),
+    ...(options.verbose
+      ? [
+        row("", `sha256 ${envoy.config_sha256}`),
+        row("launched", `sha256 ${envoy.launched_sha256}`),
+      ]
+      : []),
     "",
     ...gateway.part.suggestions(gateway.url, gateway.tlsUrl).flatMap(({ title, command }) => [
       style.dim(`${title}:`),

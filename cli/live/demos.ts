@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { chatFields, curlLine, DEMO_KEY } from "../../gateway/mod.ts";
 import { DONE, parseSse } from "../../openai/mod.ts";
+import { now } from "../../service/mod.ts";
 import type { Style } from "../style.ts";
 
 /** Media type of server-sent events (WHATWG HTML, section 9.2). */
@@ -105,6 +106,7 @@ function fieldsOf(demo: Demo): object {
 }
 
 async function send(demo: Demo, options: DemoOptions): Promise<Answer> {
+  const sentAt = now();
   const response = await post(`${options.url}${PATH}`, demo, options.signal);
   const header = (name: string) => response.headers[name]?.toString() ?? null;
   options.write(`HTTP/${response.httpVersion} ${response.statusCode} ${response.statusMessage}\n`);
@@ -119,7 +121,7 @@ async function send(demo: Demo, options: DemoOptions): Promise<Answer> {
     const piece = decoder.decode(chunk, { stream: true });
     arrivals++;
     text += piece;
-    options.write(piece);
+    options.write(demo.stream ? stamped(piece, now() - sentAt, options.style) : piece);
   }
   if (!text.endsWith("\n")) options.write("\n");
   return {
@@ -129,6 +131,13 @@ async function send(demo: Demo, options: DemoOptions): Promise<Answer> {
     body: text,
     arrivals,
   };
+}
+
+/** A piece of a stream behind the time of its arrival, so that a buffered one is seen at once. */
+function stamped(piece: string, ms: number, style: Style): string {
+  const time = style.dim(`${ms.toFixed(0).padStart(5)} ms  `);
+  return piece.split("\n").map((line) => line === "" ? line : `${time}${line}`)
+    .join("\n");
 }
 
 // Not fetch: that would follow HTTP_PROXY away from loopback.

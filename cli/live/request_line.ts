@@ -3,29 +3,72 @@ import type { RequestRecord } from "../../gateway/mod.ts";
 import { shown } from "../../service/mod.ts";
 import type { Style } from "../style.ts";
 
-/** Returns one line for people: what was asked, what was decided and why, and how long it took. */
-export function requestLine(record: RequestRecord, style: Style): string {
+/**
+ * Returns a request for people: what was asked, what was decided and why, and how long it took. Where one line is too
+ * narrow for it, the particulars stand on a second one.
+ *
+ * @param columns width of the terminal
+ */
+export function requestLine(record: RequestRecord, style: Style, columns = Infinity): string {
   const paint = record.decision === "allow" || record.decision === "open"
     ? style.good
     : record.decision === "deny"
     ? style.notice
     : style.bad;
   const status = record.status >= 500 ? style.bad(String(record.status)) : String(record.status);
-  const parts = [
-    style.dim(clock(record.time)),
-    paint(record.decision.padEnd(5)),
-    status,
-    shown(`${record.method} ${record.path}`),
-    shown(record.reason),
-    ...(record.tenant === null ? [] : [shown(`tenant ${record.tenant}`)]),
-    ...(record.attempts > 1 ? [style.notice(`${record.attempts} attempts`)] : []),
-    ...(record.model === null ? [] : [servedBy(record)]),
-    timing(record),
-    bytes(record.bytes),
-    ...(record.events === null ? [] : [`${record.events} events`]),
-    ...(record.flags === "-" || record.flags === "" ? [] : [style.dim(record.flags)]),
+  const { tokens } = record;
+  const first: Part[] = [
+    [clock(record.time), style.dim],
+    [record.decision.padEnd(5), paint],
+    [String(record.status), () => status],
+    [shown(`${record.method} ${record.path}`)],
+    [timing(record)],
+    ...(record.ended === null || record.decision === "deny" ? [] : [
+      [record.ended, style.notice] as Part,
+    ]),
   ];
-  return parts.join("  ");
+  const particulars: Part[] = [
+    [shown(record.reason)],
+    ...(record.tenant === null ? [] : [[shown(`tenant ${record.tenant}`)] as Part]),
+    ...(record.attempts > 1 ? [[`${record.attempts} attempts`, style.notice] as Part] : []),
+    ...(record.model === null ? [] : [[servedBy(record)] as Part]),
+    [bytes(record.bytes)],
+    ...(record.events === null ? [] : [[`${record.events} events`] as Part]),
+    ...(tokens === null ? [] : [[`${tokens.input}+${tokens.output} tokens`] as Part]),
+  ];
+  const whole = [...first, ...particulars];
+  if (widthOf(whole) <= columns) return painted(whole);
+  const indent = " ".repeat(INDENT);
+  return `${painted(cut(first, columns))}\n${indent}${
+    style.dim(painted(cut(particulars, columns - INDENT), (text) => text))
+  }`;
+}
+
+/** A text and its colour. */
+type Part = readonly [text: string, paint?: (text: string) => string];
+
+/** Between two parts. */
+const GAP = "  ";
+/** The second line begins below the verdict. */
+const INDENT = 14;
+
+function widthOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, [text]) => sum + text.length, GAP.length * (parts.length - 1));
+}
+
+function painted(parts: readonly Part[], plain?: (text: string) => string): string {
+  return parts.map(([text, paint]) => (plain ?? paint ?? String)(text)).join(GAP);
+}
+
+/** Shortens the longest part until a line is narrow enough. */
+function cut(parts: readonly Part[], columns: number): Part[] {
+  const beyond = widthOf(parts) - columns;
+  const longest = Math.max(...parts.map(([text]) => text.length));
+  if (beyond <= 0 || longest <= beyond + 1) return [...parts];
+  const at = parts.findIndex(([text]) => text.length === longest);
+  return parts.map(([text, ...paint], index): Part =>
+    index === at ? [`${text.slice(0, longest - beyond - 1)}…`, ...paint] : [text, ...paint]
+  );
 }
 
 function servedBy({ model, host }: RequestRecord): string {
@@ -42,7 +85,7 @@ function clock(time: string): string {
 }
 
 function timing(record: RequestRecord): string {
-  const first = record.first_byte_ms === null ? "" : `first byte ${record.first_byte_ms} ms, `;
+  const first = record.first_byte_ms === null ? "" : `first byte ${record.first_byte_ms}, `;
   return `${first}total ${record.total_ms} ms`;
 }
 

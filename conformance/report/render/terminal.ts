@@ -72,7 +72,16 @@ export function renderTerminal(
 /** The cases to look at, once more and last: what stood above may have scrolled away. */
 function namesOf({ cases }: Report, colour: boolean): string[] {
   const failed = cases.filter((one) => one.status === "fail" && one.known_failure === undefined);
-  return failed.map((one) => `${paint("failed", "fail", colour)} ${one.id}: ${one.reason}`);
+  const causes = Map.groupBy(failed, causeOf);
+  return [...causes].map(([cause, cases]) =>
+    `${paint("failed", "fail", colour)} ${cases.map(({ id }) => id).join(", ")}: ${cause}`
+  );
+}
+
+/** The cause that cases share: the rule of lint that finds it, or else the reason. */
+function causeOf({ lint = [], reason }: ReportCase): string {
+  const [first] = lint;
+  return first === undefined ? reason : `${first.found ?? first.rule}; fix: ${first.fix}`;
 }
 
 /** Returns everything about a case that did not pass. */
