@@ -1,4 +1,4 @@
-/** The profile `edge`: tokens, certificates and limits in front of one upstream. */
+/** The profile `edge`: identity, limits and traces in front of upstreams that stand in for each other. */
 import { loadModule } from "../../../service/mod.ts";
 import { UPSTREAM_PORT, withAddOns } from "../../mod.ts";
 import type { ProfileKind } from "../kind.ts";
@@ -11,7 +11,8 @@ const noRoots = (url: string) => Promise.resolve({ url });
 
 export const EDGE: ProfileKind<typeof EDGE_FLAGS> = {
   name: "edge",
-  summary: "tokens, certificates and limits in front of one upstream; needs Envoy 1.40",
+  summary:
+    "tokens, certificates, limits and traces in front of upstreams in order; needs Envoy 1.40",
   ports: [UPSTREAM_PORT, LIMITS_PORT, TLS_PORT, ...OTLP_PORTS],
   flags: EDGE_FLAGS,
   takesUpstreams: true,
