@@ -19,7 +19,7 @@ export const NAVIGATION: Readonly<Record<string, readonly string[]>> = {
   "Test an application": ["testing", "upstream", "agents", "dialects"],
   "Run a gateway": ["conformance", "lint", "envoy", "edge", "limits", "kubernetes", "console"],
   "Review it": ["policy", "mcp", "envoy-findings", "transform"],
-  "Serve models": ["router", "responses", "performance"],
+  "Serve models": ["router", "performance", "responses"],
   "Build on it": ["library", "architecture"],
 };
 
