@@ -1,7 +1,8 @@
 /** How steps on requests and answers are judged: copies of the gateway for their groups, and broken ones. */
 import { type Target, TRANSFORM_CASES } from "../../../../conformance/mod.ts";
 import type { Mutant, Proof, RunningTarget, StartOptions } from "../../../../mutants/mod.ts";
-import { STEP_MUTANTS, type StepMutant } from "./mutants.ts";
+import { STEP_MUTANTS } from "./mutants.ts";
+import type { StepMutant } from "./step_mutant.ts";
 import { type Stack, startStack, STEP_LISTS } from "./stack.ts";
 
 const DEFECTS = Object.fromEntries(
