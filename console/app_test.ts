@@ -143,11 +143,13 @@ Deno.test("the page runs its own script alone, and other paths are not the conso
   const policy = page.headers.get("content-security-policy") ?? "";
   assert.ok(policy.includes("script-src 'self'") && !policy.includes("unsafe"));
   assert.ok(!/<script(?![^>]*src=)|style=/.test(await page.text()));
-  const script = await (await ask("/console.js")).text();
-  const zipped = new Response(
-    new Blob([script]).stream().pipeThrough(new CompressionStream("gzip")),
-  );
-  assert.ok((await zipped.arrayBuffer()).byteLength < 80_000);
+  let size = 0;
+  for (const file of ["/", "/console.js", "/console.css"]) {
+    const text = await (await ask(file)).text();
+    const zipped = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+    size += (await new Response(zipped).arrayBuffer()).byteLength;
+  }
+  assert.ok(size < 80_000, `${size} bytes, zipped`);
   assert.equal((await ask("/api/v1/nothing")).status, 404);
   await using other = createConsole({
     policy: undefined,
@@ -156,4 +158,52 @@ Deno.test("the page runs its own script alone, and other paths are not the conso
     facts: () => FACTS,
   });
   assert.equal(other.handle(new Request("http://127.0.0.1/metrics")), undefined);
+});
+
+Deno.test("the API describes itself, and its page of the documentation names every path", async () => {
+  await using run = await fixture();
+  const { openapi, paths } = await (await run.ask("/api/v1/openapi.json")).json();
+  assert.equal(openapi, "3.1.0");
+  const docs = await Deno.readTextFile(new URL("../docs/console.md", import.meta.url));
+  for (const path of Object.keys(paths)) {
+    const last = path.split("/").filter((part) => !part.startsWith("{")).at(-1) ?? "";
+    assert.ok(docs.includes(last), path);
+  }
+  assert.deepEqual(Object.keys(paths["/requests/{id}"]), ["get"]);
+  assert.equal(
+    paths["/rules/dry-run"].post.requestBody.content["application/json"].schema.type,
+    "object",
+  );
+});
+
+Deno.test("rules are read, tried and explained by everybody, and saved only where that is allowed", async () => {
+  await using run = await fixture();
+  const { ask } = run;
+  const post = async (path: string, body: unknown, method = "POST") => {
+    const answer = await ask(path, { method, body: JSON.stringify(body) });
+    return { status: answer.status, json: await answer.json() };
+  };
+  const { json: { problems } } = await post("/api/v1/rules/check", {
+    text: "rules:\n  - name: 3 4",
+  });
+  assert.ok(
+    problems.length > 0 && problems.every(({ line }: { line: number }) => line > 0),
+    JSON.stringify(problems),
+  );
+  const explained = await post("/api/v1/rules/explain", {
+    request: { headers: { "X-API-Key": "demo-key" } },
+  });
+  assert.match(explained.json.says, /^rule 6 of 6/);
+  const saved = await post("/api/v1/rules", { text: 'version: "2"\nrules: []' }, "PUT");
+  assert.equal(saved.status, 400);
+  assert.match(saved.json.error.message, /--console-write/);
+  assert.equal(run.policy.version, "demo-1");
+});
+
+Deno.test("a cursor of another run is none: everything is told again, and that it is", async () => {
+  await using run = await fixture();
+  await run.ask("/api/v1/requests");
+  run.finish(RECORD);
+  const { reset, requests } = await (await run.ask("/api/v1/requests?after=0badc0de-7")).json();
+  assert.deepEqual([reset, requests.length], [true, 1]);
 });
