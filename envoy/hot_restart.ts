@@ -7,6 +7,11 @@ import { type EnvoyOptions, type RunningEnvoy, startEnvoy } from "./start.ts";
 /** Numbers of regions of shared memory, of which Envoy takes ten from the one that it is given. */
 const BASE_IDS = 100_000_000;
 
+/** Removes the shared memory of these Envoys: none of them does. Linux has it as a file; elsewhere it goes by itself. */
+async function removeSharedMemory(baseId: number): Promise<void> {
+  await Deno.remove(`/dev/shm/envoy_shared_memory_${baseId * 10}`).catch(() => {});
+}
+
 /** Starts the first Envoy. Throws as {@linkcode startEnvoy} does. */
 export async function startRestartableEnvoy(options: EnvoyOptions): Promise<RunningEnvoy> {
   const baseId = 1 + (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % BASE_IDS;
@@ -48,6 +53,7 @@ export async function startRestartableEnvoy(options: EnvoyOptions): Promise<Runn
   const stop: RunningEnvoy["stop"] = async (how) => {
     const status = await current.stop(how);
     await Promise.all(before.map((one) => one.stop({ graceMs: 0 })));
+    await removeSharedMemory(baseId);
     return status;
   };
   return {
@@ -70,8 +76,7 @@ export async function startRestartableEnvoy(options: EnvoyOptions): Promise<Runn
     restart,
     stop,
     [Symbol.asyncDispose]: async () => {
-      await current[Symbol.asyncDispose]();
-      await Promise.all(before.map((one) => one.stop({ graceMs: 0 })));
+      await stop();
     },
   };
 }

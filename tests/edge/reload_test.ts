@@ -28,6 +28,12 @@ async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
+/** The value of `--base-id` of a process. */
+async function baseIdsOf(pid: number): Promise<string[]> {
+  const words = (await Deno.readTextFile(`/proc/${pid}/cmdline`)).split("\0");
+  return words.filter((_, index) => words[index - 1] === "--base-id");
+}
+
 /** A stream that has begun, and goes on when it may. */
 function longStream(): UpstreamStep[] {
   const [first = "", ...rest] = PIECES;
@@ -165,6 +171,12 @@ Deno.test("two hundred streams run over a hot restart, which has what only a new
     const answers = await Promise.all(running);
     assert.equal(answers.filter((one) => one.text === PIECES.join("")).length, HOT_STREAMS);
     assert.deepEqual(await ask(), { status: 200, text: PIECES.join("") });
+    if (Deno.build.os !== "linux") return;
+    // Nothing is left behind; whose memory it was, only its user's command line says.
+    const [base = ""] = await baseIdsOf(answer.pid);
+    dev.program.kill("SIGTERM");
+    await dev.program.ended;
+    await assert.rejects(Deno.stat(`/dev/shm/envoy_shared_memory_${Number(base) * 10}`));
   }));
 
 Deno.test("dev --envoy-config puts an edit of the file in force, shows it, and refuses a broken one", () =>
