@@ -1,6 +1,6 @@
 /** Recordings of Checks: one JSON object per line, reviewable, without secrets. */
 import { type JsonObject, messageCodec } from "../grpc/mod.ts";
-import { type Log, messageOf, silent } from "../service/mod.ts";
+import { type Log, messageOf, silent, UsageError } from "../service/mod.ts";
 import type { PolicyCheck } from "./check_log.ts";
 
 /** One recorded Check. */
@@ -21,11 +21,14 @@ export interface Recorder extends AsyncDisposable {
 }
 
 /**
- * Opens a recording for appending. Rejects with the system's error when it cannot be opened. One that can be written no
+ * Opens a recording for appending. Throws `UsageError` when it cannot be opened. One that can be written no
  * further (a full disk) ends and is said once; decisions go on.
  */
 export async function startRecorder(path: string, log: Log = silent): Promise<Recorder> {
-  const file = await Deno.open(path, { append: true, create: true, mode: 0o600 });
+  const file = await Deno.open(path, { append: true, create: true, mode: 0o600 })
+    .catch((error) => {
+      throw new UsageError(`Cannot record to "${path}": ${messageOf(error)}`);
+    });
   const encoder = new TextEncoder();
   let pending: string[] = [];
   let writing: Promise<void> = Promise.resolve();

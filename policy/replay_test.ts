@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { UsageError } from "../service/mod.ts";
 import { checkClient } from "../ext_authz/mod.ts";
 import { DEFAULT_RULES, formatReplay, readRecording, replay, startPolicy } from "./mod.ts";
 
@@ -113,4 +114,13 @@ Deno.test({
     assert.equal(said.length, 1, said.join("\n"));
     assert.match(said[0] ?? "", /^policy: the recording "\/dev\/full" ends here: No space left/);
   },
+});
+
+Deno.test("a recording that cannot be opened, and a host that is not ours, are the user's to mend", async () => {
+  for (const recordFile of ["/nowhere/at/all", "/"]) {
+    await assert.rejects(startPolicy({ port: 0, recordFile }), UsageError);
+  }
+  for (const host of ["999.1.1.1", "192.0.2.1"]) {
+    await assert.rejects(startPolicy({ port: 0, host }), /no address of this machine/);
+  }
 });
