@@ -1,5 +1,7 @@
 /** The console at a gateway's control listener: in a browser, by keyboard, and by hand. */
 import assert from "node:assert/strict";
+import type { RunningCheck } from "../../console/mod.ts";
+import { type AddOn, singleUpstream, withAddOns } from "../../gateway/mod.ts";
 import { bundleConsole } from "../../scripts/bundle_console.ts";
 import { type Browser, NO_BROWSER, startBrowser, WIDTHS } from "../testing/browser.ts";
 import { chat, startTestGateway } from "../testing/stack.ts";
@@ -21,6 +23,37 @@ const XSS = [
 const ALIEN =
   `document.querySelectorAll("img, iframe, object, embed, [onerror], [onload], [onmouseover]," +
   "a[href^='javascript:'], svg[onload]").length + document.querySelectorAll("script:not([src])").length`;
+
+/** Trends of a log that is not there. */
+const TRENDS: AddOn = {
+  ports: [],
+  start: () =>
+    Promise.resolve({
+      trends: () =>
+        Promise.resolve([0, 60, 120].map((at) => ({
+          at,
+          series: "all",
+          requests: at,
+          errors: 1,
+          p50_ms: 2,
+          p95_ms: 3,
+          tokens: 4,
+        }))),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }),
+};
+
+/** A run of the suite that is over at once: one case passed, one did not. */
+function run(): RunningCheck {
+  return {
+    lines: ReadableStream.from([
+      "    1/2 ok   a.one    must   h1   3 ms",
+      "    2/2 FAIL b.two    must   h1   3 ms  status",
+    ]),
+    ended: Promise.resolve({ code: 1, html: "<!doctype html><title>report</title>", error: "" }),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
 
 const rows = (count: number) => `document.querySelectorAll("tr[data-id]").length >= ${count}`;
 
@@ -74,7 +107,10 @@ Deno.test({
     `every page is reached by keyboard alone, and axe has nothing to say, light and dark${NO_BROWSER}`,
   ignore,
   async fn() {
-    await using gateway = await startTestGateway();
+    await using gateway = await startTestGateway({
+      profile: withAddOns(singleUpstream(), [TRENDS]),
+      console: { startCheck: () => Promise.resolve(run()) },
+    });
     for (const key of ["demo-key", ""]) await drained(chat(gateway, { key, stream: true }));
     await using browser = startBrowser();
     for (const scheme of ["light", "dark"] as const) {
@@ -97,6 +133,8 @@ Deno.test({
             ["u", "Rules"],
             ["f", "Faults"],
             ["p", "Playground"],
+            ["k", "Check"],
+            ["t", "Trends"],
             ["h", "Hosts"],
             ["c", "Config"],
           ] as const
@@ -104,6 +142,12 @@ Deno.test({
           await browser.press("g", key);
           await browser.until(`document.querySelector(".page-title")?.textContent === "${title}"`);
           if (title === "Rules") await browser.until(`document.querySelector("#dry-run")`);
+          if (title === "Check") {
+            await browser.evaluate(`document.querySelector("#run").focus()`);
+            await browser.press("Enter");
+            await browser.until(`/A MUST is not met/.test(document.body.textContent)`);
+          }
+          if (title === "Trends") await browser.until(`document.querySelector("canvas")`);
           if (title === "Config") await browser.until(`/sha256/.test(document.body.textContent)`);
           await findNothing(browser, `${title} ${width} ${scheme}`);
         }

@@ -29,7 +29,7 @@ export interface Browser extends AsyncDisposable {
   type(text: string): Promise<void>;
   /** Returns the value of an expression in the page. */
   evaluate<T>(script: string): Promise<T>;
-  /** Resolves as soon as an expression in the page is true; rejects after half a minute. */
+  /** Resolves as soon as an expression in the page is true; rejects after two minutes. */
   until(script: string): Promise<void>;
   axe(): Promise<AxeFinding[]>;
   shot(path: string, options?: { whole?: boolean }): Promise<void>;

@@ -17,6 +17,9 @@ interface Commands {
   shot: { path: string; whole?: boolean };
 }
 
+/** Longer than a busy machine needs; what is right never waits for it. */
+const PATIENCE_MS = 120_000;
+
 const browser = await chromium.launch({
   executablePath: Deno.args[0] ?? "",
   args: ["--no-sandbox", "--disable-dev-shm-usage"],
@@ -39,7 +42,7 @@ const RUN: { [Name in keyof Commands]: (given: Commands[Name]) => Promise<unknow
       errors.push(`dialog: ${dialog.message()}`);
       void dialog.dismiss();
     });
-    await page.goto(url);
+    await page.goto(url, { timeout: PATIENCE_MS });
   },
   go: ({ url }) => shown().goto(url),
   async keys({ keys }) {
@@ -49,8 +52,8 @@ const RUN: { [Name in keyof Commands]: (given: Commands[Name]) => Promise<unknow
   evaluate: ({ script }) => shown().evaluate(script),
   async until({ script }) {
     // Polled here and not by a function in the page: its policy would not let that be made of a text.
-    for (const deadline = Date.now() + 30_000; !await shown().evaluate(script);) {
-      if (Date.now() > deadline) throw new Error(`Not true after 30 s: ${script}`);
+    for (const deadline = Date.now() + PATIENCE_MS; !await shown().evaluate(script);) {
+      if (Date.now() > deadline) throw new Error(`Not true after two minutes: ${script}`);
       await shown().waitForTimeout(10);
     }
   },
