@@ -101,7 +101,7 @@ export async function startCallLog(options: CallLogOptions): Promise<CallLog> {
       genAi.observe(call);
       if (waiting.length >= WAITING_LIMIT) return lose(1);
       waiting.push(valuesOf(call));
-      timer ??= setTimeout(() => void flush(), GATHER_MS);
+      timer ??= setTimeout(() => void flush().catch(() => {}), GATHER_MS);
     },
     async trends({ since, by }) {
       if (by !== "" && by !== "tenant" && by !== "model") {

@@ -23,7 +23,7 @@ export async function startRestartableEnvoy(options: EnvoyOptions): Promise<Runn
     void envoy.exited.then((status) => {
       // The end of one that was replaced is as it should be.
       if (envoy === current) over.resolve(status);
-    });
+    }, over.reject);
   follow(first);
   const restart = async (file: EnvoyConfigFile) => {
     const epoch = before.length + 1;

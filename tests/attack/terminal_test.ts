@@ -12,8 +12,9 @@ for (const json of [false, true]) {
       ...["dev", ...FREE_PORT_FLAGS, "--envoy-path", await envoyPath()],
       ...(json ? ["--json"] : []),
     ]);
-    const first = await program.line();
-    const ingress = json ? JSON.parse(first).ingress : /^ingress +(\S+)/.exec(first)?.[1] ?? "";
+    let ready = await program.line();
+    while (!/127\.0\.0\.1:\d+/.test(ready)) ready = await program.line();
+    const ingress = /http:\/\/127\.0\.0\.1:\d+/.exec(ready)?.[0] ?? "";
     for (const model of [HOSTILE, "last"]) {
       const response = await fetch(`${ingress}/v1/chat/completions`, {
         method: "POST",
