@@ -148,7 +148,10 @@ async function ownFolder(
     const names = unique([...leaf.names, ...known?.names ?? []]);
     // A new authority signs all of them anew.
     const isNew = renew || made.includes(CA);
-    if (!isNew && known?.lasts && names.length === known.names.length) continue;
+    const hasNames = known?.names === undefined
+      ? leaf.name !== "server" || hosts.length === 0
+      : names.length === known.names.length;
+    if (!isNew && known?.lasts && hasNames) continue;
     const issued = await issueLeaf({ ...leaf, names }, ca).catch((error) => {
       throw unusableCa(folder, `${CA}.key.pem cannot sign (${messageOf(error)})`);
     });
@@ -195,7 +198,8 @@ function issueLeaf({ name, use, names }: Leaf, ca: KeyPair): Promise<KeyPair> {
 
 /** What a certificate says of itself. */
 interface Shown {
-  readonly names: readonly AlternativeName[];
+  /** Undefined where the runtime cannot tell (Deno 2.6, which binaries may hold). */
+  readonly names: readonly AlternativeName[] | undefined;
   /** Whether it is far from its end. */
   readonly lasts: boolean;
 }
@@ -210,15 +214,16 @@ const NAME_KINDS: readonly [prefix: string, name: (value: string) => Alternative
 /** Reads a certificate; undefined when it is none. */
 function shownBy({ certificate }: KeyPair): Shown | undefined {
   try {
-    const { validTo, subjectAltName = "" } = new X509Certificate(certificate);
-    const names = subjectAltName.split(", ").flatMap((text) =>
+    const { validTo, subjectAltName } = new X509Certificate(certificate);
+    const names = subjectAltName?.split(", ").flatMap((text) =>
       NAME_KINDS.flatMap(([prefix, name]) =>
         text.startsWith(prefix) ? [name(text.slice(prefix.length))] : []
       )
     );
     return {
-      names: unique(names),
-      lasts: Date.parse(validTo) > Date.now() + RENEW_DAYS * DAY_MS,
+      names: names && unique(names),
+      // That runtime writes the zone as an offset, which no Date reads there.
+      lasts: Date.parse(validTo.replace(/ \+00:00$/, " GMT")) > Date.now() + RENEW_DAYS * DAY_MS,
     };
   } catch {
     return undefined;

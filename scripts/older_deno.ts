@@ -50,7 +50,11 @@ const LACKING: readonly {
   },
   {
     reason: "its node:crypto reads neither names nor signatures of a certificate",
-    tests: [/^a folder gets a CA, leaves that it signed, /, /^times after 2049 and long names /],
+    tests: [
+      /^a folder gets a CA, leaves that it signed, /,
+      /^times after 2049 and long names /,
+      /^a server's names are added to, /,
+    ],
   },
   {
     reason: "it can only wait for a file's lock (no tryLock), so nothing is swept",
@@ -58,6 +62,10 @@ const LACKING: readonly {
       /^makeRunDirectory\(\) (sweeps|many times at once): /,
       /^the folder of a run whose process /,
     ],
+  },
+  {
+    reason: "its bundler writes other names",
+    files: /\/scripts\/vendor_test\.ts$/,
   },
   {
     reason: "its node:http2 does not carry grpc-js, the reference implementation",
