@@ -1,6 +1,6 @@
 /** Reads, checks and follows a file that a person wrote. */
 import { z } from "zod";
-import { type Log, messageOf, UsageError, watchFile } from "../service/mod.ts";
+import { type Log, messageOf, readTextFile, UsageError, watchFile } from "../service/mod.ts";
 import { readDocument, refusal } from "./document.ts";
 import { findingsOf } from "./findings.ts";
 import type { DataFileKind } from "./kind.ts";
@@ -88,7 +88,7 @@ export function jsonSchemaOf(kind: DataFileKind<z.ZodType>): Record<string, unkn
 
 async function readText({ what }: DataFileKind<z.ZodType>, path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (error) {
     throw new UsageError(`Cannot read the ${what} of "${path}": ${messageOf(error)}`);
   }

@@ -1,6 +1,6 @@
 /** Reads Envoy configurations: the bundled ones, and files of other people. */
 import { createHash } from "node:crypto";
-import { UsageError } from "../service/mod.ts";
+import { readTextFile, UsageError } from "../service/mod.ts";
 import parsedLines from "./configs/parsed.jsonl" with { type: "text" };
 import type { JsonObject } from "./tree.ts";
 import { readTypedConfig } from "./typed.ts";
@@ -150,7 +150,7 @@ function fileOf(name: string): string {
 export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = await readTextFile(path);
   } catch (error) {
     throw new UsageError(
       `Cannot read the Envoy configuration "${path}": ${

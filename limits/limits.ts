@@ -7,6 +7,7 @@ import {
   type Log,
   messageOf,
   metricsText,
+  readTextFile,
   silent,
   UsageError,
   watchFile,
@@ -269,7 +270,7 @@ function statusOf({ levels }: Outcome, now: number): DescriptorStatus {
 
 async function read(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (error) {
     throw new UsageError(`Cannot read the limits file "${path}": ${messageOf(error)}`);
   }

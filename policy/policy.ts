@@ -22,6 +22,7 @@ import {
   NONCE_HEADER,
   now,
   openNonce,
+  readTextFile,
   signNonce,
   silent,
   UsageError,
@@ -378,7 +379,7 @@ class PolicyStub implements Policy {
 
 async function read(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (error) {
     throw new UsageError(`Cannot read the rules file "${path}": ${messageOf(error)}`);
   }

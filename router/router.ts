@@ -6,6 +6,7 @@ import {
   hostPort,
   type Log,
   messageOf,
+  readTextFile,
   silent,
   UnavailableError,
   UsageError,
@@ -327,7 +328,7 @@ const SERVING: readonly HostState[] = ["healthy", "returning"];
 
 async function readText(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file);
   } catch (error) {
     throw new UsageError(`Cannot read the routes "${file}": ${messageOf(error)}`);
   }

@@ -25,6 +25,7 @@ export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { GrowingBytes } from "./growing_bytes.ts";
 export { hostPort, isLoopback, urlHost } from "./host_port.ts";
 export { Journal } from "./journal.ts";
+export { readTextFile } from "./text_file.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";
 export { closeServer, resetSocket } from "./net_server.ts";

@@ -15,7 +15,7 @@ import {
   repeated,
   textOption,
 } from "../../options/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import type { Declared } from "../../targets/mod.ts";
 import { headerOf } from "./header.ts";
 
@@ -174,7 +174,7 @@ function countOf(settings: ReadonlyMap<string, string>, name: string, feature: s
 
 async function readText(file: string, flag: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file);
   } catch (error) {
     throw new UsageError(`Cannot read "${file}" of ${flag}: ${messageOf(error)}`);
   }

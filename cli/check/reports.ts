@@ -1,6 +1,6 @@
 /** Writes the reports of a run, each in the format that its file's ending names. */
 import { parseReport, type Report, REPORT_FORMATS } from "../../conformance/mod.ts";
-import { type Log, messageOf, silent, UsageError } from "../../service/mod.ts";
+import { type Log, messageOf, readTextFile, silent, UsageError } from "../../service/mod.ts";
 
 /** The endings that a report's file may have; each is a format. */
 export const REPORT_ENDINGS = Object.keys(REPORT_FORMATS);
@@ -53,7 +53,7 @@ export async function writeReports(
  */
 export async function readReport(path: string): Promise<Report> {
   try {
-    return parseReport(await Deno.readTextFile(path));
+    return parseReport(await readTextFile(path));
   } catch (error) {
     throw new UsageError(`Cannot read the report "${path}": ${messageOf(error)}`);
   }

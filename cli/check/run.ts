@@ -8,7 +8,7 @@ import {
   runSuite,
   type Selection,
 } from "../../conformance/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import type { Context } from "../command.ts";
 import { VERSION, versionFacts } from "../version.ts";
 import { addFixes } from "./fixes.ts";
@@ -86,7 +86,7 @@ async function sha256Of(path: string): Promise<string | undefined> {
 async function readKnownFailures(path: string | undefined): Promise<readonly KnownFailure[]> {
   if (path === undefined) return [];
   try {
-    return parseKnownFailures(await Deno.readTextFile(path), path);
+    return parseKnownFailures(await readTextFile(path), path);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`Cannot read the known failures "${path}": ${messageOf(error)}`);

@@ -14,7 +14,7 @@ import {
   parseKnownFindings,
   TRUSTED_NAMES,
 } from "../../lint/mod.ts";
-import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import { loadModule, messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import { fileOption, flagOption, repeated, textOption } from "../../options/mod.ts";
 
@@ -119,7 +119,7 @@ async function lintTarget(
 
 async function textOf(file: string, what: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file);
   } catch (error) {
     throw new UsageError(`Cannot read the ${what} "${file}": ${messageOf(error)}`);
   }

@@ -13,6 +13,7 @@ import {
   DEFAULT_PORTS,
   loadModule,
   messageOf,
+  readTextFile,
   UnavailableError,
   UsageError,
 } from "../../service/mod.ts";
@@ -172,7 +173,7 @@ async function replayFile(
 
 async function readText(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (error) {
     throw new UsageError(`Cannot read "${path}": ${messageOf(error)}`);
   }

@@ -1,6 +1,13 @@
 /** `llmgate router`: runs the model router alone (ext_proc over gRPC). */
 import { discoverHosts, MAX_BODY_BYTES, startRouter } from "../../router/mod.ts";
-import { DEFAULT_PORTS, loadModule, peerSecretOf, shown, UsageError } from "../../service/mod.ts";
+import {
+  DEFAULT_PORTS,
+  loadModule,
+  peerSecretOf,
+  readTextFile,
+  shown,
+  UsageError,
+} from "../../service/mod.ts";
 import { aborted, defineCommand, EXIT } from "../command.ts";
 import {
   choiceOption,
@@ -90,7 +97,7 @@ export const command = defineCommand({
     }
     const named = await staticHostsOf(options, (name) => host.env(name)) ?? [];
     const caFile = await backendRoots(named, (name) => host.env(name));
-    const ca = caFile === undefined ? undefined : await Deno.readTextFile(caFile);
+    const ca = caFile === undefined ? undefined : await readTextFile(caFile);
     await using hosts = await discoverHosts({
       hosts: named,
       readModels: options.staticModels === undefined,

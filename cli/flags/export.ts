@@ -5,7 +5,7 @@ import { profileKind, PROFILES, ROUTER_FLAGS } from "../../gateway/profiles/mod.
 import type { ExportSettings, ProfileManifests } from "../../manifests/mod.ts";
 import { DEFAULT_RULES, readRules } from "../../policy/mod.ts";
 import { DEFAULT_ROUTES, parseHosts, parseRoutes, type RoutingLogic } from "../../router/mod.ts";
-import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import { loadModule, messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import { assertOwnFlags } from "./gateway.ts";
 import type { Host } from "../host.ts";
 import {
@@ -155,7 +155,7 @@ function addressOf(address: string): { host: string; port: number } {
 
 async function readText(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file);
   } catch (error) {
     throw new UsageError(`Cannot read "${file}": ${messageOf(error)}`);
   }

@@ -35,7 +35,14 @@ import {
   textOption,
   urlOption,
 } from "../../options/mod.ts";
-import { DEFAULT_PORTS, defined, loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import {
+  DEFAULT_PORTS,
+  defined,
+  loadModule,
+  messageOf,
+  readTextFile,
+  UsageError,
+} from "../../service/mod.ts";
 import type { Context } from "../command.ts";
 import { embeddedEnvoy } from "./embedded_envoy.ts";
 import type { Host } from "../host.ts";
@@ -404,7 +411,7 @@ async function foreignUpstream(url: string, host: Host): Promise<ForeignUpstream
 
 async function assertReadable(file: string): Promise<void> {
   try {
-    await Deno.readTextFile(file);
+    await readTextFile(file);
   } catch (error) {
     throw new UsageError(`Cannot read "${file}": ${messageOf(error)}`);
   }

@@ -1,5 +1,5 @@
 /** Flags for serving TLS, and the files that they name. */
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import { fileOption } from "../../options/mod.ts";
 
 /** TLS for a server of ours, and mTLS with the third. */
@@ -40,7 +40,7 @@ export async function readServerTls(
 
 async function readPem(file: string): Promise<string> {
   try {
-    return await Deno.readTextFile(file);
+    return await readTextFile(file);
   } catch (error) {
     throw new UsageError(`Cannot read "${file}": ${messageOf(error)}`);
   }

@@ -1,7 +1,7 @@
 /** The checks of a guard: each says why a text may not pass, or nothing. */
 import { resolve } from "node:path";
 import { compilePattern, loadPatterns } from "../../patterns/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import { StepFailure } from "../exchange.ts";
 import type { StepFile } from "../transform_schema.ts";
 
@@ -87,7 +87,7 @@ async function wordCheck(
 async function wordsOf(file: string, folder: string | undefined): Promise<string[]> {
   const path = folder === undefined ? file : resolve(folder, file);
   try {
-    const lines = (await Deno.readTextFile(path)).split("\n").map((line) => line.trim());
+    const lines = (await readTextFile(path)).split("\n").map((line) => line.trim());
     return lines.filter((line) => line !== "" && !line.startsWith("#"));
   } catch (error) {
     throw new UsageError(`Cannot read the words of a guard, "${path}": ${messageOf(error)}`);

@@ -1,6 +1,6 @@
 /** Reads folders of scenarios. */
 import { loadPatterns } from "../../patterns/mod.ts";
-import { loadModule, messageOf, UsageError } from "../../service/mod.ts";
+import { loadModule, messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import {
   type Scenario,
   SCENARIO_FILE,
@@ -50,7 +50,7 @@ async function readScenarioFile(file: string, name: string): Promise<Scenario[]>
   const { parseData, readDocument } = await loadModule<
     typeof import("../../data_files/mod.ts")
   >("data_files/mod.ts");
-  const text = await Deno.readTextFile(file);
+  const text = await readTextFile(file);
   const { value } = readDocument(text, { what: "scenario", file });
   if (isFixtures(value)) {
     const { scenariosOfFixtures, FIXTURE_FILE } = await import("./aimock.ts");

@@ -1,5 +1,5 @@
 /** Answers from recordings. */
-import { delay, messageOf, now, UsageError } from "../../service/mod.ts";
+import { delay, messageOf, now, readTextFile, UsageError } from "../../service/mod.ts";
 import { writeError } from "../answers/answer_writer.ts";
 import { countEvents } from "../scripts/sse_cut.ts";
 import type { Tape } from "../dispatcher.ts";
@@ -44,7 +44,7 @@ export class Replayer implements Tape {
       for await (const { name, isFile } of Deno.readDir(options.folder)) {
         if (!isFile || !name.endsWith(".jsonl")) continue;
         const file = `${options.folder}/${name}`;
-        const recording = parseRecording(await Deno.readTextFile(file), file);
+        const recording = parseRecording(await readTextFile(file), file);
         const { method, target, body } = recording.request;
         const bytes = bytesOf(body);
         const leaves = leavesOf(method, target, bytes);

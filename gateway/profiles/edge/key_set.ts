@@ -1,6 +1,6 @@
 /** The keys by which Envoy checks tokens, as the control listener serves them. */
 import { openIssuer } from "../../../certs/mod.ts";
-import { messageOf } from "../../../service/mod.ts";
+import { messageOf, readTextFile } from "../../../service/mod.ts";
 import type { TokenKeys } from "./profile.ts";
 
 /** Envoy waits 2 s. */
@@ -29,7 +29,7 @@ export async function keySet(tokens: TokenKeys): Promise<Response> {
 async function keysOf(tokens: TokenKeys): Promise<unknown> {
   if ("issuerFile" in tokens) return (await openIssuer(tokens.issuerFile)).jwks();
   const { jwks } = tokens;
-  if (!/^https?:\/\//.test(jwks)) return JSON.parse(await Deno.readTextFile(jwks));
+  if (!/^https?:\/\//.test(jwks)) return JSON.parse(await readTextFile(jwks));
   const response = await fetch(jwks, { signal: AbortSignal.timeout(FETCH_MS) });
   if (!response.ok) {
     await response.body?.cancel();

@@ -1,4 +1,5 @@
 /** The model router of a gateway, and the mock model servers behind it. */
+import { readTextFile } from "../../../service/mod.ts";
 import { discoverHosts, type HostSource, parseHosts, startRouter } from "../../../router/mod.ts";
 import type { Log } from "../../../service/mod.ts";
 import type { Upstream } from "../../../upstream/mod.ts";
@@ -31,7 +32,7 @@ export async function startRouterPart(
   );
   const backends = pool?.backends ?? [];
   const { caFile } = options;
-  const ca = caFile === undefined ? undefined : await Deno.readTextFile(caFile);
+  const ca = caFile === undefined ? undefined : await readTextFile(caFile);
   const source = options.source ??
     stack.use(await discover(options, { backends, ca, log: place.log }));
   const router = stack.use(

@@ -1,0 +1,23 @@
+/** Reads text files that people name. */
+
+/** Longest such file, bytes: dumps of large meshes have some tens of mebibytes, and a device has no end. */
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Reads a file as UTF-8; what is none becomes U+FFFD, and a byte order mark stays. Pipes are read to their end.
+ *
+ * @throws {RangeError} for one that is longer than 256 MiB, or has no end
+ * @throws the system's error when it cannot be read
+ */
+export async function readTextFile(path: string, maxBytes = MAX_BYTES): Promise<string> {
+  const { readable } = await Deno.open(path);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of readable) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw new RangeError(`it is longer than ${maxBytes >> 20} MiB`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
