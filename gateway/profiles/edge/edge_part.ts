@@ -10,7 +10,7 @@ import {
   type SinglePart,
   type Suggestion,
 } from "../../mod.ts";
-import { keySet } from "./key_set.ts";
+import { assertKeys, keySetOf } from "./key_set.ts";
 import type { EdgePart, EdgePartOptions } from "./profile.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -27,6 +27,7 @@ export async function startEdgePart(
   { base, place }: { base: Profile<SinglePart>; place: Place },
 ): Promise<EdgePart> {
   const { tlsFolder, tokens, limitsService, limits: text, limitsFile, env, now } = options;
+  await assertKeys(tokens);
   await using stack = new AsyncDisposableStack();
   const part = stack.use(await base.start(place));
   const limits = limitsService === undefined
@@ -56,7 +57,7 @@ export async function startEdgePart(
     ports: { ...part.ports, ...(limits === undefined ? {} : { limits: limits.port }) },
     metrics: [...part.metrics, ...(limits === undefined ? [] : [() => limits.metrics()])],
     control: {
-      "/jwks.json": options.keySet ?? (() => keySet(tokens)),
+      "/jwks.json": options.keySet ?? keySetOf(tokens, place.log),
       ...(limits === undefined ? {} : {
         "/journal/limits": () =>
           new Response(

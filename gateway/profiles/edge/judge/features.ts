@@ -12,7 +12,7 @@ import type {
 } from "../../../../conformance/mod.ts";
 import type { Limits } from "../../../../limits/mod.ts";
 import { delay, Journal, withDeadline } from "../../../../service/mod.ts";
-import { keySet } from "../key_set.ts";
+import { keySetOf } from "../key_set.ts";
 
 const TOKENS = 100;
 const SESSION_REQUESTS = 2;
@@ -90,7 +90,7 @@ export function watchedKeys(issuer: Issuer, issuerFile: string, life: AbortSigna
   type Mode = Parameters<TokensFeature["keys"]>[0];
   let mode = "as they are" as Mode;
   const answers: Record<Mode, () => Response | Promise<Response>> = {
-    "as they are": () => keySet({ issuerFile }),
+    "as they are": keySetOf({ issuerFile }),
     "an error": () => new Response("no", { status: 500 }),
     "nonsense": () => new Response("<html>"),
   };
