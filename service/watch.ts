@@ -1,49 +1,105 @@
-/** Milliseconds without a further event before a change counts: editors write in bursts. */
-const SETTLE_MS = 40;
+/** Notices that files change, by looking at them: opening one would cost others their locks. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { delay } from "./deadline.ts";
 
-/** A mounted ConfigMap or Secret is a folder of links through this one, which is replaced at once. */
-const KUBERNETES_LINK = "..data";
+/** How often a file, or a folder, is looked at, milliseconds. */
+const FILE_MS = 50;
+const FOLDER_MS = 250;
 
-/**
- * Calls `onChange` after the file's content may have changed; survives editors that replace the
- * file by renaming another over it, and Kubernetes, which replaces a link on the way to it: the
- * folder is watched, not the file.
- *
- * The watch is in place when this returns; dispose the result to end it.
- */
-export function watchFile(path: string, onChange: () => void): AsyncDisposable {
-  const slash = path.lastIndexOf("/");
-  const folder = slash < 0 ? "." : path.slice(0, slash) || "/";
-  const name = path.slice(slash + 1);
-  const names = [name, KUBERNETES_LINK];
-  return watchFolder(folder, onChange, (changed) => names.includes(changed));
+/** A change that is no older can hide another one behind the same time: file systems count in steps of some milliseconds. */
+const RECENT_MS = 1_000;
+
+/** A file as it was found. */
+interface Seen {
+  /** Everything but its content that differs between two of them. */
+  readonly facts: string;
+  /** SHA-256 of the content, of a file that has just changed. */
+  readonly content?: string;
 }
 
-/** Calls `onChange` after something in `folder` changed (only names that satisfy `matches`). */
+/** What was found, by name. */
+type Look = ReadonlyMap<string, Seen>;
+
+/**
+ * Calls `onChange` after the file's content may have changed. Editors that replace the file by renaming another over it
+ * are seen as well, and so is Kubernetes, which replaces a link on the way to it. A change counts once two looks in a
+ * row find the same: editors write in bursts.
+ *
+ * The first look is taken before this returns; dispose the result to end it.
+ */
+export function watchFile(path: string, onChange: () => void): AsyncDisposable {
+  return watchLooks(() => new Map([[path, seenAt(path)]]), { everyMs: FILE_MS, onChange });
+}
+
+/** Calls `onChange` after a file of `folder` changed, came or went (only names that satisfy `matches`). */
 export function watchFolder(
   folder: string,
   onChange: () => void,
   matches: (name: string) => boolean = () => true,
 ): AsyncDisposable {
-  const watcher = Deno.watchFs(folder, { recursive: false });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const loop = (async () => {
-    for await (const event of watcher) {
-      if (event.kind === "access") continue;
-      if (!event.paths.some((path) => matches(path.slice(path.lastIndexOf("/") + 1)))) continue;
-      clearTimeout(timer);
-      timer = setTimeout(onChange, SETTLE_MS);
+  return watchLooks(() => lookInto(folder, matches), { everyMs: FOLDER_MS, onChange });
+}
+
+/**
+ * What is looked at is no subscription to the system's events: the runtime opens each file that such an event is about,
+ * and a process that closes a file loses its locks on it (fcntl(2), "Record locks"), SQLite's among them. Folders that are
+ * shared with a virtual machine have no events, either.
+ */
+function watchLooks(
+  look: () => Look,
+  { everyMs, onChange }: { readonly everyMs: number; readonly onChange: () => void },
+): AsyncDisposable {
+  const stop = new AbortController();
+  const looking = async (known: Look) => {
+    for (let seen = known;;) {
+      await delay(everyMs, stop.signal);
+      const now = look();
+      if (alike(now, seen) && !alike(now, known)) {
+        known = now;
+        onChange();
+      }
+      seen = now;
     }
-  })();
+  };
+  const over = looking(look()).catch((error) => {
+    if (!stop.signal.aborted) throw error;
+  });
   return {
     async [Symbol.asyncDispose]() {
-      clearTimeout(timer);
-      try {
-        watcher.close();
-      } catch {
-        // Closed before.
-      }
-      await loop;
+      stop.abort();
+      await over;
     },
   };
+}
+
+function alike(one: Look, other: Look): boolean {
+  return one.size === other.size && [...one].every(([name, { facts, content }]) => {
+    const seen = other.get(name);
+    if (seen?.facts !== facts) return false;
+    return content === undefined || seen.content === undefined || content === seen.content;
+  });
+}
+
+function seenAt(path: string): Seen {
+  try {
+    const { dev, ino, size, mtime, ctime } = Deno.statSync(path);
+    const facts = [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
+    const isRecent = Math.abs(Date.now() - (mtime?.getTime() ?? 0)) < RECENT_MS;
+    if (!isRecent) return { facts };
+    return { facts, content: createHash("sha256").update(readFileSync(path)).digest("hex") };
+  } catch {
+    return { facts: "unreadable" };
+  }
+}
+
+function lookInto(folder: string, matches: (name: string) => boolean): Look {
+  try {
+    return new Map(
+      [...Deno.readDirSync(folder)].filter(({ name }) => matches(name))
+        .map(({ name }) => [name, seenAt(`${folder}/${name}`)]),
+    );
+  } catch {
+    return new Map();
+  }
 }

@@ -106,11 +106,11 @@ Deno.test("docs/edge.md and docs/limits.md: what is judged, by flags that there 
     lists.forEach((said, index) => assert.match(said, /limit\.tokens-json/, checks[index]));
   }));
 
-Deno.test("docs/limits.md: the gateway starts with the limits of the page", () =>
+Deno.test("docs/limits.md: the gateway starts with the limits of the page, and so does the service", () =>
   inFolder(async (folder) => {
     const [, first = ""] = /^```yaml\n(version: 1[^]*?)^```$/m.exec(LIMITS) ?? [];
     await Deno.writeTextFile(`${folder}/limits.yaml`, first);
-    const [whole = ""] = commands(LIMITS);
+    const [whole = "", alone = ""] = commands(LIMITS);
     await using dev = await startDev([...whole.split(" ").slice(2), ...PORTS], {
       cwd: folder,
       env: { LLMGATE_HOME: `${folder}/home` },
@@ -121,6 +121,8 @@ Deno.test("docs/limits.md: the gateway starts with the limits of the page", () =
     assert.equal(answer.headers.get("x-ratelimit-limit-requests"), "600");
     assert.equal(answer.headers.get("x-ratelimit-limit-tokens"), "1000000");
     await answer.body?.cancel();
+    // One process has the counters' file, and says so.
+    await assert.rejects(shell(`${alone} --port 0`, folder), /limits\.sqlite.*no other process/);
   }));
 
 Deno.test("docs/limits.md: another service is asked by the names that Envoy's file sends", () => {
