@@ -112,11 +112,15 @@ Deno.test("paths outside of /v1/ are served where a route has them, and an id's 
   await hidden.body?.cancel();
 });
 
-Deno.test("a body of 40 MB goes through", async () => {
+Deno.test("a body of 40 MB goes through, and one beyond the limit does not", async () => {
   await using host = startHost(["org/m"]);
   await using gateway = await start(host.address, { models: "*" });
   const sent = { ...BODY, pad: "x".repeat(40_000_000) };
   assert.equal(await status(gateway, "/v1/responses", sent), 200);
+  await using small = await start(host.address, { models: "*", maxBodyBytes: 4 * 2 ** 20 });
+  const long = { ...BODY, pad: "x".repeat(6_000_000) };
+  assert.equal(await status(small, "/v1/responses", long), 413);
+  await assert.rejects(start(host.address, { maxBodyBytes: 2 ** 20 }), /at least 4 MiB/);
 });
 
 Deno.test("what names a response goes to the host that keeps it", async () => {

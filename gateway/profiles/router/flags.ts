@@ -17,7 +17,7 @@ import type {
   ServiceDiscovery,
 } from "../../../router/mod.ts";
 import { loadModule, UsageError } from "../../../service/mod.ts";
-import { ROUTER_PORT, type RouterPartOptions } from "./profile.ts";
+import { LEAST_BODY_MIB, ROUTER_PORT, type RouterPartOptions } from "./profile.ts";
 
 /** The router's own lists, so that a gateway without one need not load it; a test holds them equal. */
 export const DISCOVERY_CHOICES = ["static", "k8s"] as const satisfies readonly ServiceDiscovery[];
@@ -79,7 +79,7 @@ export const ROUTER_FLAGS = inSection("Model router (--profile router)", {
   }),
   maxBody: integerOption("--max-body <MIB>", {
     description: "longest request body, in MiB, compressed or not",
-    min: 1,
+    min: LEAST_BODY_MIB,
     max: 1_024,
     default: 64,
   }),

@@ -42,7 +42,7 @@ export interface RouterPartOptions {
   ) => Promise<{ readonly port: number } & AsyncDisposable>;
   /** Header by which a client may name the model; none when left out. */
   readonly modelHeader?: string;
-  /** Longest request body, in bytes; 64 MiB when left out. */
+  /** Longest request body, in bytes, 4 MiB or more; 64 MiB when left out. */
   readonly maxBodyBytes?: number;
   /** Probes and readings of the hosts, and the limits of their health; no probes when left out. */
   readonly health?: HealthCheckOptions;
@@ -67,9 +67,22 @@ export const ROUTER_PORT: PortSpec = {
 export const ROUTER_CLUSTER = "router";
 export const BACKENDS_CLUSTER = "backends";
 
-/** Returns the profile `router`: policy and a model router in front of several model servers. */
+/**
+ * The lowest limit of a request's body, MiB. While policy is asked Envoy takes the connection's buffer limit twice (1 MiB
+ * each, read and held); a limit that is no higher is never passed, the client stays paused, and no 413 comes.
+ */
+export const LEAST_BODY_MIB = 4;
+
+/**
+ * Returns the profile `router`: policy and a model router in front of several model servers.
+ *
+ * @throws {RangeError} for a limit of bodies below 4 MiB
+ */
 export function routerProfile(options: RouterPartOptions = {}): Profile<RouterPart> {
   const { endpointFile, caFile, maxBodyBytes } = options;
+  if (maxBodyBytes !== undefined && maxBodyBytes < LEAST_BODY_MIB * 2 ** 20) {
+    throw new RangeError(`maxBodyBytes must be at least ${LEAST_BODY_MIB} MiB: ${maxBodyBytes}`);
+  }
   return {
     name: "router",
     listener: "ingress",
