@@ -3,7 +3,7 @@ import type { ChatCompletion, FinishReason, ToolCall, Usage } from "../openai/mo
 import { AdapterError } from "./errors.ts";
 import type { ModelAnswer, ModelCall, ModelFinish, ModelUsage } from "./language_model.ts";
 
-/** What every object of one answer repeats. */
+/** Fields that every object of one answer repeats. */
 export interface AnswerHead {
   readonly id: string;
   /** Unix seconds. */

@@ -35,7 +35,7 @@ export type PromptMessage =
   | { readonly role: "system"; readonly content: string }
   | { readonly role: "user" | "assistant" | "tool"; readonly content: readonly PromptPart[] };
 
-/** What a model is asked. */
+/** Options of one call of a model. */
 export interface CallOptions {
   readonly prompt: readonly PromptMessage[];
   readonly maxOutputTokens?: number;

@@ -196,7 +196,7 @@ function issueLeaf({ name, use, names }: Leaf, ca: KeyPair): Promise<KeyPair> {
   });
 }
 
-/** What a certificate says of itself. */
+/** Names and validity of a certificate. */
 interface Shown {
   /** Undefined where the runtime cannot tell (Deno 2.6, which binaries may hold). */
   readonly names: readonly AlternativeName[] | undefined;

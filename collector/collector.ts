@@ -38,7 +38,7 @@ export interface Collector extends AsyncDisposable {
   /** `http://127.0.0.1:4318` */
   readonly httpUrl: string;
   readonly httpPort: number;
-  /** What came, newest last. */
+  /** Records that came, newest last. */
   readonly journal: Journal<Collected>;
   /** Prometheus text: how much came. */
   metrics(): Promise<string>;

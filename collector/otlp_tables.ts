@@ -58,7 +58,7 @@ const METRIC: Table = {
   9: ["histogram", () => ({ 1: ["dataPoints", () => HISTOGRAM_POINT, "many"] })],
 };
 
-/** What all three requests are: resources, scopes in them, and items in those. */
+/** Shape of all three requests: resources, scopes in them, and items in those. */
 function request(resources: string, scopes: string, items: string, item: Table): Table {
   return {
     1: [resources, () => ({

@@ -35,7 +35,7 @@ export interface MirrorFeature {
   readonly mirror: KnownUpstream;
 }
 
-/** What became of a change: it is in force, there was none, or only a new listener could have it. */
+/** Outcome of a change: it is in force, there was none, or only a new listener could have it. */
 export type ChangeOutcome = "applied" | "unchanged" | "restart";
 
 /** The feature `reload`: the configuration is changed while streams run. */

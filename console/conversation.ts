@@ -1,4 +1,4 @@
-/** What a model said, put together of the events of its answer, in any of the dialects. */
+/** Assembles an answer of a model from its events, in any of the dialects. */
 
 /** An answer in words. */
 export interface Conversation {

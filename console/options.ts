@@ -1,4 +1,4 @@
-/** What a console is given: the parts that it watches, and what it may do. */
+/** Options of a console: the parts that it watches, and the actions that it may take. */
 import type { StartCheck } from "./check_runs.ts";
 import type { Watched } from "./feed.ts";
 

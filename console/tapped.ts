@@ -1,7 +1,7 @@
 /** Content of a request as a tap keeps it, for the console to show. */
 import type { ConsoleTokens } from "./request.ts";
 
-/** What passed of one request. Times are `now()` of service/, milliseconds. Changed while it runs. */
+/** Copies of one request's traffic. Times are `now()` of service/, milliseconds. Changed while it runs. */
 export interface Tapped {
   readonly requestId: string;
   readonly receivedAt: number;

@@ -25,7 +25,7 @@ export function logsAsFiles(managers: readonly Placed[]): void {
   }
 }
 
-/** Takes away what is not asked about, and would keep Envoy from starting here. */
+/** Removes parts that are not asked about, and would keep Envoy from starting here. */
 export function leaveWhatIsElsewhere(
   bootstrap: JsonObject,
   { ours, adjustments, isHere }: {

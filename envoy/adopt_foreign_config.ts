@@ -108,7 +108,7 @@ export function adoptEnvoyConfig(
   };
 }
 
-/** What cannot be looked at, such as devices, is left to Envoy. */
+/** Files that cannot be looked at, such as devices, are left to Envoy. */
 function isReadable(path: string): boolean {
   try {
     return Deno.statSync(path) !== undefined;

@@ -168,7 +168,7 @@ Deno.test("adoptEnvoyConfig() opens nothing of the file's own: further addresses
 const TLS_OF_OTHERS =
   '{ name: t, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, common_tls_context: { validation_context: { trusted_ca: { filename: /etc/gone/ca.pem } } } } }';
 
-/** What a file of another machine has, how it is changed, and what is said of it. */
+/** Parts of a file of another machine, how each is changed, and the note on it. */
 const ELSEWHERE: readonly (readonly [string, (text: string) => string, RegExp])[] = [
   [
     "TLS that a cluster chooses by endpoint",

@@ -46,7 +46,7 @@ export function filterOnRoute(filter: HttpFilter, route: Route): FilterOnRoute {
   };
 }
 
-/** What one level of a route says under a filter's name. */
+/** Override that one level of a route has under a filter's name. */
 interface Setting {
   readonly path: string;
   readonly off: boolean;

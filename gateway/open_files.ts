@@ -1,8 +1,8 @@
-/** What a gateway needs of the system's limit of open files. */
+/** Counts the open files that a gateway needs against the system's limit. */
 import { openFilesLimit } from "../service/mod.ts";
 import type { Profile } from "./profile.ts";
 
-/** What of a profile its files are counted by. */
+/** Parts of a profile that its open files are counted by. */
 export type Counted = Pick<Profile, "name" | "filesPerStream">;
 
 /**

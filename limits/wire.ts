@@ -9,7 +9,7 @@ import { type Unit, UNITS } from "./window.ts";
 /** One question or charge of Envoy: `RateLimitRequest`. */
 export interface Asked {
   readonly descriptors: readonly Descriptor[];
-  /** What a descriptor adds that says nothing of its own; 0 is 1. */
+  /** Hits that a descriptor adds when it says nothing of its own; 0 is 1. */
   readonly hitsAddend: number;
 }
 

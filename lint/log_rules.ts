@@ -177,7 +177,7 @@ function holdsPath(name: string): boolean {
   return /^(:path|x-envoy-original-path|x-original-url|x-rewrite-url|referer)$/i.test(name);
 }
 
-/** What an expression measures only, and does not print. */
+/** Functions that an expression only measures by, and does not print. */
 const MEASURED =
   /\b(size|has)\(\s*request\.[^()]*\)|\brequest\.(path|query|referer)\s*\.\s*(size|matches|startsWith|endsWith|contains)\(/g;
 

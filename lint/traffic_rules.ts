@@ -1,4 +1,4 @@
-/** What goes on beside an answer: copies of requests, certificates and listeners that change, browsers' protection. */
+/** Rules about traffic beside an answer: copies of requests, certificates and listeners that change, browsers' protection. */
 import {
   HTTP_OPTIONS,
   isObject,

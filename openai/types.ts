@@ -18,7 +18,7 @@ export interface ToolCall {
   readonly id: string;
   readonly type: "function";
   readonly function: { readonly name: string; readonly arguments: string };
-  /** What a server wants back with the call: Gemini's signature of the thought before it. */
+  /** Value that a server wants back with the call: Gemini's signature of the thought before it. */
   readonly extra_content?: unknown;
 }
 

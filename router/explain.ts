@@ -12,7 +12,7 @@ export interface LookedAt {
   readonly holds: boolean;
 }
 
-/** What becomes of a request, and why. */
+/** Outcome for a request, and why. */
 export interface Explanation {
   readonly model: string;
   readonly path: string;

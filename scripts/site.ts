@@ -14,7 +14,7 @@ import { SCHEMAS, schemaText } from "./data_file_schemas.ts";
 const root = resolve(import.meta.dirname ?? ".", "..");
 const REPOSITORY = "https://github.com/llmgate/llmgate/blob/main";
 
-/** What the pages are for; a page that is named nowhere fails the build. */
+/** Purpose of each page; a page that is named nowhere fails the build. */
 export const NAVIGATION: Readonly<Record<string, readonly string[]>> = {
   "Test an application": ["testing", "upstream", "agents", "dialects"],
   "Run a gateway": ["conformance", "lint", "envoy", "edge", "limits", "kubernetes", "console"],

@@ -18,7 +18,7 @@ interface Seen {
   readonly content?: string;
 }
 
-/** What was found, by name. */
+/** Files as they were found, by name. */
 type Look = ReadonlyMap<string, Seen>;
 
 /**
@@ -42,7 +42,7 @@ export function watchFolder(
 }
 
 /**
- * What is looked at is no subscription to the system's events: the runtime opens each file that such an event is about,
+ * Compares looks, and subscribes to no events of the system: the runtime opens each file that such an event is about,
  * and a process that closes a file loses its locks on it (fcntl(2), "Record locks"), SQLite's among them. Folders that are
  * shared with a virtual machine have no events, either.
  */

@@ -1,4 +1,4 @@
-/** What a tap keeps of one request: bounded, and in memory alone. */
+/** The record of one request that a tap keeps: bounded, and in memory alone. */
 import { now } from "../service/mod.ts";
 
 /** Bytes kept of a request's body, and of an answer. */
@@ -44,20 +44,20 @@ export class Kept {
     return this.request.length + this.#answered;
   }
 
-  /** Takes a piece of the request's body. */
+  /** Keeps a piece of the request's body. */
   ask(body: Uint8Array, isLast: boolean): void {
     if (this.request.length >= REQUEST_LIMIT) this.leftOut += body.length;
     else this.request += this.#incoming.decode(body, { stream: !isLast });
     if (isLast) this.model = /"model"\s*:\s*"((?:[^"\\]|\\.){1,200})"/.exec(this.request)?.[1];
   }
 
-  /** Takes the head of the answer. */
+  /** Keeps the head of the answer. */
   head(status: number, contentType: string): void {
     this.status = status;
     this.#isStream = contentType.startsWith("text/event-stream");
   }
 
-  /** Takes a piece of the answer's body: of a stream each event as soon as it is whole. */
+  /** Keeps a piece of the answer's body: of a stream each event as soon as it is whole. */
   answer(body: Uint8Array, isLast: boolean): void {
     const at = now();
     if (this.#answered >= ANSWER_LIMIT) this.leftOut += body.length;

@@ -7,7 +7,7 @@ import { sessionKey } from "./steps/context.ts";
 import type { Store } from "./store/store.ts";
 import type { TransformFile } from "./transform_schema.ts";
 
-/** What the control paths act on. */
+/** Parts that the control paths act on. */
 export interface Controlled {
   readonly store: Store;
   /** The file that is in force. */

@@ -17,7 +17,7 @@ interface Through {
   readonly status?: number;
 }
 
-/** What a client gets of an answer: each piece that leaves, and the request as the upstream gets it. */
+/** Answer as a client gets it: each piece that leaves, and the request as the upstream gets it. */
 async function through(
   {
     steps,

@@ -173,7 +173,7 @@ async function read(file: string | undefined): Promise<TransformFile> {
   return await readData(TRANSFORM_FILE, file);
 }
 
-/** What steps are made with. */
+/** Parts that steps are made with. */
 export interface StepSurroundings {
   readonly store: Store;
   /** Milliseconds since 1970. */

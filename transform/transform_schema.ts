@@ -105,7 +105,7 @@ const cache = z.strictObject({
   for: time.default(3.6e6),
   wait: time.default(1e4),
   max_mib: positive("a number of MiB").default(256),
-  /** Gives an answer to the same question in other words, too. */
+  /** Serves an answer to the same question in other words, too. */
   semantic: z.strictObject({
     /** An embeddings endpoint, `…/v1/embeddings`. */
     url,
@@ -124,7 +124,7 @@ const context = z.strictObject({
     tokens: positive("a number of tokens").default(4_000),
     for: time.default(8.64e7),
   }).prefault({}),
-  /** What becomes of turns beyond the limits; dropped when left out. */
+  /** Fate of turns beyond the limits; dropped when left out. */
   longer: z.strictObject({
     summarise: z.strictObject({
       /** A chat endpoint, `…/v1/chat/completions`. */

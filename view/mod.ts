@@ -1,5 +1,5 @@
 /**
- * What the live page and the report share, so that a request looks the same in both: colours and type
+ * Parts that the live page and the report share, so that a request looks the same in both: colours and type
  * (`tokens.css`), and lanes of time.
  *
  * ```ts

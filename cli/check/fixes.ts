@@ -45,7 +45,7 @@ async function findings(
   try {
     return (await lint(await Deno.readTextFile(file), file)).findings;
   } catch {
-    // What cannot be read by lint was judged all the same.
+    // A file that lint cannot read was judged all the same.
     return [];
   }
 }

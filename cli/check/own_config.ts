@@ -91,7 +91,7 @@ export async function ownConfig(
     {
       onWait: (what) => context.log(`Probe: ${what}`),
       signal: context.signal,
-      // What nobody stands in for will not come.
+      // Parts that nobody stands in for will not come.
       ...(standIns.needed !== undefined && { patienceMs: NEEDED_MS }),
     },
   );

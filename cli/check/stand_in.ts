@@ -31,7 +31,7 @@ export interface StandIns extends AsyncDisposable {
 
 /** Tokens that a gateway takes once our keys are its own. */
 export interface StandInTokens {
-  /** What is known of them, for the cases about tokens. */
+  /** Facts about them, for the cases about tokens. */
   readonly feature: JwtFeature;
   /** The header that every other request needs to get past the check. */
   readonly header: HeaderList[number];
@@ -144,7 +144,7 @@ export async function startStandIns(
   }
 }
 
-/** What any issuer would be called, where the file leaves it open. */
+/** Issuer of the tokens where the file names none. */
 const ANYBODY = "https://llmgate.test";
 
 async function tokensOf(

@@ -6,7 +6,7 @@ import { jsonAnswer, ODD_JSON, STREAM_HEAD } from "./shapes.ts";
 /** A body that only byte-exact passing survives, and that every reader reads alike: no key stands twice. */
 export const ODD_REQUEST = ODD_JSON.replace('"zzz" :2', '"yyy" :2');
 
-/** What a stream says of what it used; no gateway has to change it. */
+/** Usage that a stream tells; no gateway has to change it. */
 export const USAGE = { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 };
 
 /** Returns the body of a whole answer. */

@@ -49,7 +49,7 @@ async function say(
   return { transcript, sent: bodies[0]?.messages ?? [] };
 }
 
-/** What was said, in order; a call is named, and so is its result. */
+/** Messages in order; a call is named, and so is its result. */
 const told = (messages: readonly Message[]) =>
   messages.map(({ role, content, tool_calls }) =>
     Array.isArray(tool_calls) ? `${role}: calls ${tool_calls.length}` : `${role}: ${content}`

@@ -67,7 +67,7 @@ export function saidIn(t: CaseContext, transcript: Transcript): Said | undefined
   return said;
 }
 
-/** What is the own of a case. */
+/** Fields of a case that are not the group's. */
 export interface Described {
   readonly id: string;
   readonly level?: Level;

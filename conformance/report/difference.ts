@@ -1,4 +1,4 @@
-/** What the witnesses of a case disagree on first: the line of a trace that decides, and the place in two values. */
+/** Finds where the witnesses of a case disagree first: the line of a trace that decides, and the place in two values. */
 import type { TraceLine } from "./trace.ts";
 
 /** The first thing on which the witnesses of a case disagree. */

@@ -17,7 +17,7 @@ function fileOf({ kind, name }: Pick<Resource, "kind" | "name">): string {
 /** The folder. Each kind has one of its own below it, so that a change wakes only who reads that kind. */
 export class DiscoveryFolder {
   readonly #root: string;
-  /** What each file holds, as text without its version. */
+  /** Content of each file, as text without its version. */
   readonly #written = new Map<string, string>();
   #version = 0;
 

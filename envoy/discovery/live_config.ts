@@ -9,7 +9,7 @@ import { validateConfig } from "../validate.ts";
 import type { DiscoveryFolder } from "./folder.ts";
 import { type Resource, type SplitConfig, splitConfig } from "./split.ts";
 
-/** What became of a change. */
+/** Outcome of a change. */
 export interface ConfigChange {
   /**
    * `applied`: new requests see it; `unchanged`: there is nothing to change; `restart`: a listener would have to

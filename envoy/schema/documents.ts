@@ -53,7 +53,7 @@ const BOOTSTRAP_KEYS =
 const SECTION_KEYS =
   /^(bootstrap|(static|dynamic)_?listeners|(static|dynamic_?active|dynamic_?warming)_?clusters|(static|dynamic)_?route_?configs|(inline|dynamic)_?scoped_?route_?configs)$/i;
 const RESOURCES_KEY = /^(static|dynamic)_?resources$/i;
-/** What a text that holds a configuration says somewhere. */
+/** Configuration that a text holds somewhere. */
 const HELD = /(static|dynamic)_?resources"?\s*:/i;
 /** How deep a dump can stand in what a tool prints: namespace, pod, `configs`. */
 const SEARCH_DEPTH = 4;

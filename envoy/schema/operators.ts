@@ -64,7 +64,7 @@ const WITH_ARGUMENT = [
 const PLAIN_NAMES = new Set(PLAIN.flatMap((line) => line.split(" ")));
 const NAMES_WITH_ARGUMENT = new Set(WITH_ARGUMENT.flatMap((line) => line.split(" ")));
 
-/** What an operator looks like: `%NAME%`, `%NAME(arguments)%`, `%NAME(arguments):length%`; `%%` is a percent sign. */
+/** Form of an operator: `%NAME%`, `%NAME(arguments)%`, `%NAME(arguments):length%`; `%%` is a percent sign. */
 const OPERATOR = /^([A-Z][A-Z0-9_]*)(\(.*?\))?(:\d+)?%/s;
 
 /** Returns what Envoy would refuse of the texts of some fields, in words, the first fault of each. */

@@ -14,7 +14,7 @@ export interface Asked {
 
 /** Parts of ours that somebody else's gateway uses beside policy and upstream, because it declares a feature. */
 export interface DeclaredParts extends AsyncDisposable {
-  /** What the features say of the gateway, to be laid over its description. */
+  /** Description that the features add to the gateway's own. */
   describe(expect: Expectations): Partial<Target>;
   /** Where the gateway must find them: one line each. */
   readonly notes: readonly string[];

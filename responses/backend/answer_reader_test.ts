@@ -161,7 +161,7 @@ Deno.test("fields are read by their types: objects, parts and nulls are no text 
   assert.deepEqual(reader().read(JSON.stringify(body)), expected);
 });
 
-/** What servers say in fields of their own, and what it is. */
+/** Fields of servers' own, and their meaning. */
 const FIELDS: readonly [server: string, body: object, said: ChatDelta[]][] = [
   ["a choice that is not the first", {
     choices: [{ index: 1, delta: { content: "b" } }, { index: 0, delta: { content: "a" } }],

@@ -247,7 +247,7 @@ function isStream(contentType: string | undefined, asked: boolean): boolean {
   return asked && contentType !== undefined && !/^(application\/json|text\/html)/.test(contentType);
 }
 
-/** What events say, up to the first that is a failure. */
+/** Content of events, up to the first that is a failure. */
 function readAll(
   events: readonly LineEvent[],
   reader: AnswerReader,

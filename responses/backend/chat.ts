@@ -44,7 +44,7 @@ export interface ToolCallDelta {
   readonly id?: string;
   readonly name?: string;
   readonly arguments: string;
-  /** What the server wants back with the call: Gemini's signature of the thought that led to it. */
+  /** Value that the server wants back with the call: Gemini's signature of the thought that led to it. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 

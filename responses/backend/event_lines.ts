@@ -12,7 +12,7 @@ const BOM = "\ufeff";
 const FIELD = /^([a-z]+): ?(.*)$/;
 
 /**
- * Takes what the standard says (comments, CR, LF and CRLF, one byte order mark), and beside it what servers do: events
+ * Reads everything that the standard has (comments, CR, LF and CRLF, one byte order mark), and the manners of servers: events
  * without a blank line between them, a last line without an end, llama.cpp's `error:` lines, JSON without `data:`.
  */
 export class EventLines {

@@ -9,7 +9,7 @@ export interface AssembledCall {
   arguments: string;
   /** Not yet handed on: what came before the name did. */
   pending: string;
-  /** What the server wants back with it. */
+  /** Value that the server wants back with it. */
   extra?: Readonly<Record<string, unknown>>;
 }
 

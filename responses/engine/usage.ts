@@ -28,7 +28,7 @@ export class UsageTotal {
     this.#reasoning += usage.reasoning;
   }
 
-  /** What the model server counted; null when it counted nothing. */
+  /** Counts of the model server; null when it counted nothing. */
   get total(): ResponseUsage | null {
     if (!this.#isCounted) return null;
     return {

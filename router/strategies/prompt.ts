@@ -12,7 +12,7 @@ const MEMBERS = ["tools", "instructions", "system", "messages", "prompt", "input
 export interface PromptPieces {
   /** Whole pieces; none for a prompt shorter than one. */
   readonly whole: readonly string[];
-  /** What follows the last of them, less than a piece. */
+  /** Rest after the last of them, less than a piece. */
   readonly rest: string;
 }
 

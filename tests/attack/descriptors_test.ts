@@ -133,7 +133,7 @@ async function assertAnswers(url: string, headers: Record<string, string> = {}):
   }
 }
 
-/** What becomes of a request for a stream: its events, or nothing. */
+/** Outcome of a request for a stream: its events, or nothing. */
 async function streamed(port: number): Promise<string> {
   const body = JSON.stringify({
     model: "m",

@@ -38,7 +38,7 @@ const shaped = (schema: unknown) =>
     response_format: { type: "json_schema", json_schema: { name: "a", schema } },
   });
 
-/** What a client sends to stop whoever reads it, and the status that it gets. */
+/** Texts that are to stop whoever reads them, and the status that each gets. */
 const ATTACKS: Readonly<
   Record<string, readonly [path: string, init: RequestInit, status: number]>
 > = {

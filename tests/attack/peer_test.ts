@@ -1,4 +1,4 @@
-/** Who reaches a port behind Envoy by himself is nobody: he answers no request, tells no host and is no tenant. */
+/** Attacks on ports behind Envoy: whoever reaches one by himself answers no request, tells no host and is no tenant. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Gateway, type Part, singleUpstream, withAddOns } from "../../gateway/mod.ts";

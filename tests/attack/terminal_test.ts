@@ -1,4 +1,4 @@
-/** What a client sends is shown on the operator's terminal, and has no power over it. */
+/** Texts of clients on the operator's terminal: shown, and without power over it. */
 import assert from "node:assert/strict";
 import { FREE_PORT_FLAGS, startProgram } from "../testing/program.ts";
 import { envoyPath } from "../testing/stack.ts";

@@ -36,7 +36,7 @@ function targetOf(url: string, upstream: Upstream, dialect: DialectPair): Target
   };
 }
 
-/** What is judged. */
+/** A gateway to be judged. */
 export type Front = AsyncDisposable & { readonly url: string };
 
 /** Runs the cases against what `front` starts before a mock. */

@@ -52,7 +52,7 @@ function managers(bootstrap: Config): Config[] {
   );
 }
 
-/** What each round changes, one thing after the other; certificates beside them. */
+/** Changes of each round, one after the other; certificates beside them. */
 const CHANGES: readonly ((bootstrap: Config, round: number) => void)[] = [
   function routes(bootstrap, round) {
     for (const { route_config: { virtual_hosts: [host] } } of managers(bootstrap)) {

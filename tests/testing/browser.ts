@@ -3,7 +3,7 @@ import { npmProgram } from "../../service/testing/npm_program.ts";
 import { chromiumPath } from "../attack/chromium.ts";
 import { TextLineStream } from "./text_line_stream.ts";
 
-/** What a test has to say where there is no browser; empty where there is one. */
+/** End of a test's title where there is no browser; empty where there is one. */
 export const NO_BROWSER = chromiumPath() === undefined
   ? " (skipped: no Chromium here, and no CHROMIUM_PATH)"
   : "";

@@ -1,4 +1,4 @@
-/** What is kept of whom, shown and erased on the control listener; and the prompt APIs, listed and described. */
+/** Sessions on the control listener: whose they are, shown and erased; and the prompt APIs, listed and described. */
 import assert from "node:assert/strict";
 import { ask, json, startTransformed, type TransformedGateway } from "./stack.ts";
 

@@ -1,4 +1,4 @@
-/** What the detectors find in texts of people, and leave alone in code, logs and numbers. */
+/** Finds of the detectors in texts of people, and their silence in code, logs and numbers. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { DETECTOR_KINDS, findAll, patternFinder } from "./detectors.ts";

@@ -256,7 +256,7 @@ function controlOf(value = ""): { noCache: boolean; noStore: boolean; maxAge: nu
   };
 }
 
-/** Takes the lock of a key among processes; where the store fails there is nothing to wait for. */
+/** Acquires the lock of a key among processes; where the store fails there is nothing to wait for. */
 async function locked(
   store: Store,
   key: string,

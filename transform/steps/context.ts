@@ -37,12 +37,12 @@ interface Turn {
 /** A session as it is kept. */
 interface Session {
   readonly turns: readonly Turn[];
-  /** What the turns before said, and how many they were. */
+  /** Messages of the turns before, and how many turns they were. */
   readonly summary?: string;
   readonly summarised?: number;
 }
 
-/** What a context needs beside its settings. */
+/** Parts that a context needs beside its settings. */
 export interface ContextSurroundings {
   readonly store: Store;
   /** Makes summaries; without it the oldest turns are dropped. */

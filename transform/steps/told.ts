@@ -1,4 +1,4 @@
-/** What of a session a client tells by itself, so that nothing is put in twice. */
+/** Finds the part of a session that a client tells by itself, so that nothing is put in twice. */
 import type { Json } from "../../openai/mod.ts";
 import type { JsonObject } from "../exchange.ts";
 import { canonical } from "./cache.ts";
@@ -23,7 +23,7 @@ export function freshOf(
   return undefined;
 }
 
-/** What makes a message the same for a model: clients leave out what an answer says beside. */
+/** Fields that make a message the same for a model: clients leave out others of an answer. */
 function essence({ role, content, tool_calls, tool_call_id }: JsonObject): string {
   const calls = Array.isArray(tool_calls) && tool_calls.length > 0 ? tool_calls : null;
   return canonical([role ?? null, textOf(content ?? null), calls, tool_call_id ?? null]);

@@ -23,7 +23,7 @@ export interface Store extends AsyncDisposable {
   remove(keys: readonly string[]): Awaitable<number>;
   /** Lets the oldest values go, until those whose keys begin with a prefix have at most `max` bytes. */
   trim(prefix: string, max: number): Awaitable<void>;
-  /** Takes a lock that nobody has, for at most `ttlMs`; returns what gives it back, or undefined. */
+  /** Acquires a lock that nobody has, for at most `ttlMs`; returns a function that releases it, or undefined. */
   lock(name: string, ttlMs: number): Awaitable<(() => Awaitable<void>) | undefined>;
 }
 

@@ -1,4 +1,4 @@
-/** What every store does, on each of them. */
+/** The contract of a store, held by each of them. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { redisMissing, startRedis } from "../../redis/testing/redis_server.ts";

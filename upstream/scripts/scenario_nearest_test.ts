@@ -1,4 +1,4 @@
-/** What a strict mock says about a request that no scenario answers. */
+/** Answers of a strict mock to a request that no scenario answers. */
 import assert from "node:assert/strict";
 import { withScenario } from "../testing/with_scenario.ts";
 

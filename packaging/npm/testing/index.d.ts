@@ -30,7 +30,7 @@ export type ErrorAnswer = number | {
   retry_after?: number;
 };
 
-/** What a scenario looks at; texts may be `/expressions/`. */
+/** Conditions of a scenario; texts may be `/expressions/`. */
 export interface Match {
   model?: string;
   last_message?: string;

@@ -55,7 +55,7 @@ export class FullText implements Disposable {
     });
   }
 
-  /** Takes removed documents out of the count: the ordinals that are kept, rising, become 0, 1, 2 … */
+  /** Leaves removed documents out of the count: the ordinals that are kept, rising, become 0, 1, 2 … */
   renumber(kept: readonly number[]): void {
     this.#rows = kept.map((ordinal) => this.#rows[ordinal] ?? 0);
     this.#database.exec("INSERT INTO words (words) VALUES ('optimize')");

@@ -37,7 +37,7 @@ const byStatus = (status: string) =>
 const text = (format: string) =>
   `[ { name: out, typed_config: { "@type": ${LOGGER}.stream.v3.StdoutAccessLog, log_format: { text_format_source: { inline_string: "${format}" } } } } ]`;
 
-/** What a running Envoy does with them was measured, row by row. */
+/** Behaviour of a running Envoy with them, measured row by row. */
 const LAYERS: readonly CorpusCase[] = [
   {
     name: "Contour: the runtime switches the filter off",

@@ -8,7 +8,7 @@ const MAX_STEPS = 200_000;
 /** Characters of a client's expression that an error repeats. */
 const ECHO_CHARACTERS = 200;
 
-/** What is left of the work that one schema may ask for. */
+/** Rest of the work that one schema may ask for. */
 export class Work {
   #left = MAX_STEPS;
 

@@ -98,7 +98,7 @@ export function tenantless(name: string): Defect {
   });
 }
 
-/** Takes whatever a step does to a request back. */
+/** Undoes whatever a step does to a request. */
 export function requestUndone(name: string): Defect {
   return asking(name, async (draft, step) => {
     const before = structuredClone(draft.json);
@@ -195,7 +195,7 @@ export function rewriting(name: string): Defect {
   }));
 }
 
-/** Takes an answer that broke off for a whole one. */
+/** Treats an answer that broke off as a whole one. */
 export function recordingCut(
   handler: AnswerHandler,
   ending: { readonly end: boolean; readonly over: boolean },

@@ -42,7 +42,7 @@ const NOBODY = "http://127.0.0.1:1/check";
 interface List {
   /** The bundled configuration that its processor is put into. */
   readonly config: string;
-  /** What a target with them declares. */
+  /** Features that a target with them declares. */
   readonly features: readonly string[];
   /** Returns the file, as it is written; `policy` is the engine's address. */
   steps(policy: string): readonly unknown[];

@@ -1,4 +1,4 @@
-/** What somebody else's gateway uses of ours when it declares limits, tokens or certificates. */
+/** Parts of ours that somebody else's gateway uses when it declares limits, tokens or certificates. */
 import { DEV_ISSUER, openIssuer, prepareTlsFolder } from "../../../../certs/mod.ts";
 import type { Expectations, Target } from "../../../../conformance/mod.ts";
 import { startLimits } from "../../../../limits/mod.ts";
