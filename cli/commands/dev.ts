@@ -13,9 +13,8 @@ import {
   profileOption,
   RUN_OPTIONS,
   startFromOptions,
-  UPSTREAM_OPTIONS,
 } from "../flags/gateway.ts";
-import { startAdapters } from "../flags/adapters.ts";
+import { startAdapters, UPSTREAM_OPTIONS } from "../flags/upstreams.ts";
 import { consoleAbilities } from "../live/console_abilities.ts";
 import { readyFields } from "../live/ready.ts";
 import { requestLine } from "../live/request_line.ts";

@@ -13,8 +13,8 @@ import {
   PORT_OPTIONS,
   PROFILE_FLAGS,
   profileOption,
-  UPSTREAM_OPTIONS,
 } from "../flags/gateway.ts";
+import { UPSTREAM_OPTIONS } from "../flags/upstreams.ts";
 import { fileOption, flagOption } from "../../options/mod.ts";
 
 export const command = defineCommand({

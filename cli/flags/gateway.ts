@@ -31,9 +31,7 @@ import {
   flagOption,
   type OptionRecord,
   portOption,
-  repeated,
   textOption,
-  urlOption,
 } from "../../options/mod.ts";
 import {
   DEFAULT_PORTS,
@@ -46,7 +44,7 @@ import {
 import type { Context } from "../command.ts";
 import { embeddedEnvoy } from "./embedded_envoy.ts";
 import type { Host } from "../host.ts";
-import { isProvider } from "./adapters.ts";
+import { assertOneUpstream, listOf, ONE_UPSTREAM_OPTIONS, replicasOf } from "./upstreams.ts";
 import { downloadProgress } from "../live/download.ts";
 
 /** Which Envoy runs. */
@@ -77,39 +75,11 @@ export const PART_OPTIONS = {
   rules: fileOption("--rules <FILE>", {
     description: "rules of the policy stub, reloaded on change",
   }),
-  upstream: urlOption("--upstream <URL>", {
-    description: "OpenAI-compatible server to use in place of the mock",
-  }),
-  upstreamKeyEnv: textOption("--upstream-key-env <NAME>", {
-    description: "environment variable with the provider's key; the policy stub sets it",
-  }),
+  ...ONE_UPSTREAM_OPTIONS,
   scenarios: directoryOption("--scenarios <DIR>", {
     description: "scenario files of the mock upstream, reloaded on change",
   }),
 };
-
-/** Upstreams where a profile may take several, for a gateway that runs. */
-export const UPSTREAM_OPTIONS = {
-  upstream: repeated(upstreamsOption()),
-  upstreamKeyEnv: repeated(PART_OPTIONS.upstreamKeyEnv),
-};
-
-/** One upstream, or replicas of it. */
-function upstreamsOption(): typeof PART_OPTIONS.upstream {
-  const { upstream } = PART_OPTIONS;
-  return {
-    ...upstream,
-    description:
-      `${upstream.description}; replicas of one joined by commas; anthropic, gemini or bedrock by name`,
-    parse: (value, name) =>
-      replicasOf(value).map((one) => isProvider(one) ? one : String(upstream.parse(one, name)))
-        .join(","),
-  };
-}
-
-function replicasOf(text: string): string[] {
-  return text.split(/,(?=https?:\/\/)/);
-}
 
 /** Where everything listens. */
 export const PORT_OPTIONS = {
@@ -278,28 +248,6 @@ export async function placementOf(options: StartOptions, host: Host): Promise<En
     profile: withAddOns(profile, addOns),
     ports: options.ports ?? { ...portsOf(specs, options), ...ports },
   };
-}
-
-/** The values of a flag that some commands take once, and others several times. */
-function listOf(value: string | readonly string[] | undefined): readonly string[] {
-  return value === undefined ? [] : typeof value === "string" ? [value] : value;
-}
-
-function assertOneUpstream(
-  kind: AnyProfileKind,
-  { upstreams, keyNames }: {
-    upstreams: readonly (readonly unknown[])[];
-    keyNames: readonly string[];
-  },
-): void {
-  const several = upstreams.length > 1 || upstreams.some(({ length }) => length > 1);
-  if (kind.takesUpstreams || !several && keyNames.length < 2) return;
-  const able = PROFILES.find(({ takesUpstreams }) => takesUpstreams)?.name;
-  throw new UsageError(
-    `Cannot use more than one ${
-      several ? "--upstream" : "--upstream-key-env"
-    } with the profile "${kind.name}": it needs --profile ${able}`,
-  );
 }
 
 /** The ports of the flags, and of the contract where there is none. */

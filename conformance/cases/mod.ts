@@ -32,6 +32,7 @@ import { OBSERVABILITY_CASES } from "./observability.ts";
 import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
 import { PASS_CASES } from "./passthrough.ts";
 import { REDACT_CASES } from "./redact.ts";
+import { REDACT_REQUEST_CASES } from "./redact_requests.ts";
 import { ROUTER_CASES as DECISION_CASES } from "./router.ts";
 import { ROUTER_LOAD_CASES } from "./router_load.ts";
 import { ROUTER_REWRITE_CASES } from "./router_rewrite.ts";
@@ -94,6 +95,7 @@ export const ROUTER_CASES: readonly Case[] = [
 /** Cases of what a gateway makes of requests and answers: redaction, guards, a cache, a session's context, lists of tools. */
 export const TRANSFORM_CASES: readonly Case[] = [
   ...REDACT_CASES,
+  ...REDACT_REQUEST_CASES,
   ...GUARD_CASES,
   ...CACHE_CASES,
   ...CONTEXT_CASES,

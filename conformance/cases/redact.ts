@@ -1,23 +1,15 @@
-/** Cases on the redaction of requests and answers, by canaries that the upstream says. */
+/** Cases on the redaction of answers, by canaries that the upstream says. */
 import { Buffer } from "node:buffer";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { Case, Level } from "../case.ts";
-import {
-  bodyHash,
-  bodyOf,
-  sha256,
-  textOf,
-  type Transcript,
-  valueOf,
-} from "../client/transcript.ts";
-import type { CaseContext } from "../context.ts";
-import type { Control, HeaderList, UpstreamStep } from "../target.ts";
+import type { Case } from "../case.ts";
+import { bodyHash, bodyOf, sha256, textOf, type Transcript } from "../client/transcript.ts";
+import type { UpstreamStep } from "../target.ts";
+import { AFTER, BEFORE, canaryOf, everyCut, masked, parsed, redactCase } from "./canary.ts";
 import {
   chunk,
   completion,
   cutsOf,
   heard,
-  ODD_REQUEST,
   says,
   streams,
   streamsPieces,
@@ -26,71 +18,7 @@ import {
 } from "./chat_answers.ts";
 import { chunkText, DONE, jsonAnswer, ODD_JSON, STREAM_HEAD, streamOf } from "./shapes.ts";
 
-/** Words around a canary: they must arrive. */
-const BEFORE = "Write to ";
-const AFTER = " soon please.";
-
-/** A mail address that nobody else says: its name, and the whole. */
-function canaryOf(t: CaseContext): { name: string; mail: string } {
-  const letters = Array.from(
-    { length: 9 },
-    () => String.fromCharCode(97 + Math.floor(t.random() * 26)),
-  ).join("");
-  return { name: letters, mail: `${letters}@example.com` };
-}
-
-/** Checks that a canary is gone, and the words around it are there. */
-function masked(
-  t: CaseContext,
-  what: string,
-  transcript: Transcript,
-  { name, said }: { name: string; said: string },
-): void {
-  t.equal(`${what}: status`, 200, transcript.head?.status);
-  t.that(`${what}: canary`, !wordsOf(transcript).includes(name), "nowhere", said);
-  const isWhole = said.startsWith(BEFORE) && said.endsWith(AFTER) &&
-    said.length > BEFORE.length + AFTER.length;
-  t.that(`${what}: words around it`, isWhole, `${BEFORE}…${AFTER}`, said);
-}
-
-interface Described {
-  readonly id: string;
-  readonly level?: Level;
-  readonly control?: Control;
-  readonly admin?: true;
-  readonly feature?: string;
-  readonly requirement: string;
-  run(t: CaseContext): Promise<void>;
-}
-
-function redactCase({ feature = "redact", level = "must", ...one }: Described): Case {
-  return {
-    control: "upstream",
-    source: "Project: what is redacted is redacted wherever it stands, and nothing else changes",
-    ...one,
-    id: `redact.${one.id}`,
-    feature,
-    level,
-  };
-}
-
-/** Asks for one stream per cut, side by side, and reads what was said. */
-async function everyCut(
-  t: CaseContext,
-  text: string,
-  steps: (pieces: [string, string]) => UpstreamStep[],
-  check: (transcript: Transcript, what: string) => void,
-): Promise<void> {
-  await Promise.all(
-    cutsOf(text).map(async (pieces, at) => {
-      const part = t.fork(at);
-      part.upstream.script(...steps(pieces));
-      check(await part.ask({ stream: true }), `cut ${at + 1}`);
-    }),
-  );
-}
-
-/** Mail addresses in answers and requests, whole and in pieces. */
+/** Mail addresses in answers, whole and in pieces. */
 export const REDACT_CASES: readonly Case[] = [
   redactCase({
     id: "json",
@@ -315,111 +243,6 @@ export const REDACT_CASES: readonly Case[] = [
       t.equal("error.code", "unknown_user", parsed(textOf(transcript))?.error?.code);
     },
   }),
-  redactCase({
-    id: "never-logged",
-    admin: true,
-    requirement: "A canary stands in no log of the gateway",
-    async run(t) {
-      const { name, mail } = canaryOf(t);
-      t.upstream.script(...says(`${BEFORE}${mail}${AFTER}`));
-      const { head } = await t.ask({ body: asking(mail) });
-      const id = valueOf(head?.headers ?? [], "x-request-id");
-      if (id !== undefined) await t.envoy.line(id);
-      t.that("the logs", !(await t.envoy.logs()).includes(name), "without it", name);
-    },
-  }),
-  redactCase({
-    id: "request",
-    feature: "redact_request",
-    requirement: "The upstream does not hear the canary of a request, in any of its texts",
-    async run(t) {
-      const { name, mail } = canaryOf(t);
-      await t.ask({ body: asking(mail) });
-      const { bodyText = "" } = await t.upstream.request();
-      t.that("canary", !bodyText.includes(name), "nowhere", bodyText);
-      t.that("words before it", bodyText.includes(BEFORE), BEFORE, bodyText);
-      t.equal("messages", 3, parsed(bodyText)?.messages?.length);
-    },
-  }),
-  redactCase({
-    id: "request-untouched",
-    feature: "redact_request",
-    requirement: "A request without anything to mask reaches the upstream byte for byte",
-    async run(t) {
-      await t.ask({ body: ODD_REQUEST });
-      t.equal("SHA-256", sha256(ODD_REQUEST), (await t.upstream.request()).bodySha256);
-    },
-  }),
-  redactCase({
-    id: "request-ambiguous",
-    feature: "redact_request",
-    requirement:
-      "A body that can be read in two ways gets no canary through: said twice, as text, packed",
-    async run(t) {
-      const { name, mail } = canaryOf(t);
-      const said = (text: string) => JSON.stringify([{ role: "user", content: text }]);
-      const plain = `{"model":"m","messages":${said(`I am ${mail}`)}}`;
-      const bodies: Record<string, { body: string | Uint8Array; headers: HeaderList }> = {
-        twice: {
-          body: `{"model":"m","messages":${said(`I am ${mail}`)},"messages":${said("Hello")}}`,
-          headers: [],
-        },
-        text: { body: plain, headers: [["content-type", "text/plain"]] },
-        packed: { body: gzipSync(plain), headers: [["content-encoding", "gzip"]] },
-        wide: { body: Buffer.from(plain, "utf16le"), headers: [] },
-      };
-      for (const [what, asked] of Object.entries(bodies)) {
-        const part = t.fork(what);
-        const { head } = await part.ask(asked);
-        const hears = part.upstream.requests().some(({ bodyText }) =>
-          what !== "text" && what !== "twice" || bodyText?.includes(name)
-        );
-        t.that(`${what}: canary at the upstream`, !hears, "refused, or redacted", head?.status);
-      }
-      t.equal("a plain one", 200, (await t.fork("plain").ask()).head?.status);
-    },
-  }),
-  redactCase({
-    id: "reversible",
-    feature: "redact_reversible",
-    requirement: "The upstream hears a tag, and the client its own words back, streamed too",
-    async run(t) {
-      const { name, mail } = canaryOf(t);
-      const body = { messages: [{ role: "user", content: `I am ${mail}` }] };
-      const first = t.fork("first");
-      await first.ask({ body });
-      const { bodyText = "" } = await first.upstream.request();
-      t.that("canary at the upstream", !bodyText.includes(name), "nowhere", bodyText);
-      const said: string = parsed(bodyText)?.messages?.[0]?.content ?? "";
-      const tag = said.slice("I am ".length);
-      t.upstream.script(...says(`Dear ${tag}!`));
-      t.equal("JSON", `Dear ${mail}!`, heard(await t.ask({ body })).choices[0]?.content);
-      await Promise.all(
-        cutsOf(tag).map(async ([one, two], at) => {
-          const part = t.fork(at);
-          part.upstream.script(...streamsPieces("Dear ", one, two, "!"));
-          const { choices } = heard(await part.ask({ stream: true, body }));
-          t.equal(`cut ${at + 1}`, `Dear ${mail}!`, choices[0]?.content);
-        }),
-      );
-    },
-  }),
-  redactCase({
-    id: "reversible-apart",
-    feature: "redact_reversible",
-    requirement: "A tag of one request means nothing in the answer to another",
-    async run(t) {
-      const { name, mail } = canaryOf(t);
-      const first = t.fork("first");
-      await first.ask({ body: { messages: [{ role: "user", content: `I am ${mail}` }] } });
-      const { bodyText = "" } = await first.upstream.request();
-      const tag: string = parsed(bodyText)?.messages?.[0]?.content?.slice("I am ".length) ?? "";
-      t.upstream.script(...says(`Dear ${tag}!`));
-      const transcript = await t.ask();
-      t.that("canary", !wordsOf(transcript).includes(name), "nowhere", textOf(transcript));
-      t.equal("content", `Dear ${tag}!`, heard(transcript).choices[0]?.content);
-    },
-  }),
   ...["responses", "messages"].map((api) =>
     redactCase({
       id: `${api}-events`,
@@ -453,18 +276,6 @@ export const REDACT_CASES: readonly Case[] = [
     })
   ),
 ];
-
-/** A conversation that says a mail address in a text and in a part. */
-function asking(mail: string): Record<string, unknown> {
-  const text = `${BEFORE}${mail}${AFTER}`;
-  return {
-    messages: [
-      { role: "system", content: text },
-      { role: "user", content: [{ type: "text", text }] },
-      { role: "user", content: "ping" },
-    ],
-  };
-}
 
 function responsesEvents(...pieces: string[]): Record<string, unknown>[] {
   const place = { item_id: "msg_1", output_index: 0, content_index: 0 };
@@ -505,14 +316,5 @@ function unzipped(transcript: Transcript): string {
     return gunzipSync(bodyOf(transcript)).toString();
   } catch {
     return textOf(transcript);
-  }
-}
-
-// deno-lint-ignore no-explicit-any -- the shape is what the case checks
-function parsed(text: string): any {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
