@@ -1,4 +1,5 @@
 /** The door to Envoy's own reading of configurations: what stands behind it is loaded when a text is to be read. */
+import { loadModule } from "../service/mod.ts";
 import { loadPatterns } from "../patterns/mod.ts";
 import type { Readings } from "./schema/reading.ts";
 import type { EnvoySchema } from "./schema/schema.ts";
@@ -25,18 +26,20 @@ export async function readTypedConfig(
   options: { readonly name: string; readonly schema?: SchemaSource },
 ): Promise<Readings> {
   const [{ readTyped }, { parseYamlSource }, schema] = await Promise.all([
-    import("./schema/reading.ts"),
-    import("./schema/yaml_source.ts"),
+    loadModule<typeof import("./schema/reading.ts")>("envoy/schema/reading.ts"),
+    loadModule<typeof import("./schema/yaml_source.ts")>("envoy/schema/yaml_source.ts"),
     schemaOf(options.schema),
     loadPatterns(),
   ]);
   return readTyped(text, { name: options.name, schema, parseYaml: parseYamlSource });
 }
 
+const loadSchema = () => loadModule<typeof import("./schema/schema.ts")>("envoy/schema/schema.ts");
+
 const schemas = new Map<string, Promise<EnvoySchema>>();
 
 async function schemaOf(source: SchemaSource | undefined): Promise<EnvoySchema> {
-  const { envoySchemaOf, shippedEnvoySchema } = await import("./schema/schema.ts");
+  const { envoySchemaOf, shippedEnvoySchema } = await loadSchema();
   if (source === undefined) return shippedEnvoySchema();
   let schema = schemas.get(source.path);
   if (schema === undefined) {
@@ -48,6 +51,6 @@ async function schemaOf(source: SchemaSource | undefined): Promise<EnvoySchema> 
 
 /** Packs the message types of the Envoy at `path` small, as they are shipped. */
 export async function packMessageTypes(path: string): Promise<Uint8Array> {
-  const { packed } = await import("./schema/schema.ts");
+  const { packed } = await loadSchema();
   return packed(await Deno.readFile(path));
 }

@@ -4,6 +4,7 @@ import {
   hostPort,
   Journal,
   listenLasting,
+  loadModule,
   type Log,
   messageOf,
   metricsText,
@@ -184,7 +185,9 @@ class LimitsService implements Limits {
     const { limitsFile } = this.#options;
     const text = limits ?? (limitsFile === undefined ? DEFAULT_LIMITS : await read(limitsFile));
     // Loaded here: a gateway whose limits are another's needs no YAML.
-    const { parseLimits } = await import("./limits_file.ts");
+    const { parseLimits } = await loadModule<typeof import("./limits_file.ts")>(
+      "limits/limits_file.ts",
+    );
     return parseLimits(text, limits === undefined ? limitsFile ?? "limits/limits.yaml" : "limits");
   }
 

@@ -44,7 +44,7 @@ async function putScript({ part: policy, request, params: { nonce = "" } }: Call
   // Loaded here: most runs read no YAML.
   const [{ parseData }, { SCRIPT_FILE }] = await Promise.all([
     loadModule<typeof import("../data_files/mod.ts")>("data_files/mod.ts"),
-    import("./rules_file.ts"),
+    loadModule<typeof import("./rules_file.ts")>("policy/rules_file.ts"),
   ]);
   const answers = parseData(SCRIPT_FILE, text, "script");
   policy.scripts.set(nonce, answers);

@@ -98,15 +98,23 @@ export interface Import {
   readonly to: string;
   /** Loaded later (`import()`): no part of a circle. Types are: who reads one file must read the other. */
   readonly deferred: boolean;
+  /** An `import()` with the path itself, and not the type of one. */
+  readonly literal: boolean;
 }
+
+/** Files whose literal `import()` is meant, and why. */
+const LITERAL: Readonly<Record<string, string>> = {
+  "cli/main.ts": "everything but --help and --version goes on there",
+  "cli/commands/help.ts": "it may not read any more when it knows that it needs the manual",
+};
 
 /** The imports of a file's text; words in comments do not count. */
 export function importsOf(file: string, text: string): Import[] {
   return text.split("\n").flatMap((content, index) => {
     if (/^\s*(\/\/|\*|\/\*)/.test(content)) return [];
     const found = /^\s*(?:import|export|\}).*\bfrom "([^"]+)"|^import "([^"]+)"/.exec(content);
-    const dynamic = /\bimport\("([^"]+)"\)/.exec(content);
-    const specifier = found?.[1] ?? found?.[2] ?? dynamic?.[1];
+    const dynamic = /(typeof )?\bimport\("([^"]+)"\)/.exec(content);
+    const specifier = found?.[1] ?? found?.[2] ?? dynamic?.[2];
     if (specifier === undefined) return [];
     const to = specifier.startsWith(".") ? normalize(join(dirname(file), specifier)) : specifier;
     return [{
@@ -114,12 +122,16 @@ export function importsOf(file: string, text: string): Import[] {
       line: index + 1,
       to,
       deferred: found === null,
+      literal: found === null && dynamic?.[1] === undefined,
     }];
   });
 }
 
 /** Returns the rule that an import breaks, or undefined. */
-export function breachOf({ from, to }: Import, specifierIsPath: boolean): string | undefined {
+export function breachOf(
+  { from, to, literal }: Import,
+  specifierIsPath: boolean,
+): string | undefined {
   const source = roomOf(from);
   const isTest = from.endsWith("_test.ts") || from.includes("/testing/");
   if (!(source in MAY_IMPORT)) return `room "${source}" is not in the table`;
@@ -131,6 +143,10 @@ export function breachOf({ from, to }: Import, specifierIsPath: boolean): string
     return `only ${home}/ imports "${to}"`;
   }
   const target = roomOf(to);
+  const mayBeLiteral = isTest || source === "tests" || source === "scripts" || from in LITERAL;
+  if (literal && to.endsWith(".ts") && !mayBeLiteral) {
+    return `literal import(): Deno reads "${to}" at every start; use loadModule()`;
+  }
   if (target === source || COMMON_FILES.includes(to)) return undefined;
   if (isTest && target === "docs" || from === "cli/help/pages.ts" && target === "docs") {
     return undefined;

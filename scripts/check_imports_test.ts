@@ -50,7 +50,13 @@ Deno.test("importsOf() skips comments and finds multi-line and dynamic imports",
 });
 
 Deno.test("cycleOf() names the files of a cycle, and ignores dynamic imports", () => {
-  const edge = (from: string, to: string, deferred = false) => ({ from, to, deferred, line: 1 });
+  const edge = (from: string, to: string, deferred = false) => ({
+    from,
+    to,
+    deferred,
+    literal: false,
+    line: 1,
+  });
   assert.deepEqual(cycleOf([edge("a", "b"), edge("b", "c"), edge("c", "b")]), ["b", "c", "b"]);
   assert.equal(cycleOf([edge("a", "b"), edge("b", "a", true)]), undefined);
 });
@@ -62,5 +68,16 @@ Deno.test("breachOf() lets only the judge of a profile import the suite", () => 
   assert.match(
     breach("gateway/a.ts", `import { PROFILES } from "./profiles/mod.ts";`) ?? "",
     /must not/,
+  );
+});
+
+Deno.test("breachOf() refuses a literal import() of a module of ours, tests and two files apart", () => {
+  const statement = `const { x } = await import("./b.ts");`;
+  assert.match(breach("policy/a.ts", statement) ?? "", /literal import/);
+  assert.equal(breach("policy/a_test.ts", statement), undefined);
+  assert.equal(breach("cli/main.ts", statement), undefined);
+  assert.equal(
+    breach("policy/a.ts", `loadModule<typeof import("./b.ts")>("policy/b.ts")`),
+    undefined,
   );
 });

@@ -1,6 +1,4 @@
 /** Notices that files change, by looking at them: opening one would cost others their locks. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { delay } from "./deadline.ts";
 
 /** How often a file, or a folder, is looked at, milliseconds. */
@@ -14,7 +12,7 @@ const RECENT_MS = 1_000;
 interface Seen {
   /** Everything but its content that differs between two of them. */
   readonly facts: string;
-  /** SHA-256 of the content, of a file that has just changed. */
+  /** Its text, of a file that has just changed. */
   readonly content?: string;
 }
 
@@ -87,7 +85,7 @@ function seenAt(path: string): Seen {
     const facts = [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
     const isRecent = Math.abs(Date.now() - (mtime?.getTime() ?? 0)) < RECENT_MS;
     if (!isRecent) return { facts };
-    return { facts, content: createHash("sha256").update(readFileSync(path)).digest("hex") };
+    return { facts, content: Deno.readTextFileSync(path) };
   } catch {
     return { facts: "unreadable" };
   }

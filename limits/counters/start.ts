@@ -36,10 +36,14 @@ export async function startCounters(
   }
   const path = pathOf(store, limitsFile);
   if (path === undefined) {
-    const { MemoryCounters } = await import("./memory.ts");
+    const { MemoryCounters } = await loadModule<typeof import("./memory.ts")>(
+      "limits/counters/memory.ts",
+    );
     return new MemoryCounters();
   }
-  const { SqliteCounters } = await import("./sqlite.ts");
+  const { SqliteCounters } = await loadModule<typeof import("./sqlite.ts")>(
+    "limits/counters/sqlite.ts",
+  );
   return new SqliteCounters(path);
 }
 

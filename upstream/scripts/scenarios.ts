@@ -53,7 +53,9 @@ async function readScenarioFile(file: string, name: string): Promise<Scenario[]>
   const text = await readTextFile(file);
   const { value } = readDocument(text, { what: "scenario", file });
   if (isFixtures(value)) {
-    const { scenariosOfFixtures, FIXTURE_FILE } = await import("./aimock.ts");
+    const { scenariosOfFixtures, FIXTURE_FILE } = await loadModule<
+      typeof import("./aimock.ts")
+    >("upstream/scripts/aimock.ts");
     return scenariosOfFixtures(parseData(FIXTURE_FILE, text, file), name);
   }
   if (!Array.isArray(value)) return [scenarioOf(parseData(SCENARIO_FILE, text, file), name)];

@@ -1,6 +1,7 @@
 /** Records the answers of a real server. */
 import {
   isCredentialParameter,
+  loadModule,
   type Log,
   makePrivateFolder,
   messageOf,
@@ -156,7 +157,9 @@ class Recorder implements Tape {
 
   /** Beside each recording, what a person would write to get that answer: in whatever dialect, streamed or not. */
   async #storeScenario(recording: Recording, input: MatchInput): Promise<void> {
-    const { recordedScenario } = await import("./recorded_scenario.ts");
+    const { recordedScenario } = await loadModule<
+      typeof import("./recorded_scenario.ts")
+    >("upstream/tape/recorded_scenario.ts");
     const text = recordedScenario(recording, input);
     if (text === undefined) return;
     await makePrivateFolder(`${this.#options.folder}/scenarios`);
