@@ -1,4 +1,5 @@
 /** Findings that somebody knows of and has a reason for: in the file itself, or in a list. */
+import { compileGlob } from "../patterns/mod.ts";
 import { UsageError } from "../service/mod.ts";
 import type { Finding } from "./rule.ts";
 
@@ -81,9 +82,9 @@ export function suppress(
   const reasonFor = (finding: Finding): string | undefined => {
     const entry =
       marks.find((mark) =>
-        mark.reason !== "" && mark.of === finding.line && matches(mark.rule, finding.id)
+        mark.reason !== "" && mark.of === finding.line && compileGlob(mark.rule)(finding.id)
       ) ?? known.find(({ rule, path }) =>
-        matches(rule, finding.id) && (path === undefined || matches(path, finding.path))
+        compileGlob(rule)(finding.id) && (path === undefined || compileGlob(path)(finding.path))
       );
     if (entry !== undefined) used.add(entry);
     return entry?.reason;
@@ -106,9 +107,4 @@ export function suppress(
     }
   }
   return { findings: kept, suppressed, notes };
-}
-
-function matches(glob: string, text: string): boolean {
-  const pattern = glob.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${pattern.join(".*")}$`).test(text);
 }

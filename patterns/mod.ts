@@ -10,4 +10,5 @@
  *
  * @module
  */
+export { compileGlob, type GlobOptions } from "./glob.ts";
 export { compilePattern, loadPatterns, type Pattern, type PatternOptions } from "./pattern.ts";

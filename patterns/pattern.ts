@@ -49,18 +49,23 @@ export function compilePattern(source: string, options: PatternOptions = {}): Pa
 const TOKEN =
   /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|.)|\[\^?(?:\\.|[^\]\\])*\]|\(\?[^:]?|\{\d*,?\d*\}|./gsu;
 
-/** Optional parts, each of which doubles what a backtracking engine may try, in the worst case. */
-const MAX_OPTIONAL = 3;
-/** Counted repetitions up to here are like so many letters. */
-const MAX_COUNT = 100;
+/**
+ * Ways in which a backtracking engine may try an expression from one place of a text: an optional part has two, a count
+ * one for each number, a group one for each of its alternatives, and all of them multiply.
+ */
+const MAX_WAYS = 1_000;
+/** The same where each place of a text is tried, or a repetition has no end. */
+const MAX_WAYS_EVERYWHERE = 16;
 
 /**
- * Whether backtracking cannot hurt: no group is repeated, there is no look-around and no reference, and at most one
- * repetition has no end, in an expression that is tried at one place.
+ * Whether backtracking cannot hurt: no group is repeated, there is no look-around and no reference, at most one
+ * repetition has no end, in an expression that is tried at one place, and few ways lead through it.
  */
 export function isSimple(source: string, { whole = false }: PatternOptions): boolean {
   let endless = 0;
-  let optional = 0;
+  let ways = 1;
+  /** Alternatives of each group that is open, the expression itself outermost. */
+  const alternatives = [1];
   let before = "";
   for (const [token] of source.matchAll(TOKEN)) {
     if (token.startsWith("(?") && token !== "(?:") {
@@ -70,19 +75,22 @@ export function isSimple(source: string, { whole = false }: PatternOptions): boo
     if (/^\\[1-9k]/.test(token)) return false;
     // RE2 has escapes that the runtime's engine has not, or has with another meaning.
     if (/^\\[a-zA-Z]$/.test(token) && !/^\\[dDwWsSbBtnrfv]$/.test(token)) return false;
+    if (token.startsWith("(")) alternatives.push(1);
+    else if (token === "|") alternatives.push((alternatives.pop() ?? 0) + 1);
+    else if (token === ")") ways *= alternatives.pop() ?? 1;
     const isCount = /^\{\d/.test(token);
     if (/^[*+?]$/.test(token) || isCount) {
       if (before === ")") return false;
       const [, from = "", comma = "", to = ""] = /^\{(\d+)(,?)(\d*)\}$/.exec(token) ?? [];
-      if (token === "?") optional++;
-      else if (isCount && !(comma === "," && to === "")) {
-        if (Number(to || from) > MAX_COUNT) return false;
-        if (comma === ",") optional++;
-      } else endless++;
+      if (token === "?") ways *= 2;
+      // What is counted is compared as often, whether it may vary or not.
+      else if (isCount && !(comma === "," && to === "")) ways *= Math.max(1, Number(to || from));
+      else endless++;
     }
     before = token;
   }
-  if (optional > MAX_OPTIONAL) return false;
+  ways *= alternatives.pop() ?? 1;
   const isAtOnePlace = whole || (source.startsWith("^") && !source.includes("|"));
-  return endless === 0 || (endless === 1 && isAtOnePlace);
+  if (endless > (isAtOnePlace ? 1 : 0)) return false;
+  return ways <= (isAtOnePlace && endless === 0 ? MAX_WAYS : MAX_WAYS_EVERYWHERE);
 }

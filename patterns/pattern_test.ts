@@ -16,6 +16,17 @@ const CARELESS: readonly (readonly [source: string, text: string])[] = [
   ["(?:a?){40}a{40}", "a".repeat(39)],
   ["a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?aaaaaaaaaaaaaaa!", "a".repeat(40)],
   ["(\\w+\\s?)+!", "word ".repeat(10_000)],
+  [`${"(?:a|[ab])".repeat(40)}c`, `${"a".repeat(40)}d`],
+  ["a{0,90}a{0,90}a{0,90}a{0,90}a{0,90}b", "a".repeat(400)],
+  [`a*${"(?:a|[ab])".repeat(12)}c`, "a".repeat(50_000)],
+];
+
+/** The same where an expression may begin anywhere. */
+const CARELESS_EVERYWHERE: readonly (readonly [source: string, text: string])[] = [
+  ["[a]{1,100}[a]{1,100}[a]{1,100}b", "a".repeat(50_000)],
+  ["a{1,100}a{100}b", "a".repeat(50_000)],
+  [`${"(?:\\w|[a-z])".repeat(30)}!`, "a".repeat(50_000)],
+  ["((a|b)|(a|c))((a|b)|(a|c))((a|b)|(a|c))x", "a".repeat(50_000)],
 ];
 
 Deno.test("compilePattern() decides careless expressions without backtracking", async () => {
@@ -27,6 +38,10 @@ Deno.test("compilePattern() decides careless expressions without backtracking", 
   // Tried at each place of a text, one repetition is enough for quadratic time.
   assert.equal(isSimple("a+b", {}), false);
   assert.equal(compilePattern("a+b").test("a".repeat(50_000)), false);
+  for (const [source, text] of CARELESS_EVERYWHERE) {
+    assert.equal(isSimple(source, {}), false, source);
+    assert.equal(compilePattern(source).test(text), false, source);
+  }
 });
 
 Deno.test("isSimple() leaves what people mostly write to the runtime", () => {

@@ -1,7 +1,7 @@
 /** Reads lists of known failures, and marks the cases on them. */
 import { UsageError } from "../../service/mod.ts";
 import type { ReportCase } from "../report/report.ts";
-import { toRegExp } from "./select.ts";
+import { globOfCases } from "./select.ts";
 
 /** A case that is known not to pass on this target, and why. */
 export interface KnownFailure {
@@ -45,7 +45,8 @@ export function matchKnownFailures(
   const problems: string[] = [];
   const reasons = new Map<string, string>();
   for (const { pattern, reason, line } of known) {
-    const matching = cases.filter(({ id }) => toRegExp(pattern).test(id));
+    const isMeant = globOfCases(pattern);
+    const matching = cases.filter(({ id }) => isMeant(id));
     const missed = matching.filter(({ status }) => status === "fail" || status === "warn");
     const judged = matching.filter(({ status }) =>
       status === "pass" || status === "fail" || status === "warn"

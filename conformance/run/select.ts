@@ -1,4 +1,5 @@
 /** Chooses the cases of a run. */
+import { compileGlob } from "../../patterns/mod.ts";
 import { UsageError } from "../../service/mod.ts";
 import type { Case, Level } from "../case.ts";
 import type { Control, Protocol, Target } from "../target.ts";
@@ -46,7 +47,7 @@ export function verdictBeforeRun(
   target: Target,
   selection: Selection = {},
 ): Pick<ReportCase, "status" | "reason" | "beyond_control"> | undefined {
-  if (selection.skip?.some((glob) => toRegExp(glob).test(one.id))) {
+  if (selection.skip?.some((glob) => globOfCases(glob)(one.id))) {
     return { status: "skip", reason: "Left out by --skip" };
   }
   if (one.feature && !target.features.includes(one.feature)) {
@@ -55,7 +56,7 @@ export function verdictBeforeRun(
   const exempt = target.exempt?.[one.id];
   if (exempt !== undefined) return { status: "unsupported", reason: exempt };
   const missing = Object.entries(target.unmeasured ?? {}).find(([glob]) =>
-    toRegExp(glob).test(one.id)
+    globOfCases(glob)(one.id)
   );
   if (missing !== undefined) return { status: "not-measured", reason: missing[1] };
   if (!covers(target.control, one.control)) {
@@ -90,13 +91,9 @@ export function covers(have: Control, need: Control): boolean {
   return need === "none" || have === "both" || have === need;
 }
 
-/** Returns a regular expression for a glob: `*` any text, `?` one character. */
-export function toRegExp(glob: string): RegExp {
-  const escaped = glob.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, ".*").replace(
-    /\?/g,
-    ".",
-  );
-  return new RegExp(`^${escaped}$`);
+/** Returns whether an id is one of a glob's: `*` any text, `?` one character. */
+export function globOfCases(glob: string): (id: string) => boolean {
+  return compileGlob(glob, { one: true });
 }
 
 function matcher(
@@ -106,15 +103,15 @@ function matcher(
 ): ((id: string) => boolean) | undefined {
   if (!globs || globs.length === 0) return undefined;
   const patterns = globs.map((glob) => {
-    const pattern = toRegExp(glob);
-    if (!ids.some((id) => pattern.test(id))) {
+    const pattern = globOfCases(glob);
+    if (!ids.some(pattern)) {
       const near = nearest(glob, ids);
       const hint = near ? `: did you mean "${near}"?` : ": see --list";
       throw new UsageError(`Cannot select cases: ${flag} "${glob}" matches none${hint}`);
     }
     return pattern;
   });
-  return (id) => patterns.some((pattern) => pattern.test(id));
+  return (id) => patterns.some((pattern) => pattern(id));
 }
 
 /** Returns the id that is fewest edits away, when that is few enough to be a typo. */

@@ -1,4 +1,5 @@
 /** How each model is spoken to, where servers and chat templates differ: settings by its name, and what it showed. */
+import { compileGlob } from "../../patterns/mod.ts";
 import { REASONING_FIELDS, type ReasoningField } from "../backend/chat.ts";
 import type { ModelManner } from "./run.ts";
 import type { SystemMessages } from "./system_messages.ts";
@@ -40,7 +41,7 @@ export class ModelManners {
 
   of(model: string): Manner {
     const { byName, ...common } = this.#settings;
-    const own = byName.find(({ name }) => fits(name, model));
+    const own = byName.find(({ name }) => compileGlob(name, { ignoreCase: true })(model));
     const { systemMessages, reasoningField, maxTokensField } = { ...common, ...own };
     return {
       systemMessages,
@@ -55,9 +56,4 @@ export class ModelManners {
       },
     };
   }
-}
-
-function fits(pattern: string, name: string): boolean {
-  const parts = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`, "i").test(name);
 }
