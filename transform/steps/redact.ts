@@ -13,12 +13,12 @@ type Settings = NonNullable<StepFile["redact"]>;
 /** Returns the step. Phone numbers need context, so they are found in whole texts alone. */
 export async function redactStep(settings: Settings): Promise<Step> {
   const patterns = [patternFinder(settings.detect)];
-  const finders: Finder[] = [...patterns];
+  let finders = (): readonly Finder[] => patterns;
   if (settings.detect.includes("phone")) {
     const { phoneFinder } = await loadModule<typeof import("../detect/phones.ts")>(
       "transform/detect/phones.ts",
     );
-    finders.push(phoneFinder(settings.country));
+    finders = () => [...patterns, phoneFinder(settings.country)];
   }
   const inAnswers = settings.in.includes("response");
   return {
@@ -27,11 +27,11 @@ export async function redactStep(settings: Settings): Promise<Step> {
       if (!isFor(settings.when, draft)) return undefined;
       const tags = settings.replace === "reversible" ? new TagMap() : undefined;
       if (settings.in.includes("request")) {
-        redactRequest(draft, finders, tags?.replace ?? byTag);
+        redactRequest(draft, finders(), tags?.replace ?? byTag);
         if (tags !== undefined && !tags.isEmpty) draft.isPrivate = true;
       }
       if (tags !== undefined) return tags.isEmpty ? undefined : { handler: restoring(tags) };
-      return inAnswers ? { handler: redacting(finders, patterns) } : undefined;
+      return inAnswers ? { handler: redacting(finders(), patterns) } : undefined;
     },
   };
 }
