@@ -3,6 +3,7 @@ import {
   type Log,
   messageOf,
   metricsText,
+  type RequestRecord,
   silent,
   startWorker,
   UsageError,
@@ -11,7 +12,7 @@ import type { Bounds } from "./bounds.ts";
 import { GenAiMetrics } from "./gen_ai_metrics.ts";
 import { spanOf } from "./periods.ts";
 import type { Point } from "./query.ts";
-import { type FinishedCall, type Value, valuesOf } from "./row.ts";
+import { type Value, valuesOf } from "./row.ts";
 import type { CallLogMethods } from "./worker.ts";
 
 /** Options of `startCallLog`. */
@@ -28,7 +29,7 @@ export interface CallLogOptions {
 export interface CallLog extends AsyncDisposable {
   readonly path: string;
   /** Notes a call; it is written soon. One that finds too many waiting is lost, and counted. */
-  append(call: FinishedCall): void;
+  append(call: RequestRecord): void;
   /** Sums over time. Rejects with `UsageError` for a period that is none. */
   trends(asked: { readonly since: string; readonly by: string }): Promise<Point[]>;
   /** Resolves when everything that was noted before is in the file. */

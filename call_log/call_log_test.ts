@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { UsageError } from "../service/mod.ts";
+import { type RequestRecord, UsageError } from "../service/mod.ts";
 import {
   callsOf,
   eachCall,
-  type FinishedCall,
   lossesOf,
   openForReading,
   openForWriting,
@@ -14,7 +13,7 @@ import {
   sumsBy,
 } from "./mod.ts";
 
-const CALL: FinishedCall = {
+const CALL: RequestRecord = {
   time: new Date().toISOString(),
   request_id: "r-1",
   method: "POST",
@@ -29,7 +28,6 @@ const CALL: FinishedCall = {
   model: "gpt-4o",
   host: "127.0.0.1:9000",
   attempts: 1,
-  policy_ms: 0.5,
   upstream_rx_ms: 10,
   first_byte_ms: 12,
   total_ms: 100,
@@ -37,6 +35,10 @@ const CALL: FinishedCall = {
   bytes: 300,
   events: 5,
   tokens: { input: 3, output: 7, cached: 1 },
+  flags: "-",
+  protocol: "HTTP/1.1",
+  policy_ms: 0.5,
+  upstream_tx_ms: 1,
 };
 
 async function folder() {
@@ -44,7 +46,7 @@ async function folder() {
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-async function written(path: string, calls: readonly FinishedCall[]): Promise<void> {
+async function written(path: string, calls: readonly RequestRecord[]): Promise<void> {
   await using log = await startCallLog({ path });
   for (const call of calls) log.append(call);
 }

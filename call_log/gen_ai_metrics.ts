@@ -1,6 +1,5 @@
 /** GenAI metrics of finished calls, by OpenTelemetry's names (Semantic conventions for generative AI metrics, 1.37). */
-import { HistogramCounts, type MetricFamily } from "../service/mod.ts";
-import type { FinishedCall } from "./row.ts";
+import { HistogramCounts, type MetricFamily, type RequestRecord } from "../service/mod.ts";
 
 /** Bounds of the conventions: seconds, and tokens. */
 const SECONDS = [
@@ -82,7 +81,7 @@ export class GenAiMetrics {
   );
 
   /** Counts a call; one that asked no model is left out. */
-  observe(call: FinishedCall): void {
+  observe(call: RequestRecord): void {
     const path = call.path.split("?")[0] ?? "";
     const operation = OPERATIONS.find(([pattern]) => pattern.test(path))?.[1];
     if (operation === undefined) return;

@@ -31,4 +31,4 @@ export {
   sumsBy,
   trendsOf,
 } from "./query.ts";
-export { COLUMNS, type FinishedCall } from "./row.ts";
+export { COLUMNS } from "./row.ts";

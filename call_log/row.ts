@@ -1,33 +1,5 @@
 /** One call in the log: what is kept of a finished request. No bodies, no headers, no query. */
-
-/** A finished request, as the gateway tells it. */
-export interface FinishedCall {
-  /** ISO 8601. */
-  readonly time: string;
-  readonly request_id: string;
-  readonly method: string;
-  readonly path: string;
-  readonly status: number;
-  readonly decision: string;
-  readonly reason: string;
-  readonly details: string;
-  readonly ended: string | null;
-  readonly tenant: string | null;
-  readonly key: string | null;
-  readonly model: string | null;
-  readonly host: string | null;
-  readonly attempts: number;
-  readonly policy_ms: number | null;
-  readonly upstream_rx_ms: number | null;
-  readonly first_byte_ms: number | null;
-  readonly total_ms: number;
-  readonly bytes_received: number;
-  readonly bytes: number;
-  readonly events: number | null;
-  readonly tokens:
-    | { readonly input: number; readonly output: number; readonly cached: number }
-    | null;
-}
+import type { RequestRecord } from "../service/mod.ts";
 
 /** A value of a column. */
 export type Value = string | number | null;
@@ -37,7 +9,7 @@ export const COLUMNS: readonly {
   readonly name: string;
   readonly type: "TEXT" | "INTEGER" | "REAL";
   readonly says: string;
-  readonly of: (call: FinishedCall) => Value;
+  readonly of: (call: RequestRecord) => Value;
 }[] = [
   {
     name: "time",
@@ -131,6 +103,6 @@ export const COLUMNS: readonly {
 ];
 
 /** The values of a call, in the order of the columns. */
-export function valuesOf(call: FinishedCall): Value[] {
+export function valuesOf(call: RequestRecord): Value[] {
   return COLUMNS.map(({ of }) => of(call));
 }

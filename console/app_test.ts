@@ -1,9 +1,9 @@
 /** The console's data API, beside a policy stub and a mock that run. */
 import assert from "node:assert/strict";
 import { startPolicy } from "../policy/mod.ts";
+import type { RequestRecord } from "../service/mod.ts";
 import { startUpstream } from "../upstream/mod.ts";
 import { createConsole } from "./app.ts";
-import type { FinishedRequest } from "./finished.ts";
 
 const FACTS = {
   profile: "base",
@@ -16,7 +16,7 @@ async function fixture() {
   await using stack = new AsyncDisposableStack();
   const policy = stack.use(await startPolicy());
   const upstream = stack.use(await startUpstream({ port: 0 }));
-  const listeners = new Set<(record: FinishedRequest) => void>();
+  const listeners = new Set<(record: RequestRecord) => void>();
   const page = stack.use(createConsole({
     policy,
     mocks: [upstream],
@@ -36,12 +36,12 @@ async function fixture() {
     policy,
     upstream,
     ask,
-    finish: (record: FinishedRequest) => listeners.forEach((listener) => listener(record)),
+    finish: (record: RequestRecord) => listeners.forEach((listener) => listener(record)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-const RECORD: FinishedRequest = {
+const RECORD: RequestRecord = {
   time: "2026-01-01T00:00:00.000Z",
   request_id: "r-1",
   method: "POST",

@@ -2,6 +2,7 @@
 import { messageOf, UsageError } from "../service/mod.ts";
 import { HEADERS } from "./headers.ts";
 import { NotThere } from "./not_there.ts";
+import type { CheckState } from "./shown.ts";
 
 /** A run of the suite that goes on elsewhere. */
 export interface RunningCheck extends AsyncDisposable {
@@ -13,28 +14,6 @@ export interface RunningCheck extends AsyncDisposable {
 
 /** Starts a run; `cases` is a glob of ids, empty for all. */
 export type StartCheck = (cases: string) => Promise<RunningCheck>;
-
-/** One case that is over. */
-interface CheckedCase {
-  readonly id: string;
-  readonly status: string;
-  readonly says: string;
-}
-
-/** A run, as the page sees it. */
-export interface CheckState {
-  readonly state: "none" | "running" | "ended";
-  readonly cases: string;
-  readonly done: number;
-  readonly total: number;
-  /** The suite's own last word that is no case. */
-  readonly says: string;
-  /** Cases that did not pass, oldest first. */
-  readonly found: readonly CheckedCase[];
-  readonly passed: number;
-  readonly code: number | null;
-  readonly has_report: boolean;
-}
 
 const NONE: CheckState = {
   state: "none",

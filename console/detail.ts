@@ -4,19 +4,22 @@ import { isCredentialHeader, now, redactedHeader, redactedTarget } from "../serv
 import type { ConsoleDetail, DecisionShown, HeaderSeen, Lane, Stretch } from "./request.ts";
 import { type Row, rowOf } from "./row.ts";
 import { conversationOf } from "./conversation.ts";
+import type { ConsoleSources, PartLane } from "./sources.ts";
 
 /** Returns the details of a request. */
 export function detailOf(row: Row, about: {
   readonly policy: Policy | undefined;
   /** Base URL of the gateway. */
   readonly ingress: string;
+  readonly lane?: ConsoleSources["lane"];
 }): ConsoleDetail {
   const clock = clockOf(row);
+  const part = about.lane?.(row.id);
   const explained = explain(row, about.policy);
   return {
     ...rowOf(row),
-    lanes: lanesOf(row, clock),
-    stretches: stretchesOf(row, clock),
+    lanes: lanesOf(row, { clock, part }),
+    stretches: stretchesOf(row, { clock, part }),
     explained,
     rules_changed: explained !== null && row.check?.decision !== undefined &&
       row.check.rule !== "script" &&
@@ -49,7 +52,13 @@ function clockOf({ check, exchanges, record, tapped }: Row): Clock {
   return { start, at: (time) => Math.max(0, round(time - start)) };
 }
 
-function lanesOf(row: Row, clock: Clock): Lane[] {
+/** The clock of a request, and what a part between policy and upstream did with it. */
+interface Timing {
+  readonly clock: Clock;
+  readonly part: PartLane | undefined;
+}
+
+function lanesOf(row: Row, { clock, part }: Timing): Lane[] {
   const { check, exchanges, record, tapped } = row;
   const lanes: Lane[] = [];
   const total = record?.total_ms;
@@ -80,6 +89,13 @@ function lanesOf(row: Row, clock: Clock): Lane[] {
       says: check.decision ?? "pending",
     });
   }
+  if (part !== undefined) {
+    const { name, from, to, marks, says } = part;
+    lanes.push({
+      ...{ name, says, from: clock.at(from), marks: marks.map((at) => clock.at(at)) },
+      ...(to !== undefined && { to: clock.at(to) }),
+    });
+  }
   for (const [index, exchange] of exchanges.entries()) {
     lanes.push({
       name: exchanges.length > 1 ? `upstream ${index + 1}` : "upstream",
@@ -99,13 +115,15 @@ function lanesOf(row: Row, clock: Clock): Lane[] {
 }
 
 /** The stretches follow each other, and are the whole time together. */
-function stretchesOf({ check, record }: Row, clock: Clock): Stretch[] {
+function stretchesOf({ check, record }: Row, { clock, part }: Timing): Stretch[] {
   if (record === undefined) return [];
   const policyFrom = check && clock.at(check.receivedAt);
   const policyTo = check?.answeredAt === undefined ? undefined : clock.at(check.answeredAt);
   const points: [name: string, at: number | undefined | null, says: string][] = [
     ["to policy", policyFrom, "Envoy reads the request and asks"],
     ["policy", policyTo, "the decision"],
+    [`to ${part?.name}`, part && clock.at(part.from), "the filter shows it the request"],
+    [part?.name ?? "", part?.to === undefined ? undefined : clock.at(part.to), part?.says ?? ""],
     ["to upstream", record.upstream_tx_ms, "the request's head goes upstream"],
     ["model", record.upstream_rx_ms, "until the answer's head"],
     ["first byte", record.first_byte_ms, "until the client has a byte"],

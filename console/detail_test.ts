@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { startPolicy } from "../policy/mod.ts";
-import { now } from "../service/mod.ts";
+import { now, type RequestRecord } from "../service/mod.ts";
 import { detailOf } from "./detail.ts";
-import type { FinishedRequest } from "./finished.ts";
 import type { Row } from "./row.ts";
 
 const START = now() - 1_000;
@@ -34,7 +33,7 @@ function row(fields: Partial<Row> = {}): Row {
   };
 }
 
-const RECORD: FinishedRequest = {
+const RECORD: RequestRecord = {
   time: new Date(Date.now() - 1_000).toISOString(),
   request_id: "r-1",
   method: "POST",

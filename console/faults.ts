@@ -2,17 +2,10 @@
 import type { Policy, PolicyAnswer } from "../policy/mod.ts";
 import { UsageError } from "../service/mod.ts";
 import type { Upstream, UpstreamFaultName } from "../upstream/mod.ts";
+import type { FaultState, FaultSwitch } from "./shown.ts";
 
 /** A fault that somebody forgot ends by itself, milliseconds. */
 const FAULT_MS = 5 * 60_000;
-
-/** One switch, and what it does while it is on. */
-export interface FaultSwitch {
-  readonly name: string;
-  readonly plane: "policy" | "upstream";
-  readonly title: string;
-  readonly effect: string;
-}
 
 type PlannedFault =
   & FaultSwitch
@@ -102,17 +95,6 @@ const FAULTS: readonly PlannedFault[] = [
     upstream: "server-error",
   },
 ];
-
-/** A switch as it stands. */
-export interface FaultState extends FaultSwitch {
-  readonly on: boolean;
-  /** Whether one tenant alone can have it. */
-  readonly scoped: boolean;
-  /** The tenant that it is for; empty for all. */
-  readonly tenant: string;
-  /** When it ends by itself: ISO 8601; empty while it is off. */
-  readonly until: string;
-}
 
 interface Active {
   readonly fault: PlannedFault;

@@ -1,8 +1,7 @@
 /** Rows of the console: one per request, joined from the journals while the request runs. */
 import type { Policy, PolicyCheck } from "../policy/mod.ts";
-import { now } from "../service/mod.ts";
+import { now, type RequestRecord } from "../service/mod.ts";
 import type { Upstream, UpstreamExchange } from "../upstream/mod.ts";
-import type { FinishedRequest } from "./finished.ts";
 import { type Row, rowOf } from "./row.ts";
 import type { ConsoleRequest } from "./request.ts";
 import type { Tapped, TapSource } from "./tapped.ts";
@@ -13,11 +12,11 @@ export interface Watched {
   readonly mocks: readonly Upstream[];
   readonly tap?: TapSource | undefined;
   /** Finished requests of the time before anybody looked, oldest first. */
-  recent?(): readonly FinishedRequest[];
+  recent?(): readonly RequestRecord[];
   /** Whether a request is the gateway's own, and nobody's to see. */
   isOwn?(requestId: string): boolean;
   /** Calls `listener` with every finished request until disposed. */
-  onRequest(listener: (record: FinishedRequest) => void): Disposable;
+  onRequest(listener: (record: RequestRecord) => void): Disposable;
 }
 
 /** Rows that are kept; older ones go, and readers that were behind are told how many. */
@@ -60,7 +59,10 @@ export class ConsoleFeed implements Disposable {
     this.#follow();
     const after = this.#seqOf(cursor);
     const changed = [...this.#rows.values()].filter(({ seq }) => seq > (after ?? 0))
-      .sort((a, b) => a.seq - b.seq);
+      // Who begins is told them as they arrived; whoever follows, as they changed.
+      .sort(
+        after === undefined ? (a, b) => startOf(a) < startOf(b) ? -1 : 1 : (a, b) => a.seq - b.seq,
+      );
     return {
       cursor: `${this.#epoch}-${this.#seq}`,
       requests: changed.map(rowOf),
@@ -123,7 +125,7 @@ export class ConsoleFeed implements Disposable {
     );
   }
 
-  #finished(record: FinishedRequest): void {
+  #finished(record: RequestRecord): void {
     this.#row(record.request_id, record.time).record = record;
   }
 
@@ -174,6 +176,11 @@ export class ConsoleFeed implements Disposable {
     }
     for (const reader of this.#readers) reader();
   }
+}
+
+/** When a request arrived: ISO 8601, so that texts are in the order of time. */
+function startOf({ record, time }: Row): string {
+  return record?.time ?? time;
 }
 
 /** A time of `now()` as people read it; shown, and never compared. */

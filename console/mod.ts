@@ -24,16 +24,10 @@
  * @module
  */
 export { type Console, createConsole } from "./app.ts";
-export type {
-  ConfigShown,
-  ConsoleFacts,
-  ConsoleOptions,
-  HostShown,
-  TrendPoint,
-  Trends,
-} from "./options.ts";
-export type { CheckState, RunningCheck, StartCheck } from "./check_runs.ts";
+export type { ConsoleOptions } from "./options.ts";
+export type { CheckState, ConfigShown, ConsoleFacts, HostShown, TrendPoint } from "./shown.ts";
+export type { RunningCheck, StartCheck } from "./check_runs.ts";
 export type { Batch, Watched } from "./feed.ts";
-export type { FinishedRequest } from "./finished.ts";
-export type { ConsoleDetail, ConsoleRequest, ConsoleTokens, Lane } from "./request.ts";
+export type { ConsoleDetail, ConsoleRequest, Lane } from "./request.ts";
+export type { ConsoleSources, PartLane, Trends } from "./sources.ts";
 export type { Tapped, TapSource } from "./tapped.ts";

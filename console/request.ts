@@ -20,13 +20,6 @@ export interface Stretch {
   readonly says: string;
 }
 
-/** Tokens of an answer. */
-export interface ConsoleTokens {
-  readonly input: number;
-  readonly output: number;
-  readonly cached: number;
-}
-
 /** One request: a row of the list. */
 export interface ConsoleRequest {
   readonly id: string;
@@ -45,7 +38,9 @@ export interface ConsoleRequest {
   readonly total_ms: number | null;
   readonly bytes: number | null;
   readonly events: number;
-  readonly tokens: ConsoleTokens | null;
+  readonly tokens:
+    | { readonly input: number; readonly output: number; readonly cached: number }
+    | null;
   /** Events per second of a stream, while it runs and when it has ended. */
   readonly events_per_second: number | null;
   readonly host: string;

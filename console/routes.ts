@@ -11,6 +11,8 @@ import { NotThere } from "./not_there.ts";
 import type { RulesBench } from "./rules_bench.ts";
 import type { ConsoleOptions } from "./options.ts";
 import { play, sendAgain } from "./send.ts";
+import type { StateShown } from "./shown.ts";
+import { traceAt, tracesOf } from "./traces.ts";
 
 /** The parts that the API is about. */
 export interface ApiParts {
@@ -60,13 +62,15 @@ export const ROUTES: readonly ApiRoute[] = [
     method: "GET",
     path: "/state",
     summary: "Profile, addresses, configuration, what this gateway has, and the faults that are on",
-    run: ({ parts: { options, faults } }) => ({
+    run: ({ parts: { options, faults } }): StateShown => ({
       ...options.facts(),
       has: {
         rules: options.policy?.rules !== undefined,
         tap: options.tap !== undefined,
         check: options.startCheck !== undefined,
         trends: options.trends !== undefined,
+        limits: options.limits !== undefined,
+        traces: options.traces !== undefined,
         write: options.isWritable ?? false,
       },
       faults: faults.list().filter(({ on }) => on),
@@ -91,6 +95,7 @@ export const ROUTES: readonly ApiRoute[] = [
       detailOf(rowAt(parts, params), {
         policy: parts.options.policy,
         ingress: parts.options.facts().ingress,
+        lane: parts.options.lane,
       }),
   },
   {
@@ -225,6 +230,27 @@ export const ROUTES: readonly ApiRoute[] = [
   },
   {
     method: "GET",
+    path: "/limits",
+    summary: "The last 200 decisions of the rate-limit service, newest first",
+    run: ({ parts: { options } }) =>
+      options.limits?.().slice(-200).reverse() ?? missing("This gateway has no limits service"),
+  },
+  {
+    method: "GET",
+    path: "/traces",
+    summary: "The newest traces that the collector has, newest first",
+    query: { request: "id of a request: its traces alone" },
+    run: ({ parts: { options }, query }) =>
+      tracesOf(options.traces ?? noTraces(), query.get("request") ?? ""),
+  },
+  {
+    method: "GET",
+    path: "/traces/:id",
+    summary: "One trace: its spans in the order of the tree, and log records",
+    run: ({ parts: { options }, params }) => traceAt(options.traces ?? noTraces(), params.id ?? ""),
+  },
+  {
+    method: "GET",
     path: "/check",
     summary: "The newest run of the suite: its progress, and what it found",
     run: ({ parts: { checks } }) => checks.state(),
@@ -250,6 +276,10 @@ export const ROUTES: readonly ApiRoute[] = [
     run: ({ parts: { checks } }) => checks.report(),
   },
 ];
+
+function noTraces(): never {
+  return missing("This gateway has no collector of its own: the profile edge starts one");
+}
 
 function missing(message: string): never {
   throw new NotThere(message);

@@ -1,9 +1,8 @@
 /** One request as the console keeps it, and the row that it makes. */
 import type { PolicyCheck } from "../policy/mod.ts";
-import { redactedTarget } from "../service/mod.ts";
+import { redactedTarget, type RequestRecord, type Tokens } from "../service/mod.ts";
 import type { UpstreamExchange } from "../upstream/mod.ts";
-import type { FinishedRequest } from "./finished.ts";
-import type { ConsoleRequest, ConsoleTokens } from "./request.ts";
+import type { ConsoleRequest } from "./request.ts";
 import type { Tapped } from "./tapped.ts";
 
 /** Everything that was heard of one request so far. */
@@ -13,7 +12,7 @@ export interface Row {
   check?: PolicyCheck | undefined;
   /** One for each attempt, oldest first. */
   readonly exchanges: UpstreamExchange[];
-  record?: FinishedRequest | undefined;
+  record?: RequestRecord | undefined;
   tapped?: Tapped | undefined;
   /** Number of the last change. */
   seq: number;
@@ -73,7 +72,7 @@ function stateOf({ check, exchanges, record, tapped }: Row): ConsoleRequest["sta
   return check?.decision === undefined ? "deciding" : "waiting";
 }
 
-function tokensOf(exchange: UpstreamExchange | undefined): ConsoleTokens | undefined {
+function tokensOf(exchange: UpstreamExchange | undefined): Tokens | undefined {
   if (exchange?.usage === undefined) return undefined;
   const { input, output, cached } = exchange.usage;
   return { input, output, cached };

@@ -10,14 +10,7 @@ import {
   type RulesFile,
 } from "../policy/mod.ts";
 import { messageOf, UsageError } from "../service/mod.ts";
-
-/** A finding in the text of rules. */
-export interface RulesProblem {
-  /** From 1; 0 where the reader names no place. */
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-}
+import type { RulesProblem, RulesShown } from "./shown.ts";
 
 /** The name of rules that no file holds. */
 const UNSAVED = "rules.yaml";
@@ -40,7 +33,7 @@ export class RulesBench {
   }
 
   /** The rules in force. Throws `UsageError` where another engine decides. */
-  current() {
+  current(): RulesShown {
     const { text, file, parsed } = this.#rules();
     return {
       text,

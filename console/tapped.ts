@@ -1,5 +1,5 @@
 /** Content of a request as a tap keeps it, for the console to show. */
-import type { ConsoleTokens } from "./request.ts";
+import type { Tokens } from "../service/mod.ts";
 
 /** Copies of one request's traffic. Times are `now()` of service/, milliseconds. Changed while it runs. */
 export interface Tapped {
@@ -8,7 +8,7 @@ export interface Tapped {
   readonly request: string;
   readonly status: number | undefined;
   readonly model: string | undefined;
-  readonly tokens: ConsoleTokens | undefined;
+  readonly tokens: Tokens | undefined;
   readonly events: readonly { readonly at: number; readonly text: string }[];
   readonly leftOut: number;
   readonly endedAt: number | undefined;

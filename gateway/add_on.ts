@@ -13,8 +13,7 @@ export type AddOnPart =
       | "metrics"
       | "control"
       | "services"
-      | "tap"
-      | "trends"
+      | "shows"
       | "welcome"
       | "suggestions"
       | "onRequest"
@@ -76,8 +75,7 @@ function joined(
     metrics: all.flatMap(({ metrics = [] }) => metrics),
     control: Object.assign({}, ...all.map(({ control }) => control)),
     services: Object.assign({}, ...all.map(({ services }) => services)),
-    tap: all.find(({ tap }) => tap !== undefined)?.tap,
-    trends: all.find(({ trends }) => trends !== undefined)?.trends,
+    shows: Object.assign({}, ...all.map(({ shows }) => shows)),
     welcome: () => all.flatMap((part) => part.welcome?.() ?? []),
     suggestions: (...urls) => all.flatMap((part) => part.suggestions?.(...urls) ?? []),
     // A feed that nobody reads costs nothing.

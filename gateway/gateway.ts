@@ -16,6 +16,7 @@ import {
   makePeerSecret,
   openFilesLimit,
   PEER_SECRET_ENV,
+  type RequestRecord,
   silent,
   UnavailableError,
   urlHost,
@@ -28,7 +29,7 @@ import { GATEWAY_PORTS, type GatewayOptions } from "./options.ts";
 import { fewFiles, streamsWithin } from "./open_files.ts";
 import { gatewayOverlay } from "./overlay.ts";
 import type { Part, Ports, Profile } from "./profile.ts";
-import { RequestFeed, type RequestRecord } from "./requests.ts";
+import { RequestFeed } from "./requests.ts";
 import { makeRunDirectory, type RunDirectory } from "./run_directory.ts";
 import { type SinglePart, singleUpstream } from "./single_upstream.ts";
 import { JOURNAL_LIMIT, startStub } from "./start_policy.ts";

@@ -34,7 +34,6 @@ export type {
   Suggestion,
   WelcomeLine,
 } from "./profile.ts";
-export type { RequestRecord, Tokens } from "./requests.ts";
 export {
   type ForeignUpstream,
   type SinglePart,

@@ -1,10 +1,9 @@
 /** Options of a gateway, and the ports that every gateway has. */
 import type { EnvoyConfigFile, TlsFiles } from "../envoy/mod.ts";
 import type { Policy, PolicyOptions } from "../policy/mod.ts";
-import { DEFAULT_PORTS, type Log } from "../service/mod.ts";
+import { DEFAULT_PORTS, type Log, type RequestRecord } from "../service/mod.ts";
 import type { ConsoleAbilities } from "./console_part.ts";
 import type { Part, PartNames, Ports, PortSpec, Profile } from "./profile.ts";
-import type { RequestRecord } from "./requests.ts";
 
 /** Ports that every gateway has, whatever its profile. */
 export const GATEWAY_PORTS: readonly PortSpec[] = [

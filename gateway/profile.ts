@@ -1,10 +1,9 @@
 /** A profile: everything in which one gateway differs from another, as an object that the assembly asks. */
 import type { EnvoyConfigFile, EnvoyOverlay } from "../envoy/mod.ts";
-import type { Log } from "../service/mod.ts";
-import type { TapSource, Trends } from "../console/mod.ts";
+import type { Log, RequestRecord } from "../service/mod.ts";
+import type { ConsoleSources } from "../console/mod.ts";
 import type { ControlledUpstream, Upstream } from "../upstream/mod.ts";
 import type { ControlPaths } from "./control.ts";
-import type { RequestRecord } from "./requests.ts";
 
 /** A port that a gateway listens on. */
 export interface PortSpec {
@@ -74,10 +73,8 @@ export interface Part extends AsyncDisposable {
   readonly services: Readonly<Record<string, unknown>>;
   /** Lines about the parts, in the order in which a request meets them. */
   welcome(): readonly WelcomeLine[];
-  /** A tap on what passes, for the console to show. */
-  readonly tap?: TapSource | undefined;
-  /** Trends of a call log, for the console to draw. */
-  readonly trends?: Trends | undefined;
+  /** Things that the console can show beside the journals. */
+  readonly shows?: ConsoleSources | undefined;
   /** Called for each finished request, the gateway's own warm-up left out. */
   onRequest?(record: RequestRecord): void;
   /** Commands to try on the ingress at `url`, and on the one with TLS where there is one. */

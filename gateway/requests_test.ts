@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type AccessLogEntry, parseAccessLogLine } from "../envoy/mod.ts";
-import { Journal } from "../service/mod.ts";
-import { ByRequestId, joinRequest, RequestFeed, type RequestRecord } from "./requests.ts";
+import { Journal, type RequestRecord } from "../service/mod.ts";
+import { ByRequestId, joinRequest, RequestFeed } from "./requests.ts";
 
 function entry(fields: Record<string, unknown> = {}): AccessLogEntry {
   const parsed = parseAccessLogLine(JSON.stringify({

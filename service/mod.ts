@@ -58,6 +58,7 @@ export {
 } from "./process.ts";
 export { makePrivateFileSync, makePrivateFolder, PRIVATE } from "./private_files.ts";
 export { REDACTED, redactedHead, redactedHeader, redactedTarget } from "./redaction.ts";
+export type { RequestRecord, Tokens } from "./request_record.ts";
 export { harmless, shown } from "./shown.ts";
 export { SharedLog } from "./shared_log.ts";
 export { watchFile, watchFolder } from "./watch.ts";

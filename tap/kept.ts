@@ -1,5 +1,5 @@
 /** The record of one request that a tap keeps: bounded, and in memory alone. */
-import { now } from "../service/mod.ts";
+import { now, type Tokens } from "../service/mod.ts";
 
 /** Bytes kept of a request's body, and of an answer. */
 const REQUEST_LIMIT = 256 * 1024;
@@ -11,13 +11,6 @@ export interface KeptPart {
   readonly text: string;
 }
 
-/** Tokens as an answer counts them. */
-export interface KeptTokens {
-  readonly input: number;
-  readonly output: number;
-  readonly cached: number;
-}
-
 /** One request as it passes. Changed while it runs. */
 export class Kept {
   readonly requestId: string;
@@ -26,7 +19,7 @@ export class Kept {
   request = "";
   status: number | undefined;
   model: string | undefined;
-  tokens: KeptTokens | undefined;
+  tokens: Tokens | undefined;
   leftOut = 0;
   endedAt: number | undefined;
   #answered = 0;
@@ -90,7 +83,7 @@ export class Kept {
 }
 
 /** Reads the counts of an answer in any dialect: OpenAI's, Anthropic's and Gemini's names. */
-function tokensOf(text: string): KeptTokens | undefined {
+function tokensOf(text: string): Tokens | undefined {
   const number = (...names: string[]) => {
     const found = new RegExp(`"(?:${names.join("|")})"\\s*:\\s*(\\d{1,12})`).exec(text)?.[1];
     return found === undefined ? undefined : Number(found);

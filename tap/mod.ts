@@ -13,5 +13,5 @@
  *
  * @module
  */
-export { Kept, type KeptPart, type KeptTokens } from "./kept.ts";
+export { Kept, type KeptPart } from "./kept.ts";
 export { startTap, type Tap, type TapOptions } from "./tap.ts";

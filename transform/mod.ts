@@ -13,6 +13,7 @@
  */
 export type { AnswerHandler, JsonObject, RequestDraft, Step, StreamedEvent } from "./exchange.ts";
 export { StepFailure } from "./exchange.ts";
+export type { Passage } from "./passages.ts";
 export { transformProcessor } from "./processor.ts";
 export { sessionKey } from "./steps/context.ts";
 export { openStore } from "./store/sqlite.ts";

@@ -16,6 +16,7 @@ import {
 import { transformControl } from "./control.ts";
 import type { Step } from "./exchange.ts";
 import { TransformMetrics } from "./metrics.ts";
+import { type Passage, Passages } from "./passages.ts";
 import { transformProcessor } from "./processor.ts";
 import { apisOf } from "./openapi.ts";
 import { apiListStep, apiStep } from "./steps/api.ts";
@@ -62,6 +63,8 @@ export interface Transform extends AsyncDisposable {
   readonly store: Store;
   /** Handlers for paths of a control listener: `/__context/*`, `/__cache`, `/openapi.json`. */
   readonly control: Readonly<Record<string, (request: Request) => Promise<Response>>>;
+  /** Tells how a request passed; undefined when it is not known any more. */
+  passage(requestId: string): Passage | undefined;
   /** Prometheus text. */
   metrics(): Promise<string>;
 }
@@ -98,6 +101,7 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
   // One after the other: the last change wins, however long each takes.
   let building = Promise.resolve();
   const metrics = new TransformMetrics();
+  const passages = new Passages();
   if (options.file !== undefined && options.steps === undefined) {
     const { followData } = await loadModule<typeof import("../data_files/mod.ts")>(
       "data_files/mod.ts",
@@ -118,7 +122,14 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
       port,
       peerSecret: options.peerSecret,
       services: [
-        processorService(() => transformProcessor(steps, (exchange) => metrics.count(exchange))),
+        processorService(() =>
+          passages.follow((tell) =>
+            transformProcessor(steps, (exchange) => {
+              metrics.count(exchange);
+              tell(exchange);
+            })
+          )
+        ),
       ],
     }),
   );
@@ -131,6 +142,7 @@ export async function startTransform(options: TransformOptions): Promise<Transfo
       return namesOf(current);
     },
     store,
+    passage: (requestId) => passages.of(requestId),
     control: transformControl({ store, file: () => current }),
     metrics: () => Promise.resolve(metricsText(metrics.families())),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

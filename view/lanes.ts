@@ -12,6 +12,8 @@ export type Create<Node> = (
 /** A part's time, in milliseconds. */
 export interface LaneDrawn {
   readonly name: string;
+  /** The part by which it is coloured; its name's when left out. */
+  readonly part?: string | undefined;
   readonly from: number;
   /** Absent while it runs. */
   readonly to?: number | undefined;
@@ -104,7 +106,7 @@ function track<Node>(h: Create<Node>, lane: LaneDrawn, { from, to }: Window): No
   const scale = WIDTH / Math.max(to - from, 0.001);
   const x = (time: number) => Math.round((time - from) * scale * 10) / 10;
   const inside = (time: number) => time >= from && time <= to;
-  const colour = colourOf(lane.name);
+  const colour = colourOf(lane.part ?? lane.name);
   const left = Math.max(0, x(lane.from));
   const right = Math.min(WIDTH, x(lane.to ?? to));
   const parts: Node[] = [];

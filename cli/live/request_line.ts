@@ -1,5 +1,5 @@
 /** The line that `dev` prints per request. */
-import type { RequestRecord } from "../../gateway/mod.ts";
+import type { RequestRecord } from "../../service/mod.ts";
 import { shown } from "../../service/mod.ts";
 import type { Style } from "../style.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RequestRecord } from "../../gateway/mod.ts";
+import type { RequestRecord } from "../../service/mod.ts";
 import { styleFor } from "../style.ts";
 import { requestLine } from "./request_line.ts";
 

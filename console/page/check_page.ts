@@ -3,22 +3,7 @@ import { signal } from "@preact/signals";
 import { html } from "./html.ts";
 import { call, messageOf } from "./api.ts";
 import { Block, Pill, say, Single } from "./ui.ts";
-
-interface CheckState {
-  readonly state: "none" | "running" | "ended";
-  readonly cases: string;
-  readonly done: number;
-  readonly total: number;
-  readonly says: string;
-  readonly found: readonly {
-    readonly id: string;
-    readonly status: string;
-    readonly says: string;
-  }[];
-  readonly passed: number;
-  readonly code: number | null;
-  readonly has_report: boolean;
-}
+import type { CheckState } from "../shown.ts";
 
 const run = signal<CheckState | undefined>(undefined);
 const cases = signal("sse.*");

@@ -4,33 +4,14 @@ import { html } from "./html.ts";
 import { call, messageOf } from "./api.ts";
 import { state } from "./model.ts";
 import { Block, Pill, Single } from "./ui.ts";
+import type { ConfigShown, HostShown } from "../shown.ts";
 
-interface Config {
-  readonly name: string;
-  readonly text: string;
-  readonly sha256: string;
-  readonly launched_sha256: string;
-  readonly overlay: readonly {
-    readonly what: string;
-    readonly path: string;
-    readonly before: string;
-    readonly after: string;
-  }[];
-  readonly findings: readonly {
-    readonly rule: string;
-    readonly severity: string;
-    readonly place: string;
-    readonly found: string;
-    readonly fix: string;
-  }[];
-}
-
-const config = signal<Config | undefined>(undefined);
+const config = signal<ConfigShown | undefined>(undefined);
 const configFailure = signal("");
 
 async function load(): Promise<void> {
   try {
-    config.value = await call<Config>("GET", "/config");
+    config.value = await call<ConfigShown>("GET", "/config");
   } catch (error) {
     configFailure.value = messageOf(error);
   }
@@ -73,12 +54,14 @@ export function ConfigPage() {
             }</ul>`}
         <//>
         <${Block} title="Set at launch" aside=${html`<span class="soft">${one.overlay.length} places</span>`}>
+          <p class="note">Everything else is as the file has it.</p>
+          <details class="fold"><summary>Each place, before and after</summary>
           <ul class="changes">${one.overlay.map(({ what, path, before, after }) =>
             html`<li><b>${what}</b><span class="mono">${
               before === "" ? "" : `${before} → `
             }${after}</span>
         <code class="soft">${path}</code></li>`
-          )}</ul>
+          )}</ul></details>
         <//>
         <${Block} title="File">
           <dl class="facts"><dt>name</dt><dd>${one.name}</dd><dt>sha256</dt><dd class="mono">${one
@@ -93,16 +76,7 @@ export function ConfigPage() {
   `;
 }
 
-interface Host {
-  readonly cluster: string;
-  readonly address: string;
-  readonly failing: readonly string[];
-  readonly active: number;
-  readonly total: number;
-  readonly errors: number;
-}
-
-const hosts = signal<readonly Host[] | undefined>(undefined);
+const hosts = signal<readonly HostShown[] | undefined>(undefined);
 let watching = false;
 
 /** Reads the hosts again while their page is open. */
@@ -110,7 +84,7 @@ async function watchHosts(): Promise<void> {
   if (watching) return;
   watching = true;
   while (location.hash.startsWith("#/hosts")) {
-    hosts.value = await call<Host[]>("GET", "/hosts").catch(() => []);
+    hosts.value = await call<HostShown[]>("GET", "/hosts").catch(() => []);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
   watching = false;

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { h, type VNode } from "preact";
 import { html } from "./html.ts";
 import { call, messageOf } from "./api.ts";
-import { choose, chosen, detail, pin, pinned } from "./model.ts";
+import { choose, chosen, detail, pin, pinned, state } from "./model.ts";
 import { Block, copy, isOver, Pill, say, toneOf, wordOf } from "./ui.ts";
 import { type Create, drawLanes, sayMs, spanOf, type Window } from "../../view/mod.ts";
 import type { ConsoleDetail, DecisionShown, HeaderSeen, Stretch, TapShown } from "../request.ts";
@@ -60,7 +60,10 @@ function Head({ one }: { one: ConsoleDetail }) {
         <button onClick=${() => choose("")}>Close</button>
       </div>
       <h2 class="request-title"><span class="method">${one.method}</span> ${one.path}</h2>
-      <p class="soft">${facts.join(" · ")}</p>
+      <p class="soft">${facts.join(" · ")}${state.value?.has.traces &&
+        html`
+          · <a href=${`#/traces/of/${encodeURIComponent(one.id)}`}>trace</a>
+        `}</p>
       ${one.replay_of !== "" && html`<p class="soft">Sent again from
         <a href=${`#/requests/${encodeURIComponent(one.replay_of)}`}>${one.replay_of}</a></p>`}
     </header>

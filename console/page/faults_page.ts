@@ -2,18 +2,22 @@
 import { signal } from "@preact/signals";
 import { html } from "./html.ts";
 import { call, messageOf } from "./api.ts";
-import { type Fault, refresh } from "./model.ts";
+import { refresh } from "./model.ts";
 import { Block, say, Single } from "./ui.ts";
+import type { FaultState } from "../shown.ts";
 
-const faults = signal<readonly Fault[] | undefined>(undefined);
+const faults = signal<readonly FaultState[] | undefined>(undefined);
 const tenant = signal("");
 
 async function load(): Promise<void> {
-  faults.value = await call<Fault[]>("GET", "/faults").catch(() => []);
+  faults.value = await call<FaultState[]>("GET", "/faults").catch(() => []);
 }
 
 /** Switches a fault on or off. */
-export async function setFault(fault: Pick<Fault, "name" | "scoped">, on: boolean): Promise<void> {
+export async function setFault(
+  fault: Pick<FaultState, "name" | "scoped">,
+  on: boolean,
+): Promise<void> {
   const scope = fault.scoped && tenant.value !== "" ? { tenant: tenant.value } : {};
   try {
     const path = `/faults/${fault.name}`;
@@ -57,7 +61,7 @@ export function FaultsPage() {
   `;
 }
 
-function Switch({ fault }: { fault: Fault }) {
+function Switch({ fault }: { fault: FaultState }) {
   const { name, title, effect, on, until } = fault;
   return html`
     <button id=${name} class="switch" role="switch" aria-checked=${on}

@@ -1,27 +1,18 @@
 /** The page of limits: what the rate-limit service decided lately. */
 import { signal } from "@preact/signals";
 import { html } from "./html.ts";
+import { call } from "./api.ts";
 import { Pill, Single } from "./ui.ts";
+import type { LimitShown } from "../shown.ts";
 
-interface Decision {
-  readonly subject: Readonly<Record<string, string>>;
-  readonly outcome: "pass" | "refused" | "charged";
-  readonly code?: string;
-  readonly charge?: Readonly<Record<string, unknown>>;
-}
-
-const decisions = signal<readonly Decision[] | undefined>(undefined);
+const decisions = signal<readonly LimitShown[] | undefined>(undefined);
 let watching = false;
 
 async function watch(): Promise<void> {
   if (watching) return;
   watching = true;
   while (location.hash.startsWith("#/limits")) {
-    const answer = await fetch("journal/limits").catch(() => undefined);
-    if (answer?.ok) {
-      const lines = (await answer.text()).split("\n").filter((line) => line !== "");
-      decisions.value = lines.slice(-200).reverse().map((line) => JSON.parse(line) as Decision);
-    }
+    decisions.value = await call<LimitShown[]>("GET", "/limits").catch(() => decisions.value);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
   watching = false;
@@ -55,7 +46,7 @@ export function LimitsPage() {
                         <td>${Object.entries(subject).map(([name, value]) => `${name} ${value}`)
                           .join(" · ")}</td>
                         <td>${code ??
-                          (charge === undefined ? "" : JSON.stringify(charge))}</td></tr>
+                          (charge === undefined ? "" : sayCharge(charge))}</td></tr>
               `
             )}</tbody>
           </table>
@@ -63,4 +54,10 @@ export function LimitsPage() {
       `}
     <//>
   `;
+}
+
+/** A charge in words: `12 tokens by usage, $0.000035`. */
+function sayCharge({ tokens, cost, source }: NonNullable<LimitShown["charge"]>): string {
+  const dollars = cost === 0 ? "" : `, $${(cost / 1e9).toFixed(6)}`;
+  return `${tokens} tokens (${source})${dollars}`;
 }

@@ -19,7 +19,6 @@ import {
   pin,
   route,
   shown,
-  type State,
   state,
 } from "./model.ts";
 import { PlaygroundPage } from "./playground_page.ts";
@@ -27,13 +26,15 @@ import { RequestsPage } from "./requests_page.ts";
 import { TrendsPage } from "./trends_page.ts";
 import { RulesPage } from "./rules_page.ts";
 import { copy, said } from "./ui.ts";
+import { TracesPage } from "./traces_page.ts";
+import type { StateShown } from "../shown.ts";
 
 interface Page {
   readonly title: string;
   readonly key: string;
   readonly view: () => unknown;
   /** Whether this gateway has it. */
-  readonly isThere?: (state: State) => boolean;
+  readonly isThere?: (state: StateShown) => boolean;
 }
 
 const PAGES: Readonly<Record<string, Page>> = {
@@ -48,8 +49,9 @@ const PAGES: Readonly<Record<string, Page>> = {
     title: "Limits",
     key: "l",
     view: LimitsPage,
-    isThere: ({ services }) => "limits" in services,
+    isThere: ({ has }) => has.limits,
   },
+  traces: { title: "Traces", key: "e", view: TracesPage, isThere: ({ has }) => has.traces },
   config: { title: "Config", key: "c", view: ConfigPage },
 };
 

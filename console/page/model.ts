@@ -1,29 +1,9 @@
-/** State of the page: requests as they come, the filter, the choice, the route. */
+/** StateShown of the page: requests as they come, the filter, the choice, the route. */
 import { computed, effect, signal } from "@preact/signals";
 import type { ConsoleDetail, ConsoleRequest } from "../request.ts";
 import { call } from "./api.ts";
 import { parseFilter } from "./filter.ts";
-
-/** One of the gateway's faults, as the API tells it. */
-export interface Fault {
-  readonly name: string;
-  readonly plane: string;
-  readonly title: string;
-  readonly effect: string;
-  readonly on: boolean;
-  readonly scoped: boolean;
-  readonly tenant: string;
-  readonly until: string;
-}
-
-/** Facts of the gateway. */
-export interface State {
-  readonly profile: string;
-  readonly ingress: string;
-  readonly services: Readonly<Record<string, unknown>>;
-  readonly has: Readonly<Record<"rules" | "tap" | "check" | "trends" | "write", boolean>>;
-  readonly faults: readonly Fault[];
-}
+import type { StateShown } from "../shown.ts";
 
 /** Rows that the page keeps, and how many of them it draws at first. */
 const LIMIT = 2_000;
@@ -39,7 +19,7 @@ export const held = signal(0);
 export const dropped = signal(0);
 export const filterText = signal("");
 export const drawn = signal(DRAWN);
-export const state = signal<State | undefined>(undefined);
+export const state = signal<StateShown | undefined>(undefined);
 export const route = signal(routeOf());
 export const detail = signal<ConsoleDetail | undefined>(undefined);
 export const helping = signal(false);
@@ -140,7 +120,7 @@ export function follow(): void {
 /** Reads the gateway's facts again. */
 export async function refresh(): Promise<void> {
   try {
-    state.value = await call<State>("GET", "/state");
+    state.value = await call<StateShown>("GET", "/state");
   } catch {
     link.value = "lost";
   }

@@ -16,7 +16,7 @@ import {
   requests,
   shown,
 } from "./model.ts";
-import { isOver, Pill, toneOf, wordOf } from "./ui.ts";
+import { clockOf, isOver, Pill, toneOf, wordOf } from "./ui.ts";
 import { sayMs } from "../../view/mod.ts";
 import type { ConsoleRequest } from "../request.ts";
 
@@ -141,10 +141,4 @@ class Row extends Component<RowProps> {
       </tr>
     `;
   }
-}
-
-/** A moment as the clock on the wall has it. */
-function clockOf(time: string): string {
-  const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
 }

@@ -6,19 +6,7 @@ import { RuleTable } from "./detail_pane.ts";
 import { requests, state } from "./model.ts";
 import { Block, Pill, say, Single } from "./ui.ts";
 import type { DecisionShown } from "../request.ts";
-
-interface Rules {
-  readonly text: string;
-  readonly file: string | null;
-  readonly version: string;
-  readonly writable: boolean;
-}
-
-interface Problem {
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-}
+import type { RulesProblem, RulesShown } from "../shown.ts";
 
 interface DryRun {
   readonly decisions: number;
@@ -32,10 +20,10 @@ interface DryRun {
   }[];
 }
 
-const rules = signal<Rules | undefined>(undefined);
+const rules = signal<RulesShown | undefined>(undefined);
 const failure = signal("");
 const draft = signal("");
-const problems = signal<readonly Problem[]>([]);
+const problems = signal<readonly RulesProblem[]>([]);
 const dry = signal<DryRun | undefined>(undefined);
 const asked = signal(
   JSON.stringify(
@@ -49,7 +37,7 @@ const askedProblem = signal("");
 
 async function load(): Promise<void> {
   try {
-    rules.value = await call<Rules>("GET", "/rules");
+    rules.value = await call<RulesShown>("GET", "/rules");
     if (draft.value === "") draft.value = rules.value.text;
     await judge();
   } catch (error) {
@@ -69,7 +57,7 @@ function edit(text: string): void {
 async function judge(): Promise<void> {
   const text = draft.value;
   try {
-    const read = await call<{ problems: Problem[] }>("POST", "/rules/check", { text });
+    const read = await call<{ problems: RulesProblem[] }>("POST", "/rules/check", { text });
     problems.value = read.problems;
     if (read.problems.length > 0) return;
     dry.value = await call<DryRun>("POST", "/rules/dry-run", { text });

@@ -5,18 +5,9 @@ import UPlot from "uplot";
 import { html } from "./html.ts";
 import { call, messageOf } from "./api.ts";
 import { Block, Single } from "./ui.ts";
+import type { TrendPoint } from "../shown.ts";
 
-interface Point {
-  readonly at: number;
-  readonly series: string;
-  readonly requests: number;
-  readonly errors: number;
-  readonly p50_ms: number | null;
-  readonly p95_ms: number | null;
-  readonly tokens: number;
-}
-
-const points = signal<readonly Point[] | undefined>(undefined);
+const points = signal<readonly TrendPoint[] | undefined>(undefined);
 const failure = signal("");
 const since = signal("1h");
 const by = signal("");
@@ -30,7 +21,7 @@ const GROUPS = [["", "all together"], ["tenant", "by tenant"], ["model", "by mod
 async function load(): Promise<void> {
   try {
     const query = new URLSearchParams({ since: since.value, by: by.value });
-    points.value = await call<Point[]>("GET", `/trends?${query}`);
+    points.value = await call<TrendPoint[]>("GET", `/trends?${query}`);
     failure.value = "";
   } catch (error) {
     points.value = [];
@@ -63,11 +54,18 @@ function colour(name: string, within: Element): string {
   return value;
 }
 
+/** The time that a chart shows, in seconds since the epoch: all of it, however few calls there were. */
+function shownTime(period: string): [from: number, to: number] {
+  const unit = { m: 60, h: 3_600, d: 86_400 }[period.slice(-1)] ?? 60;
+  const now = Date.now() / 1_000;
+  return [now - Number(period.slice(0, -1)) * unit, now];
+}
+
 interface ChartProps {
   readonly title: string;
   readonly unit: string;
-  readonly all: readonly Point[];
-  readonly read: (point: Point) => number | null;
+  readonly all: readonly TrendPoint[];
+  readonly read: (point: TrendPoint) => number | null;
 }
 
 /** One measure over time, a line for each series. */
@@ -115,7 +113,10 @@ class Chart extends Component<ChartProps> {
         height: 180,
         legend: { show: false },
         cursor: { show: false },
-        scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high ?? 1) * 1.1] } },
+        scales: {
+          x: { range: () => shownTime(since.value) },
+          y: { range: (_plot, _low, high) => [0, Math.max(1, high ?? 1) * 1.1] },
+        },
         axes: [
           { stroke: soft, grid, ticks: { show: false } },
           { stroke: soft, grid, ticks: { show: false }, size: 56 },
@@ -149,7 +150,7 @@ class Chart extends Component<ChartProps> {
   }
 }
 
-const MEASURES: readonly (readonly [string, string, (point: Point) => number | null])[] = [
+const MEASURES: readonly (readonly [string, string, (point: TrendPoint) => number | null])[] = [
   ["Requests", "per stretch", ({ requests }) => requests],
   ["First byte, 95 %", "ms", ({ p95_ms }) => p95_ms],
   ["Errors", "per stretch", ({ errors }) => errors],
@@ -198,7 +199,7 @@ export function TrendsPage() {
 }
 
 /** The same in numbers, for who does not see the charts. */
-function Sums({ all }: { all: readonly Point[] }) {
+function Sums({ all }: { all: readonly TrendPoint[] }) {
   const names = [...new Set(all.map(({ series }) => series))];
   return html`
     <${Block} title="In numbers">
@@ -214,7 +215,7 @@ function Sums({ all }: { all: readonly Point[] }) {
           </thead>
           <tbody>${names.map((name) => {
             const own = all.filter(({ series }) => series === name);
-            const sum = (read: (point: Point) => number) =>
+            const sum = (read: (point: TrendPoint) => number) =>
               own.reduce((total, one) => total + read(one), 0);
             return html`
               <tr>

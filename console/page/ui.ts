@@ -30,6 +30,12 @@ export function wordOf(one: ConsoleRequest): string {
   return isOver(one) ? String(one.status || "none") : one.state;
 }
 
+/** A moment as the clock on the wall has it. */
+export function clockOf(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
+}
+
 /** The last thing that was done, told to who sees and to who listens. */
 export const said = signal("");
 let unsaid: ReturnType<typeof setTimeout> | undefined;

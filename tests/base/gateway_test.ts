@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { FREE_PORTS, type RequestRecord, singleUpstream } from "../../gateway/mod.ts";
+import { FREE_PORTS, singleUpstream } from "../../gateway/mod.ts";
 import { DONE, parseSse } from "../../openai/mod.ts";
-import { UnavailableError, UsageError } from "../../service/mod.ts";
+import { type RequestRecord, UnavailableError, UsageError } from "../../service/mod.ts";
 import { chat, OLDER_ENVOY, startTestGateway } from "../testing/stack.ts";
 
 /** Statuses and codes of the demo rules, contract section "Errors". */

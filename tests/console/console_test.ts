@@ -29,16 +29,18 @@ const TRENDS: AddOn = {
   ports: [],
   start: () =>
     Promise.resolve({
-      trends: () =>
-        Promise.resolve([0, 60, 120].map((at) => ({
-          at,
-          series: "all",
-          requests: at,
-          errors: 1,
-          p50_ms: 2,
-          p95_ms: 3,
-          tokens: 4,
-        }))),
+      shows: {
+        trends: () =>
+          Promise.resolve([0, 60, 120].map((at) => ({
+            at,
+            series: "all",
+            requests: at,
+            errors: 1,
+            p50_ms: 2,
+            p95_ms: 3,
+            tokens: 4,
+          }))),
+      },
       [Symbol.asyncDispose]: () => Promise.resolve(),
     }),
 };

@@ -23,11 +23,13 @@ export function callLogAddOn(
         services: { call_log: path },
         metrics: [() => calls.metrics()],
         onRequest: (record) => calls.append(record),
-        trends: async (asked) =>
-          (await calls.trends(asked)).map(({ tokens_in, tokens_out, ...point }) => ({
-            ...point,
-            tokens: tokens_in + tokens_out,
-          })),
+        shows: {
+          trends: async (asked) =>
+            (await calls.trends(asked)).map(({ tokens_in, tokens_out, ...point }) => ({
+              ...point,
+              tokens: tokens_in + tokens_out,
+            })),
+        },
         welcome: () => [{ label: "call log", text: path }],
         suggestions: () => [{ title: "the calls so far", command: `llmgate log query ${path}` }],
         [Symbol.asyncDispose]: () => calls[Symbol.asyncDispose](),

@@ -28,7 +28,7 @@ export function tapAddOn(): AddOn {
         ports: { tap: tap.port },
         services: { tap: tap.address },
         metrics: [() => tap.metrics()],
-        tap,
+        shows: { tap },
         welcome: () => [{
           label: "tap",
           text: `${tap.address}  bodies are shown in the console, and kept in memory`,

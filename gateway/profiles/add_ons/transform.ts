@@ -45,6 +45,7 @@ export function transformAddOn(file: string, env: (name: string) => string | und
         services: { transform: transform.address },
         metrics: [() => transform.metrics()],
         control: transform.control,
+        shows: { lane: (requestId) => transform.passage(requestId) },
         welcome: () => [{
           label: "transform",
           text: `${transform.address}  ${transform.steps.join(", ")}`,

@@ -65,6 +65,7 @@ export async function startEdgePart(
           ),
       }),
     },
+    ...(limits !== undefined && { shows: { limits: () => limits.journal.entries() } }),
     services: { ...part.services, limits: address },
     welcome: () => [
       ...part.welcome(),

@@ -79,6 +79,7 @@ export function collectorAddOn({ foreign, onStart }: CollectorAddOnOptions = {})
         ports: { otlp: collector.port, otlpHttp: collector.httpPort },
         metrics: [() => collector.metrics()],
         control: { "/journal/collector": () => new Response(lines()) },
+        shows: { traces: () => collector.journal.entries() },
         services: { collector: collector.address },
         welcome: () => [{
           label: "collector",
