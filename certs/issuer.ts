@@ -1,6 +1,12 @@
 /** A development issuer of JSON Web Tokens (RFC 7519): its keys in a file, its public ones as a JWKS. */
 import { dirname } from "node:path";
-import { messageOf, UsageError } from "../service/mod.ts";
+import {
+  makePrivateFolder,
+  messageOf,
+  readTextFile,
+  replaceFile,
+  UsageError,
+} from "../service/mod.ts";
 
 /** Claims of the development issuer's tokens, which the edge profile expects unless told otherwise. */
 export const DEV_ISSUER = { issuer: "https://llmgate.test", audience: "llmgate" } as const;
@@ -99,7 +105,7 @@ async function newKey(): Promise<PrivateKey> {
 async function readKeys(path: string): Promise<Keys | undefined> {
   let text: string;
   try {
-    text = await Deno.readTextFile(path);
+    text = await readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new UsageError(`Cannot read the issuer's keys "${path}": ${messageOf(error)}`);
@@ -123,12 +129,10 @@ function isKey(value: unknown): boolean {
 }
 
 async function writeKeys(path: string, keys: Keys): Promise<void> {
-  const part = `${path}.part`;
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
+    await makePrivateFolder(dirname(path));
     const text = JSON.stringify({ keys: keys.slice(0, KEPT) });
-    await Deno.writeTextFile(part, `${text}\n`, { mode: 0o600 });
-    await Deno.rename(part, path);
+    await replaceFile(path, `${text}\n`);
   } catch (error) {
     throw new UsageError(`Cannot write the issuer's keys "${path}": ${messageOf(error)}`);
   }

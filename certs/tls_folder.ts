@@ -2,7 +2,13 @@
 import { X509Certificate } from "node:crypto";
 import { isIP, isIPv6 } from "node:net";
 import { join } from "node:path";
-import { messageOf, UsageError } from "../service/mod.ts";
+import {
+  makePrivateFolder,
+  messageOf,
+  readTextFile,
+  replaceFile,
+  UsageError,
+} from "../service/mod.ts";
 import {
   type AlternativeName,
   type CertificateOptions,
@@ -84,7 +90,7 @@ export async function prepareTlsFolder(
   options: TlsFolderOptions = {},
 ): Promise<TlsFolder> {
   try {
-    await Deno.mkdir(folder, { recursive: true });
+    await makePrivateFolder(folder);
     // Two gateways may start at once: one makes the CA, and the other finds it.
     using lock = await Deno.open(join(folder, ".lock"), { write: true, create: true, mode: 0o600 });
     await lock.lock(true);
@@ -257,7 +263,7 @@ async function writeSecrets(
     "upstream.sds.yaml": certificateSecret("upstream", await pair("gateway")),
   };
   for (const [name, text] of Object.entries(secrets)) {
-    if (await readText(join(folder, name)) !== text) await replace(join(folder, name), text);
+    if (await readText(join(folder, name)) !== text) await replaceFile(join(folder, name), text);
   }
 }
 
@@ -268,20 +274,13 @@ async function readPair(folder: string, name: string): Promise<KeyPair | undefin
 }
 
 async function writePair(folder: string, name: string, pair: KeyPair): Promise<void> {
-  await replace(join(folder, `${name}.key.pem`), pair.key);
-  await replace(join(folder, `${name}.pem`), pair.certificate);
-}
-
-/** Writes a file that only its owner can read, and puts it in place in one step. */
-async function replace(path: string, text: string): Promise<void> {
-  const part = `${path}.part`;
-  await Deno.writeTextFile(part, text, { mode: 0o600 });
-  await Deno.rename(part, path);
+  await replaceFile(join(folder, `${name}.key.pem`), pair.key);
+  await replaceFile(join(folder, `${name}.pem`), pair.certificate);
 }
 
 async function readText(path: string): Promise<string | undefined> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

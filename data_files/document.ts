@@ -3,11 +3,14 @@ import {
   type Document,
   isAlias,
   isCollection,
+  isMap,
   isPair,
   isScalar,
   LineCounter,
   type Node,
   parseDocument,
+  type YAMLMap,
+  type YAMLSeq,
 } from "yaml";
 import { UsageError } from "../service/mod.ts";
 
@@ -47,9 +50,8 @@ export function readDocument(
   { what, file }: { readonly what: string; readonly file: string },
 ): ReadDocument {
   if (text.length > MAX_CHARACTERS) {
-    throw refusal(what, [
-      `${file}:1:1: Expected at most ${MAX_CHARACTERS} characters: there are ${text.length}`,
-    ]);
+    const message = `Expected at most ${MAX_CHARACTERS} characters: there are ${text.length}`;
+    throw refusal(what, [message], (message) => `${file}:1:1: ${message}`);
   }
   const lines = new LineCounter();
   const at = ({ offset, message }: Problem) => {
@@ -58,7 +60,7 @@ export function readDocument(
   };
   const document = parsed(text, lines);
   const problems = document === undefined ? [TOO_DEEP] : problemsOf(document);
-  if (document === undefined || problems.length > 0) throw refusal(what, problems.map(at));
+  if (document === undefined || problems.length > 0) throw refusal(what, problems, at);
   return {
     value: document.toJS({ maxAliasCount: -1 }),
     placeOf(path) {
@@ -69,8 +71,12 @@ export function readDocument(
 }
 
 /** The error for findings, the first twenty of them. */
-export function refusal(what: string, findings: readonly string[]): UsageError {
-  const shown = findings.slice(0, SHOWN);
+export function refusal<T>(
+  what: string,
+  findings: readonly T[],
+  say: (finding: T) => string,
+): UsageError {
+  const shown = findings.slice(0, SHOWN).map(say);
   if (findings.length > SHOWN) shown.push(`and ${findings.length - SHOWN} more`);
   return new UsageError(`Cannot read the ${what}:\n  ${shown.join("\n  ")}`);
 }
@@ -81,7 +87,8 @@ const TOO_DEEP: Problem = { offset: 0, message: `Expected at most ${MAX_LEVELS} 
 /** The parser calls itself for each level, so a text that is deep enough exhausts the stack: it throws, or reports that. */
 function parsed(text: string, lineCounter: LineCounter): Document.Parsed | undefined {
   try {
-    return parseDocument(text, { lineCounter, prettyErrors: false });
+    // The library compares each key with each: `repeatedKeys()` needs one look.
+    return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false });
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -95,11 +102,17 @@ function problemsOf(document: Document.Parsed): Problem[] {
   return written.length > 0 ? written : [...excessesOf(document)];
 }
 
+/** Aliases of one text; each costs a look at all of them before it. */
+const MAX_ALIASES = 10_000;
+
 /** Finds what would make the plain values endless or huge: aliases of their own parent, bombs of aliases, depth. */
 function* excessesOf(document: Document.Parsed): Generator<Problem> {
   const sizes = new Map<Node, number>();
   const open = new Set<Node>();
   const found: Problem[] = [];
+  const repeated: Problem[] = [];
+  const anchored = new Map<string, Node>();
+  let aliases = 0;
   const sizeOf = (node: Node | null, level: number): number => {
     if (node === null || found.length > 0) return 1;
     const offset = node.range?.[0] ?? 0;
@@ -108,7 +121,11 @@ function* excessesOf(document: Document.Parsed): Generator<Problem> {
       return 1;
     }
     if (isAlias(node)) {
-      const source = node.resolve(document);
+      const source = anchored.get(node.source);
+      if (++aliases > MAX_ALIASES) {
+        found.push({ offset, message: `Expected at most ${MAX_ALIASES} aliases` });
+        return 1;
+      }
       if (source === undefined) {
         found.push({ offset, message: `Expected an anchor "&${node.source}" before this alias` });
         return 1;
@@ -120,7 +137,10 @@ function* excessesOf(document: Document.Parsed): Generator<Problem> {
       });
       return 1;
     }
+    const { anchor } = node as { anchor?: string };
+    if (anchor !== undefined) anchored.set(anchor, node);
     if (!isCollection(node)) return 1;
+    repeated.push(...repeatedKeys(node));
     open.add(node);
     let size = 1;
     for (const item of node.items) {
@@ -140,6 +160,19 @@ function* excessesOf(document: Document.Parsed): Generator<Problem> {
   };
   sizeOf(document.contents, 0);
   yield* found;
+  yield* repeated;
+}
+
+/** Keys of a mapping that are there twice (YAML 1.2.2, section 3.2.1.3). */
+function repeatedKeys(node: YAMLMap | YAMLSeq): Problem[] {
+  if (!isMap(node)) return [];
+  const seen = new Set<unknown>();
+  return node.items.flatMap(({ key }) => {
+    if (!isScalar(key)) return [];
+    const isNew = !seen.has(key.value);
+    seen.add(key.value);
+    return isNew ? [] : [{ offset: key.range?.[0] ?? 0, message: "Map keys must be unique" }];
+  });
 }
 
 function offsetOf({ contents }: Document.Parsed, path: readonly PropertyKey[]): number {

@@ -7,17 +7,27 @@ const KEYS_SHOWN = 16;
 
 type Issue = z.core.$ZodIssue;
 
-/** Returns what an issue means: an unknown key at the key, a choice at the choice that came closest. */
+/**
+ * Returns what an issue means: an unknown key at the key, a choice at the choice that came closest. Words are looked for
+ * when they are asked for: there may be 100,000 unknown keys, and few are shown.
+ */
 export function findingsOf(issue: Issue, schema: z.ZodType, docs?: string): Finding[] {
-  return flat(issue, []).map(({ path, issue }) => {
-    if (issue.code !== "unrecognized_keys") return { path, message: messageOf(issue) };
-    const known = keysAt(schema, path.slice(0, -1));
-    const list = known.length > 0 && known.length <= KEYS_SHOWN
-      ? `: there ${known.length === 1 ? "is" : "are"} ${known.join(", ")}`
-      : "";
-    const page = docs === undefined || list !== "" ? "" : `: ${docs} lists them`;
-    return { path, message: `Expected no such key here${list}${page}` };
-  });
+  return flat(issue, []).map(({ path, issue }) => ({
+    path,
+    get message() {
+      return said({ path, issue }, schema, docs);
+    },
+  }));
+}
+
+function said({ path, issue }: Placed, schema: z.ZodType, docs: string | undefined): string {
+  if (issue.code !== "unrecognized_keys") return messageOf(issue);
+  const known = keysAt(schema, path.slice(0, -1));
+  const list = known.length > 0 && known.length <= KEYS_SHOWN
+    ? `: there ${known.length === 1 ? "is" : "are"} ${known.join(", ")}`
+    : "";
+  const page = docs === undefined || list !== "" ? "" : `: ${docs} lists them`;
+  return `Expected no such key here${list}${page}`;
 }
 
 interface Placed {

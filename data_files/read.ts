@@ -23,14 +23,11 @@ export function parseData<Schema extends z.ZodType>(
     ? kind.check?.(result.data) ?? []
     : result.error.issues.flatMap((issue) => findingsOf(issue, schema, docs));
   if (result.success && findings.length === 0) return result.data;
-  throw refusal(
-    what,
-    findings.map(({ path, message }) => {
-      const { line, column } = placeOf(path);
-      const place = path.length === 0 ? "" : `${path.join(".")}: `;
-      return `${file}:${line}:${column}: ${place}${message}`;
-    }),
-  );
+  throw refusal(what, findings, ({ path, message }) => {
+    const { line, column } = placeOf(path);
+    const place = path.length === 0 ? "" : `${path.join(".")}: `;
+    return `${file}:${line}:${column}: ${place}${message}`;
+  });
 }
 
 /** Reads a file. Throws as {@linkcode parseData}, and a `UsageError` for one that cannot be read. */

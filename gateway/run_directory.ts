@@ -1,6 +1,6 @@
 /** The folder of one run, and the sweep of those that earlier runs left. */
 import { basename, dirname, join } from "node:path";
-import { makePrivateFolder, UnavailableError } from "../service/mod.ts";
+import { assertOwnFolder, makePrivateFolder, UnavailableError } from "../service/mod.ts";
 
 /** How many folders of ended runs are left: those of failed runs, and of runs that were killed. */
 export const KEPT_RUNS = 5;
@@ -73,6 +73,8 @@ async function fresh(parents: readonly string[]): Promise<{ path: string; lock: 
   for (const parent of parents) {
     try {
       await makePrivateFolder(parent);
+      // The fallback has a name that everybody knows, in a folder that is everybody's.
+      await assertOwnFolder(parent);
       const made = await Deno.makeTempDir({ dir: parent, prefix: TEMPORARY_PREFIX });
       const lock = await Deno.open(join(made, LOCK_FILE), { write: true, createNew: true });
       await lock.lock(true);

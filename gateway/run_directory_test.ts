@@ -62,6 +62,28 @@ async function ended(parent: string, name: string, secondsAgo: number): Promise<
   await Deno.utime(`${parent}/${name}`, then, then);
 }
 
+Deno.test({
+  name: "makeRunDirectory() keeps no run where other users could put another in its place",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const parent = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(`${parent}/open`);
+      await Deno.chmod(`${parent}/open`, 0o777);
+      const parents = [`${parent}/open`, `${parent}/own`];
+      const made = await makeRunDirectory({ parents });
+      assert.ok(made.path.startsWith(`${parent}/own/run-`), made.path);
+      await made.close();
+      await assert.rejects(
+        makeRunDirectory({ parents: parents.slice(0, 1) }),
+        /"[^"]*open": other users can write into it/,
+      );
+    } finally {
+      await Deno.remove(parent, { recursive: true });
+    }
+  },
+});
+
 Deno.test("makeRunDirectory() sweeps: the newest ended runs stay, and every run that lives", async () => {
   const parent = await Deno.makeTempDir();
   try {

@@ -25,7 +25,7 @@ export { messageOf, UnavailableError, UsageError } from "./errors.ts";
 export { GrowingBytes } from "./growing_bytes.ts";
 export { hostPort, isLoopback, urlHost } from "./host_port.ts";
 export { Journal } from "./journal.ts";
-export { readTextFile } from "./text_file.ts";
+export { readFileBytes, readTextFile } from "./text_file.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";
 export { closeServer, resetSocket } from "./net_server.ts";
@@ -56,7 +56,13 @@ export {
   type ProcessOptions,
   startProcess,
 } from "./process.ts";
-export { makePrivateFileSync, makePrivateFolder, PRIVATE } from "./private_files.ts";
+export {
+  assertOwnFolder,
+  makePrivateFileSync,
+  makePrivateFolder,
+  PRIVATE,
+  replaceFile,
+} from "./private_files.ts";
 export { REDACTED, redactedHead, redactedHeader, redactedTarget } from "./redaction.ts";
 export type { RequestRecord, Tokens } from "./request_record.ts";
 export { harmless, shown } from "./shown.ts";

@@ -59,8 +59,15 @@ export function assertPeerSecret(host: string, secret: string | undefined, what:
 
 function secretIn(file: string): string {
   try {
-    return Deno.readTextFileSync(file).trim();
+    return beginningOf(file).trim();
   } catch (error) {
     throw new UsageError(`Cannot read ${PEER_SECRET_FILE_ENV} "${file}": ${messageOf(error)}`);
   }
+}
+
+/** The first kilobytes of a file: a secret is no longer, and a device has no end. */
+function beginningOf(file: string): string {
+  using opened = Deno.openSync(file);
+  const bytes = new Uint8Array(4_096);
+  return new TextDecoder().decode(bytes.subarray(0, opened.readSync(bytes) ?? 0));
 }

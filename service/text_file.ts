@@ -1,4 +1,5 @@
-/** Reads text files that people name. */
+/** Reads files that people name. */
+import { GrowingBytes } from "./growing_bytes.ts";
 
 /** Longest such file, bytes: dumps of large meshes have some tens of mebibytes, and a device has no end. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -10,14 +11,27 @@ const MAX_BYTES = 256 * 1024 * 1024;
  * @throws the system's error when it cannot be read
  */
 export async function readTextFile(path: string, maxBytes = MAX_BYTES): Promise<string> {
-  const { readable } = await Deno.open(path);
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let text = "";
+  for await (const chunk of chunksOf(path, maxBytes)) {
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Reads a file as it is. Throws as {@linkcode readTextFile} does. */
+export async function readFileBytes(path: string, maxBytes = MAX_BYTES): Promise<Uint8Array> {
+  const bytes = new GrowingBytes();
+  for await (const chunk of chunksOf(path, maxBytes)) bytes.push(chunk);
+  return bytes.take();
+}
+
+async function* chunksOf(path: string, maxBytes: number): AsyncGenerator<Uint8Array> {
+  const { readable } = await Deno.open(path);
   let bytes = 0;
   for await (const chunk of readable) {
     bytes += chunk.byteLength;
     if (bytes > maxBytes) throw new RangeError(`it is longer than ${maxBytes >> 20} MiB`);
-    text += decoder.decode(chunk, { stream: true });
+    yield chunk;
   }
-  return text + decoder.decode();
 }

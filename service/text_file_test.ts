@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readTextFile } from "./text_file.ts";
+import { readFileBytes, readTextFile } from "./text_file.ts";
 
 Deno.test("readTextFile() reads what Deno.readTextFile() reads", async () => {
   const path = await Deno.makeTempFile();
@@ -16,7 +16,22 @@ Deno.test("readTextFile() reads what Deno.readTextFile() reads", async () => {
 Deno.test({
   name: "readTextFile() gives up a file without an end",
   ignore: Deno.build.os === "windows",
-  fn: () => assert.rejects(readTextFile("/dev/zero", 1 << 20), /it is longer than 1 MiB/),
+  async fn() {
+    await assert.rejects(readTextFile("/dev/zero", 1 << 20), /it is longer than 1 MiB/);
+    await assert.rejects(readFileBytes("/dev/zero", 1 << 20), /it is longer than 1 MiB/);
+  },
+});
+
+Deno.test("readFileBytes() reads what Deno.readFile() reads", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    for (const length of [0, 1, 300_000]) {
+      await Deno.writeFile(path, Uint8Array.from({ length }, (_, at) => at % 256));
+      assert.deepEqual(await readFileBytes(path), await Deno.readFile(path));
+    }
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("readTextFile() throws the system's error for no file, and for a folder", async () => {

@@ -8,6 +8,9 @@ const FOLDER_MS = 250;
 /** A change that is no older can hide another one behind the same time: file systems count in steps of some milliseconds. */
 const RECENT_MS = 1_000;
 
+/** Longest file whose content is compared, bytes: it is read while nothing else runs. */
+const MAX_COMPARED = 4 * 1024 * 1024;
+
 /** A file as it was found. */
 interface Seen {
   /** Everything but its content that differs between two of them. */
@@ -81,10 +84,11 @@ function alike(one: Look, other: Look): boolean {
 
 function seenAt(path: string): Seen {
   try {
-    const { dev, ino, size, mtime, ctime } = Deno.statSync(path);
+    const { dev, ino, size, mtime, ctime, isFile } = Deno.statSync(path);
     const facts = [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
     const isRecent = Math.abs(Date.now() - (mtime?.getTime() ?? 0)) < RECENT_MS;
-    if (!isRecent) return { facts };
+    // Opening a pipe waits for whoever writes into it, and nothing else would run meanwhile.
+    if (!isRecent || !isFile || size > MAX_COMPARED) return { facts };
     return { facts, content: Deno.readTextFileSync(path) };
   } catch {
     return { facts: "unreadable" };

@@ -100,3 +100,18 @@ Deno.test("a database beside a watched file keeps its lock, whatever is written 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test({
+  name: "watchFile() opens no pipe: nothing would run until somebody wrote into it",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const made = await new Deno.Command("mkfifo", { args: [`${folder}/rules.yaml`] }).output();
+      assert.equal(made.code, 0);
+      await using _watch = watchFile(`${folder}/rules.yaml`, () => {});
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { loadPatterns } from "../../patterns/mod.ts";
 import { DEFAULT_ROUTES, explainRoute, type Explanation, parseRoutes } from "../../router/mod.ts";
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { messageOf, readFileBytes, UsageError } from "../../service/mod.ts";
 import { fileOption, flagOption, textOption } from "../../options/mod.ts";
 import { defineCommand, EXIT } from "../command.ts";
 import type { Style } from "../style.ts";
@@ -82,7 +82,7 @@ function written(
 
 async function bytesOf(path: string): Promise<Uint8Array> {
   try {
-    return await Deno.readFile(path);
+    return await readFileBytes(path);
   } catch (error) {
     throw new UsageError(`Cannot read "${path}": ${messageOf(error)}`);
   }

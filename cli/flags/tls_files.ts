@@ -1,4 +1,5 @@
 /** Flags for serving TLS, and the files that they name. */
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import { fileOption } from "../../options/mod.ts";
 
@@ -20,7 +21,7 @@ interface ServerTlsFiles {
 /**
  * Reads the files of SERVER_TLS_OPTIONS; undefined when none is given.
  *
- * @throws {UsageError} when one is missing or cannot be read
+ * @throws {UsageError} when one is missing, cannot be read or is none, or the key is not the certificate's
  */
 export async function readServerTls(
   files: ServerTlsFiles,
@@ -35,7 +36,37 @@ export async function readServerTls(
     readPem(tlsKey),
     clientCa === undefined ? undefined : readPem(clientCa),
   ]);
+  const certificate = certificateIn(tlsCert, cert);
+  if (!isKeyOf(certificate, keyIn(tlsKey, key))) {
+    throw new UsageError(`Cannot serve TLS: "${tlsKey}" is not the key of "${tlsCert}"`);
+  }
+  if (clientCa !== undefined) certificateIn(clientCa, ca ?? "");
   return { cert, key, ...(ca === undefined ? {} : { clientCa: ca }) };
+}
+
+function certificateIn(file: string, pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    throw new UsageError(`Cannot use "${file}": expected a certificate, PEM`);
+  }
+}
+
+function keyIn(file: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw new UsageError(`Cannot use "${file}": expected a private key without a passphrase, PEM`);
+  }
+}
+
+function isKeyOf(certificate: X509Certificate, key: KeyObject): boolean {
+  try {
+    return certificate.checkPrivateKey(key);
+  } catch {
+    // An older runtime cannot tell.
+    return true;
+  }
 }
 
 async function readPem(file: string): Promise<string> {

@@ -315,3 +315,26 @@ Deno.test("readTypedConfig() finds what Envoy checks beside types: what is neede
     [7, 'SocketAddress: "port_value" must be at most 65535'],
   ]);
 });
+
+Deno.test("readTypedConfig() ends bombs of aliases, circles and depth with what is wrong", async () => {
+  const bomb = Array.from(
+    { length: 12 },
+    (_, level) =>
+      `a${level}: &a${level} [${
+        Array.from({ length: 9 }, () => level === 0 ? "x" : `*a${level - 1}`).join(", ")
+      }]`,
+  ).join("\n");
+  const rows: readonly (readonly [text: string, says: RegExp])[] = [
+    [bomb, /bad\.yaml":\d+:\d+: its aliases put in more than 1000000 values/],
+    ["a: &a\n  b: *a\n", /bad\.yaml":2:6: the alias \*a stands for nothing before it/],
+    [`a: ${"[".repeat(20_000)}${"]".repeat(20_000)}`, /more than 200 levels/],
+    [`a: ${"[".repeat(300)}${"]".repeat(300)}`, /more than 200 levels/],
+    [Array.from({ length: 300 }, (_, level) => `${" ".repeat(level)}a:`).join("\n"), /200 levels/],
+  ];
+  for (const [text, says] of rows) {
+    await assert.rejects(readTypedConfig(text, { name: "bad.yaml" }), says);
+  }
+  // Aliases as people use them, and as many values as a mesh has.
+  const many = `x: &x {a: 1}\nlist: [${"*x, ".repeat(50_000)}]\n`;
+  await readTypedConfig(`static_resources: {}\n${many}`, { name: "many.yaml" });
+});

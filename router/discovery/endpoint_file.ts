@@ -1,5 +1,5 @@
 /** Envoy's endpoint discovery (EDS) from a file. */
-import { delay, messageOf, UnavailableError } from "../../service/mod.ts";
+import { delay, messageOf, replaceFile, UnavailableError } from "../../service/mod.ts";
 import type { BackendHost } from "../hosts.ts";
 import { ASSIGNMENT_TYPE, assignmentOf, type EndpointSink } from "./assignment.ts";
 
@@ -8,6 +8,9 @@ import { ASSIGNMENT_TYPE, assignmentOf, type EndpointSink } from "./assignment.t
  * kqueue), and does not say when it has read it. Long enough for a machine that has much to do.
  */
 const SETTLE_MS = 1_000;
+
+/** Rights of the file: the Envoy that reads it may be another user's. */
+const READABLE = 0o644;
 
 /**
  * Keeps a file for an Envoy cluster of type EDS with `path_config_source`. The file is replaced by
@@ -37,13 +40,9 @@ export class EndpointFile implements EndpointSink {
       null,
       1,
     );
-    // In the same folder: a rename across file systems is a copy.
-    const next = `${this.#path}.${Deno.pid}.${version}`;
     try {
-      await Deno.writeTextFile(next, `${text}\n`);
-      await Deno.rename(next, this.#path);
+      await replaceFile(this.#path, `${text}\n`, READABLE);
     } catch (error) {
-      await Deno.remove(next).catch(() => {});
       throw new UnavailableError(
         `Cannot write the endpoints to "${this.#path}": ${messageOf(error)}`,
       );

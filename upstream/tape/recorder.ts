@@ -6,8 +6,8 @@ import {
   makePrivateFolder,
   messageOf,
   now,
-  PRIVATE,
   redactedTarget,
+  replaceFile,
   UsageError,
 } from "../../service/mod.ts";
 import { type Dialect, dialectOf } from "../../dialects/mod.ts";
@@ -168,10 +168,7 @@ class Recorder implements Tape {
 
   /** Writes a file that is there as a whole or not at all. */
   async #write(name: string, text: string): Promise<void> {
-    const path = `${this.#options.folder}/${name}`;
-    const part = `${path}.${crypto.randomUUID().slice(0, 8)}.part`;
-    await Deno.writeTextFile(part, text, PRIVATE);
-    await Deno.rename(part, path);
+    await replaceFile(`${this.#options.folder}/${name}`, text);
   }
 }
 

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { type DataFileKind, readData } from "../../../data_files/mod.ts";
-import { messageOf, urlHost, UsageError } from "../../../service/mod.ts";
+import { messageOf, readTextFile, urlHost, UsageError } from "../../../service/mod.ts";
 import type { TlsTrust } from "../../../http1/mod.ts";
 
 /** A way to the API. */
@@ -161,7 +161,7 @@ function serverOf(url: string, where: string): URL {
 
 async function readText(path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (error) {
     throw new UsageError(`Cannot reach Kubernetes: cannot read "${path}": ${messageOf(error)}`);
   }
