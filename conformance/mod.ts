@@ -72,6 +72,7 @@ export type {
   ProcessorControl,
   ProcessorScript,
   Protocol,
+  ProxiedFeature,
   RateLimitFeature,
   RoutedBackend,
   RoutedModel,

@@ -150,6 +150,14 @@ export interface LimitsFeature {
   hold(): Disposable;
 }
 
+/** The feature `protocols`: base URLs of two listeners whose connections begin with a PROXY protocol header. */
+export interface ProxiedFeature {
+  /** Of HTTP, put before policy. */
+  readonly http: string;
+  /** Of bytes, for the network 203.0.113.0/24 alone. */
+  readonly tcp: string;
+}
+
 /** The feature `guard`: a word that the gateway's guards refuse in answers, and in requests with `guard_input`. */
 export interface GuardFeature {
   readonly word: string;
@@ -280,6 +288,7 @@ export interface Target {
   readonly rateLimit?: RateLimitFeature;
   readonly router?: RouterFeature;
   readonly limits?: LimitsFeature;
+  readonly proxied?: ProxiedFeature;
   readonly guard?: GuardFeature;
   readonly context?: ContextFeature;
   readonly fallback?: FallbackFeature;

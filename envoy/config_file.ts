@@ -15,6 +15,7 @@ import h2cUpstream from "./configs/check/h2c_upstream.yaml" with { type: "text" 
 import jwt from "./configs/check/jwt.yaml" with { type: "text" };
 import mcp from "./configs/check/mcp.yaml" with { type: "text" };
 import model from "./configs/check/model.yaml" with { type: "text" };
+import protocols from "./configs/check/protocols.yaml" with { type: "text" };
 import rateLimit from "./configs/check/rate_limit.yaml" with { type: "text" };
 import resilience from "./configs/check/resilience.yaml" with { type: "text" };
 import routeCache from "./configs/check/route_cache.yaml" with { type: "text" };
@@ -47,6 +48,7 @@ const BUNDLED: Readonly<Record<string, string>> = {
   "check/jwt": jwt,
   "check/mcp": mcp,
   "check/model": model,
+  "check/protocols": protocols,
   "check/rate_limit": rateLimit,
   "check/resilience": resilience,
   "check/route_cache": routeCache,
@@ -68,6 +70,7 @@ export const CHECK_CONFIGS: Readonly<Record<string, string>> = {
   jwt: "check/jwt",
   mcp: "check/mcp",
   model_policy: "check/model",
+  protocols: "check/protocols",
   rate_limit: "check/rate_limit",
   resilience: "check/resilience",
   tls: "check/tls",

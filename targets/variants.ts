@@ -27,6 +27,9 @@ const RATE_LIMIT = { header: "x-rate-key", burst: 3 };
 /** The listener of `check/tls.yaml` that serves HTTP/3. */
 const QUIC_LISTENER = "ingress_h3";
 
+/** The listeners of `check/protocols.yaml` behind a load balancer. */
+const PROXIED = { http: "ingress_proxied", tcp: "tcp" };
+
 /** Facts about each variant for the suite, beside the base profile's expectations. */
 const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
   jwt: { jwt: { key: CHECK_JWT_KEY, ...CHECK_JWT } },
@@ -75,9 +78,12 @@ export async function startCheckVariant(
     }),
   );
   const quic = target.gateway.envoy.listeners.get(QUIC_LISTENER);
+  const proxied = target.gateway.envoy.listeners.get(PROXIED.http);
+  const tcp = target.gateway.envoy.listeners.get(PROXIED.tcp);
   const owned = stack.move();
   return Object.assign(target, {
     features: [feature],
+    ...(proxied && tcp && { proxied: { http: urlOf(proxied), tcp: urlOf(tcp) } }),
     ...(quic && {
       quicUrl: `https://${quic.host}:${quic.port}`,
       protocols: [...target.protocols, "h3" as const],
@@ -86,6 +92,10 @@ export async function startCheckVariant(
     ...(processor && { processor }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
+}
+
+function urlOf({ host, port }: { host: string; port: number }): string {
+  return `http://${host}:${port}`;
 }
 
 /** The configuration with the processor's address: a cluster that the gateway's options do not name. */

@@ -31,6 +31,7 @@ import { MUTATION_CASES } from "./mutation.ts";
 import { OBSERVABILITY_CASES } from "./observability.ts";
 import { JWT_CASES, RATE_LIMIT_CASES } from "./opt_in.ts";
 import { PASS_CASES } from "./passthrough.ts";
+import { PROTOCOL_CASES } from "./protocols.ts";
 import { REDACT_CASES } from "./redact.ts";
 import { REDACT_REQUEST_CASES } from "./redact_requests.ts";
 import { ROUTER_CASES as DECISION_CASES } from "./router.ts";
@@ -48,6 +49,7 @@ import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { VECTOR_STORE_CASES } from "./responses_vector_stores.ts";
 import { SECURITY_CASES } from "./security.ts";
 import { CONTEXT_CASES } from "./session_context.ts";
+import { SMALL_FILTER_CASES } from "./small_filters.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
 import { STREAM_CASES } from "./stream.ts";
 import { STREAM_FORMAT_CASES } from "./stream_format.ts";
@@ -82,6 +84,8 @@ export const CASES: readonly Case[] = [
   ...SECURITY_CASES,
   ...MODEL_POLICY_CASES,
   ...MCP_CASES,
+  ...PROTOCOL_CASES,
+  ...SMALL_FILTER_CASES,
 ];
 
 /** Cases of a model router, beside those of the catalogue. */

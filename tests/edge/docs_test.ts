@@ -18,7 +18,7 @@ Deno.test("docs/edge.md names cases that there are, and every MUST of tokens and
   const ids = new Set([...CASES, ...EDGE_CASES, ...ROUTER_CASES].map(({ id }) => id));
   const named = [
     ...PAGE.matchAll(
-      /`((?:jwt|mtls|limit|fall|shadow|reload|trace|rl|lim|obs|http|pass|router)\.[a-z0-9-]+)`/g,
+      /`((?:jwt|mtls|limit|fall|shadow|reload|trace|rl|lim|obs|http|pass|router|ext)\.[a-z0-9-]+)`/g,
     ),
   ]
     .map((
