@@ -100,7 +100,7 @@ export function trendsOf(
   })).sort((one, two) => one.at - two.at);
 }
 
-/** Calls that were lost since a time: they came faster than they could be written. */
+/** Calls that were lost since a time: the disk was full, or they came faster than it writes. */
 export function lossesOf(database: DatabaseSync, since = 0): number {
   const { calls } = database.prepare("SELECT sum(calls) AS calls FROM losses WHERE time >= ?")
     .get(since) ?? {};

@@ -132,6 +132,10 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
   return error === signal.reason || (error instanceof Error && error.name === "AbortError");
 }
 
+/** ENOSPC, EDQUOT, EFBIG, EROFS, EMFILE and SQLITE_FULL, as the runtime and SQLite tell them: no fault of ours. */
+const SHORTAGE =
+  /no space left on device|quota exceeded|file too large|read-only file ?system|too many open files|database or disk is full/i;
+
 /** Says what went wrong on standard error, and returns its exit code. */
 export function reportError(error: unknown, host: Host): number {
   const style = styleFor(host.stderr, host);
@@ -143,6 +147,10 @@ export function reportError(error: unknown, host: Host): number {
     return EXIT.usage;
   }
   if (error instanceof UnavailableError) return EXIT.unavailable;
+  if (SHORTAGE.test(messageOf(error))) {
+    say(style.dim("This machine has too little of something: free it, or name another folder"));
+    return EXIT.unavailable;
+  }
   say(style.dim(HINT));
   return EXIT.internal;
 }

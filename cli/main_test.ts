@@ -195,6 +195,21 @@ Deno.test("reportError() maps errors to the exit codes of the contract", () => {
   assert.ok(!host.err().includes("    at "), "no stack without LLMGATE_TRACE");
 });
 
+Deno.test("reportError() calls a machine that runs short unavailable, and no fault", () => {
+  for (
+    const message of [
+      "No space left on device (os error 28): writefile '/runs/envoy.json'",
+      "database or disk is full",
+      "Too many open files (os error 24)",
+      "Read-only file system (os error 30): mkdir '/data'",
+    ]
+  ) {
+    const host = fakeHost();
+    assert.equal(reportError(new Error(message), host), 3, message);
+    assert.doesNotMatch(host.err(), /fault of llmgate/);
+  }
+});
+
 Deno.test("colour only on a terminal, and never with NO_COLOR", async () => {
   const plain = fakeHost();
   await main(["--help"], plain);

@@ -19,6 +19,7 @@ import { DiscoveryFolder } from "./discovery/folder.ts";
 import { type ConfigChange, LiveConfig } from "./discovery/live_config.ts";
 import { splitConfig } from "./discovery/split.ts";
 import { lastLines } from "./log_tail.ts";
+import { watchLog } from "./log_watch.ts";
 import { type EnvoyOverlay, type HostPort, launchConfig, type LaunchedConfig } from "./overlay.ts";
 import { valueAt } from "./tree.ts";
 
@@ -36,6 +37,8 @@ export interface EnvoyOptions {
   readonly generation?: { readonly baseId: number; readonly epoch: number };
   /** Called for each finished request, within about 70 ms of its end. */
   readonly onRequest?: (entry: AccessLogEntry) => void;
+  /** Called once when lines of finished requests were lost: no room on the disk, say. */
+  readonly onLogLost?: () => void;
   /** Worker threads; one per core when left out. */
   readonly concurrency?: number;
   /** Envoy's own log level, `info` when left out. */
@@ -155,6 +158,7 @@ async function launch(
   if (options.onRequest !== undefined) {
     rescue.use(new AccessLogFollower(files.accessLog, options.onRequest));
   }
+  if (options.onLogLost !== undefined) rescue.use(watchLog(admin, options.onLogLost));
   const live = folder && new LiveConfig({
     launched,
     folder,

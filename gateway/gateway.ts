@@ -77,6 +77,9 @@ export interface Gateway<P extends Part = Part> extends AsyncDisposable {
 
 const LOOPBACK = "127.0.0.1";
 
+const LOG_LOST =
+  "envoy: its access log could not be written (is the disk full?): requests go on, but no line says so here, in the console and in the call log";
+
 /**
  * Starts policy, the parts of the profile and Envoy side by side and resolves when Envoy is live and policy has
  * answered it once. On failure everything that did start is stopped, and the run directory kept, unless the start
@@ -277,6 +280,7 @@ async function startOwnEnvoy(options: GatewayOptions, start: EnvoyStart): Promis
     runDir: start.directory.path,
     env: { ...start.env, ...profile.environment?.() },
     onRequest: (entry) => start.feed.log(entry),
+    onLogLost: () => options.log?.(LOG_LOST),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
     ...(options.graceMs === undefined ? {} : { graceMs: options.graceMs }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -14,6 +14,8 @@ export interface RecordedCheck {
   readonly tenant: string;
 }
 
+const NEWLINE = 0x0a;
+
 /** Appends Checks to a file. */
 export interface Recorder extends AsyncDisposable {
   /** Queues one Check; it is written soon, and at the latest when the recorder is disposed. */
@@ -37,12 +39,19 @@ export async function startRecorder(path: string, log: Log = silent): Promise<Re
     const lines = pending.splice(0);
     if (lines.length === 0 || isOver) return;
     const bytes = encoder.encode(lines.join(""));
+    let at = 0;
     try {
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      while (at < bytes.length) at += await file.write(bytes.subarray(at));
     } catch (error) {
       isOver = true;
+      await dropHalfLine(at - (bytes.lastIndexOf(NEWLINE, at - 1) + 1));
       log(`policy: the recording "${path}" ends here: ${messageOf(error)}; decisions go on`);
     }
+  };
+  /** A half line would make the whole recording unreadable. */
+  const dropHalfLine = async (bytes: number) => {
+    if (bytes <= 0) return;
+    await file.stat().then(({ size }) => file.truncate(size - bytes)).catch(() => {});
   };
   return {
     record(bytes, check) {

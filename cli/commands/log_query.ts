@@ -55,7 +55,9 @@ export const command = defineCommand({
       for (const call of calls) print(options.json ? JSON.stringify(call) : callLine(call));
       if (calls.length === 0) log("No call fits");
     }
-    if (lost > 0) log(`${lost} calls were lost: they came faster than they could be written`);
+    if (lost > 0) {
+      log(`${lost} calls were lost: the disk was full, or they came faster than it writes`);
+    }
     return Promise.resolve(EXIT.ok);
   },
 });
