@@ -113,6 +113,7 @@ const SECRETS = [
   "tls_certificate_sds_secret_configs/*/sds_config/path_config_source",
   "validation_context_sds_secret_config/sds_config/path_config_source",
 ] as const;
+const IDLE = "common_http_protocol_options/idle_timeout";
 const TOKENS = `${MANAGER}/http_filters/*/typed_config/providers/*`;
 const TRANSPORT = "metadata/filter_metadata/envoy.transport_socket_match";
 const FOLLOWS = "metadata/filter_metadata/llmgate.overlay/follows";
@@ -124,6 +125,7 @@ export const OVERLAY_TABLE: readonly OverlayRow[] = [
   { what: "admin port", path: "admin/address/socket_address/port_value" },
   { what: "admin paths", path: "admin/allow_paths" },
   { what: "most connections", path: MAX_CONNECTIONS },
+  { what: "idle time of connections", path: `${MANAGER}/${IDLE}` },
   { what: "listener address", path: `${LISTENER}/address/socket_address/address` },
   { what: "listener port", path: `${LISTENER}/address/socket_address/port_value` },
   { what: "endpoint address", path: `${ENDPOINT}/endpoint/address/socket_address/address` },
@@ -279,12 +281,20 @@ function setAdmin(bootstrap: JsonObject, { adminPort, adminKey }: EnvoyOverlay):
 }
 
 /** Without files for more, Envoy would stop accepting without a word, its admin included. */
+/** Connections below which a silent client keeps a place that others need, and how long it may then. */
+const FEW_CONNECTIONS = 1_000;
+const SHORT_IDLE = "10s";
+
 function limitConnections(bootstrap: JsonObject, most: number): void {
   for (const monitor of objectsAt(bootstrap, "overload_manager/resource_monitors/*/typed_config")) {
     const { max_active_downstream_connections: limit } = monitor;
     if (typeof limit === "number" && limit > most) {
       monitor.max_active_downstream_connections = most;
     }
+  }
+  if (most >= FEW_CONNECTIONS) return;
+  for (const manager of objectsAt(bootstrap, MANAGER)) {
+    if (valueAt(manager, IDLE) !== undefined) setAt(manager, IDLE, SHORT_IDLE);
   }
 }
 

@@ -224,3 +224,14 @@ Deno.test("maxConnections lowers what the file lets in, and never raises it", ()
   assert.equal(most(Infinity), 50_000);
   assert.equal(most(100_000), 50_000);
 });
+
+Deno.test("where few connections fit, a silent one gives its place back soon", () => {
+  const path =
+    "static_resources/listeners/0/filter_chains/0/filters/0/typed_config/common_http_protocol_options/idle_timeout";
+  for (const profile of ["base", "router", "responses", "edge"]) {
+    const idle = (maxConnections: number) =>
+      valueAt(launchConfig(bundledConfig(profile), { maxConnections }).bootstrap, path);
+    assert.equal(idle(448), "10s", profile);
+    assert.equal(idle(Infinity), "300s", profile);
+  }
+});

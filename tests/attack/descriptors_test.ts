@@ -28,7 +28,10 @@ function startShort(words: readonly string[], files = FILES) {
 }
 
 /** Opens connections that never send a byte, and keeps those that are not refused. */
-async function openSilent(port: number, silent = SILENT): Promise<AsyncDisposable> {
+async function openSilent(
+  port: number,
+  silent = SILENT,
+): Promise<AsyncDisposable & { firstClosed(): Promise<void> }> {
   const connections: Deno.TcpConn[] = [];
   for (let left = silent; left > 0; left -= BURST) {
     const opened = await Promise.allSettled(
@@ -39,6 +42,9 @@ async function openSilent(port: number, silent = SILENT): Promise<AsyncDisposabl
   // A listener that ran out of files refuses the others meanwhile.
   assert.ok(connections.length > FILES / 2, `${connections.length} connections`);
   return {
+    async firstClosed() {
+      await connections[0]?.read(new Uint8Array(1)).catch(() => {});
+    },
     [Symbol.asyncDispose]() {
       for (const connection of connections) connection.close();
       return Promise.resolve();
@@ -205,8 +211,11 @@ Deno.test({
     }
     {
       // Envoy closes what it has no files for at once, in place of letting everybody wait.
-      await using _ingress = await openSilent(portOf(ingress), MANY_SILENT);
+      await using silent = await openSilent(portOf(ingress), MANY_SILENT);
       await assertAnswers(`${admin}/ready`);
+      // Those that it let in give their places back, although nobody closes them.
+      await silent.firstClosed();
+      await assertAnswers(`${ingress}/v1/models`, key);
     }
     await assertAnswers(`${ingress}/v1/models`, key);
   },
