@@ -77,6 +77,8 @@ export type {
   RoutedBackend,
   RoutedModel,
   RouterFeature,
+  SessionAnswer,
+  SessionsFeature,
   Target,
   TokensFeature,
   UpstreamControl,

@@ -158,6 +158,19 @@ export interface ProxiedFeature {
   readonly tcp: string;
 }
 
+/** An answer of the service that knows the messages of sessions. */
+export type SessionAnswer = { readonly status?: number; readonly body: string } | "silence";
+
+/** The feature `extensions`: a script asks a service of ours for the messages of a session (`x-session-id`). */
+export interface SessionsFeature {
+  /** Sets the answer about a session, `TENANT/SESSION`. */
+  answer(session: string, answer: SessionAnswer): void;
+  /** Returns each question about a session of any tenant, as `TENANT/SESSION`. */
+  asked(session: string): string[];
+  /** Paths whose script, or whose Wasm filter, fails. */
+  readonly broken: { readonly lua: string; readonly wasm: string };
+}
+
 /** The feature `guard`: a word that the gateway's guards refuse in answers, and in requests with `guard_input`. */
 export interface GuardFeature {
   readonly word: string;
@@ -289,6 +302,7 @@ export interface Target {
   readonly router?: RouterFeature;
   readonly limits?: LimitsFeature;
   readonly proxied?: ProxiedFeature;
+  readonly sessions?: SessionsFeature;
   readonly guard?: GuardFeature;
   readonly context?: ContextFeature;
   readonly fallback?: FallbackFeature;

@@ -1,6 +1,7 @@
 /** The proof of the base profile. */
 import { CASES, ROUTER_CASES } from "../conformance/mod.ts";
 import { CONFIG_MUTANTS } from "./config_mutants.ts";
+import { EXTENSION_MUTANTS } from "./extension_mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { OPT_IN_MUTANTS } from "./opt_in_mutants.ts";
 import { POLICY_MUTANTS } from "./policy_mutants.ts";
@@ -16,6 +17,7 @@ export const BASE_PROOF: Proof<Mutant> = {
     ...POLICY_MUTANTS,
     ...OPT_IN_MUTANTS,
     ...PROTOCOL_MUTANTS,
+    ...EXTENSION_MUTANTS,
     ...PROXY_MUTANTS,
   ],
   cases: CASES,

@@ -9,10 +9,13 @@ import {
   checkTlsCertificate,
   compareVersions,
   type EnvoyConfigFile,
+  parseEnvoyConfig,
   versionOf,
 } from "../envoy/mod.ts";
 import { startProcessorThread } from "../instruments/mod.ts";
+import extensions from "../envoy/configs/check/extensions.yaml" with { type: "text" };
 import { startOwnTarget } from "./own_target.ts";
+import { startSessionService } from "./session_service.ts";
 
 /** Where the check-only gateways run. */
 export interface VariantOptions {
@@ -30,6 +33,9 @@ const QUIC_LISTENER = "ingress_h3";
 /** The listeners of `check/protocols.yaml` behind a load balancer. */
 const PROXIED = { http: "ingress_proxied", tcp: "tcp" };
 
+/** The configuration with extensions, which no start of a gateway reads: the suite alone asks for it. */
+const EXTENSIONS = "extensions";
+
 /** Facts about each variant for the suite, beside the base profile's expectations. */
 const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
   jwt: { jwt: { key: CHECK_JWT_KEY, ...CHECK_JWT } },
@@ -43,7 +49,7 @@ const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
  */
 export function checkVariants(options: VariantOptions): NonNullable<Target["variants"]> {
   return Object.fromEntries(
-    Object.keys(CHECK_CONFIGS).map((feature) => [
+    [...Object.keys(CHECK_CONFIGS), EXTENSIONS].map((feature) => [
       feature,
       () => startCheckVariant(feature, options),
     ]),
@@ -66,14 +72,16 @@ export async function startCheckVariant(
 ): Promise<Target & AsyncDisposable> {
   await assertHasFilters(CHECK_CONFIGS[feature] ?? feature, options.envoyPath);
   await using stack = new AsyncDisposableStack();
-  const file = onOneWorker(bundledConfig(CHECK_CONFIGS[feature] ?? feature));
+  const file = onOneWorker(await configOf(feature));
   const bundled = edited(file, edit);
   const processor = feature === "ext_proc" ? stack.use(await startProcessorThread()) : undefined;
+  const sessions = feature === EXTENSIONS ? stack.use(startSessionService()) : undefined;
+  const peer = processor ? { name: "ext_proc", port: processor.port } : sessions;
   const target = stack.use(
     await startOwnTarget({
       ...options,
       name: `check-only configuration ${feature}`,
-      config: processor ? withProcessor(bundled, processor.port) : bundled,
+      config: peer ? withPeer(bundled, peer) : bundled,
       concurrency: 1,
     }),
   );
@@ -90,6 +98,7 @@ export async function startCheckVariant(
     }),
     ...EXTRAS[feature],
     ...(processor && { processor }),
+    ...(sessions && { sessions: sessions.feature }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
 }
@@ -98,10 +107,19 @@ function urlOf({ host, port }: { host: string; port: number }): string {
   return `http://${host}:${port}`;
 }
 
-/** The configuration with the processor's address: a cluster that the gateway's options do not name. */
-function withProcessor(file: EnvoyConfigFile, port: number): EnvoyConfigFile {
+/** The configuration of a feature, as it stands in its file. */
+async function configOf(feature: string): Promise<EnvoyConfigFile> {
+  if (feature !== EXTENSIONS) return bundledConfig(CHECK_CONFIGS[feature] ?? feature);
+  return await parseEnvoyConfig(extensions, "envoy/configs/check/extensions.yaml");
+}
+
+/** The configuration with the address of a part that the gateway's options do not name. */
+function withPeer(
+  file: EnvoyConfigFile,
+  { name, port }: { name: string; port: number },
+): EnvoyConfigFile {
   return edited(file, ({ static_resources: { clusters } }) => {
-    const cluster = clusters.find(({ name }: { name: string }) => name === "ext_proc");
+    const cluster = clusters.find((one: { name: string }) => one.name === name);
     const { endpoint } = cluster.load_assignment.endpoints[0].lb_endpoints[0];
     endpoint.address.socket_address.port_value = port;
   });

@@ -11,6 +11,7 @@ import { CANCEL_CASES } from "./cancel.ts";
 import { CONTRACT_CASES } from "./contract.ts";
 import { DENY_CASES } from "./deny.ts";
 import { EVERY_WAY_CASES } from "./every_way.ts";
+import { EXTENSION_CASES } from "./extensions.ts";
 import { FALLBACK_CASES } from "./fallback.ts";
 import { FALLBACK_TIME_CASES } from "./fallback_time.ts";
 import { TRACE_CASES } from "./trace.ts";
@@ -86,6 +87,7 @@ export const CASES: readonly Case[] = [
   ...MCP_CASES,
   ...PROTOCOL_CASES,
   ...SMALL_FILTER_CASES,
+  ...EXTENSION_CASES,
 ];
 
 /** Cases of a model router, beside those of the catalogue. */

@@ -1,0 +1,41 @@
+/** A service that knows the messages of sessions, as the cases tell it: a Lua script of Envoy's asks it. */
+import type { SessionAnswer, SessionsFeature } from "../conformance/mod.ts";
+
+/** The running service: its cluster and port, and how the cases steer it. */
+export interface SessionService extends AsyncDisposable {
+  /** The cluster that leads to it. */
+  readonly name: string;
+  readonly port: number;
+  readonly feature: SessionsFeature;
+}
+
+/** Starts the service on a free port of loopback. A session that nobody has told it about has no messages. */
+export function startSessionService(): SessionService {
+  const answers = new Map<string, SessionAnswer>();
+  const asked: string[] = [];
+  const over = new AbortController();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {}, signal: over.signal },
+    ({ url }) => {
+      const session = new URL(url).pathname.replace(/^\/context\//, "");
+      asked.push(session);
+      const answer = answers.get(session) ?? { body: "[]" };
+      if (answer === "silence") return new Promise<Response>(() => {});
+      return new Response(answer.body, { status: answer.status ?? 200 });
+    },
+  );
+  return {
+    name: "context",
+    port: server.addr.port,
+    feature: {
+      answer: (session, answer) => void answers.set(session, answer),
+      asked: (session) => asked.filter((one) => one.endsWith(`/${session}`)),
+      broken: { lua: "/v1/broken/lua/chat/completions", wasm: "/v1/broken/wasm/chat/completions" },
+    },
+    // Whoever waits for silence is left: shutdown() would wait with them.
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await server.finished;
+    },
+  };
+}
