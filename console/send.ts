@@ -13,6 +13,7 @@ export async function play(
   if (typeof path !== "string" || !path.startsWith("/v1")) {
     throw new UsageError("Expected a path that begins with /v1");
   }
+  // A gateway that redirects is shown so, and leads nowhere.
   const isAsking = body === undefined || body === null;
   try {
     return await fetch(`${ingress}${path}`, {
@@ -22,6 +23,7 @@ export async function play(
         ...(typeof key === "string" && key !== "" && { "x-api-key": key }),
       },
       ...(isAsking ? {} : { body: JSON.stringify(body) }),
+      redirect: "manual",
       signal,
     });
   } catch (error) {
@@ -45,6 +47,8 @@ export async function sendAgain(
 ): Promise<{ id: string; status: number }> {
   const { check, tapped } = row;
   if (check === undefined) throw new UsageError("Cannot send it again: policy never saw its head");
+  // Whoever reaches policy's port can have it note any path: `@elsewhere/` would make the ingress a name of somebody.
+  if (!check.path.startsWith("/")) throw new UsageError("Cannot send it again: its path is none");
   const hasBody = check.method !== "GET" && check.method !== "HEAD";
   if (hasBody && (tapped === undefined || tapped.leftOut > 0)) {
     throw new UsageError("Cannot send it again: its body was not kept: start with --tap");

@@ -18,7 +18,7 @@ export interface Surface {
   readonly ownHeaders?: readonly string[];
   /** The Envoy in front, when it alone may ask: the secret that its requests carry, and paths for everybody. */
   readonly peer?: { readonly secret: string | undefined; readonly open: readonly string[] };
-  /** Serves requests for any name: nothing of this listener is worth a page's while. */
+  /** Serves requests for any name: a gateway in front passes on those of its clients. Not to browsers where `pages` is `never`. */
   readonly anyName?: boolean;
 }
 
@@ -59,7 +59,8 @@ const OF_BROWSERS = ["origin", "referer", "sec-fetch-site", "sec-fetch-mode", "s
  *   {@linkcode OWN_HEADER}: then no question (CORS preflight) came before it.
  */
 export function refusalOf(asked: Asked, surface: Surface): Refusal | undefined {
-  if (!surface.anyName) {
+  // What a page may not ask is worth a name of its own: somebody may have pointed that at this machine.
+  if (!surface.anyName || (surface.pages !== "preflighted" && isOfBrowser(asked))) {
     const foreign = asked.authorities.find((authority) => !isNameOf(authority, surface));
     if (foreign !== undefined || asked.authorities.length === 0) return misdirected(foreign);
   }

@@ -98,6 +98,22 @@ const ROWS: readonly Row[] = [
     status: 403,
   },
   {
+    what: "a page of a domain that was pointed at what spends a key",
+    surface: { host: "127.0.0.1", anyName: true },
+    method: "POST",
+    host: "bent.test:9010",
+    headers: { origin: "http://bent.test:9010", ...JSON_BODY },
+    status: 421,
+  },
+  {
+    what: "a client of a gateway in front, by the gateway's name",
+    surface: { host: "127.0.0.1", anyName: true },
+    method: "POST",
+    host: "api.example",
+    headers: JSON_BODY,
+    status: 200,
+  },
+  {
     what: "a name where names do not matter",
     surface: { host: "127.0.0.1", anyName: true, pages: "preflighted" },
     method: "POST",

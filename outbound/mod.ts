@@ -15,7 +15,6 @@
  * @module
  */
 export {
-  bounded,
   type Outbound,
   outbound,
   OutboundError,

@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { Readable } from "node:stream";
 import { inNetworks, isNetwork, isPublic } from "../addresses/mod.ts";
-import { messageOf } from "../service/mod.ts";
+import { bounded, messageOf } from "../service/mod.ts";
 import { refusedHeader } from "./headers.ts";
 
 /** Places that an {@linkcode Outbound} may reach. */
@@ -196,16 +196,4 @@ function responseOf(message: IncomingMessage, maxBytes: number): Response {
   }
   const body = Readable.toWeb(message) as ReadableStream<Uint8Array>;
   return new Response(body.pipeThrough(bounded(maxBytes)), { status, headers });
-}
-
-/** Lets bytes through up to a number, and fails with what comes beyond. */
-export function bounded(maxBytes: number): TransformStream<Uint8Array, Uint8Array> {
-  let left = maxBytes;
-  return new TransformStream({
-    transform(chunk, controller) {
-      left -= chunk.length;
-      if (left >= 0) controller.enqueue(chunk);
-      else controller.error(new Error(`an answer longer than ${maxBytes} bytes`));
-    },
-  });
 }

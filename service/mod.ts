@@ -22,6 +22,7 @@ export { deadlineSignal, delay, startDeadline, withDeadline } from "./deadline.t
 export { DEFAULT_PORTS } from "./default_ports.ts";
 export { defined } from "./defined.ts";
 export { messageOf, UnavailableError, UsageError } from "./errors.ts";
+export { bounded, boundedText } from "./bounded.ts";
 export { GrowingBytes } from "./growing_bytes.ts";
 export { hostPort, isLoopback, urlHost } from "./host_port.ts";
 export { Journal } from "./journal.ts";

@@ -10,6 +10,8 @@ export interface TapOptions {
   readonly host?: string;
   /** 0 picks a free one. */
   readonly port?: number;
+  /** Secret by which Envoy proves itself; everybody on the machine may tell something without it. */
+  readonly peerSecret?: string | undefined;
   readonly log?: Log;
 }
 
@@ -35,6 +37,7 @@ export async function startTap(options: TapOptions = {}): Promise<Tap> {
   const server: GrpcServer = await startGrpcServer({
     host: options.host ?? "127.0.0.1",
     port: options.port ?? 0,
+    peerSecret: options.peerSecret,
     services: [{
       name: EXTERNAL_PROCESSOR,
       methods: { Process: { bidi: (call) => follow(call, keep) } },

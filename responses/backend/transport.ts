@@ -48,7 +48,12 @@ function secure(endpoint: string): Transport {
   const client = Deno.createHttpClient({ poolMaxIdlePerHost: IDLE_CONNECTIONS });
   return {
     async send(path, request) {
-      const response = await fetch(`${endpoint}${path}`, { ...request as RequestInit, client });
+      const response = await fetch(`${endpoint}${path}`, {
+        ...request as RequestInit,
+        // The provider's key goes where the operator said, and nowhere else.
+        redirect: "manual",
+        client,
+      });
       return {
         status: response.status,
         header: (name) => response.headers.get(name) ?? undefined,

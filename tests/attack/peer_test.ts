@@ -167,6 +167,18 @@ const FILES: Readonly<Record<string, string>> = {
   "http.yaml": 'extproc: { port: 0 }\nhttp: { host: "0.0.0.0", port: 0 }\n',
 };
 
+Deno.test("the tap hears its own Envoy, and nobody else", async () => {
+  const peerSecret = makePeerSecret();
+  const addOns = await addOnsOf({ tap: true }, { env: () => undefined, upstream: undefined });
+  const profile = withAddOns(singleUpstream(), addOns);
+  await using gateway = await startTestGateway({ profile, config: profile.config(), peerSecret });
+  const response = await chat(gateway);
+  await response.body?.cancel();
+  assert.equal(response.status, 200);
+  await assertOnlyEnvoy(String(gateway.part.services.tap), [PROCESS], peerSecret);
+  await assertUnwritten(gateway, peerSecret);
+});
+
 Deno.test("a port that others reach is not opened without a secret, and with one it is", async () => {
   const cwd = await Deno.makeTempDir();
   try {

@@ -1,7 +1,7 @@
 /** The checks of a guard: each says why a text may not pass, or nothing. */
 import { resolve } from "node:path";
 import { compilePattern, loadPatterns } from "../../patterns/mod.ts";
-import { messageOf, readTextFile, UsageError } from "../../service/mod.ts";
+import { boundedText, messageOf, readTextFile, UsageError } from "../../service/mod.ts";
 import { StepFailure } from "../exchange.ts";
 import type { StepFile } from "../transform_schema.ts";
 
@@ -194,6 +194,9 @@ interface Call {
   readonly timeout_ms: number;
 }
 
+/** Longest answer of a service, bytes: masked texts are as long as a body. */
+const MAX_ANSWER = 16 * 1024 * 1024;
+
 /** Asks a service; undefined when it cannot be asked and that passes. */
 async function asked(
   { url, body, headers = {}, on_failure, timeout_ms }: Call,
@@ -210,7 +213,7 @@ async function asked(
       await response.body?.cancel();
       throw new Error(`it answered ${response.status}`);
     }
-    const answer = await response.json();
+    const answer = JSON.parse(await boundedText(response, MAX_ANSWER));
     if (typeof answer !== "object" || answer === null) throw new Error("it gave no JSON object");
     return answer;
   } catch (error) {

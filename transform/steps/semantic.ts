@@ -1,12 +1,15 @@
 /** Answers to questions that were asked in other words: an opt-in of the cache, by a model of meaning and a gate of words. */
 import { createHash } from "node:crypto";
-import { UsageError } from "../../service/mod.ts";
+import { boundedText, UsageError } from "../../service/mod.ts";
 import { type JsonObject, objectOf, type RequestDraft } from "../exchange.ts";
 import type { Store } from "../store/store.ts";
 import type { StepFile } from "../transform_schema.ts";
 import { asksTheSame, contentOf } from "./semantic_gate.ts";
 
 type Settings = NonNullable<NonNullable<StepFile["cache"]>["semantic"]>;
+
+/** Longest answer of the model of meaning, bytes. */
+const MAX_ANSWER = 4 * 1024 * 1024;
 
 /** Questions of one kind that are remembered. */
 const REMEMBERED = 100;
@@ -105,7 +108,7 @@ export class Semantic {
       redirect: "error",
       signal: AbortSignal.timeout(timeout_ms),
     });
-    const answer = objectOf(await response.text());
+    const answer = objectOf(await boundedText(response, MAX_ANSWER));
     const [first] = (answer?.data ?? []) as JsonObject[];
     const vector = first?.embedding;
     if (!response.ok || !Array.isArray(vector)) throw new Error("no embedding");

@@ -1,5 +1,5 @@
 /** Summaries of what a session does not hold any more, made by a model after an answer, and never in its way. */
-import { messageOf, UsageError } from "../../service/mod.ts";
+import { boundedText, messageOf, UsageError } from "../../service/mod.ts";
 import { type JsonObject, objectOf } from "../exchange.ts";
 import type { StepFile } from "../transform_schema.ts";
 
@@ -11,6 +11,9 @@ export type Summarise = (
   messages: readonly JsonObject[],
   signal: AbortSignal,
 ) => Promise<string>;
+
+/** Longest answer of the model, bytes. */
+const MAX_ANSWER = 4 * 1024 * 1024;
 
 /** Longest summary that is kept, characters. */
 const LONGEST = 8_000;
@@ -52,7 +55,7 @@ export function summariser(
       redirect: "error",
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeout_ms)]),
     });
-    const answer = objectOf(await response.text());
+    const answer = objectOf(await boundedText(response, MAX_ANSWER));
     const [choice] = (answer?.choices ?? []) as { message?: { content?: unknown } }[];
     const summary = choice?.message?.content;
     if (!response.ok || typeof summary !== "string" || summary === "") {

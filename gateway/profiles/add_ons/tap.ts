@@ -21,9 +21,9 @@ export function tapAddOn(): AddOn {
     overlay: (ports) => ({
       clusters: { [TAP_CLUSTER]: { host: "127.0.0.1", port: ports.tap ?? 0 } },
     }),
-    async start({ ports, log }) {
+    async start({ ports, peerSecret, log }) {
       const { startTap } = await loadModule<typeof import("../../../tap/mod.ts")>("tap/mod.ts");
-      const tap = await startTap({ port: ports.tap ?? 0, log });
+      const tap = await startTap({ port: ports.tap ?? 0, peerSecret, log });
       return {
         ports: { tap: tap.port },
         services: { tap: tap.address },

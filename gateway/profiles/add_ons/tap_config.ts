@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { EnvoyConfigFile } from "../../../envoy/mod.ts";
 import { UsageError } from "../../../service/mod.ts";
+import { proving } from "./proof.ts";
 
 /** Cluster of the tap. */
 export const TAP_CLUSTER = "tap";
@@ -82,10 +83,10 @@ function addTo(filters: Config[]): void {
   });
 }
 
-/** A cluster of the same kind as policy's: gRPC to one endpoint. */
+/** A cluster of the same kind as policy's: gRPC to one endpoint, which hears who asks. */
 function clusterLike(policy: Config): Config {
   const cluster = structuredClone(policy);
   cluster.name = TAP_CLUSTER;
   cluster.load_assignment.cluster_name = TAP_CLUSTER;
-  return cluster;
+  return proving(cluster);
 }

@@ -1,7 +1,8 @@
 /** The transform processor in an Envoy configuration: a filter behind policy, its cluster, its local replies. */
 import { createHash } from "node:crypto";
 import type { EnvoyConfigFile } from "../../../envoy/mod.ts";
-import { PEER_HEADER, PEER_SECRET_ENV, UsageError } from "../../../service/mod.ts";
+import { UsageError } from "../../../service/mod.ts";
+import { proving } from "./proof.ts";
 
 /** Cluster of the processor. */
 export const TRANSFORM_CLUSTER = "transform";
@@ -11,7 +12,6 @@ const EXT_PROC = "envoy.filters.http.ext_proc";
 const BUFFER = "envoy.filters.http.buffer";
 const EXT_AUTHZ = "envoy.filters.http.ext_authz";
 const ROUTER = "envoy.filters.http.router";
-const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /** Longest request that the steps are shown, bytes: the same as for the router and the Responses gateway. */
 const MAX_BODY = 8_388_608;
@@ -21,30 +21,6 @@ const MESSAGE_TIMEOUT = "30s";
 
 // deno-lint-ignore no-explicit-any -- a configuration is edited at known places; Envoy validates it
 type Config = any;
-
-/** Says this Envoy's secret to the processor; the same stands in `router.yaml`, with the reason. */
-const PROOF: Config[] = [
-  {
-    name: "envoy.filters.http.header_mutation",
-    typed_config: {
-      "@type": `${EXTENSIONS}.filters.http.header_mutation.v3.HeaderMutation`,
-      mutations: {
-        request_mutations: [{
-          append: {
-            header: { key: PEER_HEADER, value: `%ENVIRONMENT(${PEER_SECRET_ENV})%` },
-            append_action: "OVERWRITE_IF_EXISTS_OR_ADD",
-          },
-        }],
-      },
-    },
-  },
-  {
-    name: "envoy.filters.http.upstream_codec",
-    typed_config: {
-      "@type": `${EXTENSIONS}.filters.http.upstream_codec.v3.UpstreamCodec`,
-    },
-  },
-];
 
 /** Names that only the steps may say; a client's own are removed at the edge. */
 const OWN_NAMES = ["x-llm-context", "x-llm-context-turns", "x-llm-cache"];
@@ -189,6 +165,5 @@ function clusterLike(policy: Config): Config {
   const cluster = structuredClone(policy);
   cluster.name = TRANSFORM_CLUSTER;
   cluster.load_assignment.cluster_name = TRANSFORM_CLUSTER;
-  cluster.typed_extension_protocol_options[HTTP_OPTIONS].http_filters = PROOF;
-  return cluster;
+  return proving(cluster);
 }

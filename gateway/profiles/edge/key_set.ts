@@ -1,10 +1,20 @@
 /** The keys by which Envoy checks tokens, as the control listener serves them. */
 import { openIssuer } from "../../../certs/mod.ts";
-import { type Log, messageOf, readTextFile, silent, UsageError } from "../../../service/mod.ts";
+import {
+  boundedText,
+  type Log,
+  messageOf,
+  readTextFile,
+  silent,
+  UsageError,
+} from "../../../service/mod.ts";
 import type { TokenKeys } from "./profile.ts";
 
 /** Envoy waits 2 s. */
 const FETCH_MS = 1_500;
+
+/** Longest key set, bytes. */
+const MAX_KEYS = 1024 * 1024;
 
 /**
  * Answers with the keys as they are now: files are read each time, so that a rotation needs no
@@ -64,10 +74,12 @@ function isUrl(jwks: string): boolean {
 
 async function published(jwks: string): Promise<unknown> {
   if (!isUrl(jwks)) return JSON.parse(await readTextFile(jwks));
-  const response = await fetch(jwks, { signal: AbortSignal.timeout(FETCH_MS) });
+  const signal = AbortSignal.timeout(FETCH_MS);
+  // The address that was named decides who may issue tokens, and no other.
+  const response = await fetch(jwks, { signal, redirect: "error" });
   if (!response.ok) {
     await response.body?.cancel();
     throw new TypeError(`${jwks} answered ${response.status}`);
   }
-  return await response.json();
+  return JSON.parse(await boundedText(response, MAX_KEYS));
 }

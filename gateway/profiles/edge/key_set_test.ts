@@ -26,7 +26,13 @@ Deno.test("keySetOf() is 503 for what is no set of keys, so that Envoy keeps tho
       () => new Response("<html>"),
       () => Response.json({ keys: "none" }),
       () => Response.json(["none"]),
-    ]
+      () => new Response(`{"keys":[${'"x",'.repeat(400_000)}"x"]}`),
+      // The keys that somebody else's address holds would let anybody in.
+      ({ url }) =>
+        url.endsWith("/elsewhere")
+          ? Response.json(KEYS)
+          : Response.redirect(new URL("/elsewhere", url)),
+    ] satisfies ((request: Request) => Response)[]
   ) {
     const [status, body] = await asked(answer);
     assert.equal(status, 503);

@@ -1,6 +1,5 @@
 /** Providers of `web_search`: a search engine of one's own, or a service with a key. */
-import { bounded } from "../../../outbound/mod.ts";
-import { deadlineSignal } from "../../../service/mod.ts";
+import { boundedText, deadlineSignal } from "../../../service/mod.ts";
 import type { WebHit, WebSearch } from "./web_search.ts";
 
 /** How many pages the model is shown, by `search_context_size`. */
@@ -86,5 +85,5 @@ async function jsonAt(
     await response.body?.cancel();
     throw new Error(`the search engine answered ${response.status}`);
   }
-  return await new Response(response.body?.pipeThrough(bounded(MAX_BYTES))).json();
+  return JSON.parse(await boundedText(response, MAX_BYTES));
 }
