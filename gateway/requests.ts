@@ -1,7 +1,7 @@
 /** Joins Envoy's log line of a request with the journals of policy and upstream. */
 import { type AccessLogEntry, flagWords } from "../envoy/mod.ts";
 import type { Policy, PolicyCheck } from "../policy/mod.ts";
-import type { Journal, RequestRecord, Tokens } from "../service/mod.ts";
+import { type Journal, redactedTarget, type RequestRecord, type Tokens } from "../service/mod.ts";
 import type { Upstream, UpstreamExchange } from "../upstream/mod.ts";
 
 /** The records that our own parts keep of a request, beside Envoy's line. */
@@ -28,7 +28,7 @@ export function joinRequest(entry: AccessLogEntry, beside: Beside): RequestRecor
     time: entry.startTime,
     request_id: entry.requestId,
     method: entry.method,
-    path: entry.path,
+    path: redactedTarget(entry.path),
     status: entry.status ?? 0,
     decision: open ? "open" : entry.decision,
     reason: reasons[entry.decision] ?? entry.codeDetails ?? "",

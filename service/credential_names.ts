@@ -22,18 +22,21 @@ export const CREDENTIAL_HEADERS: Readonly<Record<string, string>> = {
 const SECRET_WORDS = new Set([
   ...["authorization", "apikey", "accesskey", "secretkey", "cookie", "secret", "password"],
   ...["passwd", "passphrase", "credential", "credentials", "jwt", "accesstoken", "authtoken"],
-  ...["idtoken", "refreshtoken", "sessiontoken"],
+  ...["idtoken", "refreshtoken", "sessiontoken", "bearer", "dpop", "pwd"],
 ]);
 
 /** Words after which `key` is a credential, and no key of a cache or a route. */
 const KEY_OWNERS = new Set([
   ...["api", "access", "secret", "private", "subscription", "auth", "master", "admin", "virtual"],
   ...["service", "account", "app", "application", "client", "license", "signing", "encryption"],
-  ...["functions", "rapidapi"],
+  ...["functions", "rapidapi", "provider", "gateway", "llm", "openai", "anthropic", "claude"],
+  ...["google", "gemini", "vertex", "azure", "aws", "bedrock", "mistral", "cohere", "groq", "xai"],
+  ...["openrouter", "deepseek", "together", "fireworks", "perplexity", "huggingface", "hf"],
+  ...["litellm", "portkey", "helicone", "langfuse", "ssh", "pgp"],
 ]);
 
 /** Words that make a name one of a credential when they end it: `x-vault-token`, `helicone-auth`. */
-const SECRET_ENDS = new Set(["token", "auth", "authentication"]);
+const SECRET_ENDS = new Set(["token", "auth", "authentication", "pass", "pat"]);
 
 /** Query parameters that hold a credential by themselves: short names, and those of signed URLs. */
 const CREDENTIAL_PARAMETERS = new Set(["key", "sig", "signature", "auth", "code", "sas"]);
@@ -51,8 +54,11 @@ export function isCredentialHeader(name: string): boolean {
 
 /** Tells whether a query parameter's value is a credential: `key` (Gemini), `api_key`, `access_token`, `sig` (Azure). */
 export function isCredentialParameter(name: string): boolean {
-  const lower = name.toLowerCase();
-  const words = name.replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^a-z0-9]+/);
+  // `key[]` and `key[0]` are how forms repeat a name.
+  const plain = name.replace(/(?:\[\w*\])+$/, "");
+  const lower = plain.toLowerCase();
+  const words = plain.replaceAll(/([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])/g, "$1$3 $2$4")
+    .toLowerCase().split(/[^a-z0-9]+/);
   return CREDENTIAL_PARAMETERS.has(lower) || isCredentialHeader(lower) || saysCredential(words) ||
     words.at(-1) === "signature";
 }

@@ -6,6 +6,7 @@ Deno.test("isCredentialHeader() knows the names of the list, and names that say 
     const name of [
       ...Object.keys(CREDENTIAL_HEADERS),
       ...["Authorization", "X-Acme-API-Key", "x-forwarded-access-token", "X-Vault-Token"],
+      ...["x-openai-key", "x-provider-key", "dpop", "x-user-pat", "x-admin-pass"],
       ...["x-client-secret", "x_api_key", "x-session-token", "my-apikey", "x-jwt-payload"],
     ]
   ) {
@@ -28,7 +29,8 @@ Deno.test("isCredentialParameter() knows the keys that APIs take in a query", ()
   for (
     const name of [
       ...["key", "api_key", "apiKey", "api-key", "access_token", "token", "sig", "X-Amz-Signature"],
-      ...["client_secret", "subscription-key", "id_token", "accessToken"],
+      ...["client_secret", "subscription-key", "id_token", "accessToken", "key[]", "api_key[0]"],
+      ...["pwd", "AWSAccessKeyId", "openaiKey"],
     ]
   ) {
     assert.ok(isCredentialParameter(name), name);

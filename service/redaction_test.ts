@@ -5,6 +5,9 @@ Deno.test("redactedHeader() keeps the scheme of a credential, and what is none",
   assert.equal(redactedHeader("Authorization", "Bearer sk-1"), "Bearer [redacted]");
   assert.equal(redactedHeader("X-Acme-Api-Key", "sk-1"), "[redacted]");
   assert.equal(redactedHeader("x-ratelimit-remaining-tokens", "7"), "7");
+  assert.equal(redactedHeader("x-whatever", "Bearer abc"), "Bearer [redacted]");
+  assert.equal(redactedHeader("x-whatever", "sk-aaaaaaaaaaaaaaaaaaaaaaaa"), "[redacted]");
+  assert.equal(redactedHeader("x-whatever", "basically"), "basically");
 });
 
 Deno.test("redactedTarget() takes credentials out of queries, however their names are written", () => {
@@ -17,6 +20,10 @@ Deno.test("redactedTarget() takes credentials out of queries, however their name
     "/blob?sv=1&sig=abc%3D": "/blob?sv=1&sig=[redacted]",
     "/?%zz=1&token=t": "/?%zz=1&token=[redacted]",
     "/?x?token=t": "/?x?token=[redacted]",
+    "/?key[]=k;token=t": "/?key[]=[redacted];token=[redacted]",
+    "/v1/sk-aaaaaaaaaaaaaaaaaaaaaaaa/x?y=1": "/v1/[redacted]/x?y=1",
+    "/v1/task-aaaaaaaaaaaaaaaaaaaaaaaa": "/v1/task-aaaaaaaaaaaaaaaaaaaaaaaa",
+    "/?q=eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl": "/?q=[redacted]",
   };
   for (const [target, shown] of Object.entries(cases)) assert.equal(redactedTarget(target), shown);
 });

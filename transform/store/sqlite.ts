@@ -1,6 +1,6 @@
 /** A store in an SQLite file, or in memory. */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { messageOf, UnavailableError } from "../../service/mod.ts";
+import { makePrivateFileSync, messageOf, UnavailableError } from "../../service/mod.ts";
 import type { Store, StoredValue } from "./store.ts";
 
 /**
@@ -36,6 +36,8 @@ class SqliteStore implements Store {
   constructor(path: string, now: () => number) {
     this.place = path === ":memory:" ? "memory" : path;
     this.#now = now;
+    // It holds what people said.
+    if (path !== ":memory:") makePrivateFileSync(path);
     this.#database = new DatabaseSync(path);
     this.#database.exec(
       `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;

@@ -56,6 +56,12 @@ Deno.test("a store in a file behaves, is there after a restart, and two processe
   {
     await using one = openStore(path);
     await using other = openStore(path);
+    if (Deno.build.os !== "windows") {
+      for await (const { name } of Deno.readDir(folder)) {
+        const { mode } = await Deno.stat(`${folder}/${name}`);
+        assert.equal((mode ?? 0) & 0o077, 0, name);
+      }
+    }
     await behaves(one);
     assert.equal(textOf((await other.get("a"))?.value), "2");
     assert.equal(await other.lock("one", HOUR), undefined);
