@@ -105,7 +105,9 @@ function strangerOf(request: Request, { peer }: Surface): Refusal | undefined {
 
 function askedOf(request: Request): Asked {
   const host = request.headers.get("host");
-  const authorities = [new URL(request.url).host, ...(host === null ? [] : [host])];
+  // A Host that is none makes the URL none: what is left of it is no name of anybody's.
+  const named = URL.parse(request.url)?.host ?? request.url;
+  const authorities = [named, ...(host === null ? [] : [host])];
   return {
     method: request.method,
     authorities,

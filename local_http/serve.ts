@@ -1,4 +1,5 @@
 /** An HTTP listener of this machine: behind the guard, and lasting. */
+import { errorBody } from "../openai/mod.ts";
 import { delay, hostPort, type Log, messageOf, silent } from "../service/mod.ts";
 import { guarded, type Surface } from "./guard.ts";
 
@@ -39,6 +40,12 @@ export function serveLocal(
       port,
       signal: AbortSignal.any([stop.signal, ended.signal]),
       onListen: () => {},
+      onError(error) {
+        log(`A request could not be answered: ${messageOf(error)}`);
+        return Response.json(errorBody(500, { message: "This is a fault of llmgate itself" }), {
+          status: 500,
+        });
+      },
     }, (request) => serve(request));
     return { server, ended };
   };
