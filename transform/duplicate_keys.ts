@@ -49,6 +49,12 @@ export function duplicateKey(json: string): string | undefined {
   return undefined;
 }
 
+/** Whether a JSON text says more than the value that was read from it: a key that stands twice. */
+export function hidesValues(text: string, value: unknown): boolean {
+  // Text as a serializer writes it has each key once: most need no second look.
+  return JSON.stringify(value) !== text && duplicateKey(text) !== undefined;
+}
+
 /** The place of the quote that ends a string. */
 function endOf(json: string, start: number): number {
   let end = start;

@@ -1,6 +1,13 @@
 /** Rewrites a stream of events; what no handler changes leaves byte for byte as it came. */
 import { SseParser } from "../openai/mod.ts";
-import { type AnswerHandler, objectOf, StepFailure, type StreamedEvent } from "./exchange.ts";
+import { hidesValues } from "./duplicate_keys.ts";
+import {
+  type AnswerHandler,
+  objectOf,
+  StepFailure,
+  type StreamedEvent,
+  withJson,
+} from "./exchange.ts";
 
 /** Longest event, bytes: a stream that never ends one is broken off. */
 const MAX_EVENT = 8_388_608;
@@ -9,6 +16,11 @@ const MAX_EVENT = 8_388_608;
 export class EventRewriter {
   readonly #parser = new SseParser();
   readonly #handlers: readonly AnswerHandler[];
+  readonly #changesAsides: boolean;
+  /** Whether the line that was read last ended with CR, and the LF behind it is to come. */
+  #dropsLf = false;
+  /** Whether no reader may find something in an event that the handlers did not. */
+  readonly #isRead: boolean;
   /** Bytes that have not left: pieces in their order. */
   #held: Uint8Array[] = [];
   #length = 0;
@@ -17,6 +29,8 @@ export class EventRewriter {
 
   constructor(handlers: readonly AnswerHandler[]) {
     this.#handlers = handlers;
+    this.#changesAsides = handlers.some(({ aside }) => aside !== undefined);
+    this.#isRead = handlers.some(({ mustRead }) => mustRead);
   }
 
   /**
@@ -36,15 +50,19 @@ export class EventRewriter {
 
   async #events(bytes: Uint8Array): Promise<Uint8Array[]> {
     const out: Uint8Array[] = [];
+    if (this.#dropsLf && this.#length > 0) {
+      this.#dropsLf = false;
+      if (this.#held[0]?.[0] === LF) this.#take(this.#from + 1);
+    }
     for (const item of this.#parser.push(bytes)) {
       if (item.kind === "comment") {
         // One between events keeps a connection alive: it waits for no event.
-        if (item.start - this.#from <= 1) out.push(this.#take(item.end));
+        if (item.start - this.#from <= 1) out.push(this.#aside(this.#take(item.end)));
         continue;
       }
-      // What stands in front of an event, such as a comment, is nobody's to change.
-      out.push(this.#take(item.start));
-      const raw = this.#take(item.end);
+      // What stands in front of an event, such as a comment.
+      out.push(this.#aside(this.#take(item.start)));
+      const raw = this.#take(this.#lineEnd(item.end));
       const event: StreamedEvent = {
         fields: oneData(item.fields, item.data),
         data: item.data,
@@ -52,7 +70,14 @@ export class EventRewriter {
       };
       const events = await this.#through([event], 0);
       const isSame = events.length === 1 && events[0] === event;
-      out.push(isSame ? raw : encoded(events));
+      const hides = isSame && this.#isRead && event.json !== undefined &&
+        hidesValues(item.data, event.json);
+      if (isSame && !hides) {
+        out.push(this.#aside(raw));
+        continue;
+      }
+      out.push(this.#encoded(hides ? [withJson(event, event.json ?? {})] : events));
+      this.#dropsLf = raw.at(-1) === CR && this.#length === 0;
     }
     return out;
   }
@@ -63,9 +88,43 @@ export class EventRewriter {
     const out = this.#length === 0 ? [] : await this.#events(BLANK_LINE);
     for (const [index, handler] of this.#handlers.entries()) {
       const added = await handler.end?.() ?? [];
-      out.push(encoded(await this.#through(added, index + 1)));
+      out.push(this.#encoded(await this.#through(added, index + 1)));
     }
-    return joined([...out, this.#take(this.#from + this.#length)]);
+    return joined([...out, this.#aside(this.#take(this.#from + this.#length))]);
+  }
+
+  /** Changes what stands beside the data of events: lines of comments, and of other fields. */
+  #aside(raw: Uint8Array): Uint8Array {
+    if (!this.#changesAsides || !hasAside(raw)) return raw;
+    const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(raw);
+    const next = text.replace(/[^\r\n]+/g, (line) => isData(line) ? line : this.#asideText(line));
+    return next === text ? raw : encoder.encode(next);
+  }
+
+  #asideText(text: string): string {
+    return this.#handlers.reduce((now, handler) => handler.aside?.(now) ?? now, text);
+  }
+
+  #encoded(events: readonly StreamedEvent[]): Uint8Array {
+    if (events.length === 0) return NOTHING;
+    const change = (text: string) => this.#asideText(text);
+    return encoder.encode(events.map((event) => linesOf(event, change)).join(""));
+  }
+
+  /** The end of a line that ends with CR and LF, where the parser has read the CR alone. */
+  #lineEnd(end: number): number {
+    const at = end - this.#from;
+    return this.#byteAt(at - 1) === CR && this.#byteAt(at) === LF ? end + 1 : end;
+  }
+
+  /** A byte of those that are held. */
+  #byteAt(place: number): number | undefined {
+    let at = place;
+    for (const piece of this.#held) {
+      if (at < piece.length) return piece[at];
+      at -= piece.length;
+    }
+    return undefined;
   }
 
   async #through(
@@ -113,14 +172,26 @@ function oneData(fields: StreamedEvent["fields"], data: string): StreamedEvent["
 
 const encoder = new TextEncoder();
 
-function encoded(events: readonly StreamedEvent[]): Uint8Array {
-  if (events.length === 0) return NOTHING;
-  return encoder.encode(events.map(linesOf).join(""));
+const CR = 13;
+const LF = 10;
+const DATA = encoder.encode("data:");
+
+function isData(line: string): boolean {
+  return line.startsWith("data:");
 }
 
-function linesOf({ fields }: StreamedEvent): string {
+/** Whether bytes hold more than one line of data: most events do not. */
+function hasAside(raw: Uint8Array): boolean {
+  if (raw.length === 0 || DATA.some((byte, at) => raw[at] !== byte)) return raw.length > 2;
+  const end = raw.findIndex((byte) => byte === CR || byte === LF);
+  return end >= 0 && raw.length - end > 4;
+}
+
+function linesOf({ fields }: StreamedEvent, change: (text: string) => string): string {
   const lines = fields.flatMap(([name, value]) =>
-    value.split("\n").map((line) => `${name}: ${line}\n`)
+    value.split("\n").map((line) =>
+      name === "data" ? `data: ${line}\n` : change(`${name}: ${line}`) + "\n"
+    )
   );
   return `${lines.join("")}\n`;
 }

@@ -1,6 +1,7 @@
 /** One request on its way through the steps, and the handling of its answer. */
 import type { Json, OpenAiErrorInit } from "../openai/mod.ts";
 import { duplicateKey } from "./duplicate_keys.ts";
+import { encodeAs } from "./numbers.ts";
 
 export type JsonObject = { [key: string]: Json };
 
@@ -84,7 +85,8 @@ export class RequestDraft {
 
   /** The body as it goes on. */
   get body(): Uint8Array {
-    return this.changed ? new TextEncoder().encode(JSON.stringify(this.json)) : this.bytes;
+    if (!this.changed || this.json === undefined) return this.bytes;
+    return encodeAs(this.bytes, this.json);
   }
 }
 
@@ -126,6 +128,8 @@ export interface AnswerHandler {
   ): Promise<JsonObject | undefined> | JsonObject | undefined;
   /** Handles a whole answer that is text, or JSON and no object; returns it changed, or undefined. */
   plain?(text: string, head: AnswerHead): Promise<string | undefined> | string | undefined;
+  /** Handles what stands in a stream beside the data of events: a comment, an id; returns it changed, or as it is. */
+  aside?(text: string): string;
   /** Handles an event; returns its replacement, or undefined to leave it as it is. */
   event?(
     event: StreamedEvent,

@@ -2,7 +2,9 @@
 import type { Answer, HeaderList, PhaseMessage, Processor } from "../ext_proc/mod.ts";
 import { errorBody } from "../openai/mod.ts";
 import { messageOf } from "../service/mod.ts";
+import { hidesValues } from "./duplicate_keys.ts";
 import { EventRewriter, joined } from "./event_rewriter.ts";
+import { encodeAs } from "./numbers.ts";
 import {
   type AnswerHandler,
   type AnswerHead,
@@ -119,15 +121,15 @@ class TransformProcessor implements Processor {
     };
     const set = [...this.#draft?.answerHeaders ?? []];
     if (isOver || this.#handlers.length === 0) return { kind: "continue", headers: { set } };
-    const encoding = headers.get("content-encoding") ?? "identity";
-    if (encoding !== "identity") {
+    const reason = unreadableBy(headers);
+    if (reason !== undefined) {
       if (this.#handlers.some(({ mustRead }) => mustRead)) {
         this.#report({ outcome: "unreadable" });
         return this.#own({
           status: 502,
           details: "unreadable_answer",
           body: {
-            message: `The answer is compressed (${encoding}), so that it cannot be checked`,
+            message: `The answer is ${reason}, so that it cannot be checked`,
             type: "upstream_error",
             code: "unreadable_answer",
           },
@@ -180,7 +182,11 @@ class TransformProcessor implements Processor {
     if (json === undefined) return await this.#plain(bytes, head);
     let now = json;
     for (const handler of this.#handlers) now = await handler.whole?.(now, head) ?? now;
-    return now === json ? bytes : new TextEncoder().encode(JSON.stringify(now));
+    const isRead = this.#handlers.some(({ mustRead }) => mustRead);
+    if (now === json && !(isRead && hidesValues(new TextDecoder().decode(bytes), json))) {
+      return bytes;
+    }
+    return encodeAs(bytes, now);
   }
 
   /** An answer that is no JSON object is a text. */
@@ -218,6 +224,18 @@ class TransformProcessor implements Processor {
       body: isRaw ? body : new TextEncoder().encode(JSON.stringify(errorBody(status, body))),
     };
   }
+}
+
+/** Encodings of characters in which ASCII is ASCII: what is looked for is found in them. */
+const READABLE_CHARSET = /^(utf-?8|us-ascii|ascii|iso-8859-|windows-125)/;
+
+/** Why an answer cannot be read; undefined for one that can. */
+function unreadableBy(headers: ReadonlyMap<string, string>): string | undefined {
+  const encoding = (headers.get("content-encoding") ?? "identity").trim().toLowerCase();
+  if (encoding !== "identity") return `compressed (${encoding})`;
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(headers.get("content-type") ?? "")?.[1];
+  if (charset === undefined || READABLE_CHARSET.test(charset.toLowerCase())) return undefined;
+  return `written in ${charset}`;
 }
 
 function unreadable(message: string): OwnAnswer {

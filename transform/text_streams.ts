@@ -7,7 +7,17 @@ import {
   withJson,
 } from "./exchange.ts";
 import type { StreamFilter } from "./detect/redactor.ts";
-import { type Delta, deltasOf, endsTexts, mapTexts, onlyText, withText } from "./texts.ts";
+import {
+  type Change,
+  type Delta,
+  deltasOf,
+  endsTexts,
+  mapOthers,
+  mapPlain,
+  mapTexts,
+  onlyText,
+  withText,
+} from "./texts.ts";
 
 interface OpenText {
   readonly filter: StreamFilter;
@@ -19,12 +29,12 @@ interface OpenText {
  * Returns the handling of events that puts each text through a filter. What a filter holds back comes in an event of its
  * own in front of the one that ends the text. An event in which nothing changes is left as it is.
  *
- * @param open makes the filter of one text
+ * @param open makes the filter of one text, by its key of `Delta`
  * @param whole changes a text that an event holds whole
  */
 export function filterTexts(
-  open: () => StreamFilter,
-  whole: (text: string) => string,
+  open: (key: string) => StreamFilter,
+  whole: Change,
 ): Required<Pick<AnswerHandler, "event" | "end">> {
   const texts = new Map<string, OpenText>();
   /** Events that were added: later ones of a numbered stream count on. */
@@ -50,7 +60,7 @@ export function filterTexts(
       const deltas = deltasOf(json);
       const changed = deltas.length === 0
         ? mapTexts(json, whole)
-        : pieces(event, { deltas, texts, open, isOver });
+        : pieces(event, { deltas, texts, open, isOver, whole });
       const flushed = isOver === undefined ? [] : rest(isOver);
       const numbered = (one: StreamedEvent) => renumbered(one, added);
       if (flushed.length > 0) {
@@ -71,7 +81,7 @@ export function filterTexts(
 /** An event that is no JSON object: the end of a stream, or a text that stands by itself. */
 function plain(
   event: StreamedEvent,
-  whole: (text: string) => string,
+  whole: Change,
   rest: (isOver: (key: string) => boolean) => StreamedEvent[],
 ): StreamedEvent[] | undefined {
   const isOver = endsTexts(event);
@@ -79,25 +89,26 @@ function plain(
     const flushed = rest(isOver);
     return flushed.length === 0 ? undefined : [...flushed, event];
   }
-  const data = whole(event.data);
+  const data = mapPlain(event.data, whole);
   return data === event.data ? undefined : [withData(event, data)];
 }
 
 /** Puts the pieces of an event through their filters, and ends those that end with it; undefined when none changed. */
 function pieces(
   event: StreamedEvent,
-  { deltas, texts, open, isOver }: {
+  { deltas, texts, open, isOver, whole }: {
     readonly deltas: readonly Delta[];
     readonly texts: Map<string, OpenText>;
-    readonly open: () => StreamFilter;
+    readonly open: (key: string) => StreamFilter;
     readonly isOver: ((key: string) => boolean) | undefined;
+    readonly whole: Change;
   },
 ): JsonObject | undefined {
   if (event.json === undefined) return undefined;
-  let json: JsonObject = event.json;
+  let json = mapOthers(event.json, deltas, whole) ?? event.json;
   for (const delta of deltas) {
     const { key, text: piece, path } = delta;
-    const known = texts.get(key) ?? { filter: open(), last: { event, delta } };
+    const known = texts.get(key) ?? { filter: open(key), last: { event, delta } };
     known.last = { event, delta };
     texts.set(key, known);
     let text = known.filter.push(piece);

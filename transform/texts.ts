@@ -20,12 +20,30 @@ const TEXT_KEYS = new Set([
   "prompt",
   "output",
   "message",
-  "cited_text",
   "user",
+  "code",
+  "logs",
 ]);
 
-/** Keys of objects whose strings are all text: a tool's arguments, as Anthropic writes them. */
-const TEXT_OBJECTS = new Set(["input", "arguments"]);
+/** Keys of texts that never come in pieces: of citations, completions, rankings, files, and tools that run on a server. */
+const WHOLE_KEYS = new Set([
+  "cited_text",
+  "title",
+  "suffix",
+  "stop",
+  "query",
+  "queries",
+  "documents",
+  "filename",
+  "command",
+  "commands",
+  "stdout",
+  "stderr",
+  "diff",
+]);
+
+/** Keys of objects whose strings are all text: a tool's arguments, as Anthropic and Gemini write them, and what a stored prompt is filled with. */
+const TEXT_OBJECTS = new Set(["input", "arguments", "args", "variables"]);
 
 /** Keys below which nothing is text: tools are described by developers, metadata is not shown to a model. */
 const SKIPPED = new Set(["tools", "functions", "metadata", "usage", "response_format"]);
@@ -39,22 +57,42 @@ export type Path = readonly (string | number)[];
 /**
  * Returns a copy of a message with each of its texts changed, or undefined when none was. What says an answer's text once
  * more, token by token, goes: nothing can be changed there that spans tokens.
- *
- * @param change returns the text that stands in place of another
  */
 export function mapTexts(
   json: JsonObject,
-  change: (text: string) => string,
+  change: Change,
 ): JsonObject | undefined {
+  const result = mapped(json, change, false) as JsonObject;
+  return result === json ? undefined : result;
+}
+
+/** Returns the text that stands in place of another; `key` is the one that it stands under, empty where it has none. */
+export type Change = (text: string, key: string) => string;
+
+/** Returns a text with its texts changed: of JSON that is no object every string, of anything else the whole. */
+export function mapPlain(text: string, change: Change): string {
+  if (!/^\s*["[]/.test(text)) return change(text, "");
+  let value: Json;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return change(text, "");
+  }
+  const next = mapped(value, change, true);
+  return next === value ? text : JSON.stringify(next);
+}
+
+/** Returns a value with its texts changed; the same value when none was. `isAll` says that every string is one. */
+function mapped(json: Json, change: Change, isAll: boolean): Json {
   // What holds no change stays the same object: most messages do.
-  const walk = (value: Json, isText: boolean, isAll: boolean): Json => {
-    if (typeof value === "string") return isText ? change(value) : value;
+  const walk = (value: Json, isText: boolean, isAll: boolean, key = ""): Json => {
+    if (typeof value === "string") return isText ? change(value, key) : value;
     if (typeof value !== "object" || value === null) return value;
     if (Array.isArray(value)) {
       let items: Json[] | undefined;
       for (let at = 0; at < value.length; at++) {
         const item = value[at] as Json;
-        const next = walk(item, isText, isAll);
+        const next = walk(item, isText, isAll, key);
         if (next !== item) (items ??= [...value as Json[]])[at] = next;
       }
       return items ?? value;
@@ -76,14 +114,13 @@ export function mapTexts(
     return object ?? value;
   };
   const member = (key: string, item: Json, isAll: boolean): Json => {
-    if (isAll) return walk(item, true, true);
+    if (isAll) return walk(item, true, true, key);
     if (SKIPPED.has(key)) return item;
     if (key === TOKENS) return tokenless(item);
     const all = TEXT_OBJECTS.has(key) && isRecord(item);
-    return walk(item, all || TEXT_KEYS.has(key), all);
+    return walk(item, all || TEXT_KEYS.has(key) || WHOLE_KEYS.has(key), all, key);
   };
-  const result = walk(json, false, false) as JsonObject;
-  return result === json ? undefined : result;
+  return walk(json, isAll, isAll);
 }
 
 function isRecord(value: Json): boolean {
@@ -118,6 +155,11 @@ export interface Delta {
 export function deltasOf(json: JsonObject): Delta[] {
   if (Array.isArray(json.choices)) {
     return (json.choices as JsonObject[]).flatMap((choice, at) => choiceDeltas(choice, at));
+  }
+  if (Array.isArray(json.candidates)) {
+    return (json.candidates as JsonObject[]).flatMap((candidate, at) =>
+      piecesIn(candidate.content, ["candidates", at, "content"], String(candidate.index ?? at))
+    );
   }
   const type = typeof json.type === "string" ? json.type : "";
   if (type === "content_block_delta") {
@@ -154,6 +196,18 @@ function piecesIn(value: Json | undefined, path: Path, key: string): Delta[] {
     if (item === "" || !TEXT_KEYS.has(field)) return [];
     return [{ key: `${key} ${field}`, text: item, path: place }];
   });
+}
+
+/** Returns a copy of an event with its texts changed that are no pieces of longer ones, or undefined when none was. */
+export function mapOthers(
+  json: JsonObject,
+  deltas: readonly Delta[],
+  change: Change,
+): JsonObject | undefined {
+  const bare = deltas.reduce((now, { path }) => withText(now, path, ""), json);
+  const changed = mapTexts(bare, (text, key) => text === "" ? "" : change(text, key));
+  if (changed === undefined) return undefined;
+  return deltas.reduce((now, { path, text }) => withText(now, path, text), changed);
 }
 
 /** Returns a message with another text at a place. */
@@ -206,6 +260,11 @@ export function endsTexts(
   if (Array.isArray(json.choices)) {
     const done = (json.choices as JsonObject[])
       .flatMap((choice, at) => choice.finish_reason ? [`${String(choice.index ?? at)} `] : []);
+    return done.length === 0 ? undefined : (key) => done.some((name) => key.startsWith(name));
+  }
+  if (Array.isArray(json.candidates)) {
+    const done = (json.candidates as JsonObject[])
+      .flatMap((one, at) => one.finishReason ? [`${String(one.index ?? at)} `] : []);
     return done.length === 0 ? undefined : (key) => done.some((name) => key.startsWith(name));
   }
   const type = typeof json.type === "string" ? json.type : "";

@@ -1,8 +1,8 @@
 /** Finds of the detectors in texts of people, and their silence in code, logs and numbers. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { DETECTOR_KINDS, findAll, patternFinder } from "./detectors.ts";
-import { phoneFinder } from "./phones.ts";
+import { DETECTOR_KINDS, findAll, type Finder, patternFinder } from "./detectors.ts";
+import { countryPhoneFinder, phoneFinder } from "./phones.ts";
 import { redact, StreamRedactor } from "./redactor.ts";
 
 const read = async (name: string) =>
@@ -53,12 +53,15 @@ const pieces = fc.array(
   { maxLength: 4 },
 ).map((parts) => parts.flat().join(""));
 
-for (const kinds of [...DETECTOR_KINDS.filter((kind) => kind !== "phone").map((kind) => [kind])]) {
+for (const kinds of [...DETECTOR_KINDS.map((kind) => [kind]), DETECTOR_KINDS]) {
   Deno.test(`a stream is redacted as the whole text is, for ${kinds.join()} (10,000 texts)`, () => {
-    const finders = [patternFinder(kinds)];
+    const findersOf = (): readonly Finder[] => [
+      patternFinder(kinds),
+      ...kinds.includes("phone") ? [countryPhoneFinder()] : [],
+    ];
     fc.assert(
       fc.property(pieces, fc.array(fc.nat(400), { maxLength: 12 }), (whole, cuts) => {
-        const stream = new StreamRedactor(finders);
+        const stream = new StreamRedactor(findersOf());
         let out = "";
         let from = 0;
         for (const cut of cuts.map((one) => one % (whole.length + 1)).sort((a, b) => a - b)) {
@@ -66,7 +69,7 @@ for (const kinds of [...DETECTOR_KINDS.filter((kind) => kind !== "phone").map((k
           from = cut;
         }
         out += stream.push(whole.slice(from)) + stream.end();
-        assert.equal(out, redact(whole, finders));
+        assert.equal(out, redact(whole, findersOf()));
       }),
       { numRuns: 10_000 },
     );

@@ -14,7 +14,12 @@ export interface Hit {
 }
 
 /** Finds hits in a text, in any order; they may overlap. */
-export type Finder = (text: string) => Iterable<Hit>;
+export interface Finder {
+  /** Looks for what begins before `until`, the end of the text when left out. */
+  (text: string, until?: number): Iterable<Hit>;
+  /** Returns where a text begins that a later piece may make part of a hit, beside the last word: absent where nothing does. */
+  openFrom?(text: string): number;
+}
 
 /**
  * More characters than the longest match of any pattern (a JSON Web Token). A stream needs no more context than this.
@@ -115,8 +120,8 @@ export function patternFinder(kinds: readonly DetectorKind[]): Finder {
 }
 
 /** Returns the hits of a text, leftmost first, none overlapping: of two that do, the one that begins first, then the longer. */
-export function findAll(text: string, finders: readonly Finder[]): Hit[] {
-  const all = finders.flatMap((finder) => [...finder(text)])
+export function findAll(text: string, finders: readonly Finder[], until = text.length): Hit[] {
+  const all = finders.flatMap((finder) => [...finder(text, until)])
     .sort((a, b) => a.start - b.start || b.end - a.end);
   const kept: Hit[] = [];
   for (const hit of all) if (hit.start >= (kept.at(-1)?.end ?? 0)) kept.push(hit);

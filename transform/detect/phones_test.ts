@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { redact } from "./redactor.ts";
-import { LOOKED_AT, phoneFinder } from "./phones.ts";
+import { redact, StreamRedactor } from "./redactor.ts";
+import { countryPhoneFinder, LOOKED_AT, phoneFinder } from "./phones.ts";
 
 const found = (text: string, country?: string) => redact(text, [phoneFinder(country)]);
 
@@ -34,4 +34,29 @@ Deno.test("phoneFinder() counts the texts of a request together", () => {
   assert.equal(redact("order 999-99-9999-1", [finder]), "order 999-99-9999-1");
   for (let i = 0; i < 3; i++) redact(flood, [finder]);
   assert.equal(redact("order 999-99-9999-1", [finder]), "order [PHONE]");
+});
+
+const NUMBERS = ["+49 30 1234567", "(+1) 650 253 0000", "+1 (650) 253-0000 ext. 123"];
+
+Deno.test("countryPhoneFinder() finds numbers of streams at every cut, with their brackets and extensions", () => {
+  for (const number of NUMBERS) {
+    const said = `Call ${number}, please`;
+    for (let cut = 0; cut <= said.length; cut++) {
+      const stream = new StreamRedactor([countryPhoneFinder()]);
+      const out = stream.push(said.slice(0, cut)) + stream.push(said.slice(cut)) + stream.end();
+      assert.equal(out, "Call [PHONE], please", `${number} ${cut}`);
+    }
+  }
+});
+
+Deno.test("countryPhoneFinder() holds back no more of prose with plus signs than a word", () => {
+  const stream = new StreamRedactor([countryPhoneFinder()]);
+  let left = 0;
+  for (
+    const character
+      of "C++ is fine (a + b = 5), +1 for that: up by +20 % (+ tax) as they all wrote "
+  ) {
+    left += 1 - stream.push(character).length;
+    assert.ok(left <= 8, `${left}`);
+  }
 });

@@ -44,7 +44,11 @@ export class StreamRedactor implements StreamFilter {
 
   push(piece: string): string {
     this.#pending += piece;
-    const cut = Math.max(openFrom(this.#pending), this.#pending.length - LONGEST_MATCH);
+    const open = this.#finders.reduce(
+      (at, finder) => Math.min(at, finder.openFrom?.(this.#pending) ?? at),
+      openFrom(this.#pending),
+    );
+    const cut = Math.max(open, this.#pending.length - LONGEST_MATCH);
     return cut <= 0 ? "" : this.#release(cut);
   }
 
@@ -59,7 +63,7 @@ export class StreamRedactor implements StreamFilter {
     let until = skip + cut;
     let at = skip;
     let out = "";
-    for (const { start, end, kind } of findAll(whole, this.#finders)) {
+    for (const { start, end, kind } of findAll(whole, this.#finders, until)) {
       if (start < skip || start >= until) continue;
       if (end > until) {
         until = start;

@@ -2,23 +2,28 @@
 import { loadModule } from "../../service/mod.ts";
 import { type Finder, patternFinder } from "../detect/detectors.ts";
 import { byTag, redact, type Replace, StreamRedactor, TagMap } from "../detect/redactor.ts";
+import { isJsonText, unescaped, unescaping } from "../detect/unescaped.ts";
 import type { AnswerHandler, RequestDraft, Step } from "../exchange.ts";
 import { filterTexts } from "../text_streams.ts";
-import { mapTexts } from "../texts.ts";
+import { type Change, mapPlain, mapTexts } from "../texts.ts";
 import type { StepFile } from "../transform_schema.ts";
 import { inScope, isFor } from "./when.ts";
 
 type Settings = NonNullable<StepFile["redact"]>;
 
-/** Returns the step. Phone numbers need context, so they are found in whole texts alone. */
+/** Returns the step. National phone numbers need context, so they are found in whole texts alone. */
 export async function redactStep(settings: Settings): Promise<Step> {
   const patterns = [patternFinder(settings.detect)];
   let finders = (): readonly Finder[] => patterns;
+  let streamed = finders;
   if (settings.detect.includes("phone")) {
-    const { phoneFinder } = await loadModule<typeof import("../detect/phones.ts")>(
+    const { countryPhoneFinder, phoneFinder } = await loadModule<
+      typeof import("../detect/phones.ts")
+    >(
       "transform/detect/phones.ts",
     );
     finders = () => [...patterns, phoneFinder(settings.country)];
+    streamed = () => [...patterns, countryPhoneFinder()];
   }
   const inAnswers = settings.in.includes("response");
   return {
@@ -31,26 +36,41 @@ export async function redactStep(settings: Settings): Promise<Step> {
         if (tags !== undefined && !tags.isEmpty) draft.isPrivate = true;
       }
       if (tags !== undefined) return tags.isEmpty ? undefined : { handler: restoring(tags) };
-      return inAnswers ? { handler: redacting(finders(), patterns) } : undefined;
+      return inAnswers ? { handler: redacting(finders(), streamed) } : undefined;
     },
   };
 }
 
 function redactRequest(draft: RequestDraft, finders: readonly Finder[], replace: Replace): void {
   if (draft.json === undefined) return;
-  const next = mapTexts(draft.json, (text) => redact(text, finders, replace));
+  const next = mapTexts(draft.json, changeBy(finders, replace));
   if (next === undefined) return;
   Object.assign(draft.json, next);
   draft.changed = true;
 }
 
-function redacting(finders: readonly Finder[], streamed: readonly Finder[]): AnswerHandler {
-  const whole = (text: string) => redact(text, finders);
+/** Redacts answers; each text of a stream has finders of its own. */
+function redacting(finders: readonly Finder[], streamed: () => readonly Finder[]): AnswerHandler {
+  const whole = changeBy(finders);
+  const inStream: Change = (text, key) => changeBy(streamed())(text, key);
   return {
     mustRead: true,
     whole: (json) => mapTexts(json, whole),
-    plain: whole,
-    ...filterTexts(() => new StreamRedactor(streamed), (text) => redact(text, streamed)),
+    plain: (text) => mapPlain(text, whole),
+    aside: (text) => inStream(text, ""),
+    ...filterTexts((key) => {
+      const filter = new StreamRedactor(streamed());
+      return isJsonText(key) ? unescaping(filter) : filter;
+    }, inStream),
+  };
+}
+
+/** Returns a redaction of texts; those that are JSON are read with their escapes, and stay as they are without a hit. */
+function changeBy(finders: readonly Finder[], replace: Replace = byTag): Change {
+  return (text, key) => {
+    const plain = isJsonText(key) && text.includes("\\") ? unescaped(text) : text;
+    const next = redact(plain, finders, replace);
+    return next === plain ? text : next;
   };
 }
 
@@ -61,7 +81,7 @@ function restoring(tags: TagMap): AnswerHandler {
     isLast: true,
     mustRead: true,
     whole: (json) => mapTexts(json, whole),
-    plain: whole,
+    plain: (text) => mapPlain(text, whole),
     ...filterTexts(() => tags.stream(), whole),
   };
 }
