@@ -27,9 +27,8 @@ const NONE: CheckState = {
   has_report: false,
 };
 
-/** The suite's word for a pass, and a line about one case: `3/20 ok   allow.basic   must   h1   12 ms`. */
-const CASE = /^\s*(\d+)\/(\d+) (\S+)\s+(\S+)\s*(.*)$/;
-const PASSES = ["ok", "pass", "passed"];
+/** A line about one case: `3/20 passed       allow.basic   must   h1   12 ms`. */
+const CASE = /^\s*(\d+)\/(\d+) (passed|FAILED|warned|skipped|unsupported|not measured) +(\S+)\s*(.*)$/;
 
 /** The runs of a console. */
 export class CheckRuns implements AsyncDisposable {
@@ -110,7 +109,7 @@ export class CheckRuns implements AsyncDisposable {
       if (line.trim() !== "") this.#state = { ...this.#state, says: line.trim() };
       return;
     }
-    const isPass = PASSES.includes(status);
+    const isPass = status === "passed";
     this.#state = {
       ...this.#state,
       done: Number(done),

@@ -9,10 +9,14 @@ const ERASE = "\r\x1b[2K";
 /** Statuses that are told at once. */
 const TOLD = new Set(["fail", "warn"]);
 
-/** Returns a listener that keeps one line up to date: how many are done, how they ended, who is waited for. */
+/** Running cases that are named: the ones that began last. */
+const NAMED = 3;
+
+/** Returns a listener that keeps one line up to date: how many are done, how they ended, which run, and which are waited for. */
 export function liveBlock(output: Output, style: Style): (event: Progress) => void {
   const counts = { pass: 0, fail: 0, warn: 0, other: 0 };
-  let waited = "";
+  const running = new Set<string>();
+  let waited: readonly string[] = [];
   const draw = (done: number, total: number) => {
     const parts = [
       `${done} of ${total}`,
@@ -20,8 +24,12 @@ export function liveBlock(output: Output, style: Style): (event: Progress) => vo
       ...(counts.fail > 0 ? [`${counts.fail} failed`] : []),
       ...(counts.warn > 0 ? [`${counts.warn} warned`] : []),
       ...(counts.other > 0 ? [`${counts.other} not judged`] : []),
-      waited,
-    ].filter((part) => part !== "");
+      ...(waited.length > 0
+        ? [`waiting for ${waited.join(", ")}`]
+        : running.size > 0
+        ? [`running ${running.size}: ${[...running].slice(-NAMED).join(", ")}`]
+        : []),
+    ];
     const line = parts.join("  ").slice(0, Math.max(20, output.columns - 1));
     output.write(`${ERASE}${counts.fail > 0 ? style.bad(line) : line}`);
   };
@@ -33,6 +41,10 @@ export function liveBlock(output: Output, style: Style): (event: Progress) => vo
         at = [0, event.cases];
         draw(...at);
         break;
+      case "running":
+        running.add(event.id);
+        draw(...at);
+        break;
       case "case": {
         const { status, id } = event.result;
         counts[status === "pass" || status === "fail" || status === "warn" ? status : "other"]++;
@@ -40,12 +52,13 @@ export function liveBlock(output: Output, style: Style): (event: Progress) => vo
         if (TOLD.has(status)) {
           output.write(`${ERASE}${progressLine(event, { colour: style.enabled }) ?? ""}\n`);
         }
-        waited = `last ${id}`;
+        running.delete(id);
+        waited = waited.filter((one) => one !== id);
         draw(...at);
         break;
       }
       case "waiting":
-        waited = `waiting for ${event.ids.join(", ")}`;
+        waited = event.ids;
         draw(...at);
         break;
       case "end":

@@ -24,6 +24,8 @@ import { INTERRUPTED, NotJudged, TOO_BUSY } from "../verdict/verdict.ts";
 /** Events of a run, for a terminal. */
 export type Progress =
   | { kind: "start"; target: Target; cases: number }
+  /** A case begins, each of its HTTP versions by itself. */
+  | { kind: "running"; id: string }
   | { kind: "case"; result: ReportCase; done: number; total: number }
   /** Every few seconds while only cases are left that wait; `ids` are those. */
   | { kind: "waiting"; ids: string[] }
@@ -190,8 +192,9 @@ class Suite {
     return schedule(jobs, {
       jobs: this.#options.jobs ?? DEFAULT_JOBS,
       repeat: this.#options.repeat ?? 1,
-      runAxis: (one, axis) =>
-        runAxis(one, {
+      runAxis: (one, axis) => {
+        this.#options.onProgress?.({ kind: "running", id: one.id });
+        return runAxis(one, {
           target,
           ...axis,
           timeScale: this.#options.timeScale ?? 1,
@@ -200,7 +203,8 @@ class Suite {
           signal: this.#signal,
           lateness: this.#lateness,
           passage,
-        }),
+        });
+      },
       finish: (one, results) => this.#finish(one, results),
     });
   }

@@ -77,7 +77,7 @@ export function CheckPage() {
           <${Block} title="Did not pass">
             <ul class="changes">${now.found.map(({ id, status, says }) =>
               html`<li><span><${Pill} tone=${
-                /fail/i.test(status) ? "fail" : status === "warn" ? "warn" : ""
+                /fail/i.test(status) ? "fail" : status === "warned" ? "warn" : ""
               }>${status.toLowerCase()}<//> <code>${id}</code></span><span class="soft">${says}</span></li>`
             )}</ul>
             <//>

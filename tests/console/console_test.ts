@@ -49,8 +49,8 @@ const TRENDS: AddOn = {
 function run(): RunningCheck {
   return {
     lines: ReadableStream.from([
-      "    1/2 ok   a.one    must   h1   3 ms",
-      "    2/2 FAIL b.two    must   h1   3 ms  status",
+      "    1/2 passed       a.one    must   h1   3 ms",
+      "    2/2 FAILED       b.two    must   h1   3 ms  status",
     ]),
     ended: Promise.resolve({ code: 1, html: "<!doctype html><title>report</title>", error: "" }),
     [Symbol.asyncDispose]: () => Promise.resolve(),

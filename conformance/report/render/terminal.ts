@@ -1,14 +1,18 @@
 /** Writes a report for a terminal. */
 import type { Report, ReportCase } from "../report.ts";
 
-const MARK: Record<ReportCase["status"], string> = {
-  pass: "ok",
-  fail: "FAIL",
-  warn: "warn",
-  skip: "skip",
-  unsupported: "n/a",
-  "not-measured": "open",
+/** The words of the closing summary, for each case, too. */
+const WORD: Record<ReportCase["status"], string> = {
+  pass: "passed",
+  fail: "FAILED",
+  warn: "warned",
+  skip: "skipped",
+  unsupported: "unsupported",
+  "not-measured": "not measured",
 };
+
+/** Columns of the longest word. */
+const WORD_WIDTH = 12;
 
 /** ANSI colour of a status. */
 const COLOUR: Record<ReportCase["status"], number> = {
@@ -27,7 +31,7 @@ export function paint(text: string, status: ReportCase["status"], colour: boolea
 
 /** Returns one line for a case: status, id, duration, reason. */
 export function caseLine(one: ReportCase, options: { colour?: boolean } = {}): string {
-  const mark = paint(MARK[one.status].padEnd(4), one.status, options.colour ?? false);
+  const mark = paint(WORD[one.status].padEnd(WORD_WIDTH), one.status, options.colour ?? false);
   const time = one.duration_ms > 0 ? `${one.duration_ms} ms`.padStart(9) : "".padStart(9);
   const axes = [...new Set(one.axes.map(({ protocol }) => protocol))].join(",");
   const why = one.reason ? `  ${one.reason}` : "";
@@ -87,7 +91,7 @@ function causeOf({ lint = [], reason }: ReportCase): string {
 /** Returns everything about a case that did not pass. */
 function explain(one: ReportCase, options: { colour: boolean; trace: boolean }): string[] {
   const lines = [
-    paint(`${MARK[one.status]} ${one.id}`, one.status, options.colour) + ` (${one.level})`,
+    paint(`${WORD[one.status]} ${one.id}`, one.status, options.colour) + ` (${one.level})`,
     `     requirement: ${one.requirement}`,
     `     source:      ${one.source}`,
     `     witnesses:   ${one.witnesses.join(", ")}`,
