@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { EXTERNAL_PROCESSOR } from "../../ext_proc/mod.ts";
 import { type AddOn, singleUpstream, withAddOns } from "../../gateway/mod.ts";
 import { TAP_CLUSTER, tapAddOn, withTap } from "../../gateway/profiles/mod.ts";
-import { startGrpcServer } from "../../grpc/mod.ts";
+import { type GrpcServer, startGrpcServer } from "../../grpc/mod.ts";
 import { chat, patient, startTestGateway } from "../testing/stack.ts";
 
 /** A tap that is there and never reads. */
@@ -43,6 +43,82 @@ const TAPS: Readonly<Record<string, AddOn | undefined>> = {
 
 /** Streams side by side, each of the same request. */
 const STREAMS = 100;
+
+/** Streams that are on their way while a tap hangs, or dies. */
+const MANY = 1_000;
+
+/** A tap that reads until it is told to hang, or dies. */
+function unsteadyTap() {
+  const reads = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
+  let server: GrpcServer | undefined;
+  let isHanging = false;
+  let messages = 0;
+  const addOn: AddOn = {
+    ...tapAddOn(),
+    async start() {
+      server = await startGrpcServer({
+        services: [{
+          name: EXTERNAL_PROCESSOR,
+          methods: {
+            Process: {
+              bidi: async (call) => {
+                for await (const _ of call.messages) {
+                  if (++messages >= MANY) reads.resolve();
+                  if (isHanging) await over.promise;
+                }
+              },
+            },
+          },
+        }],
+      });
+      return {
+        ports: { tap: server.port },
+        async [Symbol.asyncDispose]() {
+          over.resolve();
+          await server?.stop();
+        },
+      };
+    },
+  };
+  return {
+    addOn,
+    /** Resolves when it has heard of many streams. */
+    reads: reads.promise,
+    hang: () => void (isHanging = true),
+    async kill() {
+      over.resolve();
+      await server?.stop(0);
+    },
+  };
+}
+
+/** Opens many streams of two events each; `between` runs while all have had the first and none the second. */
+async function inTwoSteps(
+  gateway: Awaited<ReturnType<typeof tapped>>,
+  name: string,
+  between: () => unknown,
+): Promise<string[]> {
+  const { mock } = gateway.part;
+  assert.ok(mock, "the mock runs");
+  mock.scripts.set(name, {
+    steps: [{ event: { data: "1" } }, { barrier: "second" }, { event: { data: "2" } }],
+  });
+  const firsts = Array.from({ length: MANY }, () => Promise.withResolvers<void>());
+  const streams = firsts.map(async (first) => {
+    const answer = await chat(gateway, { headers: { "x-mock-script": name } });
+    let text = `${answer.status}: `;
+    for await (const part of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += part;
+      if (text.includes("data: 1")) first.resolve();
+    }
+    return text;
+  });
+  await Promise.race([Promise.all(firsts.map(({ promise }) => promise)), Promise.all(streams)]);
+  await between();
+  for (const _ of streams) mock.barriers.release(`${name}/second`);
+  return await Promise.all(streams);
+}
 
 /** Starts a gateway with a tap. */
 async function tapped(addOn: AddOn | undefined) {
@@ -90,6 +166,21 @@ Deno.test("bytes and order of events are the same with a tap that is on, dead, o
     seen.set(name, JSON.stringify([stepped, streams[0], large.status, await large.text()]));
   }
   assert.equal(new Set(seen.values()).size, 1, `same bytes with ${[...seen.keys()].join(", ")}`);
+});
+
+Deno.test(`a tap that hangs or dies in the middle of ${MANY} streams touches none of them`, async () => {
+  const tap = unsteadyTap();
+  await using gateway = await tapped(tap.addOn);
+  const seen = {
+    on: await inTwoSteps(gateway, "on", () => tap.reads),
+    hung: await inTwoSteps(gateway, "hung", () => tap.hang()),
+    killed: await inTwoSteps(gateway, "killed", () => tap.kill()),
+    dead: await inTwoSteps(gateway, "dead", () => {}),
+  };
+  for (const [name, texts] of Object.entries(seen)) {
+    assert.deepEqual([...new Set(texts)], ["200: data: 1\n\ndata: 2\n\n"], name);
+    assert.equal(texts.length, MANY);
+  }
 });
 
 Deno.test("the console shows what the tap saw, sends a request again, and hides its credential", async () => {
