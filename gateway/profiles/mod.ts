@@ -22,6 +22,7 @@
  */
 export type { AddOnKind, AnyAddOnKind } from "./add_on_kind.ts";
 export { ADD_ONS, addOnsOf } from "./add_ons.ts";
+export { callLogAddOn } from "./add_ons/call_log.ts";
 export { tapAddOn } from "./add_ons/tap.ts";
 export { TAP_CLUSTER, withTap } from "./add_ons/tap_config.ts";
 export { transformOverlay } from "./add_ons/transform.ts";
