@@ -28,7 +28,8 @@ const NONE: CheckState = {
 };
 
 /** A line about one case: `3/20 passed       allow.basic   must   h1   12 ms`. */
-const CASE = /^\s*(\d+)\/(\d+) (passed|FAILED|warned|skipped|unsupported|not measured) +(\S+)\s*(.*)$/;
+const CASE =
+  /^\s*(\d+)\/(\d+) (passed|FAILED|warned|skipped|unsupported|not measured) +(\S+)\s*(.*)$/;
 
 /** The runs of a console. */
 export class CheckRuns implements AsyncDisposable {
