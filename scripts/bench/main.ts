@@ -10,6 +10,7 @@ import { messageOf } from "../../service/mod.ts";
 import { attackRows } from "./attack_rows.ts";
 import { binaryRows } from "./binary_rows.ts";
 import { type Effort, gatewayRows, startRows } from "./gateway_rows.ts";
+import { consoleRows } from "./console_rows.ts";
 import { MissingToolError } from "./load.ts";
 import { describeMachine } from "./machine.ts";
 import { checkRows, policyRows, upstreamRows } from "./part_rows.ts";
@@ -37,6 +38,7 @@ const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Row[]>>> = {
   search: searchRows,
   store: storeRows,
   attacks: attackRows,
+  console: consoleRows,
 };
 
 const HELP =
