@@ -117,10 +117,12 @@ const REPLACED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   Buffer: { max_request_bytes: "buffer/max_request_bytes" },
   Lua: { default_source_code: "source_code" },
+  AwsRequestSigning: { use_unsigned_payload: "aws_request_signing/use_unsigned_payload" },
 };
 
 /** Types of the settings that Envoy takes for a filter, where they are known. */
 const SETTINGS: Readonly<Record<string, string>> = {
+  AwsRequestSigning: "AwsRequestSigningPerRoute",
   Buffer: "BufferPerRoute",
   Compressor: "CompressorPerRoute",
   Cors: "CorsPolicy",

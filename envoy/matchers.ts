@@ -4,7 +4,11 @@ import { type Placed, placedAt } from "./placed.ts";
 /** Where a matcher's branches stand: lists, trees, and what is left. */
 const BRANCHES = [
   ...["matcher_list/matchers/*/on_match", "matcher_tree/exact_match_map/map/*"],
-  ...["matcher_tree/prefix_match_map/map/*", "on_no_match"],
+  "matcher_tree/prefix_match_map/map/*",
+  // Trees of a matcher's own: by network, by number, by host name.
+  ...["range_matchers", "domain_matchers"]
+    .map((list) => `matcher_tree/custom_match/typed_config/${list}/*/on_match`),
+  "on_no_match",
 ];
 
 /**

@@ -4,7 +4,7 @@ import { broughtByRoutes, chainOf, type DiscoveredFilters, type HttpFilter } fro
 import { type Placed, placedAt, typeName } from "./placed.ts";
 import { coversAll, type Route, routesOf } from "./routes.ts";
 import { runtimeOf, type RuntimeValues } from "./runtime.ts";
-import { isObject, type Json, type JsonObject, valueAt } from "./tree.ts";
+import { isObject, type Json, type JsonObject, objectsAt, valueAt } from "./tree.ts";
 
 /** An HTTP connection manager: one way in. */
 export interface Ingress extends Placed {
@@ -17,6 +17,16 @@ export interface Ingress extends Placed {
   readonly coversAll: boolean;
   /** The routes come from elsewhere (RDS, VHDS) and are not in this file. */
   readonly routesMissing: boolean;
+  /** Chains of their own that requests pass which ask for an upgrade. */
+  readonly upgrades: readonly UpgradeChain[];
+}
+
+/** An upgrade with filters of its own, in place of the connection manager's. */
+export interface UpgradeChain extends Placed {
+  /** `websocket`, as it is written. */
+  readonly type: string;
+  /** The same way in, with the filters of the upgrade. */
+  readonly ingress: Ingress;
 }
 
 /** A listener that passes bytes on to clusters without looking at requests. */
@@ -216,7 +226,7 @@ function ingressOf(listener: Placed, manager: Placed, elsewhere: Elsewhere): Ing
   }
   const routes = tables.flatMap(routesOf);
   const brought = broughtByRoutes(manager, routes);
-  return {
+  const ingress: Ingress = {
     ...manager,
     listener: name,
     listenerPlace: listener,
@@ -224,7 +234,27 @@ function ingressOf(listener: Placed, manager: Placed, elsewhere: Elsewhere): Ing
     routes,
     coversAll: tables.length > 0 && tables.every((table) => coversAll(table, routes)),
     routesMissing,
+    upgrades: [],
   };
+  return { ...ingress, upgrades: upgradesOf(ingress, elsewhere.discovered) };
+}
+
+function upgradesOf(ingress: Ingress, discovered: DiscoveredFilters): UpgradeChain[] {
+  return placedAt(ingress, "upgrade_configs/*").flatMap((upgrade): UpgradeChain[] => {
+    const { filters } = chainOf(upgrade, "filters/*", discovered);
+    const type = String(upgrade.value.upgrade_type ?? "");
+    const enabled = upgrade.value.enabled !== false ||
+      ingress.routes.some(({ value }) => enablesUpgrade(value.route, type));
+    return filters.length > 0 && enabled
+      ? [{ ...upgrade, type, ingress: { ...ingress, filters } }]
+      : [];
+  });
+}
+
+function enablesUpgrade(action: Json | undefined, type: string): boolean {
+  return objectsAt(action ?? null, "upgrade_configs/*").some((one) =>
+    one.enabled !== false && String(one.upgrade_type).toLowerCase() === type.toLowerCase()
+  );
 }
 
 /** Puts filters that routes bring at the place of the filter chain filter that runs them. */

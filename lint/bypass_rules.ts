@@ -1,13 +1,10 @@
 /** Ways around policy: what answers, forwards or chooses a route before, beside or after ext_authz. */
 import {
-  chainOf,
   type FilterOnRoute,
+  filterOnRoute,
   filtersInForce,
   type HttpFilter,
   type Ingress,
-  isObject,
-  type Placed,
-  placedAt,
   valueAt,
 } from "../envoy/mod.ts";
 import { calledClusters, clearsRouteCache } from "./lua.ts";
@@ -114,11 +111,22 @@ function after(ingress: Ingress, wanted: (filter: HttpFilter) => boolean): Filte
     .filter(({ filter }) => ingress.filters.indexOf(filter) > last && wanted(filter));
 }
 
-/** Returns the filters before the first one that asks policy. */
+/** Returns the filters that run, on some route, before the first one that asks policy there. */
 function before(ingress: Ingress, wanted: (filter: HttpFilter) => boolean): FilterOnRoute[] {
-  const first = ingress.filters.findIndex(({ type }) => type === "ExtAuthz");
   return filtersInForce(ingress)
-    .filter(({ filter }) => ingress.filters.indexOf(filter) < first && wanted(filter));
+    .filter(({ filter }) => wanted(filter) && runsBeforePolicy(ingress, filter));
+}
+
+/** Does a filter run before policy is asked, on some route that forwards? */
+export function runsBeforePolicy({ filters, routes }: Ingress, filter: HttpFilter): boolean {
+  const at = filters.indexOf(filter);
+  const asks = (one: HttpFilter, route: Ingress["routes"][number]) =>
+    one.type === "ExtAuthz" && filterOnRoute(one, route).state === "on";
+  return routes.some((route) =>
+    route.forwards && filterOnRoute(filter, route).state !== "off" &&
+    !filters.slice(0, at).some((one) => asks(one, route)) &&
+    filters.slice(at + 1).some((one) => asks(one, route))
+  );
 }
 
 function answeredBefore(ingress: Ingress): Hit[] {
@@ -210,24 +218,13 @@ function rerouting({ filter, config }: FilterOnRoute): "headers" | "anything" | 
 }
 
 function upgradesWithoutPolicy(ingress: Ingress): Hit[] {
-  return placedAt(ingress, "upgrade_configs/*").flatMap((upgrade: Placed): Hit[] => {
-    const { filters } = chainOf(upgrade, "filters/*", new Map());
-    if (filters.length === 0 || filters.some(({ type }) => type === "ExtAuthz")) return [];
-    const type = String(upgrade.value.upgrade_type ?? "");
-    const allowed = upgrade.value.enabled !== false ||
-      ingress.routes.some(({ value }) => enables(value.route, type));
-    if (!allowed) return [];
+  return ingress.upgrades.flatMap(({ path, type, ingress: own }): Hit[] => {
+    // Where policy is not asked about plain requests either, another rule says so.
+    const asked = own.routes.filter((route) => route.forwards && asksPolicy(ingress, route));
+    if (asked.every((route) => asksPolicy(own, route)) && hasPolicy(own)) return [];
     return [{
-      path: `${upgrade.path}/filters`,
+      path: `${path}/filters`,
       found: `requests that upgrade to ${type} pass filters of their own`,
     }];
   });
-}
-
-function enables(action: Placed["value"][string] | undefined, type: string): boolean {
-  const configs = isObject(action) ? action.upgrade_configs : undefined;
-  return Array.isArray(configs) && configs.some((one) =>
-    isObject(one) && one.enabled !== false &&
-    String(one.upgrade_type).toLowerCase() === type.toLowerCase()
-  );
 }

@@ -11,6 +11,7 @@ import {
 import { AI_RULES } from "./ai_rules.ts";
 import { BYPASS_RULES } from "./bypass_rules.ts";
 import { CONFIG_RULES, CONFIG_RULES_BY_KIND } from "./config_rules.ts";
+import { CREDENTIAL_RULES } from "./credential_rules.ts";
 import { EDGE_RULES } from "./edge_rules.ts";
 import { type KnownFinding, suppress, type Suppressed, suppressionsIn } from "./known.ts";
 import { LIMITS_RULES } from "./limits_rules.ts";
@@ -31,6 +32,7 @@ export const LINT_RULES: readonly LintRule[] = [
   ...BYPASS_RULES,
   ...EDGE_RULES,
   ...LOG_RULES,
+  ...CREDENTIAL_RULES,
   ...LIMITS_RULES,
   ...TRAFFIC_RULES,
   ...AI_RULES,

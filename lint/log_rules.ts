@@ -1,6 +1,7 @@
 /** Rules for the contents of logs and traces: every logger, every operator, one list of credential names. */
-import { isCredentialHeader, isCredentialParameter } from "../service/mod.ts";
+import { isCredentialHeader } from "../service/mod.ts";
 import {
+  type Ingress,
   isObject,
   type Json,
   type LintModel,
@@ -11,6 +12,7 @@ import {
 } from "../envoy/mod.ts";
 import { loggedHeaders } from "./lua.ts";
 import { filters, type Hit, type LintRule } from "./rule.ts";
+import { holdsPath, printedSecrets, textsWithin } from "./secrets.ts";
 
 /** Rules about evidence that must not hold secrets. */
 export const LOG_RULES: readonly LintRule[] = [
@@ -28,15 +30,8 @@ export const LOG_RULES: readonly LintRule[] = [
     severity: "error",
     why: "credentials end in spans, which many may read",
     fix: "take the tag away",
-    source: "HttpConnectionManager.Tracing.custom_tags",
-    check: (model) =>
-      model.ingresses.flatMap((ingress) =>
-        placedAt(ingress, "tracing/custom_tags/*").flatMap(({ path, value }): Hit[] => {
-          const name = valueAt(value, "request_header/name");
-          if (typeof name !== "string" || !isCredentialHeader(name)) return [];
-          return [{ path: `${path}/request_header`, found: `each span holds the header ${name}` }];
-        })
-      ),
+    source: "HttpConnectionManager.Tracing, Route.tracing; CustomTag",
+    check: (model) => unique(model.ingresses.flatMap(traced)),
   },
   {
     id: "edge.tapped",
@@ -82,7 +77,7 @@ function secretsOf(log: Placed): Hit[] {
   if (DEFAULTED.has(type) && !given) {
     return [{ path, found: "the access log has Envoy's default format, which holds the query" }];
   }
-  return [...listed, ...textsWithin({ path, value: config }).flatMap(secretsInText)];
+  return [...listed, ...printed({ path, value: config }, "the access log holds")];
 }
 
 /** Scripts that write credentials, or the path with its query, to Envoy's own log. */
@@ -116,81 +111,36 @@ function listedHeaders(config: Json, path: string): Hit[] {
   });
 }
 
-/** Every text of a logger's configuration. */
-function textsWithin({ path, value }: Placed<Json>): Placed<string>[] {
-  if (typeof value === "string") return [{ path, value }];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([key, child]) =>
-    textsWithin({ path: `${path}/${key}`, value: child })
+/** Returns what the texts of a value print, after the words that say where. */
+function printed(place: Placed<Json>, where: string): Hit[] {
+  return textsWithin(place).flatMap(({ path, value }) =>
+    printedSecrets(value).map(({ what, text }) => ({ path, found: `${where} ${what} (${text})` }))
   );
 }
 
-/** `%OPERATOR(arguments):length%`; arguments may hold brackets themselves. */
-const OPERATOR = /%([A-Z][A-Z0-9_]*)(?:\((.*?)\))?(?::\d+)?%/gs;
-
-function secretsInText({ path, value }: Placed<string>): Hit[] {
-  return [...value.matchAll(OPERATOR)].flatMap(([text, operator = "", given = ""]): Hit[] => {
-    const what = secretOf(operator, given);
-    return what === undefined ? [] : [{ path, found: `the access log holds ${what} (${text})` }];
-  });
+/** Tags and names of spans: of the connection manager, and of each route. */
+function traced(ingress: Ingress): Hit[] {
+  const holders = new Map(
+    [ingress, ...ingress.routes].map((holder) => [holder.path, holder as Placed]),
+  );
+  return [...holders.values()].flatMap((holder) => placedAt(holder, "tracing"))
+    .flatMap((tracing): Hit[] => [
+      ...["operation", "upstream_operation"].flatMap((field) =>
+        printed(
+          { path: `${tracing.path}/${field}`, value: tracing.value[field] ?? null },
+          "each span is called by",
+        )
+      ),
+      ...placedAt(tracing, "custom_tags/*").flatMap(({ path, value }) => [
+        ...printed({ path: `${path}/value`, value: value.value ?? null }, "each span holds"),
+        ...taggedHeader(path, valueAt(value, "request_header/name")),
+      ]),
+    ]);
 }
 
-/** Returns the secrets of a request that an operator prints, in words. */
-function secretOf(operator: string, given: string): string | undefined {
-  const names = given.split("?").map((name) => name.trim());
-  const secret = names.find((name) => isCredentialHeader(name));
-  switch (operator) {
-    case "REQ":
-    case "REQUEST_HEADER":
-    case "RESP":
-    case "RESPONSE_HEADER":
-    case "TRAILER":
-    case "RESPONSE_TRAILER":
-    case "REQ_WITHOUT_QUERY":
-    case "REQUEST_HEADER_WITHOUT_QUERY":
-      if (secret !== undefined) return `the header ${secret}`;
-      if (operator.endsWith("WITHOUT_QUERY")) return undefined;
-      return names.some(holdsPath) ? "the path with its query" : undefined;
-    case "PATH": {
-      const [query = "WQ"] = given.split(":");
-      return query === "NQ" ? undefined : "the path with its query";
-    }
-    case "QUERY_PARAMS":
-      return "the query";
-    case "QUERY_PARAM":
-      return isCredentialParameter(given.trim()) ? `the parameter ${given}` : undefined;
-    case "COOKIE":
-      return `the cookie ${given}`;
-    case "CEL":
-    case "TYPED_CEL":
-      return secretInExpression(given);
-    case "DYNAMIC_METADATA": {
-      const key = given.split(":").at(-1) ?? "";
-      return isCredentialHeader(key) ? `the metadata ${key}` : undefined;
-    }
-    default:
-      return undefined;
-  }
-}
-
-function holdsPath(name: string): boolean {
-  return /^(:path|x-envoy-original-path|x-original-url|x-rewrite-url|referer)$/i.test(name);
-}
-
-/** Functions that an expression only measures by, and does not print. */
-const MEASURED =
-  /\b(size|has)\(\s*request\.[^()]*\)|\brequest\.(path|query|referer)\s*\.\s*(size|matches|startsWith|endsWith|contains)\(/g;
-
-/** Attributes of CEL: `request.path` has the query, `request.url_path` has not. */
-function secretInExpression(text: string): string | undefined {
-  const printed = text.replaceAll(MEASURED, "");
-  if (/\brequest\.(path|query|referer)\b/.test(printed)) return "the path with its query";
-  const names = [
-    ...printed.matchAll(/\brequest\.headers\[['"]([^'"]+)['"]\]|\brequest\.headers\.([\w]+)/g),
-  ].map(([, quoted, plain]) => quoted ?? plain ?? "");
-  if (names.some(holdsPath)) return "the path with its query";
-  const name = names.find(isCredentialHeader);
-  return name === undefined ? undefined : `the header ${name}`;
+function taggedHeader(path: string, name: Json | undefined): Hit[] {
+  if (typeof name !== "string" || !(isCredentialHeader(name) || holdsPath(name))) return [];
+  return [{ path: `${path}/request_header`, found: `each span holds the header ${name}` }];
 }
 
 function unique(hits: readonly Hit[]): Hit[] {

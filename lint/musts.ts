@@ -85,7 +85,6 @@ export const NOT_BY_CONFIGURATION: Readonly<Record<string, string>> = {
   "sec.obs-fold": CODEC,
   "sec.chunk-size": CODEC,
   "sec.h2-downgrade": CODEC,
-  "sec.credential-not-echoed": ENGINE,
   "sec.server-alive": "it is about everything at once",
   "xp.headers-set-remove": OPT_IN,
   "xp.clean-close-continues": OPT_IN,

@@ -22,6 +22,7 @@ import {
   filters,
   forwarding,
   type Hit,
+  isAskedLater,
   isProbe,
   type LintRule,
   serving,
@@ -40,7 +41,10 @@ export const POLICY_RULES: readonly LintRule[] = [
     case: "deny.no-credential",
     source: "ExtAuthz",
     check: (model) =>
-      serving(model).filter(({ routes }) => routes.some(({ forwards }) => forwards))
+      serving(model)
+        .filter(({ routes }) =>
+          routes.some((route) => route.forwards && !isAskedLater(route, model))
+        )
         .filter(isWithoutPolicy)
         .map((ingress) => ({
           path: `${ingress.path}/http_filters`,
@@ -104,7 +108,10 @@ export const POLICY_RULES: readonly LintRule[] = [
     check: (model) =>
       model.ingresses.filter((ingress) => !isWithoutPolicy(ingress)).flatMap((ingress) =>
         ingress.routes
-          .filter((route) => route.forwards && !isProbe(route, model) && !isPartly(ingress, route))
+          .filter((route) =>
+            route.forwards && !isProbe(route, model) && !isPartly(ingress, route) &&
+            !isAskedLater(route, model)
+          )
           .flatMap((route) => exemption(ingress, route))
       ),
   },

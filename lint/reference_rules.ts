@@ -1,7 +1,9 @@
 /** Rules for faults that Envoy finds when it puts a configuration together: names that lead nowhere, filters out of order. */
+import { isIP } from "node:net";
 import {
   filtersInForce,
   isObject,
+  type Json,
   type JsonObject,
   type LintModel,
   mistypedSettings,
@@ -69,6 +71,15 @@ export const REFERENCE_RULES: readonly LintRule[] = [
     check: (model) => [...names(model), ...unaddressed(model)],
   },
   {
+    id: "config.unknown-secret",
+    severity: "error",
+    why: REFUSES,
+    fix:
+      "put the secret into `static_resources.secrets`, or say by `sds_config` where it comes from",
+    source: "SdsSecretConfig.sds_config",
+    check: (model) => isWhole(model) ? unknownSecrets(model) : [],
+  },
+  {
     id: "policy.no-engine",
     severity: "error",
     why: "Envoy starts, and every request is refused, or let in where the filter fails open",
@@ -109,6 +120,34 @@ function unknownClusters(model: LintModel): Hit[] {
     ...hits(routes.flatMap((route) => placedAt(route, "request_mirror_policies/*")), "cluster"),
     ...hits(model.tcpProxies, "cluster"),
   ];
+}
+
+/** Secrets that are asked for by name alone, and are not in the file. */
+function unknownSecrets({ root }: LintModel): Hit[] {
+  const known = new Set(
+    placedAt({ path: "", value: root }, "static_resources/secrets/*").map(({ value }) =>
+      value.name
+    ),
+  );
+  const hits: Hit[] = [];
+  const walk = (value: Json, path: string, key: string): void => {
+    if (typeof value !== "object" || value === null) return;
+    if (isObject(value) && key.includes("sds_secret_config") && value.sds_config === undefined) {
+      const { name } = value;
+      if (typeof name === "string" && !known.has(name)) {
+        hits.push({ path: `${path}/name`, found: `there is no secret "${name}"` });
+      }
+    }
+    for (const [inner, child] of Object.entries(value)) {
+      walk(
+        child ?? null,
+        path === "" ? inner : `${path}/${inner}`,
+        Array.isArray(value) ? key : inner,
+      );
+    }
+  };
+  walk(root, "", "");
+  return hits;
 }
 
 /** Types that may end a chain without being the router: extensions that decide by themselves. */
@@ -162,9 +201,10 @@ function names(model: LintModel): Hit[] {
         "load_assignment/endpoints/*/lb_endpoints/*/endpoint/address/socket_address",
       )
     );
-  const listeners = model.listeners.flatMap((listener) =>
-    placedAt(listener, "address/socket_address")
-  );
+  const listeners = model.listeners.flatMap((listener) => [
+    ...placedAt(listener, "address/socket_address"),
+    ...placedAt(listener, "additional_addresses/*/address/socket_address"),
+  ]);
   return [...listeners, ...clusters].flatMap(({ path, value }): Hit[] => {
     const { address } = value;
     if (typeof address !== "string" || value.resolver_name !== undefined || isAddress(address)) {
@@ -185,7 +225,7 @@ function unaddressed(model: LintModel): Hit[] {
   }));
 }
 
-/** IPv4 in dots, or IPv6; Envoy parses the rest. */
+/** IPv4 in dots, or IPv6, which may name its interface. */
 function isAddress(text: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(text) || text.includes(":");
+  return isIP(text.replace(/%.*$/, "")) !== 0;
 }

@@ -1,6 +1,7 @@
 /** Streams: nothing may cut, hold back or repeat them. */
 import {
   type FilterOnRoute,
+  flagOf,
   HTTP_OPTIONS,
   isObject,
   type Json,
@@ -89,7 +90,10 @@ export const STREAM_RULES: readonly LintRule[] = [
       ) =>
         capped(
           cluster,
-          `${HTTP_OPTIONS}/common_http_protocol_options/max_stream_duration`,
+          // What stood in the cluster itself in older files counts where it has no options of today.
+          valueAt(cluster.value, HTTP_OPTIONS) === undefined
+            ? "common_http_protocol_options/max_stream_duration"
+            : `${HTTP_OPTIONS}/common_http_protocol_options/max_stream_duration`,
         )
       ),
     ],
@@ -131,7 +135,9 @@ export const STREAM_RULES: readonly LintRule[] = [
     case: "sse.no-compression",
     source: "Compressor.response_direction_config.common_config.content_type",
     check: (model) =>
-      filters(model, "Compressor").filter(compressesStreams).map(({ filter }) => ({
+      filters(model, "Compressor").filter((acting) => compressesStreams(acting, model)).map((
+        { filter },
+      ) => ({
         path: filter.path,
         found: `the filter "${filter.name}" compresses event streams`,
       })),
@@ -203,6 +209,10 @@ function heldBodies(
     // Without a word on either side it streams; with one side, the other follows Envoy's default.
     return holds("response") ? response : holds("request") ? request : undefined;
   }
+  if (filter.type === "AwsRequestSigning") {
+    // The payload's hash is part of the signature, unless it is left out.
+    return config.use_unsigned_payload === true ? undefined : request;
+  }
   if (filter.type === "Lua") {
     const held = buffersBodies(config);
     return held === "response" ? response : held === "request" ? request : undefined;
@@ -225,7 +235,10 @@ function capped({ path, value }: { path: string; value: Route["value"] }, field:
 }
 
 /** Envoy's default list holds no event stream; a list of one's own may. */
-function compressesStreams({ config }: FilterOnRoute): boolean {
+function compressesStreams({ config }: FilterOnRoute, { runtime }: LintModel): boolean {
+  const enabled = valueAt(config, "response_direction_config/common_config/enabled") ??
+    config.runtime_enabled;
+  if (flagOf(enabled, runtime) === false) return false;
   const types = valueAt(config, "response_direction_config/common_config/content_type") ??
     config.content_type;
   return Array.isArray(types) && types.includes("text/event-stream");

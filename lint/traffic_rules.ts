@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type LintModel,
   objectsAt,
+  shareOf,
   valueAt,
 } from "../envoy/mod.ts";
 import { filters, forwarding, type Hit, type LintRule } from "./rule.ts";
@@ -85,6 +86,15 @@ export const TRAFFIC_RULES: readonly LintRule[] = [
       ),
   },
   {
+    id: "traffic.faults",
+    severity: "error",
+    why: "requests are refused or delayed as a test, and nobody asked for one",
+    fix: "take the filter out, or let its `headers` say which requests are the test",
+    case: "allow.basic-200",
+    source: "HTTPFault.abort, HTTPFault.delay",
+    check: faults,
+  },
+  {
     id: "traffic.csrf",
     severity: "warning",
     why: "clients of an API send no Origin, and the filter refuses them: 403",
@@ -99,6 +109,32 @@ export const TRAFFIC_RULES: readonly LintRule[] = [
         })),
   },
 ];
+
+/** Share of requests that a part of the fault filter hits; what a request asks for by its own headers is another matter. */
+function isHit(fault: Json | undefined, model: LintModel): boolean {
+  if (!isObject(fault) || fault.header_abort !== undefined || fault.header_delay !== undefined) {
+    return false;
+  }
+  return shareOfFault(fault, model) > 0;
+}
+
+function shareOfFault(fault: Json | undefined, { runtime }: LintModel): number {
+  return shareOf({ default_value: valueAt(fault, "percentage") ?? null }, runtime) ?? 0;
+}
+
+function faults(model: LintModel): Hit[] {
+  return filters(model, "HTTPFault").flatMap(({ filter, config, pathOf, by }): Hit[] => {
+    // Faults for some requests are somebody's test, and the others are served.
+    if (Array.isArray(config.headers) && config.headers.length > 0) return [];
+    const hit = ["abort", "delay"].filter((part) => isHit(config[part], model));
+    if (hit.length === 0) return [];
+    return [{
+      path: by?.path ?? pathOf(hit[0] ?? ""),
+      found: `the filter "${filter.name}" makes faults (${hit.join(", ")}) for anybody`,
+      ...(shareOfFault(config.abort, model) === 1 ? {} : { case: null }),
+    }];
+  });
+}
 
 /** The mirrors of each route that get the client's own credential. */
 function mirrored(model: LintModel): Hit[] {

@@ -16,6 +16,18 @@ const CSRF = (numerator: number): Json => ({
   },
 });
 
+const FAULT = (percentage: Json, headers: Json = []): Json => ({
+  name: "envoy.filters.http.fault",
+  typed_config: {
+    "@type": `${HTTP}.fault.v3.HTTPFault`,
+    abort: { http_status: 503, percentage },
+    headers,
+  },
+});
+
+/** The header of requests that are somebody's test. */
+const TESTED: Json = [{ name: "x-test", present_match: true }];
+
 const TRACING = (custom_tags: Json[]): Json => ({
   provider: {
     name: "envoy.tracers.opentelemetry",
@@ -71,6 +83,9 @@ const EDITS: readonly (readonly [ids: readonly string[], edits: Readonly<Record<
     [[], { "dynamic_resources": { cds_config: { path_config_source: { path: "cds.yaml" } } } }],
     [["traffic.csrf"], { [`${MANAGER}/http_filters/0`]: CSRF(100) }],
     [[], { [`${MANAGER}/http_filters/0`]: CSRF(0) }],
+    [["traffic.faults"], { [`${MANAGER}/http_filters/0`]: FAULT({ numerator: 1 }) }],
+    [[], { [`${MANAGER}/http_filters/0`]: FAULT({ numerator: 0 }) }],
+    [[], { [`${MANAGER}/http_filters/0`]: FAULT({ numerator: 100 }, TESTED) }],
   ];
 
 const OWN = new Set(TRAFFIC_RULES.map(({ id }) => id));

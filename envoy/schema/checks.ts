@@ -1,11 +1,10 @@
 /** Checks that Envoy makes when it puts messages together, beside their types and limits; by message type. */
+import { isIP } from "node:net";
 import { compilePattern } from "../../patterns/mod.ts";
 import { isObject, type Json, type JsonObject, objectsAt, valueAt } from "../tree.ts";
+import { type Check, HTTP_CHECKS } from "./http_checks.ts";
 import type { BrokenLimit } from "./problem.ts";
 import { wrongFormats } from "./operators.ts";
-
-/** Returns what Envoy would refuse of a message in canonical form. */
-type Check = (value: JsonObject) => BrokenLimit[];
 
 const ROUTING = "envoy.config.route.v3";
 
@@ -32,12 +31,62 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     ...fixedHeaders(value),
     ...emptySettings(value),
   ],
-  "envoy.config.bootstrap.v3.Bootstrap.StaticResources": ({ clusters }) =>
-    twice(names(clusters)).map((name) => ({
+  "envoy.config.bootstrap.v3.Bootstrap.StaticResources": ({ clusters, listeners }) => [
+    ...twice(names(clusters)).map((name) => ({
       field: "clusters",
       found: `the cluster "${name}" stands in it twice`,
     })),
+    ...twice(boundAddresses(listeners)).map((address) => ({
+      field: "listeners",
+      found: `two listeners have the address ${address}`,
+    })),
+  ],
+  [`${ROUTING}.RouteAction`]: (value) => {
+    const given = REWRITES.filter((field) => value[field] !== undefined && value[field] !== "");
+    return given.length < 2
+      ? []
+      : [{ field: given[1], found: `only one of ${given.join(" and ")} can be set` }];
+  },
+  [`${ROUTING}.RetryPolicy.RetryBackOff`]: ({ base_interval: base, max_interval: most }) => {
+    const [from, to] = [base, most].map((span) => Number.parseFloat(String(span)));
+    if (from === undefined || to === undefined || !(to < from)) return [];
+    return [{
+      field: "max_interval",
+      found: `"max_interval" is below the base_interval of ${base}`,
+    }];
+  },
+  [`${ROUTING}.WeightedCluster`]: ({ clusters }) => {
+    const weights = objectsAt(clusters ?? [], "*").map(({ weight }) => Number(weight ?? 0));
+    if (weights.length === 0 || weights.some((weight) => weight > 0)) return [];
+    return [{ field: "clusters", found: "the sum of the weights is 0" }];
+  },
+  "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext": ({ common_tls_context }) => {
+    const given = isObject(common_tls_context) ? common_tls_context : {};
+    if (CERTIFICATES.some((field) => !isEmpty(given[field]))) return [];
+    return [{ field: "common_tls_context", found: "a server needs a certificate" }];
+  },
+  "envoy.config.bootstrap.v3.LayeredRuntime": ({ layers }) => {
+    const all = objectsAt(layers ?? [], "*");
+    const admins = all.filter(({ admin_layer }) => admin_layer !== undefined);
+    return [
+      ...twice(names(layers)).map((name) => `the layer "${name}" stands in it twice`),
+      ...(admins.length > 1 ? ["there are two admin layers"] : []),
+    ].map((found) => ({ field: "layers", found }));
+  },
+  "envoy.config.core.v3.CidrRange": ({ address_prefix: address }) =>
+    typeof address !== "string" || isIP(address) !== 0
+      ? []
+      : [{ field: "address_prefix", found: `"${address}" is no IP address` }],
+  ...HTTP_CHECKS,
   "envoy.config.listener.v3.Listener": (value) => {
+    const listens = value.address !== undefined;
+    if (
+      listens && isEmpty(value.filter_chains) &&
+      !OTHER_CHAINS.some((key) => value[key] !== undefined)
+    ) {
+      const udp = valueAt(value, "address/socket_address/protocol") === "UDP";
+      return udp ? [] : [{ field: undefined, found: "it has no filter chains" }];
+    }
     if (value.filter_chain_matcher !== undefined) return [];
     const matches = objectsAt(value, "filter_chains/*")
       .map(({ filter_chain_match: match }) => JSON.stringify(match ?? {}));
@@ -57,6 +106,13 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     if (value.type === "EDS" && valueAt(value, "eds_cluster_config/eds_config") === undefined) {
       return [{ field: "type", found: `EDS wants an "eds_config" in "eds_cluster_config"` }];
     }
+    const provided = value.lb_policy === "CLUSTER_PROVIDED";
+    if (value.type === "ORIGINAL_DST" && !provided) {
+      return [{ field: "type", found: "ORIGINAL_DST wants `lb_policy: CLUSTER_PROVIDED`" }];
+    }
+    if (provided && value.type !== "ORIGINAL_DST" && value.cluster_type === undefined) {
+      return [{ field: "lb_policy", found: "such a cluster provides no load balancer" }];
+    }
     return [];
   },
   "envoy.config.core.v3.SubstitutionFormatString": (value) =>
@@ -71,6 +127,13 @@ export const CHECKS: Readonly<Record<string, Check>> = {
   ],
 };
 
+/** Fields that a listener can have in place of filter chains. */
+const OTHER_CHAINS = ["default_filter_chain", "api_listener", "udp_listener_config"];
+
+function isEmpty(value: Json | undefined): boolean {
+  return value === undefined || Array.isArray(value) && value.length === 0;
+}
+
 /** Host names are compared without their case. */
 function sameDomains({ virtual_hosts: hosts }: JsonObject): BrokenLimit[] {
   const domains = objectsAt(hosts ?? [], "*").flatMap(({ domains }) =>
@@ -82,15 +145,43 @@ function sameDomains({ virtual_hosts: hosts }: JsonObject): BrokenLimit[] {
   }));
 }
 
-/** Headers that no route can set: a rewrite of the path or host has fields of its own. */
+/** Ways to rewrite a path; a route takes one of them. */
+const REWRITES = ["prefix_rewrite", "regex_rewrite", "path_rewrite_policy"];
+
+/** Where a server's TLS context can have its certificates from. */
+const CERTIFICATES = [
+  ...["tls_certificates", "tls_certificate_sds_secret_configs"],
+  ...["tls_certificate_provider_instance", "tls_certificate_certificate_provider_instance"],
+  ...["tls_certificate_certificate_provider", "custom_tls_certificate_selector"],
+];
+
+/** Addresses that listeners bind; port 0 is another one each time. */
+function boundAddresses(listeners: Json | undefined): string[] {
+  return objectsAt(listeners ?? [], "*").flatMap((listener) => {
+    const socket = valueAt(listener, "address/socket_address");
+    if (!isObject(socket) || (socket.port_value ?? 0) === 0) return [];
+    const udp = socket.protocol === "UDP" ? "UDP " : "";
+    return [`${udp}${socket.address}:${socket.port_value}`];
+  });
+}
+
+/** Headers that no route can set or remove: a rewrite of the path or host has fields of its own. */
 function fixedHeaders(value: JsonObject): BrokenLimit[] {
-  return ["request_headers_to_add", "response_headers_to_add"].flatMap((field) => {
+  const removed = ["request_headers_to_remove", "response_headers_to_remove"].flatMap((field) => {
+    const names = value[field];
+    return Array.isArray(names)
+      ? names.filter((name) => /^(:|host$)/i.test(String(name)))
+        .map((name) => ({ field, found: `"${name}" cannot be removed` }))
+      : [];
+  });
+  const added = ["request_headers_to_add", "response_headers_to_add"].flatMap((field) => {
     const added = objectsAt(value[field] ?? [], "*/header");
     const formats = wrongFormats({ [field]: added.map(({ value }) => value ?? null) });
     const fixed = added.map(({ key }) => String(key).toLowerCase())
       .filter((key) => key.startsWith(":") || key === "host");
     return [...formats, ...fixed.map((key) => ({ field, found: `"${key}" cannot be set so` }))];
   });
+  return [...added, ...removed];
 }
 
 /** Settings per route that say nothing. */

@@ -313,6 +313,7 @@ Deno.test("readTypedConfig() finds what Envoy checks beside types: what is neede
     [3, 'Cluster: "name" is needed'],
     [3, 'Cluster: "connect_timeout" must be greater than 0'],
     [7, 'SocketAddress: "port_value" must be at most 65535'],
+    [6, "Listener: it has no filter chains"],
   ]);
 });
 

@@ -7,15 +7,8 @@ import assert from "node:assert/strict";
 import { adoptEnvoyConfig, parseEnvoyConfig, validateConfig } from "../../envoy/mod.ts";
 import { lintEnvoyConfig } from "../../lint/mod.ts";
 import type { CorpusCase } from "./corpus/form.ts";
-import { POLICY } from "./corpus/policy.ts";
-import { REFUSED } from "./corpus/refused.ts";
-import { SPELLINGS } from "./corpus/spellings.ts";
-import { STREAMS_AND_LOGS } from "./corpus/streams_and_logs.ts";
-import { STRANGE } from "./corpus/strange.ts";
-import { WRAPPED } from "./corpus/wrapped.ts";
+import { CORPUS, corpusTable } from "./corpus/table.ts";
 import { deny, envoyPath, startEnvoyStack } from "./stack.ts";
-
-const CORPUS = [...SPELLINGS, ...POLICY, ...STREAMS_AND_LOGS, ...STRANGE, ...REFUSED, ...WRAPPED];
 
 /** No CheckResponse at all. */
 const GARBAGE = new Uint8Array([0xff]);
@@ -23,6 +16,11 @@ const GARBAGE = new Uint8Array([0xff]);
 Deno.test("the corpus has at least forty configurations, each with a name of its own", () => {
   assert.ok(CORPUS.length >= 40, String(CORPUS.length));
   assert.equal(new Set(CORPUS.map(({ name }) => name)).size, CORPUS.length);
+});
+
+Deno.test("the table of the corpus says what its cases say", async () => {
+  const page = await Deno.readTextFile(new URL("corpus/README.md", import.meta.url));
+  assert.equal(page, corpusTable());
 });
 
 for (const one of CORPUS) {

@@ -9,6 +9,9 @@ const other = (match: string) =>
 const text = (format: string) =>
   `[ { name: out, typed_config: { "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog, log_format: { text_format_source: { inline_string: "${format}" } } } } ]`;
 
+const tls = (common: string) =>
+  `{ name: envoy.transport_sockets.tls, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext, common_tls_context: ${common} } }`;
+
 const refused = (name: string, finding: string, text: string): CorpusCase => ({
   name: `refused: ${name}`,
   text,
@@ -107,6 +110,87 @@ export const REFUSED: readonly CorpusCase[] = [
     strict({
       routes:
         `{ match: { path: /x }, direct_response: { status: 200, body: { inline_bytes: "***" } } }, ${ROUTE}`,
+    }),
+  ),
+  refused(
+    "one address twice",
+    "config.limit",
+    strict().replace(
+      / {2}- name: ingress[\s\S]*?(?= {2}clusters:)/,
+      (listener) => listener + listener.replace("name: ingress", "name: again"),
+    ),
+  ),
+  refused(
+    "two rewrites of one path",
+    "config.limit",
+    strict({
+      routes:
+        "{ match: { prefix: / }, route: { cluster: up, timeout: 0s, idle_timeout: 0s, prefix_rewrite: /a, regex_rewrite: { pattern: { regex: a }, substitution: b } } }",
+    }),
+  ),
+  refused(
+    "weights that are all zero",
+    "config.limit",
+    strict({
+      routes:
+        "{ match: { prefix: / }, route: { timeout: 0s, idle_timeout: 0s, weighted_clusters: { clusters: [ { name: up, weight: 0 } ] } } }",
+    }),
+  ),
+  refused(
+    "a host that a route removes",
+    "config.limit",
+    strict({ host: "request_headers_to_remove: [host]" }),
+  ),
+  refused(
+    "TLS without a certificate",
+    "config.limit",
+    strict({ chain: `transport_socket: ${tls("{}")}` }),
+  ),
+  refused(
+    "a secret that nobody has",
+    "config.unknown-secret",
+    strict({
+      chain: `transport_socket: ${tls("{ tls_certificate_sds_secret_configs: [ { name: a } ] }")}`,
+    }),
+  ),
+  refused(
+    "the first protocol of ext_authz",
+    "config.limit",
+    strict().replace("transport_api_version: V3", "transport_api_version: V2"),
+  ),
+  refused(
+    "a processor without a service",
+    "config.limit",
+    strict({
+      after: `{ name: proc, typed_config: { "@type": ${HTTP}.ext_proc.v3.ExternalProcessor } }`,
+    }),
+  ),
+  refused(
+    "a provider of tokens that nobody has",
+    "config.limit",
+    strict({
+      before:
+        `{ name: jwt, typed_config: { "@type": ${HTTP}.jwt_authn.v3.JwtAuthentication, rules: [ { match: { prefix: / }, requires: { requires_any: { requirements: [ { provider_name: a }, { allow_missing: {} } ] } } } ] } }`,
+    }),
+  ),
+  refused(
+    "one upgrade twice",
+    "config.limit",
+    strict({
+      manager: "upgrade_configs: [ { upgrade_type: websocket }, { upgrade_type: WebSocket } ]",
+    }),
+  ),
+  refused(
+    "an address beyond IPv4",
+    "config.no-address",
+    strict({ address: "{ socket_address: { address: 127.0.0.301, port_value: 10000 } }" }),
+  ),
+  refused(
+    "one layer of the runtime twice",
+    "config.limit",
+    strict({
+      top:
+        "layered_runtime: { layers: [ { name: a, static_layer: {} }, { name: a, static_layer: {} } ] }\n",
     }),
   ),
 ];
