@@ -17,5 +17,5 @@ export {
   type LintResult,
   TRUSTED_NAMES,
 } from "./lint.ts";
-export { NOT_BY_CONFIGURATION } from "./musts.ts";
+export { GROUPS_NOT_BY_CONFIGURATION, NOT_BY_CONFIGURATION } from "./musts.ts";
 export type { Finding, LintRule, Severity } from "./rule.ts";

@@ -100,3 +100,6 @@ export const NOT_BY_CONFIGURATION: Readonly<Record<string, string>> = {
   "jwt.alg-none": OPT_IN,
   "jwt.kid-unknown": OPT_IN,
 };
+
+/** The reason for every case of a group, whose cases ask for a feature that a gateway declares. */
+export const GROUPS_NOT_BY_CONFIGURATION: Readonly<Record<string, string>> = { ext: OPT_IN };
