@@ -1,7 +1,7 @@
 /** An adapter: a server of OpenAI's Chat in front of a provider that speaks another dialect. */
 import { serveLocal } from "../local_http/mod.ts";
 import type { ChatRequest } from "../openai/mod.ts";
-import { isLoopback, type Log, messageOf, silent } from "../service/mod.ts";
+import { boundedText, isLoopback, type Log, messageOf, silent } from "../service/mod.ts";
 import type { AdapterFile } from "./adapter_file.ts";
 import { type AnswerHead, completionOf } from "./answer.ts";
 import { callOf } from "./ask.ts";
@@ -150,12 +150,11 @@ async function* following(
 
 async function readAsked(request: Request): Promise<ChatRequest> {
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY_BYTES) throw tooLarge();
   let body: unknown;
   try {
-    body = JSON.parse(new TextDecoder().decode(bytes));
+    body = JSON.parse(await boundedText(request, MAX_BODY_BYTES));
   } catch (error) {
+    if (error instanceof RangeError) throw tooLarge();
     throw new AdapterError(400, `Expected a JSON body: ${messageOf(error)}`);
   }
   const { model, messages } = (body ?? {}) as Partial<ChatRequest>;

@@ -1,7 +1,7 @@
 /** Answers requests of the data API by its table. */
 import { z } from "zod";
 import { errorBody, isTooDeep, MAX_JSON_DEPTH } from "../openai/mod.ts";
-import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
+import { boundedText, messageOf, UnavailableError, UsageError } from "../service/mod.ts";
 import { HEADERS } from "./headers.ts";
 import { NotThere } from "./not_there.ts";
 import { openApi } from "./open_api.ts";
@@ -46,7 +46,8 @@ export async function answerApi(parts: ApiParts, request: Request): Promise<Resp
 function statusOf(error: unknown): number {
   if (error instanceof NotThere) return 404;
   if (error instanceof UnavailableError) return 502;
-  return error instanceof UsageError || error instanceof z.ZodError ? 400 : 500;
+  const isTheirs = [UsageError, RangeError, z.ZodError].some((type) => error instanceof type);
+  return isTheirs ? 400 : 500;
 }
 
 function sayError(error: unknown): string {
@@ -57,8 +58,7 @@ function sayError(error: unknown): string {
 }
 
 async function jsonOf(request: Request): Promise<unknown> {
-  const text = await request.text();
-  if (text.length > MAX_BODY) throw new UsageError(`The body is longer than ${MAX_BODY} bytes`);
+  const text = await boundedText(request, MAX_BODY);
   if (isTooDeep(text)) throw new UsageError(`The body has more than ${MAX_JSON_DEPTH} levels`);
   try {
     return text === "" ? {} : JSON.parse(text);

@@ -1,6 +1,6 @@
 /** Routes of a control plane, the same for every part that has one: paths, errors, waits. */
 import { errorBody } from "../openai/mod.ts";
-import { messageOf, UnavailableError, UsageError } from "../service/mod.ts";
+import { boundedText, messageOf, UnavailableError, UsageError } from "../service/mod.ts";
 
 /** A call of a control plane. */
 export interface ControlCall<Part> {
@@ -78,6 +78,14 @@ export function controlRoutes<Part>(
 export function waitOf(query: URLSearchParams): number {
   const asked = Number(query.get("deadline_ms") ?? WAIT_MS);
   return Number.isFinite(asked) ? Math.min(MAX_WAIT_MS, Math.max(1, asked)) : WAIT_MS;
+}
+
+/** Longest body of a call, bytes: what is written into it is read as a file, and a file is no longer. */
+const MAX_BODY = 16 * 1024 * 1024;
+
+/** Reads the body of a call. Throws `RangeError`, which is answered by 400, for one beyond 16 MiB. */
+export function bodyOf(request: Request): Promise<string> {
+  return boundedText(request, MAX_BODY);
 }
 
 /** The answer of a call that has nothing to say. */

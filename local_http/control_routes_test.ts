@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { UnavailableError, UsageError } from "../service/mod.ts";
-import { type ControlRoute, controlRoutes, Problem, waitOf } from "./mod.ts";
+import { bodyOf, type ControlRoute, controlRoutes, Problem, waitOf } from "./mod.ts";
 
 const thrown = (error: Error) => () => {
   throw error;
@@ -44,6 +44,22 @@ for (const [path, method, status, says] of REFUSED) {
     assert.deepEqual(Object.keys(error), ["message", "type", "param", "code"]);
   });
 }
+
+Deno.test("controlRoutes() reads no body without an end", async () => {
+  const whole = controlRoutes("/", [{
+    method: "PUT",
+    path: "text",
+    run: async ({ request }) => new Response(await bodyOf(request)),
+  }], undefined);
+  const put = (body: BodyInit) => whole(new Request("http://stage/text", { method: "PUT", body }));
+  assert.equal(await (await put("ü")).text(), "ü");
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(1024 * 1024)),
+  });
+  const response = await put(endless);
+  assert.equal(response.status, 400);
+  assert.match((await response.json()).error.message, /body is longer than 16777216 bytes/);
+});
 
 Deno.test("controlRoutes() leaves other prefixes alone, and repeats the beginning of a path only", async () => {
   assert.equal((await control(new Request("http://stage/plays/a"))).status, 404);

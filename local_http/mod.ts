@@ -12,6 +12,7 @@
  * @module
  */
 export {
+  bodyOf,
   type ControlCall,
   type ControlRoute,
   controlRoutes,

@@ -1,5 +1,6 @@
 /** The stub's control plane, for the harness's control listener to mount: never on the gRPC port. */
 import {
+  bodyOf,
   type ControlCall,
   type ControlRoute,
   controlRoutes,
@@ -40,7 +41,7 @@ async function putScript({ part: policy, request, params: { nonce = "" } }: Call
       "Cannot set the script: the stub was started without a script secret",
     );
   }
-  const text = await request.text();
+  const text = await bodyOf(request);
   // Loaded here: most runs read no YAML.
   const [{ parseData }, { SCRIPT_FILE }] = await Promise.all([
     loadModule<typeof import("../data_files/mod.ts")>("data_files/mod.ts"),
@@ -72,6 +73,6 @@ async function awaitArrival({ part: policy, request, query, params: { nonce, nam
 }
 
 async function putRules({ part: policy, request }: Call): Promise<Response> {
-  await policy.reload(await request.text());
+  await policy.reload(await bodyOf(request));
   return Response.json({ version: policy.version });
 }

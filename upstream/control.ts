@@ -1,5 +1,6 @@
 /** The control plane of the mock. */
 import {
+  bodyOf,
   type ControlCall,
   type ControlRoute,
   controlRoutes,
@@ -84,7 +85,7 @@ async function putScript({ part: upstream, request, params: { id = "" } }: Call)
     "data_files/mod.ts",
   );
   const what = `script "${id}"`;
-  const text = await request.text();
+  const text = await bodyOf(request);
   const { value } = readDocument(text, { what: "script", file: what });
   const isReply = typeof value === "object" && value !== null &&
     ("reply" in value || "error" in value);
@@ -113,7 +114,7 @@ async function putScenario({ part: upstream, request, params: { name = "" } }: C
     "data_files/mod.ts",
   );
   await loadPatterns();
-  const written = parseData(SCENARIO_FILE, await request.text(), `scenario "${name}"`);
+  const written = parseData(SCENARIO_FILE, await bodyOf(request), `scenario "${name}"`);
   upstream.scenarios.set(name, { ...written, name });
   return Response.json({ name }, { status: known ? 200 : 201 });
 }
