@@ -1,6 +1,12 @@
 /** A collector: OTLP over gRPC and HTTP, and Envoy's access log service, into one journal. */
 import { gunzipSync } from "node:zlib";
-import { type GrpcServer, type GrpcService, startGrpcServer } from "../grpc/mod.ts";
+import {
+  GRPC_STATUS,
+  GrpcError,
+  type GrpcServer,
+  type GrpcService,
+  startGrpcServer,
+} from "../grpc/mod.ts";
 import { type LocalServer, serveLocal } from "../local_http/mod.ts";
 import {
   hostPort,
@@ -128,7 +134,7 @@ function servicesOf(take: Take): GrpcService[] {
       methods: {
         Export: {
           unary(bytes: Uint8Array) {
-            take(read(decode(bytes, table)));
+            take(read(messageOfCall(bytes, table)));
             // No partial success to tell of: an empty message.
             return new Uint8Array();
           },
@@ -140,13 +146,24 @@ function servicesOf(take: Take): GrpcService[] {
       methods: {
         StreamAccessLogs: {
           bidi: async (call) => {
-            for await (const bytes of call.messages) take(accessLogsOf(decode(bytes, ACCESS_LOGS)));
+            for await (const bytes of call.messages) {
+              take(accessLogsOf(messageOfCall(bytes, ACCESS_LOGS)));
+            }
             await call.write(new Uint8Array());
           },
         },
       },
     },
   ];
+}
+
+/** Reads the message of a call; one that is none is the caller's fault, and told so. */
+function messageOfCall(bytes: Uint8Array, table: Parameters<typeof decode>[1]) {
+  try {
+    return decode(bytes, table);
+  } catch (error) {
+    throw new GrpcError(GRPC_STATUS.INVALID_ARGUMENT, messageOf(error));
+  }
 }
 
 /** OTLP over HTTP: protobuf or JSON, packed or not. */

@@ -6,7 +6,7 @@ import {
   messageCodec,
   protoTypes,
 } from "./schema.ts";
-import { echoOf, GRPC_STATUS } from "./status.ts";
+import { echoOf, GRPC_STATUS, GrpcError } from "./status.ts";
 import type { BidiCall, GrpcService } from "./service.ts";
 
 /** Both versions: their messages are the same, their package is not, and clients ask for either. */
@@ -29,7 +29,7 @@ async function info(call: BidiCall, version: string, services: string[]): Promis
   const request = messageCodec(`grpc.reflection.${version}.ServerReflectionRequest`);
   const response = messageCodec(`grpc.reflection.${version}.ServerReflectionResponse`);
   for await (const message of call.messages) {
-    const asked = request.decode(message);
+    const asked = decoded(() => request.decode(message));
     await call.write(response.encode({
       // What is repeated must not grow with the request.
       ...(message.length > MAX_REPEATED
@@ -37,6 +37,14 @@ async function info(call: BidiCall, version: string, services: string[]): Promis
         : { valid_host: asked["host"] ?? "", original_request: asked }),
       ...answer(asked, services),
     }));
+  }
+}
+
+function decoded<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch {
+    throw new GrpcError(GRPC_STATUS.INVALID_ARGUMENT, "Cannot decode the ServerReflectionRequest");
   }
 }
 

@@ -42,20 +42,27 @@ const OVER_LIMIT = 2;
 /** The largest number that a status can carry (uint32). */
 const MAX_COUNT = 2 ** 32 - 1;
 
+/** Descriptors of one request: a route has some, and each has counters of its own. */
+const MAX_DESCRIPTORS = 1_000;
+
 const decoder = new TextDecoder();
 
 /**
  * Reads a `RateLimitRequest`.
  *
- * @throws {TypeError} for bytes that are no such message
+ * @throws {TypeError} for bytes that are no such message, or one of more than {@linkcode MAX_DESCRIPTORS}
  */
 export function decodeAsked(bytes: Uint8Array): Asked {
   const reader = new WireReader(bytes);
   const descriptors: Descriptor[] = [];
   let hitsAddend = 0;
   while (reader.next()) {
-    if (reader.field === 2) descriptors.push(descriptorOf(within(reader)));
-    else if (reader.field === 3) hitsAddend = reader.value;
+    if (reader.field === 2) {
+      if (descriptors.length === MAX_DESCRIPTORS) {
+        throw new TypeError(`Cannot decide on more than ${MAX_DESCRIPTORS} descriptors at once`);
+      }
+      descriptors.push(descriptorOf(within(reader)));
+    } else if (reader.field === 3) hitsAddend = reader.value;
   }
   return { descriptors, hitsAddend };
 }
