@@ -8,11 +8,13 @@ import {
   pickIngress,
   withoutDiscovery,
   withoutLimits,
+  withoutRedirectToTls,
 } from "./adopt_listener.ts";
 import { type ForeignPart, foreignParts } from "./adopt_parts.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { filterOnRoute } from "./filter_on_route.ts";
 import { type Ingress, type LintModel, lintModel } from "./model.ts";
+import { showsHeader } from "./shown_headers.ts";
 import { isObject, type JsonObject, valueAt } from "./tree.ts";
 
 /** Somebody else's configuration, ready to be launched between our policy and our upstream. */
@@ -25,6 +27,8 @@ export interface AdoptedConfig {
   readonly policyCluster: string | undefined;
   /** The cluster that requests are forwarded to; others that are routed to follow it. */
   readonly upstreamCluster: string;
+  /** Is policy shown this header, whatever the route? */
+  readonly showsPolicy: (header: string) => boolean;
   /** Services that its filters ask beside. */
   readonly parts: readonly ForeignPart[];
   /** Changes beside addresses, one sentence each, for the report. */
@@ -57,11 +61,14 @@ export function adoptEnvoyConfig(
   adoptListener(bootstrap, ingress, { adjustments, isHere });
   leaveControlPlane(bootstrap, adjustments);
   withoutDiscovery(ingress, adjustments);
+  withoutRedirectToTls(ingress, adjustments);
   logsAsFiles([ingress]);
   if (!options.keepLimits) withoutLimits(ingress, adjustments);
   const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
   const parts = foreignParts([...ingress.filters, ...model.upstreamFilters]);
   const isAskedOverHttp = parts.some(({ kind }) => kind === "http_authz");
+  const shown = ingress.filters.filter(({ type }) => type === "ExtAuthz")
+    .map(({ config }) => config);
   const engines = enginesOf(ingress, held, { isAskedOverHttp });
   const [policyCluster] = engines;
   for (const { kind, cluster } of parts) {
@@ -103,6 +110,7 @@ export function adoptEnvoyConfig(
     listener: ingress.listener,
     policyCluster,
     upstreamCluster,
+    showsPolicy: (header) => shown.every((config) => showsHeader(config, header)),
     parts,
     adjustments,
   };

@@ -85,7 +85,8 @@ Deno.test("adoptEnvoyConfig() leaves a configuration that only needs addresses",
 
 Deno.test("adoptEnvoyConfig() changes nothing in the bundled configuration", () => {
   const file = bundledConfig("base");
-  const adopted = adoptEnvoyConfig(file);
+  const { showsPolicy, ...adopted } = adoptEnvoyConfig(file);
+  assert.ok(showsPolicy("x-api-key"));
   assert.deepEqual(adopted, {
     file,
     listener: "ingress",

@@ -224,10 +224,28 @@ export function withoutDiscovery({ value, listener }: Ingress, adjustments: stri
 /** More than the suite asks within any time; a bucket that holds as many stays as it is. */
 const PLENTY = 20_000;
 
-/** Local rate limits of the judged listener, which would refuse the suite's own bursts. */
-export function withoutLimits({ path, value, listener }: Ingress, adjustments: string[]): void {
-  const limits = messagesWithin({ path, value }, ["LocalRateLimit"]);
+/** Virtual hosts that send plain requests away to HTTPS: what ends TLS in front of the listener is not here. */
+export function withoutRedirectToTls({ routes, listener }: Ingress, adjustments: string[]): void {
+  const hosts = new Set(routes.map(({ parents }) => parents[0]?.value));
+  const strict = [...hosts].filter((host) => host !== undefined)
+    .filter((host) => (host.require_tls ?? "NONE") !== "NONE");
+  if (strict.length === 0) return;
+  for (const host of strict) delete host.require_tls;
+  adjustments.push(`The hosts of "${listener}" take requests without TLS (no require_tls)`);
+}
+
+/** Limits on requests and connections of the judged listener, which would refuse the suite's own bursts. */
+export function withoutLimits(
+  { listenerPlace, listener }: Ingress,
+  adjustments: string[],
+): void {
+  const limits = messagesWithin(listenerPlace, ["LocalRateLimit", "ConnectionLimit"]);
   let raised = 0;
+  for (const { value } of limits) {
+    if (value.max_connections === undefined || Number(value.max_connections) >= PLENTY) continue;
+    value.max_connections = PLENTY;
+    raised++;
+  }
   for (const limit of limits) {
     for (const bucket of [limit.value, ...objectsAt(limit.value, "descriptors/*")]) {
       const { token_bucket: tokens } = bucket;
@@ -238,7 +256,7 @@ export function withoutLimits({ path, value, listener }: Ingress, adjustments: s
   }
   if (raised === 0) return;
   adjustments.push(
-    `The local rate limits of "${listener}" let the suite's requests pass: --feature rate_limit=… judges them`,
+    `The local limits of "${listener}" let the suite's requests pass: --feature rate_limit=… judges them`,
   );
 }
 

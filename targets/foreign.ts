@@ -70,6 +70,8 @@ const COMMON_ADDITIONS = [
   "x-envoy-internal",
   "x-envoy-original-host",
   "x-envoy-original-path",
+  // Envoy's own on an HTTP engine's answer, which allowed_upstream_headers can pass on.
+  "x-envoy-upstream-service-time",
   "x-forwarded-for",
   "x-forwarded-host",
   "x-forwarded-port",

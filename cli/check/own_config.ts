@@ -1,12 +1,13 @@
 /** Somebody's Envoy configuration as the target of `check`, launched between our parts. */
 import { basename } from "node:path";
 import {
+  type Credentials,
   type EnvoyEvidence,
   type Expectations,
   probeTarget,
   type Target,
 } from "../../conformance/mod.ts";
-import { adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
+import { type AdoptedConfig, adoptEnvoyConfig, readEnvoyConfig } from "../../envoy/mod.ts";
 import { FREE_PORTS } from "../../gateway/mod.ts";
 import { profileKind } from "../../gateway/profiles/mod.ts";
 import { UnavailableError } from "../../service/mod.ts";
@@ -43,7 +44,8 @@ export async function ownConfig(
     ...(listener !== undefined && { listener }),
     keepLimits: declared.features?.includes("rate_limit") ?? false,
   });
-  const { file, adjustments, parts: _parts, ...names } = adopted;
+  const { file, adjustments, listener: judgedListener, policyCluster, upstreamCluster } = adopted;
+  const names = { listener: judgedListener, policyCluster, upstreamCluster };
   for (const adjustment of adjustments) context.log(`Adjusted: ${adjustment}`);
   await using stack = new AsyncDisposableStack();
   const parts = await startDeclaredParts(judge, options, stack);
@@ -81,7 +83,7 @@ export async function ownConfig(
   const target: Target = withDeclared({
     ...rest,
     ...(isAsked && { policy }),
-    credentials: credentialsOf(options) ?? own.credentials,
+    credentials: credentialsOf(options) ?? shownTo(adopted, own.credentials, context.log),
     expect,
     unmeasured: standIns.unmeasured,
   }, { ...declared, ...(parts && { particulars: parts.describe(expect) }) });
@@ -118,6 +120,20 @@ export async function ownConfig(
     cases: judge.cases,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Our policy's key in a header that the file shows to policy: the usual one, or `authorization`. */
+function shownTo(
+  { showsPolicy }: AdoptedConfig,
+  usual: Credentials,
+  log: (line: string) => void,
+): Credentials {
+  const all = [...usual.allow, ...usual.deny ?? []];
+  if (all.every(([name]) => showsPolicy(name)) || !showsPolicy("authorization")) return usual;
+  log("Probe: policy is shown authorization and not x-api-key: the key goes there");
+  const bearer = (headers: Credentials["allow"]) =>
+    headers.map(([, value]): [string, string] => ["authorization", `Bearer ${value}`]);
+  return { allow: bearer(usual.allow), ...(usual.deny && { deny: bearer(usual.deny) }) };
 }
 
 /** Headers that the file sets on purpose are declared by it. */

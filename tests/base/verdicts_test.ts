@@ -49,6 +49,27 @@ const FORMS: Record<
       ),
     said: /shows policy only some headers/,
   },
+  "another header for policy, TLS in front, few connections, and endpoints that are put aside": {
+    edit: (text) =>
+      text.replace(
+        "validate_mutations: true",
+        "validate_mutations: true\n                      disallowed_headers: { patterns: [{ prefix: x-api }] }",
+      ).replace('domains: ["*"]', 'domains: ["*"]\n                      require_tls: ALL')
+        .replace(
+          "        - filters:\n",
+          `        - filters:
+            - name: limit
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit
+                stat_prefix: limit
+                max_connections: 2
+`,
+        ).replace(
+          "type: STRICT_DNS",
+          "type: STRICT_DNS\n      outlier_detection: { consecutive_5xx: 1, max_ejection_percent: 100 }",
+        ),
+    said: /the key goes there/,
+  },
   "HTTP/2 only": {
     edit: (text) =>
       text.replace("stat_prefix: edge", "stat_prefix: edge\n                codec_type: HTTP2"),
@@ -91,7 +112,7 @@ const FORMS: Record<
                       filter_enforced: { default_value: { numerator: 100 } }
                   - name: envoy.filters.http.router`,
         ),
-    said: /local rate limits of "[^"]+" let the suite's requests pass/,
+    said: /local limits of "[^"]+" let the suite's requests pass/,
   },
   "a path before the API's, and a header that routes": {
     edit: (text) =>
