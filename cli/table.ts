@@ -101,6 +101,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/collector.ts",
   },
   {
+    name: "xds",
+    group: "Run",
+    summary: "serve an Envoy configuration to running Envoys (ADS over gRPC)",
+    module: "cli/commands/xds.ts",
+  },
+  {
     name: "transform",
     group: "Run",
     summary: "run the transform processor alone (ext_proc over gRPC)",

@@ -107,6 +107,8 @@ export {
 } from "./start.ts";
 export {
   deleteAt,
+  type Difference,
+  differences,
   isObject,
   type Json,
   type JsonObject,
@@ -115,5 +117,5 @@ export {
   valueAt,
 } from "./tree.ts";
 export { systemRoots } from "./system_roots.ts";
-export { packMessageTypes, readTypedConfig, type SchemaSource } from "./typed.ts";
-export { validateConfig, type Validation } from "./validate.ts";
+export { messageEncoder, packMessageTypes, readTypedConfig, type SchemaSource } from "./typed.ts";
+export { assertAccepted, validateConfig, type Validation } from "./validate.ts";

@@ -3,6 +3,7 @@ import { loadModule } from "../service/mod.ts";
 import { loadPatterns } from "../patterns/mod.ts";
 import type { Readings } from "./schema/reading.ts";
 import type { EnvoySchema } from "./schema/schema.ts";
+import type { JsonObject } from "./tree.ts";
 
 /** The message types that a text is read by. */
 export interface SchemaSource {
@@ -47,6 +48,19 @@ async function schemaOf(source: SchemaSource | undefined): Promise<EnvoySchema> 
     schemas.set(source.path, schema);
   }
   return await schema;
+}
+
+/**
+ * Returns the encoder of messages in the form of {@linkcode readTypedConfig}, `@type` beside their fields, into
+ * protobuf's bytes. It throws `UsageError` for what has no such type.
+ *
+ * @throws {UnavailableError} when the types of an Envoy cannot be read
+ */
+export async function messageEncoder(
+  source?: SchemaSource,
+): Promise<(message: JsonObject) => Uint8Array> {
+  const schema = await schemaOf(source);
+  return (message) => schema.encode(message);
 }
 
 /** Packs the message types of the Envoy at `path` small, as they are shipped. */

@@ -1,5 +1,5 @@
 /** Lets Envoy itself validate a configuration (`--mode validate`). */
-import { UnavailableError } from "../service/mod.ts";
+import { PRIVATE, UnavailableError, UsageError } from "../service/mod.ts";
 
 /** Envoy's verdict on a configuration. */
 export interface Validation {
@@ -47,6 +47,34 @@ export async function validateConfig(
     throw new UnavailableError(`Validate "${configPath}": not done within ${DEADLINE_MS} ms`);
   }
   return { ok: output.code === 0, messages: logMessages(new TextDecoder().decode(output.stderr)) };
+}
+
+/**
+ * Lets Envoy judge the text of a configuration, before it is used.
+ *
+ * @param candidate a file that is written for it, and stays
+ * @throws {UsageError} with Envoy's reason when it refuses
+ * @throws {UnavailableError} when Envoy cannot be run, or does not end in time
+ */
+export async function assertAccepted(
+  text: string,
+  { envoyPath, candidate, concurrency }: {
+    readonly envoyPath: string;
+    readonly candidate: string;
+    readonly concurrency?: number | undefined;
+  },
+): Promise<void> {
+  await Deno.writeTextFile(candidate, text, PRIVATE);
+  const { ok, messages } = await validateConfig(envoyPath, candidate, { concurrency });
+  if (ok) return;
+  const reason = messages.findLast((message) => /^(critical|error)/.test(message)) ?? "";
+  // The message goes on with the whole configuration.
+  const [said = ""] = reason.split("\n");
+  throw new UsageError(
+    `Envoy refuses it: ${
+      said.replace(/^\w+: (error initializing configuration '[^']*': )?/, "").trim()
+    }`,
+  );
 }
 
 /** The messages of Envoy's log; lines that continue a message are joined to it. */

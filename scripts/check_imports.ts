@@ -68,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[] | "any">> = {
   tap: [],
   transform: [],
   upstream: [],
+  xds: ["envoy"],
   conformance: ["view"],
   ...GROUND,
   scripts: "any",

@@ -15,4 +15,5 @@ export const DEFAULT_PORTS = {
   adapter: 9010,
   otlp: 4317,
   otlpHttp: 4318,
+  xds: 18000,
 } as const;

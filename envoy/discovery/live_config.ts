@@ -1,11 +1,11 @@
 /** The configuration of a running Envoy, changed without losing a stream. */
 import { join } from "node:path";
-import { delay, now, PRIVATE, startDeadline, UsageError } from "../../service/mod.ts";
+import { delay, now, startDeadline, UsageError } from "../../service/mod.ts";
 import type { AdminClient } from "../admin.ts";
 import { lastLines } from "../log_tail.ts";
 import type { LaunchedConfig } from "../overlay.ts";
 import { canonicalJson, type Difference, differences } from "../tree.ts";
-import { validateConfig } from "../validate.ts";
+import { assertAccepted } from "../validate.ts";
 import type { DiscoveryFolder } from "./folder.ts";
 import { type Resource, type SplitConfig, splitConfig } from "./split.ts";
 
@@ -75,7 +75,12 @@ export class LiveConfig {
     const all = differences(this.#launched.bootstrap, next.bootstrap);
     if (all.length === 0) return { outcome: "unchanged", differences: [], ms: 0 };
     const split = splitConfig(next.bootstrap, this.#options.folder.sourceOf);
-    await this.#validate(next);
+    const { envoyPath, concurrency, runDir } = this.#options;
+    await assertAccepted(next.text, {
+      envoyPath,
+      concurrency,
+      candidate: join(runDir, "envoy.candidate.json"),
+    });
     if (canonicalJson(split.bootstrap) !== canonicalJson(this.#split.bootstrap)) {
       const held = differences(this.#split.bootstrap, split.bootstrap);
       return { outcome: "restart", differences: held, ms: 0 };
@@ -93,22 +98,6 @@ export class LiveConfig {
     this.#launched = next;
     this.#split = split;
     return { outcome: "applied", differences: all, ms: Math.round(now() - began) };
-  }
-
-  async #validate(next: LaunchedConfig): Promise<void> {
-    const candidate = join(this.#options.runDir, "envoy.candidate.json");
-    await Deno.writeTextFile(candidate, next.text, PRIVATE);
-    const { envoyPath, concurrency } = this.#options;
-    const { ok, messages } = await validateConfig(envoyPath, candidate, { concurrency });
-    if (ok) return;
-    const reason = messages.findLast((message) => /^(critical|error)/.test(message)) ?? "";
-    // The message goes on with the whole configuration.
-    const [said = ""] = reason.split("\n");
-    throw new UsageError(
-      `Envoy refuses it: ${
-        said.replace(/^\w+: (error initializing configuration '[^']*': )?/, "").trim()
-      }`,
-    );
   }
 
   /** Writes resources and waits until Envoy has said something about each that changed. */

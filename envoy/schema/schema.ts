@@ -6,9 +6,12 @@ import {
   type DescField,
   type DescMessage,
   type FileRegistry,
+  fromJson,
+  toBinary,
 } from "@bufbuild/protobuf";
-import { UnavailableError } from "../../service/mod.ts";
+import { messageOf, UnavailableError, UsageError } from "../../service/mod.ts";
 import shipped from "./envoy.binpb.br" with { type: "bytes" };
+import type { JsonObject } from "../tree.ts";
 import { LimitChecker } from "./limits.ts";
 import { descriptorsIn, parseDescriptors, serialiseDescriptors } from "./descriptors.ts";
 
@@ -30,6 +33,24 @@ export class EnvoySchema {
 
   message(typeName: string): DescMessage | undefined {
     return this.#registry.getMessage(typeName);
+  }
+
+  /**
+   * Encodes a message in the canonical form, `@type` beside its fields, as protobuf's bytes.
+   *
+   * @throws {UsageError} when there is no such type, or a field that it does not have
+   */
+  encode({ "@type": url, ...fields }: JsonObject): Uint8Array {
+    const typeName = String(url).replace(/^.*\//, "");
+    const message = this.message(typeName);
+    if (message === undefined) {
+      throw new UsageError(`Cannot encode "${typeName}": ${this.name} has no such message`);
+    }
+    try {
+      return toBinary(message, fromJson(message, fields, { registry: this.#registry }));
+    } catch (error) {
+      throw new UsageError(`Cannot encode "${typeName}": ${messageOf(error)}`);
+    }
   }
 
   /** A message's fields by both spellings that Envoy takes: `idle_timeout` and `idleTimeout`. */

@@ -1,0 +1,107 @@
+/** A configuration file that is served: read, judged by Envoy, and served anew when it changes. */
+import {
+  assertAccepted,
+  describeDifferences,
+  differences,
+  type EnvoyConfigFile,
+  messageEncoder,
+  problemsOf,
+  readEnvoyConfig,
+  type SchemaSource,
+} from "../envoy/mod.ts";
+import { type Log, messageOf, now, UsageError, watchFile } from "../service/mod.ts";
+import { type ServedConfig, servedConfig } from "./served_config.ts";
+
+/** Who judges a configuration, and by which message types it is encoded. */
+export interface Judge {
+  /** The Envoy that validates. */
+  readonly envoyPath: string;
+  /** A file that each configuration is written to for it. */
+  readonly candidate: string;
+  /** Its message types; those of the default version when left out. */
+  readonly schema?: SchemaSource | undefined;
+  /** Whether listeners are served to change, too. */
+  readonly listeners: boolean;
+}
+
+/** Faults and differences that are shown one by one. */
+const SHOWN = 20;
+
+/**
+ * Reads a configuration that can be served.
+ *
+ * @throws {UsageError} with file, line and column, or with Envoy's reason
+ * @throws {UnavailableError} when Envoy cannot be run
+ */
+export async function acceptedConfig(file: EnvoyConfigFile, judge: Judge): Promise<ServedConfig> {
+  const problems = [...new Set(await problemsOf(file, judge.schema))];
+  if (problems.length > 0) throw new UsageError(problems.slice(0, SHOWN).join("\n  "));
+  await assertAccepted(file.text, judge);
+  const encode = await messageEncoder(judge.schema);
+  return servedConfig(file, { encode, listeners: judge.listeners });
+}
+
+/** Options of {@linkcode followServed}. */
+export interface FollowOptions {
+  readonly path: string;
+  readonly judge: Judge;
+  /** The configuration that is served at first. */
+  readonly first: ServedConfig;
+  /** Called with each one that takes its place. */
+  readonly onChange: (next: ServedConfig) => void;
+  readonly log: Log;
+}
+
+/**
+ * Watches the file until disposed. `log` gets what each change was, or why it was not made; whatever was served
+ * before a refusal stays.
+ */
+export function followServed(options: FollowOptions): AsyncDisposable {
+  let last: Promise<void> = Promise.resolve();
+  let served = options.first;
+  const watch = watchFile(options.path, () => {
+    last = last.then(async () => {
+      served = await changed(options, served);
+    });
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      await watch[Symbol.asyncDispose]();
+      await last;
+    },
+  };
+}
+
+/** Returns what is served from now on; never rejects. */
+async function changed(
+  { path, judge, onChange, log }: FollowOptions,
+  served: ServedConfig,
+): Promise<ServedConfig> {
+  const began = now();
+  try {
+    const next = await acceptedConfig(await readEnvoyConfig(path), judge);
+    const held = differences(served.kept, next.kept);
+    const all = held.length > 0 ? held : differences(served.config, next.config);
+    if (all.length === 0) return served;
+    log(
+      held.length > 0
+        ? restart(path)
+        : `${path} is served, ${Math.round(now() - began)} ms after it changed:`,
+    );
+    const shown = describeDifferences(all, held.length > 0 ? next.kept : next.config);
+    for (const line of shown.slice(0, SHOWN)) log(`  ${line}`);
+    if (shown.length > SHOWN) log(`  and ${shown.length - SHOWN} more`);
+    if (held.length > 0) return served;
+    onChange(next);
+    return next;
+  } catch (error) {
+    log(`${path} is not served, the configuration before it stays:\n  ${messageOf(error)}`);
+    return served;
+  }
+}
+
+function restart(path: string): string {
+  return `${path} is not served, the configuration before it stays. What follows stands in each Envoy's bootstrap: ` +
+    "print it anew (--print-bootstrap), start this server again, and restart the Envoys (hot restart keeps their " +
+    "streams):";
+}
