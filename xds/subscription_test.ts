@@ -12,8 +12,13 @@ const names = (answer: Answer | undefined) => answer?.resources.map(({ name }) =
 /** A client of the state-of-the-world variant that answers with the nonce that it is told. */
 function sotw(typeUrl: string, offered = those({ a: "1", b: "1" })) {
   const subscription = new SotwSubscription(typeUrl, offered);
-  const ask = (names: string[], nonce = "", refusal?: string) =>
-    subscription.heard({ typeUrl, names, nonce, ...(refusal !== undefined && { refusal }) });
+  const ask = (names: string[], nonce?: string, refusal?: string) =>
+    subscription.heard({
+      typeUrl,
+      names,
+      nonce: nonce ?? "",
+      ...(refusal !== undefined && { refusal }),
+    });
   return { subscription, ask };
 }
 
