@@ -12,7 +12,7 @@ import {
 import { type Log, messageOf, now, UsageError, watchFile } from "../service/mod.ts";
 import { type ServedConfig, servedConfig } from "./served_config.ts";
 
-/** Who judges a configuration, and by which message types it is encoded. */
+/** The judge of a configuration, and the message types by which it is encoded. */
 export interface Judge {
   /** The Envoy that validates. */
   readonly envoyPath: string;

@@ -1,4 +1,4 @@
-/** What a server holds at one time: resources by type and name, with versions made of their content. */
+/** Resources that a server holds at one time, by type and name, with versions made of their content. */
 import { createHash } from "node:crypto";
 import type { Held } from "./wire.ts";
 

@@ -22,7 +22,7 @@ export interface ServedConfig {
   readonly name: string;
   /** The whole of it, in the canonical form. */
   readonly config: JsonObject;
-  /** What stays with each Envoy; listeners are left out where they are served. */
+  /** The half that stays with each Envoy; listeners are left out where they are served. */
   readonly kept: JsonObject;
   readonly snapshot: Snapshot;
 }
@@ -113,7 +113,7 @@ export function adsBootstrap({ kept }: ServedConfig, options: AdsBootstrapOption
   return bootstrap;
 }
 
-/** Takes listeners out of the half that stays; Envoy asks for them like for the rest. */
+/** Removes listeners from the half that stays; Envoy asks for them like for the rest. */
 function withoutListeners(kept: JsonObject): void {
   if (isObject(kept.static_resources)) delete kept.static_resources.listeners;
   const dynamic = isObject(kept.dynamic_resources) ? kept.dynamic_resources : {};

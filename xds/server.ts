@@ -58,7 +58,7 @@ export interface Xds extends AsyncDisposable {
   readonly port: number;
   /** `host:port` */
   readonly address: string;
-  /** What happened, newest last. */
+  /** Events, newest last. */
   readonly journal: Journal<XdsEvent>;
   /** Number of streams that are open. */
   readonly streams: number;

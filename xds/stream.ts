@@ -56,7 +56,7 @@ const MAX_TYPES = 64;
  */
 const ORDER: readonly (readonly Service[])[] = [["cds", "eds", "sds"], ["lds"], ["rds", "ecds"]];
 
-/** What is served in one step of a change. */
+/** Resources that are served in one step of a change. */
 interface Phase {
   readonly resources: ReadonlyMap<string, TypeResources>;
   /** Whether it waits until the endpoints of new clusters have been asked for. */
@@ -72,7 +72,7 @@ export class XdsStream {
   /** Steps of a change that are still to be made. */
   #plan: Phase[] = [];
   #isChanging = false;
-  /** What was served before the step that is being made. */
+  /** Resources that were served before the step that is being made. */
   #before: ReadonlyMap<string, TypeResources> = new Map();
   /** Endpoints that Envoy will ask for, since it has their clusters. */
   #awaited: readonly string[] = [];

@@ -1,5 +1,5 @@
 /**
- * What one client wants of one type, and has: requests in, responses out, without any input or output. The rules are
+ * Wishes and possessions of one client, of one type: requests in, responses out, without any input or output. The rules are
  * those of Envoy's "xDS REST and gRPC protocol", https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol
  */
 import { isWhole, NOTHING, type TypeResources } from "./resources.ts";
@@ -31,7 +31,7 @@ export interface Subscription<Request> {
 
 const WILDCARD = "*";
 
-/** What both variants keep. */
+/** State that both variants keep. */
 abstract class Kept {
   readonly #typeUrl: string;
   protected readonly isWhole: boolean;
@@ -105,7 +105,7 @@ export class SotwSubscription extends Kept implements Subscription<Asked> {
     return this.hasAsked ? this.#missing(false) : undefined;
   }
 
-  /** Takes the names of a request; returns whether it wants something new, or something no longer. */
+  /** Reads the names of a request; returns whether it wants something new, or something no longer. */
   #wish(names: readonly string[]): { hasMore: boolean; hasLess: boolean } {
     const before = new Set(this.names);
     const wasWildcard = this.isWildcard;

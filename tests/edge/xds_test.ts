@@ -28,7 +28,7 @@ interface Written {
   /** Name and port of the one cluster. */
   readonly cluster: string;
   readonly port: number;
-  /** What the route says in a header. */
+  /** Value of a header that the route sets. */
   readonly route: string;
   /** A path that a filter closes. */
   readonly closed: string;
