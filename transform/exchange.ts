@@ -1,5 +1,5 @@
 /** One request on its way through the steps, and the handling of its answer. */
-import type { Json, OpenAiErrorInit } from "../openai/mod.ts";
+import { isTooDeep, type Json, MAX_JSON_DEPTH, type OpenAiErrorInit } from "../openai/mod.ts";
 import { duplicateKey } from "./duplicate_keys.ts";
 import { encodeAs } from "./numbers.ts";
 
@@ -14,6 +14,8 @@ export class RequestDraft {
   readonly method: string;
   /** Path and query, as they go to the upstream. */
   path: string;
+  /** The same as the client asked for it. */
+  readonly asked: string;
   readonly tenant: string;
   readonly policyVersion: string;
   readonly requestId: string;
@@ -29,18 +31,25 @@ export class RequestDraft {
   /** Headers to set on the answer. */
   readonly answerHeaders = new Map<string, string>();
   readonly #headers: ReadonlyMap<string, string>;
+  readonly #isTooDeep: boolean;
 
   constructor(headers: ReadonlyMap<string, string>, bytes: Uint8Array) {
     this.#headers = headers;
     this.bytes = bytes;
     this.method = headers.get(":method") ?? "";
     this.path = headers.get(":path") ?? "";
+    this.asked = this.path;
     this.tenant = headers.get(TENANT_HEADER) ?? "";
     this.policyVersion = headers.get(VERSION_HEADER) ?? "";
     this.requestId = headers.get("x-request-id") ?? "";
     const isPacked = (headers.get("content-encoding") ?? "identity") !== "identity";
     // Servers read JSON whatever its type says it is.
-    this.json = isPacked || isForm(headers.get("content-type")) ? undefined : objectOf(bytes);
+    const text = isPacked || isForm(headers.get("content-type"))
+      ? undefined
+      : new TextDecoder().decode(bytes);
+    // What walks a body calls itself for each level.
+    this.#isTooDeep = text !== undefined && isTooDeep(text);
+    this.json = text === undefined || this.#isTooDeep ? undefined : objectOf(text);
   }
 
   /** The first value of a header of the request. */
@@ -60,10 +69,11 @@ export class RequestDraft {
 
   /**
    * Why another reader may find something else in the body than the steps do, or undefined: it is packed, no JSON object,
-   * or has a key twice. Files in a form are read by nobody.
+   * too deep, or has a key twice. Files in a form are read by nobody.
    */
   get ambiguity(): string | undefined {
     if (this.bytes.length === 0 || isForm(this.#headers.get("content-type"))) return undefined;
+    if (this.#isTooDeep) return `The body has more than ${MAX_JSON_DEPTH} levels`;
     if (this.json === undefined) return "The body must be a JSON object, and not be compressed";
     const twice = duplicateKey(new TextDecoder().decode(this.bytes));
     return twice === undefined ? undefined : `The body has the key "${twice.slice(0, 64)}" twice`;

@@ -225,6 +225,29 @@ Deno.test("guard: what spans two sentences, lines or events is found", async () 
   assert.ok(!text.includes("apollo") && text.includes("content_filter"), text);
 });
 
+Deno.test("api: what is put into a prompt is a message to the steps, wherever they stand in the file", async () => {
+  const api = {
+    api: {
+      path: "/v1/run/x",
+      model: "m",
+      messages: [{ role: "user", content: "Say {{a}}" }],
+      input: { a: "string" },
+    },
+  };
+  const ask = (steps: unknown[], a: string) =>
+    through({ steps, path: "/v1/run/x", request: { a }, answer: [], type: "application/json" });
+  const { asked } = await ask([...REDACT, api], MAIL);
+  assert.equal(JSON.parse(asked).messages[0].content, "Say [EMAIL]");
+  const words = { guard: { input: { words: { list: ["forbidden"] } } } };
+  assert.equal((await ask([words, api], "forbidden")).own, 400);
+  assert.equal((await ask([words, api], "allowed")).own, undefined);
+});
+
+Deno.test("a body deeper than anything walks is refused by its depth, where a step reads it", async () => {
+  const deep = `{"messages":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
+  assert.equal((await through({ steps: REDACT, request: deep, answer: [] })).own, 400);
+});
+
 Deno.test("api: a value is no template, no message of its own, and no other field", async () => {
   const steps = [{
     api: {

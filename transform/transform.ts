@@ -230,9 +230,12 @@ export async function stepsOf(
       ...one.redact?.presidio ? [presidioStep(one.redact, presidioCheck(one.redact.presidio))] : [],
     ]),
   );
-  const steps = made.flat();
   const apis = apisOf(file);
-  return apis.length === 0 ? steps : [apiListStep(apis), ...steps];
+  if (apis.length === 0) return made.flat();
+  // What is put into a prompt is a message before any other step looks: behind a guard it would pass it by.
+  const isApi = (_: unknown, at: number) => file.steps[at]?.api !== undefined;
+  const others = made.filter((step, at) => !isApi(step, at));
+  return [apiListStep(apis), ...made.filter(isApi).flat(), ...others.flat()];
 }
 
 async function stepOf(

@@ -107,6 +107,29 @@ steps:
   }
 });
 
+Deno.test("api: its answers are its own in the cache, and its turns are a session's", async () => {
+  await using gateway = await startTransformed(`
+steps:
+  - cache: { when: always }
+  - context: {}
+  - api:
+      path: /v1/run/greet
+      model: m
+      messages: [{ role: user, content: "Say hi to {{name}}" }]
+      input: { name: string }
+`);
+  const chat = { model: "m", messages: [{ role: "user", content: "Say hi to Ann" }] };
+  const run = () => ask(gateway, { name: "Ann" }, { path: "/v1/run/greet", steps: HI });
+  const HI = json(answer("Hi Ann"));
+  const first = await (await run()).json();
+  assert.equal(first.text, "Hi Ann");
+  const direct = await (await ask(gateway, chat, { steps: json(answer("Hi Ann")) })).json();
+  assert.equal(direct.choices[0].message.content, "Hi Ann");
+  const again = await run();
+  assert.equal(again.headers.get("x-llm-cache"), "hit");
+  assert.deepEqual(await again.json(), first);
+});
+
 Deno.test("guard: words refuse an input, and cut an answer and a stream", async () => {
   await using gateway = await startTransformed(`
 steps:

@@ -32,7 +32,11 @@ export function apiStep(settings: Settings): Step {
       ask(draft, settings, { input, streams: stream === true });
       if (settings.answer === "chat" || stream === true) return undefined;
       return {
-        handler: { whole: (json, { status }) => status === 200 ? answerOf(json) : undefined },
+        handler: {
+          // The steps behind this one know a completion, and no answer of ours.
+          isLast: true,
+          whole: (json, { status }) => status === 200 ? answerOf(json) : undefined,
+        },
       };
     },
   };

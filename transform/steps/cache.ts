@@ -206,7 +206,7 @@ function isCacheable(draft: RequestDraft, { when }: Settings): boolean {
 
 /** One key for what makes an answer: tenant, path, policy, steps, headers and body; the order of keys is none of it. */
 function keyOf(draft: RequestDraft, version: string, without: readonly string[] = []): string {
-  const { tenant, model, policyVersion, path, json = {} } = draft;
+  const { tenant, model, policyVersion, asked, json = {} } = draft;
   const body = Object.entries(json).filter(([key]) => !NO_PART.has(key) && !without.includes(key));
   const headers = [
     ...HEADERS.map((name) => [name, draft.header(name) ?? ""]),
@@ -214,7 +214,7 @@ function keyOf(draft: RequestDraft, version: string, without: readonly string[] 
     ...draft.set,
   ];
   const parts = [
-    ...[tenant, path, policyVersion, version, canonical(headers)],
+    ...[tenant, asked, policyVersion, version, canonical(headers)],
     canonical(Object.fromEntries(body)),
   ];
   const hash = createHash("sha256");
