@@ -143,6 +143,12 @@ export const COMMANDS: readonly Entry[] = [
     module: "cli/commands/export_compose.ts",
   },
   {
+    name: "export envoy-gateway",
+    group: "Run",
+    summary: "write a gateway as resources of Envoy Gateway",
+    module: "cli/commands/export_envoy_gateway.ts",
+  },
+  {
     name: "check",
     group: "Judge",
     summary: "run the conformance suite against a gateway",

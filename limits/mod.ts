@@ -18,5 +18,6 @@ export type { Charge } from "./charge.ts";
 export type { LimitsDecision } from "./decision.ts";
 export { BYTES_PER_TOKEN } from "./charge.ts";
 export { DEFAULT_LIMITS } from "./default_limits.ts";
-export { LIMITS_FILE } from "./limits_schema.ts";
+export { parseLimits } from "./limits_file.ts";
+export { LIMITS_FILE, type LimitsFile } from "./limits_schema.ts";
 export { type Limits, type LimitsOptions, RATE_LIMIT_SERVICE, startLimits } from "./limits.ts";

@@ -24,6 +24,8 @@
 export { exportCompose, llmgateService, mockService } from "./compose/compose.ts";
 export type { ComposeSettings } from "./compose/settings.ts";
 export { exportedAt } from "./envoy_file.ts";
+export { exportEnvoyGateway } from "./gateway_api/envoy_gateway.ts";
+export type { EnvoyGatewaySettings, RequestLimit } from "./gateway_api/settings.ts";
 export {
   GRPC_PROBE,
   LLMGATE_RESOURCES,

@@ -11,12 +11,10 @@ import {
   exportSettings,
   OUT_OPTION,
 } from "../flags/export.ts";
+import { assertNamespace } from "../flags/namespace.ts";
 import { writeFolder } from "../folder.ts";
 import { integerOption, textOption } from "../../options/mod.ts";
 import { SHARED_STORAGE_OPTIONS, sharedStorageOf } from "../flags/shared_storage.ts";
-
-/** Names of namespaces: DNS labels (RFC 1123). */
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 export const command = defineCommand({
   name: "export kubernetes",
@@ -70,13 +68,8 @@ export const command = defineCommand({
   ],
   permissions: ["read", "write", "env", "sys"],
   async run({ options, host, print }) {
-    for (const name of [options.namespace, options.k8sNamespace ?? options.namespace]) {
-      if (!DNS_LABEL.test(name)) {
-        throw new UsageError(
-          `Cannot use the namespace "${name}": it must be lower-case letters, digits and dashes`,
-        );
-      }
-    }
+    assertNamespace(options.namespace);
+    assertNamespace(options.k8sNamespace ?? options.namespace);
     const profile = await exportedProfile(options);
     const flags: Readonly<Record<string, unknown>> = options;
     const isShared = Object.keys(SHARED_STORAGE_OPTIONS).some((key) => flags[key] !== undefined);

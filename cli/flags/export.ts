@@ -145,7 +145,8 @@ async function readRoutes(file: string | undefined, host: Host): Promise<string>
   return text;
 }
 
-function addressOf(address: string): { host: string; port: number } {
+/** HOST:PORT in two, an IPv6 host without its brackets. */
+export function addressOf(address: string): { host: string; port: number } {
   const colon = address.lastIndexOf(":");
   return {
     host: address.slice(0, colon).replace(/^\[|\]$/g, ""),

@@ -45,8 +45,42 @@ Deno.test("export compose writes what the Compose file needs", async () => {
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("export envoy-gateway prints the resources, and names the limits that are not in them", async () => {
+  const folder = await Deno.makeTempDir();
+  const limits = `${folder}/limits.yaml`;
+  await Deno.writeTextFile(
+    limits,
+    `version: 1
+prices: { default: { input: 1, output: 1 } }
+limits:
+  - match: { tenant: "*" }
+    requests: { per: minute, max: 60 }
+    tokens: { per: day, max: 5 }
+  - match: { tenant: acme }
+    requests: { per: day, max: 7 }
+`,
+  );
+  const upstreams = ["--upstream", "https://a.test/v1", "--upstream", "https://b.test/v1"];
+  const { code, out, err } = await run("envoy-gateway", ...upstreams, "--limits", limits);
+  assert.equal(code, 0, err);
+  assert.match(out, /requests alone: limits\.0\.tokens, limits\.1\.requests\n/);
+  assert.match(out, /name: x-tenant\n[^]*requests: 60\n\s*unit: Minute/);
+  assert.equal(out.match(/fallback: true/g)?.length, 1);
+  await Deno.remove(folder, { recursive: true });
+});
+
 for (
   const [words, reason] of [
+    [
+      ["envoy-gateway", "--upstream", "http://a/x", "--upstream", "http://b/y"],
+      /different paths/,
+    ],
+    [
+      ["envoy-gateway", "--upstream", "http://127.0.0.1", "--upstream", "http://b"],
+      /names and IP addresses/,
+    ],
+    [["envoy-gateway", "--namespace", "My_Models"], /namespace "My_Models"/],
+    [["envoy-gateway", "--limits", "nowhere.yaml"], /Cannot read "nowhere\.yaml"/],
     [
       ["kubernetes", "--profile", "base", "--static-hosts", "a:1"],
       /--static-hosts.*--profile router/,

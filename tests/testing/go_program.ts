@@ -1,4 +1,6 @@
 /** Programs of Go's module proxy that tests run: built once, kept in the user's cache. */
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
 
 /** Programs by name: package and version. */
 const PROGRAMS = {
@@ -16,18 +18,41 @@ export const GO_PROGRAMS = Object.keys(PROGRAMS) as GoProgram[];
 export const hasGo: boolean = await succeeds(["version"]);
 
 /** Returns the path of a program, built with the user's Go. Rejects with Go's own words when it cannot be. */
-export async function goProgram(name: GoProgram): Promise<string> {
-  const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
+export function goProgram(name: GoProgram): Promise<string> {
   const what = PROGRAMS[name];
-  const folder = `${home}/llmgate-tests/go-${name}-${what.slice(what.lastIndexOf("@") + 1)}`;
+  return built(name, what.slice(what.lastIndexOf("@") + 1), { args: ["install", what], what });
+}
+
+/** The same for a program of ours: a folder with its module, built anew when a file of it changes. */
+export async function ownGoProgram(name: string, folder: URL): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum", "main.go"]) {
+    hash.update(await Deno.readFile(new URL(file, folder)));
+  }
+  const cwd = fileURLToPath(folder);
+  return await built(name, hash.digest("hex").slice(0, 16), {
+    args: ["install", "."],
+    cwd,
+    what: cwd,
+  });
+}
+
+async function built(
+  name: string,
+  version: string,
+  { args, what, cwd }: { args: string[]; what: string; cwd?: string },
+): Promise<string> {
+  const home = Deno.env.get("XDG_CACHE_HOME") ?? `${Deno.env.get("HOME")}/.cache`;
+  const folder = `${home}/llmgate-tests/go-${name}-${version}`;
   const program = `${folder}/${name}`;
   if (await isFile(program)) return program;
   // Built apart and moved: who else builds it at the same time is not disturbed.
   const apart = await Deno.makeTempDir({ prefix: `llmgate-${name}-` });
   try {
     const { success, stderr } = await new Deno.Command("go", {
-      args: ["install", what],
-      env: { GOBIN: apart, GOFLAGS: "-mod=mod" },
+      args,
+      ...(cwd !== undefined && { cwd }),
+      env: { GOBIN: apart, GOFLAGS: cwd === undefined ? "-mod=mod" : "-mod=readonly" },
       stderr: "piped",
     }).output();
     if (!success) throw new Error(`Cannot build ${what}: ${new TextDecoder().decode(stderr)}`);
