@@ -108,7 +108,8 @@ class TransformProcessor implements Processor {
         ...(this.#handlers.length > 0 && { remove: ["accept-encoding"] }),
       },
       ...(draft.changed && { body: { replace: body } }),
-      ...(draft.path !== before && { clearRouteCache: true }),
+      // Routes may match what the steps say by header, too.
+      ...((draft.path !== before || draft.set.size > 0) && { clearRouteCache: true }),
     };
   }
 

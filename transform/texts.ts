@@ -133,16 +133,6 @@ function tokenless(value: Json): Json {
   return isRecord(value) ? null : value;
 }
 
-/** Returns every text of a message, in its order. */
-export function textsOf(json: JsonObject): string[] {
-  const texts: string[] = [];
-  mapTexts(json, (text) => {
-    texts.push(text);
-    return text;
-  });
-  return texts;
-}
-
 /** A piece of a text that comes in pieces: which text, and where in the event it lies. */
 export interface Delta {
   /** The same for all pieces of one text; begins with the choice, or the block. */

@@ -1,9 +1,13 @@
 /** Shared by the journeys of the transform processor: a gateway with steps, and what its mock saw. */
 import { type Gateway, type SinglePart, singleUpstream, withAddOns } from "../../gateway/mod.ts";
+import { bundledConfig } from "../../envoy/mod.ts";
 import { addOnsOf } from "../../gateway/profiles/mod.ts";
 import type { UpstreamStep } from "../../upstream/mod.ts";
 import { envoyPath, RUN_PARENTS } from "../testing/stack.ts";
 import { startGateway } from "../../gateway/mod.ts";
+
+// deno-lint-ignore no-explicit-any -- a configuration is edited at known places; Envoy validates it
+type Config = any;
 
 /** A gateway that ends with the file of its steps. */
 export type TransformedGateway = Gateway<SinglePart>;
@@ -11,9 +15,11 @@ export type TransformedGateway = Gateway<SinglePart>;
 /** Starts the base profile with steps; `yaml` is the file's text below `version: 1`. */
 export async function startTransformed(
   yaml: string,
-  { envoyVersion, env = () => undefined }: {
+  { envoyVersion, env = () => undefined, edit = () => {} }: {
     envoyVersion?: string;
     env?: (name: string) => string | undefined;
+    /** Changes the base configuration in place. */
+    edit?: (bootstrap: Config) => void;
   } = {},
 ): Promise<TransformedGateway> {
   await using stack = new AsyncDisposableStack();
@@ -21,9 +27,11 @@ export async function startTransformed(
   stack.defer(() => Deno.remove(file));
   await Deno.writeTextFile(file, `version: 1\n${yaml}`);
   const addOns = await addOnsOf({ transform: file }, { env, upstream: undefined });
+  const config = bundledConfig("base");
+  edit(config.bootstrap);
   const gateway = stack.use(
     await startGateway({
-      profile: withAddOns(singleUpstream(), addOns),
+      profile: withAddOns({ ...singleUpstream(), config: () => config }, addOns),
       ports: {},
       envoyPath: await envoyPath(envoyVersion),
       runParents: RUN_PARENTS,

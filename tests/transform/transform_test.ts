@@ -236,6 +236,46 @@ Deno.test("context: a session's turns go in front, once, whole, for its tenant a
   assert.equal((await bad.json()).error.code, "invalid_session_id");
 });
 
+Deno.test("context as a header: the body passes as it came, routes may match it, and a client cannot say it", async () => {
+  await using gateway = await startTransformed("steps: [{ context: { as: header } }]\n", {
+    edit({ static_resources: { listeners } }) {
+      const [manager] = listeners[0].filter_chains[0].filters;
+      const { routes } = manager.typed_config.route_config.virtual_hosts[0];
+      const route = routes.find(({ match }: { match: { prefix?: string } }) =>
+        match.prefix === "/v1/" || match.prefix === "/"
+      );
+      const headers = [{
+        name: "x-llm-context-turns",
+        range_match: { start: 1, end: 1_000 },
+      }];
+      const long = structuredClone(route);
+      long.match.headers = [...long.match.headers ?? [], ...headers];
+      long.request_headers_to_add = [{ header: { key: "x-long-context", value: "yes" } }];
+      routes.unshift(long);
+    },
+  });
+  const say = async (content: string) => {
+    const body = `{ "model": "m",  "messages":[{"role":"user","content":"${content}"}] }`;
+    const response = await ask(gateway, body, {
+      headers: { "x-session-id": "s-1", "x-llm-context": "bWluZQ", "x-llm-context-turns": "9" },
+      steps: json(answer(`re: ${content}`)),
+    });
+    await response.text();
+    const seen = gateway.part.mock?.journal.entries().at(-1);
+    assert.equal(seen?.bodyBytes, body.length);
+    const header = (name: string) => seen?.headers.find(([one]) => one === name)?.[1];
+    return ["x-llm-context", "x-llm-context-turns", "x-long-context"].map(header);
+  };
+  assert.deepEqual(await say("one"), [undefined, undefined, undefined]);
+  const [context, ...others] = await say("two");
+  assert.deepEqual(others, ["1", "yes"]);
+  const messages = JSON.parse(atob((context ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+  assert.deepEqual(messages, [
+    { role: "user", content: "one" },
+    { role: "assistant", content: "re: one" },
+  ]);
+});
+
 Deno.test("fail closed: without its processor the gateway answers 503, and the model is not asked", async () => {
   await using gateway = await startTransformed("steps: [{ redact: { detect: [email] } }]\n");
   const { transform } = gateway.part.services as { transform: string };

@@ -89,15 +89,20 @@ export function contextStep(
       const { turns, dropped } = kept(session, settings.keep);
       const own = messages.filter(({ role }) => role !== "system" && role !== "developer");
       const told = freshOf(own, session.turns.flatMap((turn) => turn.messages));
-      const put = told === undefined ? [...summaryOf(session), ...turns] : [];
+      const summary = summaryOf(session);
+      const all = told === undefined ? [...summary, ...turns] : [];
+      const put = settings.as === "header" ? fitting(all) : all;
       if (put.length > 0) inject(draft, put, settings.as);
+      const left = all.length - put.length;
       draft.answerHeaders.set(
         "x-llm-context",
         [
-          `turns=${told === undefined ? turns.length : 0}`,
+          `turns=${told === undefined ? Math.min(turns.length, put.length) : 0}`,
           `tokens=${put.length === 0 ? 0 : tokensOf(put)}`,
-          ...(summarise === undefined ? [] : [`summarised=${session.summarised ?? 0}`]),
-          `dropped=${dropped}`,
+          ...(summarise === undefined || left > 0 && summary.length > 0
+            ? []
+            : [`summarised=${session.summarised ?? 0}`]),
+          `dropped=${dropped + left}`,
         ].join(" "),
       );
       return {
@@ -193,22 +198,33 @@ function inject(draft: RequestDraft, turns: readonly Turn[], as: Settings["as"])
   draft.changed = true;
 }
 
-/** The turns as base64url; the oldest go first when they are too long. */
+/** The newest turns that a header can carry. A call and its result stay together. */
+function fitting(turns: readonly Turn[]): readonly Turn[] {
+  const from = turns.findIndex((_, at) => headerOf(turns.slice(at)).length <= MAX_HEADER);
+  const fits = from < 0 ? [] : turns.slice(from);
+  const whole = from <= 0 ? 0 : fits.findIndex(({ messages }) => messages[0]?.role !== "tool");
+  return whole < 0 ? [] : fits.slice(whole);
+}
+
+/** The messages of turns as base64url of their JSON. */
 function headerOf(turns: readonly Turn[]): string {
-  for (let from = 0; from < turns.length; from++) {
-    const messages = turns.slice(from).flatMap((turn) => turn.messages);
-    const text = Buffer.from(JSON.stringify(messages)).toString("base64url");
-    if (text.length <= MAX_HEADER) return text;
-  }
-  return "";
+  const messages = turns.flatMap((turn) => turn.messages);
+  return Buffer.from(JSON.stringify(messages)).toString("base64url");
 }
 
 /** Records an answer when it is whole: with a reason to finish, and the end of its body. */
 function recorder(record: (answer: JsonObject) => Promise<void>): AnswerHandler {
   const collector = new AnswerCollector();
+  let isOver = false;
+  const streamed = async () => {
+    const answer = isOver ? undefined : collector.message();
+    isOver = true;
+    if (answer !== undefined) await record(answer);
+  };
   const handler: AnswerHandler = {
     async whole(json, { status }) {
-      const [choice] = (json.choices ?? []) as JsonObject[];
+      const choices = (json.choices ?? []) as JsonObject[];
+      const choice = choices.find(({ index = 0 }) => index === 0);
       const message = choice?.message as JsonObject | undefined;
       if (status === 200 && message !== undefined && choice?.finish_reason) {
         await record(message);
@@ -217,10 +233,13 @@ function recorder(record: (answer: JsonObject) => Promise<void>): AnswerHandler 
     },
     async event({ data, json }) {
       if (json !== undefined) collector.add(json);
-      if (data !== "[DONE]") return undefined;
-      const answer = collector.message();
-      if (answer !== undefined) await record(answer);
+      if (data === "[DONE]") await streamed();
       return undefined;
+    },
+    // Some servers end with the last event.
+    async end() {
+      await streamed();
+      return [];
     },
     async replayed(bytes, head) {
       if (!head.isStream) return void await handler.whole?.(objectOf(bytes) ?? {}, head);

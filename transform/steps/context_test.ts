@@ -1,5 +1,6 @@
 /** A session's context: what is put in, what is kept, and for whom. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { type JsonObject, RequestDraft } from "../exchange.ts";
 import { openStore } from "../store/sqlite.ts";
@@ -11,6 +12,7 @@ import { Background, type Summarise } from "./summary.ts";
 const user = (content: string): JsonObject => ({ role: "user", content });
 
 interface Setting {
+  readonly as?: "messages" | "header";
   readonly keep?: object;
   readonly longer?: object;
   readonly summarise?: Summarise;
@@ -43,7 +45,9 @@ function sessionOn(store: Store, { summarise, background = () => {}, ...settings
       );
     }
     const sent = (draft.messages ?? []).map(({ role, content }) => `${role}: ${content}`);
-    return { sent, message, header: draft.answerHeaders.get("x-llm-context") };
+    const { set, bytes } = draft;
+    assert.equal(draft.changed, draft.body !== bytes);
+    return { sent, message, set, header: draft.answerHeaders.get("x-llm-context") };
   };
 }
 
@@ -179,4 +183,67 @@ Deno.test("a session that is erased while its summary is made stays erased", asy
   const kept = key === undefined ? undefined : (await store.get(key))?.value;
   assert.ok(!new TextDecoder().decode(kept).includes("secret"));
   assert.deepEqual((await say([user("new")])).sent, ["user: new"]);
+});
+
+Deno.test("as a header: the newest turns that fit in 8 KiB, the body as it came, and a call with its result", async () => {
+  await using store = openStore(":memory:");
+  const say = sessionOn(store, { as: "header", keep: { tokens: 100_000 } });
+  const told = (set: ReadonlyMap<string, string>) =>
+    JSON.parse(Buffer.from(set.get("x-llm-context") ?? "", "base64url").toString() || "[]")
+      .map(({ role, content }: JsonObject) => `${role}: ${String(content).slice(0, 8)}`);
+  const first = await say([user("q0 ü")], { reply: { content: "a0" } });
+  assert.deepEqual([first.set.size, first.header], [0, "turns=0 tokens=0 dropped=0"]);
+  const second = await say([user("q1")], { reply: { content: "a1".padEnd(3_100, "x") } });
+  assert.deepEqual(second.sent, ["user: q1"]);
+  assert.deepEqual(told(second.set), ["user: q0 ü", "assistant: a0"]);
+  assert.equal(second.set.get("x-llm-context-turns"), "1");
+  await say([user("q2")], { reply: { content: "a2".padEnd(3_100, "x") } });
+  const third = await say([user("q3")], {
+    reply: { content: null, tool_calls: [{ id: "c", type: "function", function: {} }] },
+  });
+  assert.deepEqual(told(third.set).slice(0, 2), ["user: q2", "assistant: a2xxxxxx"]);
+  assert.match(third.header ?? "", /^turns=1 tokens=\d+ dropped=2$/);
+  const result = { role: "tool", tool_call_id: "c", content: "r".repeat(6_000) };
+  await say([result], { reply: { content: "done" } });
+  const last = await say([user("q4")]);
+  assert.deepEqual([told(last.set), last.header], [[], "turns=0 tokens=0 dropped=5"]);
+  assert.ok((third.set.get("x-llm-context")?.length ?? 0) <= 8_192);
+});
+
+Deno.test("a stream is kept when its last event finishes it and its body ends, with [DONE] or without", async () => {
+  const chunk = (content: string, finish_reason: string | null = null) => ({
+    choices: [{ index: 0, delta: { content }, finish_reason }],
+  });
+  const streams = [
+    { events: [chunk("a"), chunk("b", "stop"), "[DONE]"], ends: true, kept: 1 },
+    { events: [chunk("a"), chunk("b", "stop")], ends: true, kept: 1 },
+    { events: [chunk("a"), chunk("b", "stop")], ends: false, kept: 0 },
+    { events: [chunk("a"), chunk("b")], ends: true, kept: 0 },
+    { events: [chunk("a"), chunk("b"), "[DONE]"], ends: true, kept: 0 },
+  ];
+  for (const { events, ends, kept } of streams) {
+    await using store = openStore(":memory:");
+    const [{ context } = { context: undefined }] =
+      transformSchema.parse({ version: 1, steps: [{ context: {} }] }).steps;
+    assert.ok(context);
+    const step = contextStep(context, { store, background: () => {} });
+    const ask = () =>
+      new RequestDraft(
+        new Map([["x-tenant", "a"], ["x-session-id", "s"]]),
+        new TextEncoder().encode(JSON.stringify({ messages: [user("q")] })),
+      );
+    const outcome = await step.request(ask());
+    assert.ok(outcome !== undefined && "handler" in outcome);
+    const { handler } = outcome;
+    for (const event of events) {
+      const data = typeof event === "string" ? event : JSON.stringify(event);
+      const json = typeof event === "string" ? undefined : event;
+      await handler.event?.({ fields: [["data", data]], data, json });
+    }
+    if (ends) await handler.end?.();
+    handler.over?.();
+    const next = ask();
+    await step.request(next);
+    assert.match(next.answerHeaders.get("x-llm-context") ?? "", new RegExp(`^turns=${kept} `));
+  }
 });

@@ -1,4 +1,5 @@
 /** The step `guard`: words, a webhook or a moderation service say whether a text may pass. */
+import { isJsonText, unescaped } from "../detect/unescaped.ts";
 import {
   type AnswerHandler,
   type JsonObject,
@@ -9,7 +10,17 @@ import {
   withData,
   withJson,
 } from "../exchange.ts";
-import { deltasOf, endsTexts, mapTexts, onlyText, type Path, textsOf, withText } from "../texts.ts";
+import {
+  type Change,
+  deltasOf,
+  endsTexts,
+  mapOthers,
+  mapPlain,
+  mapTexts,
+  onlyText,
+  type Path,
+  withText,
+} from "../texts.ts";
 import type { StepFile } from "../transform_schema.ts";
 import { type Check, checksOf, type GuardSurroundings } from "./guard_checks.ts";
 import { inScope, isFor } from "./when.ts";
@@ -57,9 +68,10 @@ function checkingStep({ when, input, output, window }: Checking): Step {
       if (draft.json === undefined || !isFor(when, draft)) return undefined;
       const about = { requestId: draft.requestId, tenant: draft.tenant, model: draft.model };
       if (input !== undefined) {
-        const verdict = await input(textsOf(draft.json), about);
+        const { json } = draft;
+        const verdict = await input(shownTexts((change) => mapTexts(json, change)), about);
         if ("refused" in verdict) return { answer: refused(verdict.refused) };
-        const masked = withTexts(draft.json, verdict.texts);
+        const masked = mapTexts(json, masking(verdict.texts));
         if (masked !== undefined) {
           Object.assign(draft.json, masked);
           draft.changed = true;
@@ -83,10 +95,28 @@ function refused(reason: string): OwnAnswer {
   };
 }
 
-/** Puts texts in the place of those of a message, in their order; undefined when all are the same. */
-function withTexts(json: JsonObject, texts: readonly string[]): JsonObject | undefined {
+/** Returns a text as a guard gets it: arguments are JSON, whose escapes say characters. */
+function shown(text: string, key: string): string {
+  return isJsonText(key) ? unescaped(text) : text;
+}
+
+/** The texts of a message as a guard gets them, in the order of {@linkcode masking}. */
+function shownTexts(visit: (change: Change) => unknown): string[] {
+  const texts: string[] = [];
+  visit((text, key) => {
+    texts.push(shown(text, key));
+    return text;
+  });
+  return texts;
+}
+
+/** Puts texts that a guard gave back in the place of those that it got; what it left stays as it was written. */
+function masking(texts: readonly string[]): Change {
   let at = 0;
-  return mapTexts(json, (text) => texts[at++] ?? text);
+  return (text, key) => {
+    const next = texts[at++] ?? text;
+    return next === shown(text, key) ? text : next;
+  };
 }
 
 function guarding(
@@ -96,6 +126,8 @@ function guarding(
   const gates = new Map<string, Gate>();
   const choices = new Set<number>();
   let isBlocked = false;
+  /** The response as an event told it last: the one that ends it has its id. */
+  let response: JsonObject = {};
   const gateOf = (key: string) => {
     const gate = gates.get(key) ?? new Gate(window);
     gates.set(key, gate);
@@ -103,30 +135,40 @@ function guarding(
   };
   const block = (event: StreamedEvent): StreamedEvent[] => {
     isBlocked = true;
-    return endings(event, choices);
+    return endings(event, choices, response);
   };
   /** A text as it may be let go behind what was let go before it; undefined for one that may not. */
-  const passing = async (gate: Gate, text: string): Promise<string | undefined> => {
+  const passing = async (key: string, gate: Gate, text: string): Promise<string | undefined> => {
     if (text === "") return text;
-    const verdict = await check([gate.before + text]);
+    const before = shown(gate.before, key);
+    const now = shown(text, key);
+    const as = (masked: string) => masked === now ? text : masked;
+    const verdict = await check([before + now]);
     if ("refused" in verdict) return undefined;
     const [masked = ""] = verdict.texts;
-    if (masked.startsWith(gate.before)) return masked.slice(gate.before.length);
+    if (masked.startsWith(before)) return as(masked.slice(before.length));
     // What is masked began before: of that nothing can be taken back.
-    const alone = await check([text]);
-    return "refused" in alone ? undefined : alone.texts[0] ?? text;
+    const alone = await check([now]);
+    return "refused" in alone ? undefined : as(alone.texts[0] ?? now);
+  };
+  /** Checks texts that a message holds whole; returns how each is changed, or undefined where one may not pass. */
+  const changeOf = async (visit: (change: Change) => unknown): Promise<Change | undefined> => {
+    const texts = shownTexts(visit);
+    if (texts.every((text) => text === "")) return (text) => text;
+    const verdict = await check(texts);
+    return "refused" in verdict ? undefined : masking(verdict.texts);
   };
 
   return {
     mustRead: true,
     async whole(json, { status }) {
       if (status !== 200) return undefined;
-      const verdict = await check(textsOf(json));
-      return "refused" in verdict ? withoutContent(json) : withTexts(json, verdict.texts);
+      const change = await changeOf((visit) => mapTexts(json, visit));
+      return change === undefined ? withoutContent(json) : mapTexts(json, change);
     },
     async plain(text) {
-      const verdict = await check([text]);
-      return "refused" in verdict ? "" : verdict.texts[0];
+      const change = await changeOf((visit) => mapPlain(text, visit));
+      return change === undefined ? "" : mapPlain(text, change);
     },
     async event(event) {
       if (isBlocked) return [];
@@ -135,25 +177,25 @@ function guarding(
       for (const { index } of (json?.choices ?? []) as JsonObject[]) {
         choices.add(Number(index ?? 0));
       }
+      const { response: said } = json ?? {};
+      if (typeof said === "object" && said !== null) response = said as JsonObject;
       let now = event;
+      // Texts that an event says whole, such as the copy at the end of a text, span sentences.
+      const mapWhole = (change: Change) =>
+        json === undefined ? mapPlain(event.data, change) : mapOthers(json, deltas, change);
+      if (event.data !== "[DONE]") {
+        const change = await changeOf(mapWhole);
+        if (change === undefined) return block(event);
+        const next = mapWhole(change);
+        if (typeof next === "object") now = withJson(event, next);
+        else if (next !== undefined && next !== event.data) now = withData(event, next);
+      }
       for (const { key, text: piece, path } of deltas) {
         const gate = gateOf(key);
-        const text = await passing(gate, gate.push(piece, event, path));
+        const text = await passing(key, gate, gate.push(piece, event, path));
         if (text === undefined) return block(event);
         gate.passed(text);
         if (text !== piece) now = withJson(now, withText(now.json ?? {}, path, text));
-      }
-      // What an event says whole, such as the copy at the end of a text, spans sentences.
-      const whole = deltas.length > 0 ? [] : json === undefined ? [event.data] : textsOf(json);
-      if (whole.length > 0 && event.data !== "[DONE]") {
-        const verdict = await check(whole);
-        if ("refused" in verdict) return block(event);
-        const masked = json === undefined
-          ? withData(event, verdict.texts[0] ?? event.data)
-          : withJson(event, withTexts(json, verdict.texts) ?? json);
-        if (masked.data !== event.data && verdict.texts.some((text, at) => text !== whole[at])) {
-          now = masked;
-        }
       }
       const isOver = endsTexts(event);
       if (isOver === undefined) return now === event ? undefined : [now];
@@ -163,7 +205,7 @@ function guarding(
         gates.delete(key);
         const last = gate.rest();
         if (last === undefined) continue;
-        const text = await passing(gate, last.text);
+        const text = await passing(key, gate, last.text);
         if (text === undefined) return block(event);
         rest.push(last.form(text));
       }
@@ -172,10 +214,10 @@ function guarding(
     async end() {
       if (isBlocked) return [];
       const rest: StreamedEvent[] = [];
-      for (const gate of gates.values()) {
+      for (const [key, gate] of gates) {
         const last = gate.rest();
         if (last === undefined) continue;
-        const text = await passing(gate, last.text);
+        const text = await passing(key, gate, last.text);
         if (text === undefined) return block(last.form(""));
         rest.push(last.form(text));
       }
@@ -237,7 +279,11 @@ class Gate {
 const DONE: StreamedEvent = { fields: [["data", "[DONE]"]], data: "[DONE]", json: undefined };
 
 /** The end of a stream that a guard cut: a reason, and the stream's own ending, in its own dialect. */
-function endings(event: StreamedEvent, seen: ReadonlySet<number>): StreamedEvent[] {
+function endings(
+  event: StreamedEvent,
+  seen: ReadonlySet<number>,
+  response: JsonObject,
+): StreamedEvent[] {
   const { json = {} } = event;
   if (Array.isArray(json.choices)) {
     const { usage: _, ...rest } = json;
@@ -248,9 +294,12 @@ function endings(event: StreamedEvent, seen: ReadonlySet<number>): StreamedEvent
     }));
     return [{ ...withJson(event, { ...rest, choices }) }, DONE];
   }
+  if (Array.isArray(json.candidates)) {
+    const candidates = (json.candidates as JsonObject[]).map(blockedCandidate);
+    return [withJson(event, { ...json, candidates })];
+  }
   const type = typeof json.type === "string" ? json.type : "";
   if (type.startsWith("response.")) {
-    const response = (json.response ?? {}) as JsonObject;
     const { sequence_number } = json;
     return [named({
       type: "response.incomplete",
@@ -282,6 +331,15 @@ function named(json: JsonObject): StreamedEvent {
   return { fields: [["event", String(json.type)], ["data", data]], data, json };
 }
 
+/** A candidate of Gemini's without its content (Gemini API reference, FinishReason). */
+function blockedCandidate({ index }: JsonObject): JsonObject {
+  return {
+    ...(index !== undefined && { index }),
+    content: { role: "model", parts: [] },
+    finishReason: "SAFETY",
+  };
+}
+
 /** A whole answer with its content taken out. */
 function withoutContent(json: JsonObject): JsonObject {
   if (Array.isArray(json.choices)) {
@@ -293,6 +351,9 @@ function withoutContent(json: JsonObject): JsonObject {
         finish_reason: "content_filter",
       })),
     };
+  }
+  if (Array.isArray(json.candidates)) {
+    return { ...json, candidates: (json.candidates as JsonObject[]).map(blockedCandidate) };
   }
   if (json.object === "response") return { ...json, ...INCOMPLETE };
   if (json.type === "message") return { ...json, content: [], stop_reason: "refusal" };

@@ -53,7 +53,15 @@ export async function checksOf(
   };
 }
 
-/** Words are found whatever their case; patterns are matched in linear time, whatever they are. */
+/** Characters that nobody sees: soft hyphens, joiners, marks of direction (Unicode, Default_Ignorable_Code_Point). */
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
+
+/** A text as a reader takes it: without case, forms of the same letter (Unicode, NFKC), signs that nobody sees, and kinds of blanks. */
+function asRead(text: string): string {
+  return text.normalize("NFKC").replace(INVISIBLE, "").replace(/\s+/g, " ").toLowerCase();
+}
+
+/** Words are found whatever their case and blanks; patterns are matched in linear time, whatever they are. */
 async function wordCheck(
   { list = [], patterns = [], file }: NonNullable<Settings["words"]>,
   { folder }: GuardSurroundings,
@@ -67,15 +75,15 @@ async function wordCheck(
     }
   });
   const words = [...list, ...file === undefined ? [] : await wordsOf(file, folder)]
-    .map((word) => word.toLowerCase());
+    .map(asRead);
   return (texts) => {
     for (const text of texts) {
-      const lower = text.toLowerCase();
-      const word = words.find((one) => lower.includes(one));
+      const read = asRead(text);
+      const word = words.find((one) => read.includes(one));
       if (word !== undefined) {
         return Promise.resolve({ refused: "it holds a word that is not allowed" });
       }
-      if (compiled.some((pattern) => pattern.test(text))) {
+      if (compiled.some((pattern) => pattern.test(text) || pattern.test(read))) {
         return Promise.resolve({ refused: "it matches a pattern that is not allowed" });
       }
     }
