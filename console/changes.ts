@@ -8,7 +8,7 @@ const ALIVE_MS = 15_000;
 /** Rows of a batch that is followed by a pause: under load, a row is then told once and not at each of its changes. */
 const MANY_ROWS = 20;
 /** That pause, milliseconds. */
-const PAUSE_MS = 200;
+const PAUSE_MS = 400;
 
 /** Returns the changes as Server-Sent Events, from a cursor on. A reader that is slow gets fewer, larger batches. */
 export function changesOf(feed: ConsoleFeed, after: string): Response {

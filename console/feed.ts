@@ -61,7 +61,7 @@ export class ConsoleFeed implements Disposable {
     const changed = [...this.#rows.values()].filter(({ seq }) => seq > (after ?? 0))
       // Who begins is told them as they arrived; whoever follows, as they changed.
       .sort(
-        after === undefined ? (a, b) => startOf(a) < startOf(b) ? -1 : 1 : (a, b) => a.seq - b.seq,
+        after === undefined ? byStart : (a, b) => a.seq - b.seq,
       );
     return {
       cursor: `${this.#epoch}-${this.#seq}`,
@@ -176,6 +176,12 @@ export class ConsoleFeed implements Disposable {
     }
     for (const reader of this.#readers) reader();
   }
+}
+
+/** Orders rows as their requests arrived. */
+function byStart(one: Row, two: Row): number {
+  const [a, b] = [startOf(one), startOf(two)];
+  return a < b ? -1 : a > b ? 1 : one.seq - two.seq;
 }
 
 /** When a request arrived: ISO 8601, so that texts are in the order of time. */

@@ -227,7 +227,7 @@ function Content({ tap }: { tap: TapShown }) {
             html`
               <details class="fold">
                 <summary>calls ${name}</summary>
-                <pre>${given}</pre>
+                <pre role="region" tabindex="0" aria-label="Arguments of the call">${given}</pre>
               </details>
             `
           )}</div>
@@ -238,7 +238,7 @@ function Content({ tap }: { tap: TapShown }) {
             }</span><pre>${text}</pre></div>`
           )}</div></div>
       </div>
-      <details class="fold"><summary>The request's body</summary><pre>${pretty(
+      <details class="fold"><summary>The request's body</summary><pre role="region" tabindex="0" aria-label="The request's body">${pretty(
         tap.request,
       )}</pre></details>
     <//>
@@ -327,7 +327,7 @@ function Again({ one }: { one: ConsoleDetail }) {
             keep(one.id, kind, title)}>Copy as ${title.toLowerCase()}</button>`
         )}
       </div>
-      <pre class="curl">${one.curl}</pre>
+      <pre class="curl" role="region" tabindex="0" aria-label="curl line">${one.curl}</pre>
       <//>
   `;
 }

@@ -7,9 +7,11 @@ import type { StateShown } from "../shown.ts";
 
 /** Rows that the page keeps, and how many of them it draws at first. */
 const LIMIT = 2_000;
-const DRAWN = 150;
+const DRAWN = 60;
 /** The page takes what came at most so often, milliseconds: drawing must not fall behind. */
 const TAKE_MS = 120;
+/** And so often while more comes than anybody reads: more rows at once than are drawn. */
+const FLOOD_MS = 600;
 
 export const requests = signal<ReadonlyMap<string, ConsoleRequest>>(new Map());
 export const pinned = signal<ReadonlySet<string>>(new Set());
@@ -49,6 +51,7 @@ export const shown = computed(() => {
 
 /** Changes that are not taken yet. */
 let waiting: ConsoleRequest[] = [];
+let isFlood = false;
 let takes: ReturnType<typeof setTimeout> | undefined;
 
 function take(): void {
@@ -57,6 +60,7 @@ function take(): void {
     held.value = new Set(waiting.map(({ id }) => id)).size;
     return;
   }
+  isFlood = waiting.length > DRAWN;
   const next = new Map(requests.value);
   for (const one of waiting) next.set(one.id, one);
   waiting = [];
@@ -69,7 +73,7 @@ function take(): void {
 }
 
 function takeSoon(): void {
-  takes ??= setTimeout(take, TAKE_MS);
+  takes ??= setTimeout(take, isFlood ? FLOOD_MS : TAKE_MS);
 }
 
 /** Holds the list, or lets it go on with what came meanwhile. */

@@ -20,6 +20,9 @@ import { clockOf, isOver, Pill, toneOf, wordOf } from "./ui.ts";
 import { sayMs } from "../../view/mod.ts";
 import type { ConsoleRequest } from "../request.ts";
 
+/** Rows that a press shows more. */
+const MORE = 150;
+
 export function RequestsPage() {
   const isOpen = chosen.value !== "";
   return html`
@@ -91,7 +94,10 @@ function Rows() {
     </table>
     ${all.length > rows.length && html`
       <button class="more"
-        onClick=${() => drawn.value += 150}>Show ${Math.min(150, all.length - rows.length)} more of
+        onClick=${() => drawn.value += MORE}>Show ${Math.min(
+          MORE,
+          all.length - rows.length,
+        )} more of
             ${all.length - rows.length}</button>
     `}
   `;
