@@ -243,6 +243,23 @@ Deno.test("api: what is put into a prompt is a message to the steps, wherever th
   assert.equal((await ask([words, api], "allowed")).own, undefined);
 });
 
+Deno.test("guard: a word is found in letters of another width, and among characters that nobody sees", async () => {
+  const words = [{ guard: { input: { words: { list: ["forbidden"], patterns: ["^x+y$"] } } } }];
+  const ask = (content: string) =>
+    through({ steps: words, request: { messages: [{ role: "user", content }] }, answer: [] });
+  const HIDDEN = [
+    "ｆｏｒｂｉｄｄｅｎ",
+    "for\u200bbidden",
+    "for\u00adbid\u2060den",
+    "𝐟orbidden",
+    "ｘx\ufeffy",
+  ];
+  for (const text of HIDDEN) assert.equal((await ask(text)).own, 400, JSON.stringify(text));
+  for (const text of ["for bidden", "größe", "x\u200by!"]) {
+    assert.equal((await ask(text)).own, undefined, JSON.stringify(text));
+  }
+});
+
 Deno.test("a body deeper than anything walks is refused by its depth, where a step reads it", async () => {
   const deep = `{"messages":${"[".repeat(50_000)}${"]".repeat(50_000)}}`;
   assert.equal((await through({ steps: REDACT, request: deep, answer: [] })).own, 400);
