@@ -1,8 +1,8 @@
 /** Rewrites a stream of events; what no handler changes leaves byte for byte as it came. */
 import { SseParser } from "../openai/mod.ts";
-import { hidesValues } from "./duplicate_keys.ts";
 import {
   type AnswerHandler,
+  hidesFrom,
   objectOf,
   StepFailure,
   type StreamedEvent,
@@ -19,8 +19,6 @@ export class EventRewriter {
   readonly #changesAsides: boolean;
   /** Whether the line that was read last ended with CR, and the LF behind it is to come. */
   #dropsLf = false;
-  /** Whether no reader may find something in an event that the handlers did not. */
-  readonly #isRead: boolean;
   /** Bytes that have not left: pieces in their order. */
   #held: Uint8Array[] = [];
   #length = 0;
@@ -30,7 +28,6 @@ export class EventRewriter {
   constructor(handlers: readonly AnswerHandler[]) {
     this.#handlers = handlers;
     this.#changesAsides = handlers.some(({ aside }) => aside !== undefined);
-    this.#isRead = handlers.some(({ mustRead }) => mustRead);
   }
 
   /**
@@ -70,8 +67,8 @@ export class EventRewriter {
       };
       const events = await this.#through([event], 0);
       const isSame = events.length === 1 && events[0] === event;
-      const hides = isSame && this.#isRead && event.json !== undefined &&
-        hidesValues(item.data, event.json);
+      const hides = isSame && event.json !== undefined &&
+        await hidesFrom(this.#handlers, item.data, event.json, HEAD);
       if (isSame && !hides) {
         out.push(this.#aside(raw));
         continue;
@@ -156,6 +153,7 @@ export class EventRewriter {
   }
 }
 
+const HEAD = { status: 200, contentType: "text/event-stream", isStream: true };
 const NOTHING = new Uint8Array(0);
 const BLANK_LINE = new TextEncoder().encode("\n\n");
 

@@ -1,6 +1,7 @@
 /** One request on its way through the steps, and the handling of its answer. */
 import { isTooDeep, type Json, MAX_JSON_DEPTH, type OpenAiErrorInit } from "../openai/mod.ts";
-import { duplicateKey } from "./duplicate_keys.ts";
+import { unescaped } from "./detect/unescaped.ts";
+import { duplicateKey, hidesValues } from "./duplicate_keys.ts";
 import { encodeAs } from "./numbers.ts";
 
 export type JsonObject = { [key: string]: Json };
@@ -87,10 +88,12 @@ export class RequestDraft {
     return this.json?.stream === true;
   }
 
-  /** The messages of a chat request; undefined for any other. */
+  /** The messages of a chat request; undefined for any other, and where one is no object. */
   get messages(): JsonObject[] | undefined {
     const messages = this.json?.messages;
-    return Array.isArray(messages) ? messages as JsonObject[] : undefined;
+    const isList = Array.isArray(messages) &&
+      messages.every((one) => typeof one === "object" && one !== null && !Array.isArray(one));
+    return isList ? messages as JsonObject[] : undefined;
   }
 
   /** The body as it goes on. */
@@ -114,6 +117,8 @@ export interface AnswerHead {
   readonly status: number;
   readonly contentType: string;
   readonly isStream: boolean;
+  /** What the upstream says about keeping it. */
+  readonly cacheControl?: string | undefined;
 }
 
 /** One event of a stream on its way through the steps. */
@@ -180,6 +185,23 @@ export class StepFailure extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/**
+ * Whether a text says something behind the value that was read from it that the handlers would not let pass: the value of a
+ * key that stands twice. What they do not mind passes byte for byte.
+ */
+export async function hidesFrom(
+  handlers: readonly AnswerHandler[],
+  text: string,
+  value: unknown,
+  head: AnswerHead,
+): Promise<boolean> {
+  if (!handlers.some(({ mustRead }) => mustRead) || !hidesValues(text, value)) return false;
+  const shown = unescaped(text);
+  let now = shown;
+  for (const handler of handlers) now = await handler.plain?.(now, head) ?? now;
+  return now !== shown;
 }
 
 /** Whether a media type is that of a form with files. */

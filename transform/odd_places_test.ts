@@ -84,6 +84,14 @@ Deno.test("redact: of a key that an answer has twice only the value that was rea
   const answer = [`{"choices":[{"message":{"content":"${MAIL}","content":"x"}}]}`];
   const { text } = await through({ steps: REDACT, type: "application/json", answer });
   assert.equal(text, '{"choices":[{"message":{"content":"x"}}]}');
+  const escaped = [answer.join("").replace("@", "\\u0040")];
+  const same = await through({ steps: REDACT, type: "application/json", answer: escaped });
+  assert.equal(same.text, text);
+  for (const type of ["application/json", "text/event-stream"]) {
+    const harmless = '{"a": 1, "text": "y", "a": 2}';
+    const clean = [type === "application/json" ? harmless : `data: ${harmless}\n\n`];
+    assert.equal((await through({ steps: REDACT, type, answer: clean })).text, clean[0]);
+  }
 });
 
 /** Arguments are JSON in a text: a character may be written by its number. */
@@ -131,3 +139,9 @@ for (const [what, request] of ASKED) {
     assert.equal(asked, JSON.stringify(request).replaceAll(MAIL, "[EMAIL]"));
   });
 }
+
+Deno.test("context: messages that are no objects are the upstream's to refuse", async () => {
+  const request = { messages: [null, 1, "x"] };
+  const { asked } = await through({ steps: [{ context: {} }, { cache: {} }], request, answer: [] });
+  assert.equal(asked, JSON.stringify(request));
+});

@@ -2,12 +2,12 @@
 import type { Answer, HeaderList, PhaseMessage, Processor } from "../ext_proc/mod.ts";
 import { errorBody } from "../openai/mod.ts";
 import { messageOf } from "../service/mod.ts";
-import { hidesValues } from "./duplicate_keys.ts";
 import { EventRewriter, joined } from "./event_rewriter.ts";
 import { encodeAs } from "./numbers.ts";
 import {
   type AnswerHandler,
   type AnswerHead,
+  hidesFrom,
   isJson,
   objectOf,
   type OwnAnswer,
@@ -119,6 +119,7 @@ class TransformProcessor implements Processor {
       status: Number(headers.get(":status") ?? 0),
       contentType,
       isStream: contentType.toLowerCase().startsWith("text/event-stream"),
+      cacheControl: headers.get("cache-control"),
     };
     const set = [...this.#draft?.answerHeaders ?? []];
     if (isOver || this.#handlers.length === 0) return { kind: "continue", headers: { set } };
@@ -183,9 +184,9 @@ class TransformProcessor implements Processor {
     if (json === undefined) return await this.#plain(bytes, head);
     let now = json;
     for (const handler of this.#handlers) now = await handler.whole?.(now, head) ?? now;
-    const isRead = this.#handlers.some(({ mustRead }) => mustRead);
-    if (now === json && !(isRead && hidesValues(new TextDecoder().decode(bytes), json))) {
-      return bytes;
+    if (now === json) {
+      const text = new TextDecoder().decode(bytes);
+      if (!await hidesFrom(this.#handlers, text, json, head)) return bytes;
     }
     return encodeAs(bytes, now);
   }

@@ -1,5 +1,6 @@
 /** The steps of the transform processor through a real Envoy. */
 import assert from "node:assert/strict";
+import type { UpstreamStep } from "../../upstream/mod.ts";
 import { ask, contentOf, json, startTransformed, stream } from "./stack.ts";
 
 const MAIL = "jane.doe@example.com";
@@ -194,6 +195,23 @@ Deno.test("cache: a hit is byte for byte the answer, asks nobody, and belongs to
   assert.equal(asked() - before, 1);
   const failed = await ask(gateway, { ...fixed, seed: 8 }, { steps: json({ error: {} }, 500) });
   await failed.body?.cancel();
+  const said = stream(["x"]);
+  const error: UpstreamStep = { event: { data: JSON.stringify({ error: { message: "boom" } }) } };
+  const unkept = [
+    [{ headers: { headers: { "content-type": "application/json", "cache-control": "no-store" } } }]
+      .concat(json(answer("x")).slice(1) as never[]),
+    [...said.slice(0, -1), error, ...said.slice(-1)],
+    [...said, error],
+    said.slice(0, -1),
+  ];
+  for (const [at, steps] of unkept.entries()) {
+    const body = { ...fixed, seed: 100 + at, stream: at > 0 };
+    for (let n = 0; n < 2; n++) {
+      const response = await ask(gateway, body, { steps });
+      await response.text();
+      assert.equal(response.headers.get("x-llm-cache"), "miss", String(at));
+    }
+  }
   const again = await ask(gateway, { ...fixed, seed: 8 });
   assert.equal(again.headers.get("x-llm-cache"), "miss");
   await again.body?.cancel();

@@ -1,7 +1,16 @@
 /** The step `cache`: an answer that was given once is given again, byte for byte, to the same tenant. */
 import { createHash } from "node:crypto";
+import { parseSse } from "../../openai/mod.ts";
 import { now as elapsed } from "../../service/mod.ts";
-import type { AnswerHandler, AnswerHead, OwnAnswer, RequestDraft, Step } from "../exchange.ts";
+import {
+  type AnswerHandler,
+  type AnswerHead,
+  type JsonObject,
+  objectOf,
+  type OwnAnswer,
+  type RequestDraft,
+  type Step,
+} from "../exchange.ts";
 import { joined } from "../event_rewriter.ts";
 import { questionOf, type Semantic } from "./semantic.ts";
 import type { Store } from "../store/store.ts";
@@ -167,13 +176,24 @@ function recording(
   };
 }
 
+/** Whether an upstream says that its answer must not be kept (RFC 9111, section 5.2.2.5). */
+function isNotToKeep(cacheControl = ""): boolean {
+  return /(^|[\s,])no-store([\s,]|$)/i.test(cacheControl);
+}
+
 function isComplete(text: string, head: AnswerHead): boolean {
+  if (isNotToKeep(head.cacheControl)) return false;
   if (head.isStream) {
-    const reasons = [...text.matchAll(/"finish_reason":\s*"([a-z_]+)"/g)].map(([, one = ""]) =>
-      one
+    const { events } = parseSse(new TextEncoder().encode(text));
+    if (events.at(-1)?.data !== "[DONE]") return false;
+    const said = events.slice(0, -1).map(({ data }) => objectOf(data) ?? {});
+    const reasons = said.flatMap(({ choices }) =>
+      Array.isArray(choices)
+        ? (choices as JsonObject[]).flatMap(({ finish_reason }) => finish_reason || [])
+        : []
     );
-    return reasons.length > 0 && reasons.every((reason) => COMPLETE.has(reason)) &&
-      /(?:^|\n|\r)data:\s*\[DONE\]\s*$/.test(text.trimEnd());
+    return said.every(({ error }) => !error) && reasons.length > 0 &&
+      reasons.every((reason) => COMPLETE.has(String(reason)));
   }
   try {
     const { choices, status = "completed", stop_reason = null, error } = JSON.parse(text);
