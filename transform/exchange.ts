@@ -117,7 +117,7 @@ export interface AnswerHead {
   readonly status: number;
   readonly contentType: string;
   readonly isStream: boolean;
-  /** What the upstream says about keeping it. */
+  /** The directives about keeping it (RFC 9111, section 5.2.2). */
   readonly cacheControl?: string | undefined;
 }
 
