@@ -63,7 +63,7 @@ export function adoptEnvoyConfig(
   withoutDiscovery(ingress, adjustments);
   withoutRedirectToTls(ingress, adjustments);
   logsAsFiles([ingress]);
-  if (!options.keepLimits) withoutLimits(ingress, adjustments);
+  if (!options.keepLimits) withoutLimits(ingress, { adjustments, bootstrap });
   const held: Held = { bootstrap, clusters: new Map(model.clusters), file, adjustments };
   const parts = foreignParts([...ingress.filters, ...model.upstreamFilters]);
   const isAskedOverHttp = parts.some(({ kind }) => kind === "http_authz");

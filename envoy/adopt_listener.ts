@@ -237,8 +237,9 @@ export function withoutRedirectToTls({ routes, listener }: Ingress, adjustments:
 /** Limits on requests and connections of the judged listener, which would refuse the suite's own bursts. */
 export function withoutLimits(
   { listenerPlace, listener }: Ingress,
-  adjustments: string[],
+  { adjustments, bootstrap }: { readonly adjustments: string[]; readonly bootstrap: JsonObject },
 ): void {
+  const overload = { path: "overload_manager", value: bootstrap.overload_manager ?? null };
   const limits = messagesWithin(listenerPlace, ["LocalRateLimit", "ConnectionLimit"]);
   let raised = 0;
   for (const { value } of limits) {
@@ -253,6 +254,11 @@ export function withoutLimits(
       Object.assign(tokens, { max_tokens: PLENTY, tokens_per_fill: PLENTY });
       raised++;
     }
+  }
+  for (const { value } of messagesWithin(overload, ["DownstreamConnectionsConfig"])) {
+    if (Number(value.max_active_downstream_connections ?? PLENTY) >= PLENTY) continue;
+    value.max_active_downstream_connections = PLENTY;
+    raised++;
   }
   if (raised === 0) return;
   adjustments.push(

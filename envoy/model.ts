@@ -121,6 +121,11 @@ export function lintModel(
       ingressOf(listener, manager, { tables, scopes, discovered, notes })
     )
   );
+  // A connection manager alone, as it stands in somebody's notes.
+  for (const manager of resource("HttpConnectionManager")) {
+    const holder = { path: manager.path, value: { name: manager.value.stat_prefix ?? "" } };
+    ingresses.push(ingressOf(holder, manager, { tables, scopes, discovered, notes }));
+  }
   // Resources may be routes alone: their listener stands in another file.
   if (
     listeners.length === 0 && tables.length > 0 && Array.isArray((root as JsonObject).resources)

@@ -172,24 +172,33 @@ function finding(rule: LintRule, hit: Hit, place: Place): Finding {
   };
 }
 
+function refused(
+  { kind, found, path, line, column }: Reading["problems"][number],
+  { withoutLines }: LintOptions,
+): Finding {
+  return finding(CONFIG_RULES_BY_KIND[kind], { path, found }, {
+    path,
+    ...(withoutLines ? {} : { line, column }),
+  });
+}
+
 /** Returns the faults that Envoy would refuse. An Envoy that gave a dump has taken it: unknown parts of it are said in a note. */
 function refusedIn(reading: Reading, options: LintOptions, notes: string[]): Finding[] {
   const { problems } = reading;
   if (reading.kind === "dump") {
+    const old = problems.filter(({ kind }) => kind === "old-api");
     const unknown = [
-      ...new Set(problems.filter(({ kind }) => kind !== "limit").map(({ found }) => found)),
+      ...new Set(
+        problems.filter(({ kind }) => kind !== "limit" && kind !== "old-api")
+          .map(({ found }) => found),
+      ),
     ];
     const shown = unknown.slice(0, 3).join("; ");
     if (unknown.length > 0) {
       const more = unknown.length > 3 ? `; and ${unknown.length - 3} more` : "";
       notes.push(`Not looked at: ${shown}${more}. Name the Envoy of the dump by --envoy-path`);
     }
-    return [];
+    return old.map((problem) => refused(problem, options));
   }
-  return problems.map(({ kind, found, path, line, column }) =>
-    finding(CONFIG_RULES_BY_KIND[kind], { path, found }, {
-      path,
-      ...(options.withoutLines ? {} : { line, column }),
-    })
-  );
+  return problems.map((problem) => refused(problem, options));
 }

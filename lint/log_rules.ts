@@ -10,7 +10,7 @@ import {
   typeName,
   valueAt,
 } from "../envoy/mod.ts";
-import { loggedHeaders } from "./lua.ts";
+import { EVERY_HEADER, loggedHeaders } from "./lua.ts";
 import { filters, type Hit, type LintRule } from "./rule.ts";
 import { holdsPath, printedSecrets, textsWithin } from "./secrets.ts";
 
@@ -36,15 +36,28 @@ export const LOG_RULES: readonly LintRule[] = [
   {
     id: "edge.tapped",
     severity: "warning",
-    why: "the tap filter hands out heads and bodies as they are, credentials and prompts included",
-    fix: "take the filter out of the chain when nobody debugs",
-    source: "Tap filter",
-    check: (model) =>
-      model.ingresses.flatMap(({ filters }) => filters)
+    why: "a tap hands out heads and bodies as they are, credentials and prompts included",
+    fix: "take the tap away when nobody debugs",
+    source: "Tap filter, tap transport socket",
+    check: (model) => [
+      ...model.ingresses.flatMap(({ filters }) => filters)
         .filter(({ type, disabled }) => type === "Tap" && !disabled)
         .map(({ path, name }) => ({ path, found: `the filter "${name}" records requests` })),
+      ...tappedTransports(model),
+    ],
   },
 ];
+
+/** Transports of listeners and clusters that record the bytes which pass. */
+function tappedTransports({ listeners, clusters }: LintModel): Hit[] {
+  const chains = listeners.flatMap((listener) =>
+    ["filter_chains/*", "default_filter_chain"].flatMap((chain) => placedAt(listener, chain))
+  );
+  return [...chains, ...clusters.values()].flatMap((holder) =>
+    placedAt(holder, "transport_socket/typed_config")
+  ).filter(({ value }) => typeName(value) === "Tap")
+    .map(({ path }) => ({ path, found: "the transport records what passes" }));
+}
 
 /** Loggers that print Envoy's default text when they are given no format of their own. */
 const DEFAULTED = new Set(["FileAccessLog", "StdoutAccessLog", "StderrAccessLog"]);
@@ -83,13 +96,18 @@ function secretsOf(log: Placed): Hit[] {
 /** Scripts that write credentials, or the path with its query, to Envoy's own log. */
 function logsOfScripts(model: LintModel): Hit[] {
   return filters(model, "Lua").flatMap(({ filter, config, by }) =>
-    loggedHeaders(config).filter((name) => isCredentialHeader(name) || holdsPath(name))
-      .map((name) => ({
-        path: by?.path ?? filter.path,
-        found: `the script of "${filter.name}" logs ${
-          holdsPath(name) ? "the path with its query" : `the header ${name}`
-        }`,
-      }))
+    loggedHeaders(config).flatMap((name): Hit[] => {
+      const what = name === EVERY_HEADER
+        ? "every header"
+        : holdsPath(name)
+        ? "the path with its query"
+        : isCredentialHeader(name)
+        ? `the header ${name}`
+        : undefined;
+      if (what === undefined) return [];
+      const found = `the script of "${filter.name}" logs ${what}`;
+      return [{ path: by?.path ?? filter.path, found }];
+    })
   );
 }
 

@@ -39,14 +39,36 @@ export function calledClusters(config: JsonObject): string[] {
   return [...calls].flatMap(([, cluster]) => cluster ?? []);
 }
 
-/** Names of the headers that a script writes to Envoy's log: `handle:logInfo(headers:get("authorization"))`. */
+/** A script's words to Envoy's log, or to its output. */
+const LOGS =
+  /(?:[:.]\s*log(?:Trace|Debug|Info|Warn|Err|Critical)|\bprint|\bio\s*\.\s*write)\s*\(([^\n]*)/g;
+/** A header that is read: `headers:get("authorization")`. */
+const READS = /[:.]\s*get\s*\(\s*["']([^"']+)["']/g;
+/** A variable that gets a header: `local key = handle:headers():get("authorization")`. */
+const KEEPS = /\b([A-Za-z_]\w*)\s*=\s*[^\n=;]*?[:.]\s*get\s*\(\s*["']([^"']+)["']/g;
+/** A loop over every header, and the variable that has the value. */
+const LOOPS = /\bfor\s+\w+\s*,\s*(\w+)\s+in\s+pairs\s*\([^)\n]*\bheaders\s*\(/g;
+
+/** Every header, of which one is a credential. */
+export const EVERY_HEADER = "*";
+
+/**
+ * Names of the headers that a script writes to Envoy's log, as they are read there or by way of a variable; and
+ * {@linkcode EVERY_HEADER} where it writes whatever comes.
+ */
 export function loggedHeaders(config: JsonObject): string[] {
-  const logs =
-    scriptOf(config)?.matchAll(/[:.]\s*log(?:Trace|Debug|Info|Warn|Err|Critical)\s*\(([^\n]*)/g) ??
-      [];
-  return [...logs].flatMap(([, given = ""]) =>
-    [...given.matchAll(/[:.]\s*get\s*\(\s*["']([^"']+)["']/g)].flatMap(([, name]) => name ?? [])
-  );
+  const script = scriptOf(config) ?? "";
+  const kept = [
+    ...[...script.matchAll(KEEPS)].map(([, variable = "", name = ""]) => ({ variable, name })),
+    ...[...script.matchAll(LOOPS)].map(([, variable = ""]) => ({ variable, name: EVERY_HEADER })),
+  ];
+  return [...script.matchAll(LOGS)].flatMap(([, given = ""]) => {
+    const words = new Set(given.replaceAll(/"[^"]*"|'[^']*'/g, "").match(/[A-Za-z_]\w*/g));
+    return [
+      ...[...given.matchAll(READS)].flatMap(([, name]) => name ?? []),
+      ...kept.filter(({ variable }) => words.has(variable)).map(({ name }) => name),
+    ];
+  });
 }
 
 /** Does a script give answers another status, without a look at the one that they have? */

@@ -62,9 +62,15 @@ function secretOf(operator: string, given: string): string | undefined {
     case "CEL":
     case "TYPED_CEL":
       return secretInExpression(given);
+    case "METADATA":
     case "DYNAMIC_METADATA": {
       const key = given.split(":").at(-1) ?? "";
       return isCredentialHeader(key) ? `the metadata ${key}` : undefined;
+    }
+    case "FILTER_STATE":
+    case "UPSTREAM_FILTER_STATE": {
+      const [key = ""] = given.split(":");
+      return isCredentialHeader(key) ? `the filter state ${key}` : undefined;
     }
     default:
       return undefined;

@@ -165,8 +165,13 @@ function collect(node: SourceNode, place: Place, context: Context, sink: Sink): 
   if (node.entries.some(({ key, value }) => SECTION_KEYS.test(key) && value.kind === "list")) {
     return add("dump", node, place);
   }
-  if (entryOf(node, "resources")?.kind === "list" || resourceTypeOf(node) !== undefined) {
-    return add("resources", node, place);
+  if (entryOf(node, "resources")?.kind === "list") return add("resources", node, place);
+  const type = resourceTypeOf(node);
+  if (type !== undefined) {
+    const name = type.slice(type.lastIndexOf(".") + 1);
+    if (isResource(type)) return add("resources", node, place);
+    sink.others.push(`a part of a configuration (${name})`);
+    return;
   }
   const before = sink.documents.length;
   nested(node, place, { depth: SEARCH_DEPTH, add });
@@ -285,6 +290,15 @@ function embedded(
   }
 }
 
+/** Types that xDS serves, or that hold a way in whole; other messages are parts of them. */
+const RESOURCES =
+  /\.(Listener|RouteConfiguration|ScopedRouteConfiguration|VirtualHost|Cluster|ClusterLoadAssignment|Secret|Runtime|Resource|TypedExtensionConfig|HttpConnectionManager)$/;
+
+function isResource(type: string): boolean {
+  // What the v2 API calls its resources ends in their names alone.
+  return RESOURCES.test(`.${type}`);
+}
+
 /** The kind of resource that an item is, by its type, or by its fields where a tool leaves the type out. */
 export function resourceTypeOf(node: SourceNode): string | undefined {
   if (node.kind !== "map") return undefined;
@@ -327,6 +341,16 @@ interface Root {
 }
 
 function parse({ text, name, parseYaml }: Text, position: (at: number) => Position): Root[] {
+  if (text.includes("\0")) {
+    throw new UsageError(
+      `Cannot read "${name}": it is binary, or no UTF-8; YAML and JSON are read`,
+    );
+  }
+  if (PROTOBUF_TEXT.test(text)) {
+    throw new UsageError(
+      `Cannot read "${name}": it is protobuf's text format (pb_text); YAML and JSON are read`,
+    );
+  }
   const where = (at: number) => {
     const { line, column } = position(at);
     return `"${name}":${line}:${column}`;
@@ -356,6 +380,9 @@ function parse({ text, name, parseYaml }: Text, position: (at: number) => Positi
     return { root: root ?? (broken.length > 0 ? EMPTY_BOOTSTRAP : undefined), broken };
   });
 }
+
+/** Protobuf's text format begins with a field and its message in braces. */
+const PROTOBUF_TEXT = /^(?:\s*#[^\n]*\n|\s)*(?:static_resources|dynamic_resources|admin|node)\s*\{/;
 
 /** Stands for a template of which nothing could be read. */
 const EMPTY_BOOTSTRAP: SourceNode = {

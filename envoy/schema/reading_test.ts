@@ -339,3 +339,17 @@ Deno.test("readTypedConfig() ends bombs of aliases, circles and depth with what 
   const many = `x: &x {a: 1}\nlist: [${"*x, ".repeat(50_000)}]\n`;
   await readTypedConfig(`static_resources: {}\n${many}`, { name: "many.yaml" });
 });
+
+Deno.test("readTypedConfig() says what a text is that is neither YAML nor JSON", async () => {
+  const rows: readonly (readonly [text: string, says: RegExp])[] = [
+    ['# a\nstatic_resources {\n  listeners { name: "a" }\n}\n', /protobuf's text format/],
+    ["\u0000\u0001", /binary, or no UTF-8/],
+    [
+      JSON.stringify({ "@type": "type.googleapis.com/envoy.config.core.v3.Address" }),
+      /a part of a configuration \(Address\)/,
+    ],
+  ];
+  for (const [text, says] of rows) {
+    await assert.rejects(readTypedConfig(text, { name: "own" }), says);
+  }
+});

@@ -68,6 +68,52 @@ export const STREAMS_AND_LOGS: readonly CorpusCase[] = [
     envoy: "accepts",
   },
   {
+    name: "by hand: a script that logs the key by a variable",
+    text: strict({
+      after: lua(
+        "function envoy_on_request(h) local k = h:headers():get('authorization') h:logWarn('key ' .. k) end",
+      ),
+    }),
+    findings: ["edge.secrets-logged"],
+    envoy: "accepts",
+  },
+  {
+    name: "by hand: a script that prints every header",
+    text: strict({
+      after: lua(
+        "function envoy_on_request(h) for k, v in pairs(h:headers()) do print(k .. v) end end",
+      ),
+    }),
+    findings: ["edge.secrets-logged"],
+    envoy: "accepts",
+  },
+  {
+    name: "by hand: a script that logs what is no secret by a variable",
+    text: strict({
+      after: lua(
+        "function envoy_on_request(h) local a = h:headers():get('user-agent') local k = h:headers():get('authorization') h:logInfo('k ' .. a) end",
+      ),
+    }),
+    findings: [],
+    envoy: "accepts",
+  },
+  {
+    name: "by hand: the key in the state of a filter",
+    text: strict({ log: text("%FILTER_STATE(api_key:PLAIN)%") }),
+    findings: ["edge.secrets-logged"],
+    envoy: "accepts",
+  },
+  {
+    name: "Envoy: a cluster's transport that is tapped",
+    text: strict({
+      upstream: `type: STATIC, load_assignment: ${
+        endpoint(SOCKET)
+      }, transport_socket: { name: tap, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.tap.v3.Tap, common_config: { static_config: { match: { any_match: true }, output_config: { sinks: [ { file_per_tap: { path_prefix: /tmp/tap } } ] } } }, transport_socket: { name: raw, typed_config: { "@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer } } } }`,
+    }),
+    findings: ["edge.tapped"],
+    envoy: "accepts",
+  },
+  {
     name: "Envoy: a buffer that a route switches off",
     text: strict({
       before:

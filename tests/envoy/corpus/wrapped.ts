@@ -74,6 +74,24 @@ ${indented(strict({ authzFields: "failure_mode_allow: true" }))}`,
     note: /document 1 is not looked at: it is a Kubernetes Deployment "app"/,
   },
   {
+    name: "by hand: a connection manager alone",
+    text: JSON.stringify({ ...LISTENER.filterChains[0]?.filters[0]?.typedConfig }),
+    findings: ["policy.missing"],
+    envoy: "other",
+    note: /These are xDS resources/,
+  },
+  {
+    name: "old tutorials: a dump of the v2 API",
+    text: JSON.stringify({
+      configs: [{
+        "@type": "type.googleapis.com/envoy.admin.v2alpha.BootstrapConfigDump",
+        bootstrap: {},
+      }],
+    }),
+    findings: ["config.old-api"],
+    envoy: "other",
+  },
+  {
     name: "by hand: two documents",
     text: `---\n${strict()}---\nfoo: bar\n`,
     findings: [],
