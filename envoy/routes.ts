@@ -123,8 +123,11 @@ function conditionsOf(match: Json | undefined): string[] {
 function isCatchAll(match: Json | undefined): boolean {
   if (!isObject(match)) return false;
   const { prefix } = match;
-  const only = Object.keys(match).every((key) => key === "prefix" || key === "case_sensitive");
-  return (prefix === "/" || prefix === "") && only;
+  const only = Object.keys(match).every((key) =>
+    key === "prefix" || key === "safe_regex" || key === "case_sensitive"
+  );
+  const pattern = String(valueAt(match, "safe_regex/regex"));
+  return only && (prefix === "/" || prefix === "" || /^\^?\/?\.\*\$?$/.test(pattern));
 }
 
 /** Does the table answer every request, whatever its host and path? Then no filter can bring a first route. */

@@ -1,6 +1,6 @@
 /** Headers of a request that an ext_authz filter shows to its engine. */
-import { compilePattern } from "../patterns/mod.ts";
-import { isObject, type Json, type JsonObject, objectsAt, valueAt } from "./tree.ts";
+import { matchesText } from "./string_matcher.ts";
+import { isObject, type JsonObject, objectsAt, valueAt } from "./tree.ts";
 
 /** Headers that an engine over HTTP gets always (AuthorizationRequest.allowed_headers). */
 const ALWAYS_OVER_HTTP = new Set(["authorization", "host", ":method", ":path", "content-length"]);
@@ -11,24 +11,11 @@ const ALWAYS_OVER_HTTP = new Set(["authorization", "host", ":method", ":path", "
  */
 export function showsHeader(config: JsonObject, name: string): boolean {
   const lists = (field: string) => objectsAt(valueAt(config, field) ?? null, "patterns/*");
-  if (lists("disallowed_headers").some((matcher) => matches(matcher, name))) return false;
+  if (lists("disallowed_headers").some((matcher) => matchesText(matcher, name))) return false;
   const overHttp = isObject(config.http_service);
   const old = "http_service/authorization_request/allowed_headers";
   const allowed = [...lists("allowed_headers"), ...overHttp ? lists(old) : []];
   if (overHttp && ALWAYS_OVER_HTTP.has(name)) return true;
   if (allowed.length === 0) return !overHttp;
-  return allowed.some((matcher) => matches(matcher, name));
-}
-
-/** Does a StringMatcher match a text in lower case? */
-function matches(matcher: JsonObject, text: string): boolean {
-  const fold = (value: Json) =>
-    matcher.ignore_case === true ? String(value).toLowerCase() : String(value);
-  const { exact, prefix, suffix, contains } = matcher;
-  if (exact !== undefined) return text === fold(exact);
-  if (prefix !== undefined) return text.startsWith(fold(prefix));
-  if (suffix !== undefined) return text.endsWith(fold(suffix));
-  if (contains !== undefined) return text.includes(fold(contains));
-  const regex = valueAt(matcher, "safe_regex/regex");
-  return typeof regex === "string" && compilePattern(`^(?:${regex})$`).test(text);
+  return allowed.some((matcher) => matchesText(matcher, name));
 }

@@ -4,13 +4,17 @@ import {
   type Ingress,
   isObject,
   type Json,
+  type JsonObject,
   type LintModel,
+  matchesText,
+  objectsAt,
   type Placed,
   placedAt,
   valueAt,
   wholeOf,
 } from "../envoy/mod.ts";
 import { rewritesDenials } from "./denials.ts";
+import { removedHeaders } from "./lua.ts";
 import { hasPolicy, type Hit, isProbePath, type LintRule, serving } from "./rule.ts";
 
 /** Rules about the way in. */
@@ -23,7 +27,7 @@ export const EDGE_RULES: readonly LintRule[] = [
     source: "Admin.address",
     check: ({ admin }) => {
       const host = admin && valueAt(admin.value, "address/socket_address/address");
-      if (typeof host !== "string" || isLoopback(host)) return [];
+      if (typeof host !== "string" || isLoopback(host) || showsLittle(admin?.value)) return [];
       return [{
         path: `${admin?.path}/address/socket_address/address`,
         found: `the admin interface listens on ${host}`,
@@ -282,6 +286,27 @@ function refusesEscapedSlashes(value: Json | undefined, { runtime }: LintModel):
   return refuses && share >= 100;
 }
 
+/** Paths of the admin interface that read the configuration, or change something. */
+const POWERFUL_PATHS = [
+  ...["/config_dump", "/quitquitquit", "/drain_listeners", "/healthcheck/fail", "/logging"],
+  ...[
+    "/runtime_modify",
+    "/reset_counters",
+    "/certs",
+    "/clusters",
+    "/tap",
+    "/init_dump",
+    "/listeners",
+  ],
+];
+
+/** Does a list of allowed paths keep all that has power shut? */
+function showsLittle(admin: JsonObject | undefined): boolean {
+  const allowed = objectsAt(admin?.allow_paths ?? null, "*");
+  return allowed.length > 0 &&
+    !POWERFUL_PATHS.some((path) => allowed.some((matcher) => matchesText(matcher, path)));
+}
+
 /** Has a cluster an endpoint on this machine at that port? */
 function leadsTo(cluster: Placed | undefined, port: Json): boolean {
   if (cluster === undefined) return false;
@@ -298,28 +323,48 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
-/** Names removed before policy: by early mutation, by the route table for outsiders, or by a header filter. */
-function removedBeforePolicy(ingress: Ingress): Set<string> {
-  const names: (Json | undefined)[] = placedAt(
-    ingress,
-    "early_header_mutation_extensions/*/typed_config/mutations/*",
-  ).map(({ value }) => value.remove);
+/** Ways in which something before policy takes names away: by themselves, and by matchers. */
+interface Removals {
+  readonly names: Set<string>;
+  readonly matchers: JsonObject[];
+}
+
+/** Removals before policy: by early mutation, by the route table for outsiders, by a filter or a script. */
+function removedBeforePolicy(ingress: Ingress): Removals {
+  const removals: Removals = { names: new Set(), matchers: [] };
+  const early = placedAt(ingress, "early_header_mutation_extensions/*/typed_config/mutations/*");
+  for (const { value } of early) addRemoval(removals, value);
   if (ingress.value.use_remote_address === true) {
     // What stands there is taken from whoever is not internal.
     for (const table of ingress.routes.map(({ parents }) => parents.at(-1)?.value)) {
       const internal = table?.internal_only_headers;
-      if (Array.isArray(internal)) names.push(...internal);
+      if (!Array.isArray(internal)) continue;
+      for (const name of internal) removals.names.add(String(name).toLowerCase());
     }
   }
-  for (const filter of ingress.filters) {
-    if (filter.type === "ExtAuthz") break;
-    if (filter.type !== "HeaderMutation" || filter.disabled || filter.conditional) continue;
-    const mutations = valueAt(filter.config, "mutations/request_mutations");
-    for (const mutation of Array.isArray(mutations) ? mutations : []) {
-      if (isObject(mutation)) names.push(mutation.remove);
+  for (const { type, disabled, conditional, config } of ingress.filters) {
+    if (type === "ExtAuthz") break;
+    if (disabled || conditional) continue;
+    if (type === "HeaderMutation") {
+      for (const mutation of objectsAt(config, "mutations/request_mutations/*")) {
+        addRemoval(removals, mutation);
+      }
     }
+    if (type === "Lua") { for (const name of removedHeaders(config)) removals.names.add(name); }
   }
-  return new Set(names.map((name) => String(name).toLowerCase()));
+  return removals;
+}
+
+/** One mutation of headers: what is set anew is no longer the client's, either. */
+function addRemoval({ names, matchers }: Removals, mutation: JsonObject): void {
+  if (typeof mutation.remove === "string") names.add(mutation.remove.toLowerCase());
+  const matcher = valueAt(mutation, "remove_on_match/key_matcher");
+  if (isObject(matcher)) matchers.push(matcher);
+  const key = valueAt(mutation, "append/header/key");
+  const action = String(valueAt(mutation, "append/append_action"));
+  if (typeof key === "string" && action === "OVERWRITE_IF_EXISTS_OR_ADD") {
+    names.add(key.toLowerCase());
+  }
 }
 
 /** A rule for names that must be removed before policy. */
@@ -328,8 +373,10 @@ function unlessRemoved(
 ): (model: LintModel) => Hit[] {
   return (model) =>
     model.ingresses.filter(hasPolicy).flatMap((ingress) => {
-      const removed = removedBeforePolicy(ingress);
-      const kept = wanted(model).filter((name) => !removed.has(name));
+      const { names, matchers } = removedBeforePolicy(ingress);
+      const kept = wanted(model).filter((name) =>
+        !names.has(name) && !matchers.some((matcher) => matchesText(matcher, name))
+      );
       if (kept.length === 0) return [];
       return [{ path: ingress.path, found: `a client's own ${kept.join(", ")} is not removed` }];
     });

@@ -39,6 +39,14 @@ export function calledClusters(config: JsonObject): string[] {
   return [...calls].flatMap(([, cluster]) => cluster ?? []);
 }
 
+/** Names of the headers that a script removes from each request: not within a condition that one could see. */
+export function removedHeaders(config: JsonObject): string[] {
+  const { request } = handlers(scriptOf(config) ?? "");
+  if (/\b(if|for|while)\b/.test(request)) return [];
+  return [...request.matchAll(/[:.]\s*remove\s*\(\s*["']([^"']+)["']/g)]
+    .flatMap(([, name]) => name?.toLowerCase() ?? []);
+}
+
 /** A script's words to Envoy's log, or to its output. */
 const LOGS =
   /(?:[:.]\s*log(?:Trace|Debug|Info|Warn|Err|Critical)|\bprint|\bio\s*\.\s*write)\s*\(([^\n]*)/g;

@@ -5,10 +5,10 @@ import {
   filterOnRoute,
   filtersInForce,
   type Ingress,
-  isObject,
   type Json,
   type JsonObject,
   type LintModel,
+  objectsAt,
   placedAt,
   type Route,
   valueAt,
@@ -109,11 +109,7 @@ const SERVED = new WeakMap<LintModel, ReadonlySet<string>>();
 export function isProbe(route: Route, model: LintModel): boolean {
   if (!isProbePath(route)) return false;
   const { value, clusters } = route;
-  const method = valueAt(value, "match/headers/0");
-  if (
-    valueAt(value, "match/path") !== undefined && isObject(method) &&
-    method.name === ":method" && valueAt(method, "string_match/exact") === "GET"
-  ) return true;
+  if (valueAt(value, "match/path") !== undefined && readsOnly(valueAt(value, "match"))) return true;
   let served = SERVED.get(model);
   if (served === undefined) {
     const routes = model.ingresses.flatMap(({ routes }) => routes);
@@ -123,6 +119,14 @@ export function isProbe(route: Route, model: LintModel): boolean {
     SERVED.set(model, served);
   }
   return clusters.length > 0 && clusters.every((name) => !served.has(name));
+}
+
+/** Does a match take GET or HEAD alone? */
+function readsOnly(match: Json | undefined): boolean {
+  return objectsAt(match ?? null, "headers/*").some((header) =>
+    header.name === ":method" && header.invert_match !== true &&
+    /^(GET|HEAD)$/.test(String(valueAt(header, "string_match/exact") ?? header.exact_match))
+  );
 }
 
 /** Does a route match the path of a probe, or what begins with it? */

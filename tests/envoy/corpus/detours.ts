@@ -1,5 +1,15 @@
 /** Ways around policy that stand where few look: trees by network, chains of upgrades, an order that routes decide. */
-import { authz, type CorpusCase, endpoint, HTTP, LIMITS, SOCKET, strict, TYPE } from "./form.ts";
+import {
+  authz,
+  type CorpusCase,
+  endpoint,
+  HTTP,
+  LIMITS,
+  ROUTE,
+  SOCKET,
+  strict,
+  TYPE,
+} from "./form.ts";
 
 const CLOSED = { denied: false, failing: false };
 const AROUND = { denied: true, failing: true };
@@ -172,6 +182,80 @@ export const DETOURS: readonly CorpusCase[] = [
         `{ name: envoy.filters.http.fault, typed_config: { "@type": ${HTTP}.fault.v3.HTTPFault, abort: { http_status: 503, percentage: { numerator: 100 } } } }`,
     }),
     findings: ["traffic.faults"],
+    envoy: "accepts",
+  },
+  {
+    name: "old tutorials: a probe by the match of before",
+    text: strict({
+      routes:
+        `{ match: { path: /healthz, headers: [ { name: ":method", exact_match: GET } ] }, route: { cluster: up, timeout: 0s, idle_timeout: 0s }, typed_per_filter_config: { envoy.filters.http.ext_authz: ${EXEMPT} } }, ${ROUTE}`,
+    }),
+    findings: [],
+    envoy: "accepts",
+    reached: CLOSED,
+  },
+  {
+    name: "by hand: a late route behind an expression that matches all",
+    text: strict({
+      routes:
+        "{ match: { prefix: /, headers: [ { name: x-model, string_match: { exact: a } } ] }, route: { cluster: up, timeout: 0s, idle_timeout: 0s } }, { match: { safe_regex: { regex: '.*' } }, direct_response: { status: 404 } }",
+      after:
+        `{ name: lua, typed_config: { "@type": ${HTTP}.lua.v3.Lua, default_source_code: { inline_string: "function envoy_on_request(h) h:headers():replace('x-model', 'a') h:clearRouteCache() end" } } }`,
+    }),
+    findings: [],
+    envoy: "accepts",
+    reached: CLOSED,
+  },
+  {
+    name: "Envoy 1.40: names removed by an expression",
+    text: strict({
+      removed: ["x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"],
+    }).replace(
+      "mutations: [",
+      'mutations: [ { remove_on_match: { key_matcher: { safe_regex: { regex: "x-(llm-.*|tenant)" } } } },',
+    ),
+    findings: [],
+    envoy: "accepts",
+  },
+  {
+    name: "by hand: names removed by a script, and set anew",
+    text: strict({
+      removed: ["x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"],
+      before:
+        `{ name: lua, typed_config: { "@type": ${HTTP}.lua.v3.Lua, default_source_code: { inline_string: "function envoy_on_request(h) h:headers():remove('x-tenant') h:headers():remove('X-LLM-Decision-Id') end" } } }, { name: set, typed_config: { "@type": ${HTTP}.header_mutation.v3.HeaderMutation, mutations: { request_mutations: [ { append: { header: { key: x-llm-policy-version, value: none }, append_action: OVERWRITE_IF_EXISTS_OR_ADD } } ] } } }`,
+    }),
+    findings: [],
+    envoy: "accepts",
+  },
+  {
+    name: "by hand: a script that removes a name for some requests",
+    text: strict({
+      removed: [
+        ...["x-llm-decision-id", "x-llm-policy-version"],
+        ...["x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"],
+      ],
+      before:
+        `{ name: lua, typed_config: { "@type": ${HTTP}.lua.v3.Lua, default_source_code: { inline_string: "function envoy_on_request(h) if h:headers():get('a') then h:headers():remove('x-tenant') end end" } } }`,
+    }),
+    findings: ["edge.trusted-names"],
+    envoy: "accepts",
+  },
+  {
+    name: "Envoy 1.40: an admin interface that shows readiness alone",
+    text: strict({
+      top:
+        "admin: { allow_paths: [ { exact: /ready }, { prefix: /stats } ], address: { socket_address: { address: 0.0.0.0, port_value: 19000 } } }\n",
+    }),
+    findings: [],
+    envoy: "accepts",
+  },
+  {
+    name: "Envoy 1.40: an admin interface that shows all but stopping",
+    text: strict({
+      top:
+        "admin: { allow_paths: [ { safe_regex: { regex: '/(?:[^q].*)?' } } ], address: { socket_address: { address: 0.0.0.0, port_value: 19000 } } }\n",
+    }),
+    findings: ["edge.admin-exposed"],
     envoy: "accepts",
   },
 ];
