@@ -37,7 +37,8 @@ if ! unpacked; then
   if ! own "$dir"; then
     shared=${TMPDIR:-/tmp}/llmgate-$(id -u)
     dir=$shared/runtime/@ID@
-    own "$shared" && chmod 700 "$shared" && own "$dir" || fail "no folder to write to: tried $home and ${TMPDIR:-/tmp}; set LLMGATE_HOME"
+    # No link: whoever made it could lead it elsewhere later.
+    own "$shared" && [ ! -L "$shared" ] && chmod 700 "$shared" && own "$dir" || fail "no folder to write to: tried $home and ${TMPDIR:-/tmp}; set LLMGATE_HOME"
   fi
 fi
 

@@ -182,6 +182,22 @@ Deno.test("a home that cannot be written to: the program unpacks into a private 
   assert.equal(((await Deno.stat(join(test.folder, own))).mode ?? 0) & 0o777, 0o700);
 });
 
+Deno.test("a link in the place of the private folder of TMPDIR is not followed", async () => {
+  await using test = await lab();
+  const file = join(test.folder, "a file");
+  await Deno.writeTextFile(file, "");
+  await Deno.mkdir(join(test.folder, "elsewhere"));
+  const shared = join(test.folder, `llmgate-${Deno.uid()}`);
+  await Deno.symlink(join(test.folder, "elsewhere"), shared);
+  const { code, err } = await test.start([], {
+    LLMGATE_HOME: join(file, "home"),
+    TMPDIR: test.folder,
+  });
+  assert.equal(code, 3);
+  assert.match(err, /no folder to write to/);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(join(test.folder, "elsewhere"))), []);
+});
+
 Deno.test("no folder to write to: the program says so, and what to set", async () => {
   await using test = await lab();
   const file = join(test.folder, "a file");
