@@ -10,6 +10,7 @@ import {
   metricsText,
   readTextFile,
   silent,
+  UnavailableError,
   UsageError,
   watchFile,
 } from "../service/mod.ts";
@@ -90,6 +91,7 @@ class LimitsService implements Limits {
   port: number;
   readonly #options: LimitsOptions;
   readonly #log: Log;
+  #isBroken = false;
   readonly #now: () => number;
   readonly #metrics = new LimitsMetrics();
   readonly #stack = new AsyncDisposableStack();
@@ -213,8 +215,21 @@ class LimitsService implements Limits {
     const now = this.#now();
     const decided = (this.#limiter as Limiter).decide(descriptors, hitsAddend, now);
     return decided instanceof Promise
-      ? decided.then((outcomes) => this.#encode(outcomes, now))
+      ? decided.then((outcomes) => {
+        this.#isBroken = false;
+        return this.#encode(outcomes, now);
+      }, (error) => this.#broken(error))
       : this.#encode(decided, now);
+  }
+
+  /** Says once that the counters cannot be had, a full disk among the reasons; whoever asks decides what follows. */
+  #broken(error: unknown): never {
+    const message = messageOf(error);
+    if (!this.#isBroken) this.#log(`limits: no request is decided on: ${message}`);
+    this.#isBroken = true;
+    throw error instanceof UnavailableError
+      ? new GrpcError(GRPC_STATUS.UNAVAILABLE, "the counters cannot be had")
+      : error;
   }
 
   #encode(outcomes: readonly Outcome[], now: number): Uint8Array {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { connectGrpc, messageCodec } from "../grpc/mod.ts";
+import { redisMissing, startRedis } from "../redis/testing/redis_server.ts";
 import { type LimitsOptions, RATE_LIMIT_SERVICE, startLimits } from "./mod.ts";
 import { SqliteCounters } from "./counters/sqlite.ts";
 
@@ -143,4 +144,32 @@ Deno.test("redis_env must name a variable that is set, and a server that answers
     startLimits({ limits, env: () => "redis://127.0.0.1:1" }),
     /Cannot use redis 127\.0\.0\.1:1/,
   );
+});
+
+const missing = await redisMissing();
+
+Deno.test({
+  name: `counters that cannot be had are said once, and whoever asks hears UNAVAILABLE${
+    missing === "" ? "" : ` (skipped: ${missing})`
+  }`,
+  ignore: missing !== "",
+  async fn() {
+    await using server = await startRedis();
+    const said: string[] = [];
+    await using service = await start({
+      limits: LIMITS.replace("version: 1,", "version: 1, redis_env: COUNTERS,"),
+      env: () => server.url,
+      log: (line) => said.push(line),
+    });
+    await service.ask(service.question);
+    await server.stop();
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(
+        service.ask(service.question),
+        /UNAVAILABLE: the counters cannot be had/,
+      );
+    }
+    assert.equal(said.length, 1, said.join("\n"));
+    assert.match(said[0] ?? "", /^limits: no request is decided on: /);
+  },
 });
