@@ -62,7 +62,7 @@ function Head({ one }: { one: ConsoleDetail }) {
       <h2 class="request-title"><span class="method">${one.method}</span> ${one.path}</h2>
       <p class="soft">${facts.join(" · ")}${state.value?.has.traces &&
         html`
-          · <a href=${`#/traces/of/${encodeURIComponent(one.id)}`}>trace</a>
+          ${" · "}<a href=${`#/traces/of/${encodeURIComponent(one.id)}`}>trace</a>
         `}</p>
       ${one.replay_of !== "" && html`<p class="soft">Sent again from
         <a href=${`#/requests/${encodeURIComponent(one.replay_of)}`}>${one.replay_of}</a></p>`}

@@ -49,14 +49,37 @@ async function pageRows({ runs }: Effort): Promise<Row[]> {
     },
     { name: "no page", measure: p99 },
   );
+  const elsewhere = await compare(
+    { name: `p99 at ${RATE} requests/s, page open on another machine`, unit: "ms", runs },
+    async () => {
+      await using _ = readEvents(control);
+      return await p99();
+    },
+    { name: "no page", measure: p99 },
+  );
   const longest = Math.max(...tasks);
-  return [p99Row, {
+  return [p99Row, elsewhere, {
     name: `longest task of the page at ${RATE} requests/s`,
     unit: "ms",
     value: longest,
     runs: tasks.length,
     samples: tasks,
   }];
+}
+
+/** Reads the changes as a page does whose browser costs this machine nothing. */
+function readEvents(control: string): AsyncDisposable {
+  const child = new Deno.Command("curl", {
+    args: ["-sN", `${control}/api/v1/events`],
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child.status;
+    },
+  };
 }
 
 async function callLogRows(): Promise<Row[]> {

@@ -52,6 +52,14 @@ Deno.test("dev --profile edge names its parts, takes a token and a certificate, 
     assert.ok(keys.length >= 2 && !JSON.stringify(keys).includes('"d"'));
     const journal = await (await fetch(`${ready.control}/journal/limits`)).text();
     assert.match(journal, /"tenant":"a"/);
+    const api = async (path: string) =>
+      await (await fetch(`${ready.control}/api/v1${path}`)).json();
+    assert.ok(JSON.stringify(await api("/limits")).includes('"tenant":"a"'));
+    // Envoy sends spans a moment later.
+    let traces = await api("/traces");
+    while (traces.length === 0) traces = await api("/traces");
+    assert.deepEqual(traces[0].services, ["llmgate-edge"]);
+    assert.ok((await api(`/traces/${traces[0].id}`)).tree.length > 0);
     assert.match(await (await fetch(`${ready.control}/metrics`)).text(), /llmgate_limits_answers/);
   }));
 

@@ -108,3 +108,14 @@ steps:
   });
   assert.equal((await bad.json()).error.param, "other");
 });
+
+Deno.test("the console has a lane for the steps: when a request came to them, what they made of it", async () => {
+  await using gateway = await startTransformed("steps: [{ prompt: { system: { prepend: X } } }]\n");
+  await (await ask(gateway, ASK, { headers: { "x-request-id": "lane-1" }, steps: json(SAID) }))
+    .text();
+  const { body } = await control(gateway, "/api/v1/requests/lane-1");
+  const lane = body.lanes.find(({ name }: { name: string }) => name === "transform");
+  const upstream = body.lanes.find(({ name }: { name: string }) => name === "upstream");
+  assert.equal(lane.says, "changed");
+  assert.ok(lane.to <= upstream.from, `${lane.to} before ${upstream.from}`);
+});
