@@ -30,6 +30,8 @@ export interface Subscription<Request> {
 }
 
 const WILDCARD = "*";
+/** Names of one type that a client may ask for: a cluster each, and no Envoy has as many. */
+const MAX_NAMES = 100_000;
 
 /** State that both variants keep. */
 abstract class Kept {
@@ -55,6 +57,13 @@ abstract class Kept {
 
   forget(names: Iterable<string>): void {
     for (const name of names) this.sent.delete(name);
+  }
+
+  /** @throws {RangeError} when the client asks for too many names */
+  protected assertFew(): void {
+    if (this.names.size > MAX_NAMES) {
+      throw new RangeError(`a client asks for ${MAX_NAMES} names of a type at most`);
+    }
   }
 
   protected get wanted(): Held[] {
@@ -111,6 +120,7 @@ export class SotwSubscription extends Kept implements Subscription<Asked> {
     const wasWildcard = this.isWildcard;
     this.names.clear();
     for (const name of names) if (name !== WILDCARD) this.names.add(name);
+    this.assertFew();
     this.#hadNames ||= names.length > 0;
     // No name means all of them for a whole type, until the client has named one.
     this.isWildcard = names.includes(WILDCARD) || this.isWhole && !this.#hadNames;
@@ -184,6 +194,7 @@ export class DeltaSubscription extends Kept implements Subscription<DeltaAsked> 
       // Asked for again, it is sent again: the client has forgotten it.
       this.sent.delete(name);
     }
+    this.assertFew();
     for (const name of unsubscribe) this.names.delete(name);
     if (unsubscribe.includes(WILDCARD)) this.isWildcard = false;
     if (isFirst) {

@@ -32,7 +32,10 @@ export interface SplitConfig {
 /** Returns the `ConfigSource` of resources: a file, a server. */
 export type SourceOf = (kind: ResourceKind, name: string) => JsonObject;
 
-const MANAGER = "static_resources/listeners/*/filter_chains/*/filters/*/typed_config";
+const LISTENERS = "static_resources/listeners/*";
+const MANAGERS = ["filter_chains/*", "default_filter_chain"]
+  .map((chain) => `${LISTENERS}/${chain}/filters/*/typed_config`);
+const MANAGER_TYPE = /\.HttpConnectionManager$/;
 /** Filters that stay with the listener: nothing in them changes, and the last one must. */
 const KEPT_FILTERS = ["envoy.filters.http.router"];
 
@@ -55,7 +58,9 @@ export function typeUrlOf(kind: ResourceKind): string {
 export function splitConfig(config: JsonObject, sourceOf: SourceOf): SplitConfig {
   const bootstrap = structuredClone(config);
   const found = new Resources();
-  for (const manager of objectsAt(bootstrap, MANAGER)) {
+  const filters = MANAGERS.flatMap((place) => objectsAt(bootstrap, place));
+  for (const manager of filters) {
+    if (!MANAGER_TYPE.test(String(manager["@type"]))) continue;
     splitRoutes(manager, { found, sourceOf });
     splitFilters(manager, { found, sourceOf });
   }
@@ -104,8 +109,8 @@ function splitRoutes(manager: JsonObject, { found, sourceOf }: Splitting): void 
 }
 
 function splitFilters(manager: JsonObject, { found, sourceOf }: Splitting): void {
-  const filters = Array.isArray(manager.http_filters) ? manager.http_filters : [];
-  manager.http_filters = filters.map((filter): Json => {
+  if (!Array.isArray(manager.http_filters)) return;
+  manager.http_filters = manager.http_filters.map((filter): Json => {
     if (!isObject(filter) || !isObject(filter.typed_config)) return filter;
     if (KEPT_FILTERS.includes(String(filter.name))) return filter;
     const { typed_config, ...rest } = filter;
