@@ -107,6 +107,7 @@ export {
   startEnvoy,
 } from "./start.ts";
 export {
+  canonicalJson,
   deleteAt,
   type Difference,
   differences,

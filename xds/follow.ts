@@ -10,6 +10,7 @@ import {
   type SchemaSource,
 } from "../envoy/mod.ts";
 import { type Log, messageOf, now, UsageError, watchFile } from "../service/mod.ts";
+import { TYPE } from "./resources.ts";
 import { type ServedConfig, servedConfig } from "./served_config.ts";
 
 /** The judge of a configuration, and the message types by which it is encoded. */
@@ -38,7 +39,7 @@ export async function acceptedConfig(file: EnvoyConfigFile, judge: Judge): Promi
   if (problems.length > 0) throw new UsageError(problems.slice(0, SHOWN).join("\n  "));
   await assertAccepted(file.text, judge);
   const encode = await messageEncoder(judge.schema);
-  return servedConfig(file, { encode, listeners: judge.listeners });
+  return await servedConfig(file, { encode, listeners: judge.listeners });
 }
 
 /** Options of {@linkcode followServed}. */
@@ -53,20 +54,29 @@ export interface FollowOptions {
 }
 
 /**
- * Watches the file until disposed. `log` gets what each change was, or why it was not made; whatever was served
+ * Watches the file, and those of its secrets, until disposed. `log` gets what each change was, or why it was not made; whatever was served
  * before a refusal stays.
  */
 export function followServed(options: FollowOptions): AsyncDisposable {
   let last: Promise<void> = Promise.resolve();
   let served = options.first;
-  const watch = watchFile(options.path, () => {
+  const watches = new Map<string, AsyncDisposable>();
+  const look = () => {
     last = last.then(async () => {
       served = await changed(options, served);
+      watch();
     });
-  });
+  };
+  // Files that are named no longer are watched on: they may be named again, and cost a look.
+  const watch = () => {
+    for (const path of [options.path, ...served.files]) {
+      if (!watches.has(path)) watches.set(path, watchFile(path, look));
+    }
+  };
+  watch();
   return {
     async [Symbol.asyncDispose]() {
-      await watch[Symbol.asyncDispose]();
+      await Promise.all([...watches.values()].map((one) => one[Symbol.asyncDispose]()));
       await last;
     },
   };
@@ -82,13 +92,17 @@ async function changed(
     const next = await acceptedConfig(await readEnvoyConfig(path), judge);
     const held = differences(served.kept, next.kept);
     const all = held.length > 0 ? held : differences(served.config, next.config);
-    if (all.length === 0) return served;
+    const secrets = held.length > 0 ? [] : secretsThatDiffer(served, next);
+    if (all.length === 0 && secrets.length === 0) return served;
     log(
       held.length > 0
         ? restart(path)
         : `${path} is served, ${Math.round(now() - began)} ms after it changed:`,
     );
-    const shown = describeDifferences(all, held.length > 0 ? next.kept : next.config);
+    const shown = [
+      ...describeDifferences(all, held.length > 0 ? next.kept : next.config),
+      ...secrets.map((name) => `secrets/${name}: changed`),
+    ];
     for (const line of shown.slice(0, SHOWN)) log(`  ${line}`);
     if (shown.length > SHOWN) log(`  and ${shown.length - SHOWN} more`);
     if (held.length > 0) return served;
@@ -98,6 +112,14 @@ async function changed(
     log(`${path} is not served, the configuration before it stays:\n  ${messageOf(error)}`);
     return served;
   }
+}
+
+/** Names of the secrets that one of them does not have, or has otherwise. */
+function secretsThatDiffer(from: ServedConfig, to: ServedConfig): string[] {
+  const of = ({ snapshot }: ServedConfig) => snapshot.types.get(TYPE.sds)?.byName ?? new Map();
+  const [before, after] = [of(from), of(to)];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((name) => before.get(name)?.version !== after.get(name)?.version);
 }
 
 function restart(path: string): string {

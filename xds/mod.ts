@@ -7,7 +7,7 @@
  * import { servedConfig, startXds } from "../xds/mod.ts";
  *
  * const encode = await messageEncoder();
- * const served = servedConfig(bundledConfig("base"), { encode, listeners: false });
+ * const served = await servedConfig(bundledConfig("base"), { encode, listeners: false });
  * await using xds = await startXds({ port: 0, snapshot: served.snapshot });
  * xds.address; // for the cluster that ads_config names: adsBootstrap() prints both
  * ```

@@ -11,6 +11,7 @@ import {
 } from "../envoy/mod.ts";
 import { UsageError } from "../service/mod.ts";
 import { held, type Snapshot, TYPE, typeResources } from "./resources.ts";
+import { secretsOf } from "./secrets.ts";
 import type { Held } from "./wire.ts";
 
 /** Name of the cluster by which an Envoy reaches this server. */
@@ -25,6 +26,8 @@ export interface ServedConfig {
   /** The half that stays with each Envoy; listeners are left out where they are served. */
   readonly kept: JsonObject;
   readonly snapshot: Snapshot;
+  /** Files beside it whose secrets are served. */
+  readonly files: readonly string[];
 }
 
 /** Every resource comes from the one server. */
@@ -32,20 +35,22 @@ const FROM_ADS: JsonObject = { resource_api_version: "V3", ads: {} };
 const sourceOf: SourceOf = () => structuredClone(FROM_ADS);
 
 /**
- * Splits a configuration and encodes what is served of it.
+ * Splits a configuration and encodes what is served of it, the secrets in the files that it names among it.
  *
  * @param options `listeners`: those that may be changed, too, for whoever takes them from this server
- * @throws {UsageError} when it has a control plane of its own, or a message that cannot be encoded
+ * @throws {UsageError} when it has a control plane of its own, a file of secrets that cannot be read, or a message
+ *   that cannot be encoded
  */
-export function servedConfig(
+export async function servedConfig(
   { name, bootstrap }: Pick<EnvoyConfigFile, "name" | "bootstrap">,
   { encode, listeners }: {
     readonly encode: (message: JsonObject) => Uint8Array;
     readonly listeners: boolean;
   },
-): ServedConfig {
+): Promise<ServedConfig> {
   assertOwn(name, bootstrap);
-  const split = splitConfig(bootstrap, sourceOf);
+  const { config, secrets, files } = await secretsOf(bootstrap, FROM_ADS);
+  const split = splitConfig(config, sourceOf);
   const all = objectsAt(split.bootstrap, "static_resources/listeners/*");
   const kept = structuredClone(split.bootstrap);
   if (listeners) withoutListeners(kept);
@@ -61,10 +66,12 @@ export function servedConfig(
     name,
     config: bootstrap,
     kept,
+    files,
     snapshot: {
       types: new Map([
         [TYPE.cds, typeResources(encoded("cds"))],
         [TYPE.eds, typeResources(encoded("eds"))],
+        [TYPE.sds, typeResources([...secrets].map(([name, value]) => held(name, encode(value))))],
         [TYPE.lds, typeResources(lds)],
         [TYPE.rds, typeResources(encoded("rds"))],
         [TYPE.ecds, typeResources(encoded("ecds"))],

@@ -9,6 +9,7 @@ import {
 } from "../grpc/mod.ts";
 import {
   assertPeerSecret,
+  assertPortFree,
   DEFAULT_PORTS,
   Journal,
   type Log,
@@ -87,10 +88,17 @@ const MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
  * Starts the server and resolves when it listens.
  *
  * @throws {UsageError} when `host` is no loopback address and there is no secret
+ * @throws {UnavailableError} when the port is taken
  */
 export async function startXds(options: XdsOptions): Promise<Xds> {
   const { host = "127.0.0.1", port = DEFAULT_PORTS.xds, peerSecret, log = silent } = options;
   assertPeerSecret(host, peerSecret, "the xDS server");
+  await assertPortFree({
+    host,
+    port,
+    what: "the xDS server",
+    remedy: "use --port 0 for a free one",
+  });
   const served = new Streams(options.snapshot);
   const { journal } = served;
   const { onEvent } = options;

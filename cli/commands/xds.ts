@@ -81,7 +81,7 @@ export const command = defineCommand({
     const peerSecret = peerSecretOf(env);
     const { listeners } = options;
     if (options.printBootstrap) {
-      const served = servedConfig(file, { encode: () => new Uint8Array(), listeners });
+      const served = await servedConfig(file, { encode: () => new Uint8Array(), listeners });
       const bootstrap = adsBootstrap(served, {
         host: options.host,
         port: options.port,

@@ -82,7 +82,7 @@ static_resources:
 
 async function served(written: Written): Promise<ServedConfig> {
   const file = await parseEnvoyConfig(textOf(written), "served.yaml");
-  return servedConfig(file, { encode: await messageEncoder(), listeners: false });
+  return await servedConfig(file, { encode: await messageEncoder(), listeners: false });
 }
 
 /** An Envoy of this server, on a free port. */
@@ -279,6 +279,7 @@ Deno.test("llmgate xds serves a file, follows it, refuses what Envoy would, and 
     assert.deepEqual(ready.resources, {
       Cluster: 1,
       ClusterLoadAssignment: 1,
+      Secret: 0,
       Listener: 1,
       RouteConfiguration: 1,
       TypedExtensionConfig: 1,
