@@ -1,6 +1,6 @@
 /** Reads Envoy configurations: the bundled ones, and files of other people. */
 import { createHash } from "node:crypto";
-import { readTextFile, UsageError } from "../service/mod.ts";
+import { readPlainTextFile, readTextFile, UsageError } from "../service/mod.ts";
 import parsedLines from "./configs/parsed.jsonl" with { type: "text" };
 import type { JsonObject } from "./tree.ts";
 import { readTypedConfig } from "./typed.ts";
@@ -148,12 +148,16 @@ function fileOf(name: string): string {
 /**
  * Reads an Envoy configuration, YAML or JSON.
  *
+ * @param options `again`: it was read before, so that a pipe in its place is none that somebody writes into
  * @throws {UsageError} with line and column, when it cannot be read or parsed
  */
-export async function readEnvoyConfig(path: string): Promise<EnvoyConfigFile> {
+export async function readEnvoyConfig(
+  path: string,
+  { again = false }: { readonly again?: boolean } = {},
+): Promise<EnvoyConfigFile> {
   let text: string;
   try {
-    text = await readTextFile(path);
+    text = await (again ? readPlainTextFile : readTextFile)(path);
   } catch (error) {
     throw new UsageError(
       `Cannot read the Envoy configuration "${path}": ${

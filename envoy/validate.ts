@@ -22,7 +22,12 @@ const LOG_LINE = /^\[[^\]]+\]\[\d+\]\[(\w+)\]\[\w+\]\s*(?:\[[^\]]+\]\s*)?(.*)$/;
 export async function validateConfig(
   envoyPath: string,
   configPath: string,
-  options: { signal?: AbortSignal; concurrency?: number | undefined } = {},
+  options: {
+    signal?: AbortSignal;
+    concurrency?: number | undefined;
+    /** The Envoy's name, for a file that does not say it and needs one. */
+    node?: string | undefined;
+  } = {},
 ): Promise<Validation> {
   const deadline = AbortSignal.timeout(DEADLINE_MS);
   const { signal = deadline } = options;
@@ -30,10 +35,22 @@ export async function validateConfig(
   const workers = options.concurrency === undefined
     ? []
     : ["--concurrency", String(options.concurrency)];
+  const named = options.node === undefined
+    ? []
+    : ["--service-node", options.node, "--service-cluster", options.node];
   let output: Deno.CommandOutput;
   try {
     output = await new Deno.Command(envoyPath, {
-      args: ["--mode", "validate", "--log-level", "warning", "-c", configPath, ...workers],
+      args: [
+        "--mode",
+        "validate",
+        "--log-level",
+        "warning",
+        "-c",
+        configPath,
+        ...workers,
+        ...named,
+      ],
       stdin: "null",
       signal: AbortSignal.any([deadline, signal]),
     }).output();
@@ -58,14 +75,15 @@ export async function validateConfig(
  */
 export async function assertAccepted(
   text: string,
-  { envoyPath, candidate, concurrency }: {
+  { envoyPath, candidate, concurrency, node }: {
     readonly envoyPath: string;
     readonly candidate: string;
     readonly concurrency?: number | undefined;
+    readonly node?: string | undefined;
   },
 ): Promise<void> {
   await Deno.writeTextFile(candidate, text, PRIVATE);
-  const { ok, messages } = await validateConfig(envoyPath, candidate, { concurrency });
+  const { ok, messages } = await validateConfig(envoyPath, candidate, { concurrency, node });
   if (ok) return;
   const reason = messages.findLast((message) => /^(critical|error)/.test(message)) ?? "";
   // The message goes on with the whole configuration.

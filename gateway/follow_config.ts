@@ -32,7 +32,7 @@ export function followConfig(gateway: Gateway, path: string, log: Log): AsyncDis
 async function change(gateway: Gateway, path: string, log: Log): Promise<void> {
   let places: string[] = [];
   try {
-    const file = await readEnvoyConfig(path);
+    const file = await readEnvoyConfig(path, { again: true });
     places = [...new Set(await problemsOf(file))];
     const { bootstrap } = gateway.envoy.launched;
     const done = await gateway.changeConfig(file);

@@ -26,7 +26,7 @@ export { bounded, boundedText } from "./bounded.ts";
 export { GrowingBytes } from "./growing_bytes.ts";
 export { hostPort, isLoopback, urlHost } from "./host_port.ts";
 export { Journal } from "./journal.ts";
-export { readFileBytes, readTextFile } from "./text_file.ts";
+export { readFileBytes, readPlainTextFile, readTextFile } from "./text_file.ts";
 export { watchLaunchers } from "./launcher.ts";
 export { type Log, silent } from "./log.ts";
 export { closeServer, resetSocket } from "./net_server.ts";

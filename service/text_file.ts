@@ -19,6 +19,17 @@ export async function readTextFile(path: string, maxBytes = MAX_BYTES): Promise<
   return text + decoder.decode();
 }
 
+/**
+ * Reads a file that is read again whenever it changes. A pipe or a device in its place is refused: opening one may wait
+ * for ever. Throws as {@linkcode readTextFile} does.
+ *
+ * @throws {TypeError} for one that is no regular file
+ */
+export async function readPlainTextFile(path: string): Promise<string> {
+  if (!(await Deno.stat(path)).isFile) throw new TypeError("it is no regular file");
+  return await readTextFile(path);
+}
+
 /** Reads a file as it is. Throws as {@linkcode readTextFile} does. */
 export async function readFileBytes(path: string, maxBytes = MAX_BYTES): Promise<Uint8Array> {
   const bytes = new GrowingBytes();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileBytes, readTextFile } from "./text_file.ts";
+import { readFileBytes, readPlainTextFile, readTextFile } from "./text_file.ts";
 
 Deno.test("readTextFile() reads what Deno.readTextFile() reads", async () => {
   const path = await Deno.makeTempFile();
@@ -37,4 +37,23 @@ Deno.test("readFileBytes() reads what Deno.readFile() reads", async () => {
 Deno.test("readTextFile() throws the system's error for no file, and for a folder", async () => {
   await assert.rejects(readTextFile("/nowhere/at all"), Deno.errors.NotFound);
   await assert.rejects(readTextFile("."));
+});
+
+Deno.test({
+  name: "readPlainTextFile() refuses a pipe at once, and does not wait for somebody who writes",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const pipe = `${folder}/pipe`;
+      await new Deno.Command("mkfifo", { args: [pipe] }).output();
+      await assert.rejects(readPlainTextFile(pipe), /no regular file/);
+      await assert.rejects(readPlainTextFile("/dev/zero"), /no regular file/);
+      await Deno.writeTextFile(`${folder}/file`, "text");
+      await Deno.symlink(`${folder}/file`, `${folder}/link`);
+      assert.equal(await readPlainTextFile(`${folder}/link`), "text");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

@@ -37,7 +37,8 @@ const SHOWN = 20;
 export async function acceptedConfig(file: EnvoyConfigFile, judge: Judge): Promise<ServedConfig> {
   const problems = [...new Set(await problemsOf(file, judge.schema))];
   if (problems.length > 0) throw new UsageError(problems.slice(0, SHOWN).join("\n  "));
-  await assertAccepted(file.text, judge);
+  // The bootstrap of each Envoy says its name.
+  await assertAccepted(file.text, { ...judge, node: "candidate" });
   const encode = await messageEncoder(judge.schema);
   return await servedConfig(file, { encode, listeners: judge.listeners });
 }
@@ -89,7 +90,7 @@ async function changed(
 ): Promise<ServedConfig> {
   const began = now();
   try {
-    const next = await acceptedConfig(await readEnvoyConfig(path), judge);
+    const next = await acceptedConfig(await readEnvoyConfig(path, { again: true }), judge);
     const held = differences(served.kept, next.kept);
     const all = held.length > 0 ? held : differences(served.config, next.config);
     const secrets = held.length > 0 ? [] : secretsThatDiffer(served, next);

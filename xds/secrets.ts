@@ -7,7 +7,7 @@ import {
   readTypedConfig,
   valueAt,
 } from "../envoy/mod.ts";
-import { messageOf, readTextFile, UsageError } from "../service/mod.ts";
+import { messageOf, readPlainTextFile, UsageError } from "../service/mod.ts";
 import { TYPE } from "./resources.ts";
 
 /** A configuration whose secrets come from elsewhere than from files. */
@@ -61,7 +61,7 @@ function referencesIn(value: Json | undefined): JsonObject[] {
 async function secretsIn(path: string): Promise<JsonObject[]> {
   let text: string;
   try {
-    text = await readTextFile(path);
+    text = await readPlainTextFile(path);
   } catch (error) {
     throw new UsageError(`Cannot read the secrets in "${path}": ${messageOf(error)}`);
   }

@@ -1,5 +1,7 @@
 /** `llmgate xds` and the Envoys that take their configuration from it: both variants, changes under streams, NACKs. */
 import assert from "node:assert/strict";
+import { connect } from "node:tls";
+import { prepareTlsFolder } from "../../certs/mod.ts";
 import {
   type EnvoyConfigFile,
   messageEncoder,
@@ -162,6 +164,17 @@ async function ask(url: string, { path = "/v1/chat/completions", script = "" } =
   };
 }
 
+/** Serial number of the certificate that a port shows. */
+function serialOf(port: number): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false }, () => {
+    resolve(socket.getPeerCertificate().serialNumber);
+    socket.destroy();
+  });
+  socket.on("error", reject);
+  return promise;
+}
+
 const requestsOf = (upstream: Upstream) => upstream.journal.entries().length;
 
 Deno.test("two hundred streams of two Envoys run over changes by ADS of every kind, in either variant", () =>
@@ -264,6 +277,50 @@ Deno.test("an Envoy goes on without the server, and takes what it has missed whe
       word === "sent" && type === "CDS" && node === "delta"
     );
     assert.deepEqual(clusters.map(({ names }) => names), [[]]);
+  }));
+
+Deno.test("a certificate in a file is served by SDS, and its renewal reaches Envoy", () =>
+  inFolder(async (folder) => {
+    await using upstream = await startUpstream({});
+    const tls = `${folder}/tls`;
+    await prepareTlsFolder(tls);
+    const text = textOf({ cluster: "up", port: upstream.port, route: "one", closed: "/closed" })
+      .replace(
+        "    - filters:\n",
+        `    - transport_socket:
+        name: envoy.transport_sockets.tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            tls_certificate_sds_secret_configs:
+            - name: server
+              sds_config: { path_config_source: { path: ${tls}/server.sds.yaml } }
+      filters:\n`,
+      );
+    const path = `${folder}/tls.yaml`;
+    await Deno.writeTextFile(path, text);
+    await using program = startProgram([
+      ...["xds", path, "--port", "0", "--json", "--envoy-path", await envoyPath()],
+    ]);
+    const ready = JSON.parse(await program.line());
+    assert.equal(ready.resources.Secret, 1);
+    const config = await servedConfig(await parseEnvoyConfig(text, "tls.yaml"), {
+      encode: await messageEncoder(),
+      listeners: false,
+    });
+    const [host = "", port = ""] = ready.xds.split(":");
+    const xds = { host, port: Number(port) };
+    await using follower = await startFollower(config, { xds, variant: "delta", folder });
+    const ingress = Number(new URL(follower.url).port);
+    const before = await serialOf(ingress);
+    assert.ok(before);
+    await prepareTlsFolder(tls, { renew: true });
+    await program.errorText(/secrets\/server: changed/);
+    for (;;) {
+      const { word } = JSON.parse(await program.line());
+      if (word === "taken") break;
+    }
+    assert.notEqual(await serialOf(ingress), before);
   }));
 
 Deno.test("llmgate xds serves a file, follows it, refuses what Envoy would, and prints the bootstrap of its Envoys", () =>
