@@ -32,6 +32,13 @@ function tellsRequests(config: unknown): boolean {
   );
 }
 
+/** Whether a session belongs to who began it: without `validation` its id is never looked at again. */
+function isEnforced(identity: unknown): boolean {
+  return objectsAt({ identity } as never, "identity/validation").some(({ mode }) =>
+    mode === "ENFORCE" || mode === 2
+  );
+}
+
 /** Rules about policy by model and by MCP tool. */
 export const AI_RULES: readonly LintRule[] = [
   {
@@ -76,10 +83,11 @@ export const AI_RULES: readonly LintRule[] = [
     id: "mcp.session-unbound",
     severity: "warning",
     why: "a session's id is readable text: who writes one has the session of somebody else",
-    fix: "set `session_identity` to the header or claim that names the client",
+    fix:
+      "set `session_identity` to the header or claim that names the client, with `validation: { mode: ENFORCE }`",
     source: "McpRouter.session_identity",
     check: (model) =>
-      filters(model, "McpRouter").filter(({ config }) => !isObject(config.session_identity))
+      filters(model, "McpRouter").filter(({ config }) => !isEnforced(config.session_identity))
         .map(({ pathOf }) => ({
           path: pathOf("session_identity"),
           found: "sessions belong to nobody",

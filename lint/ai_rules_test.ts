@@ -20,13 +20,15 @@ const BY_METADATA: Json = {
   },
 };
 
-const UNBOUND: Json = {
+const routerWith = (identity: { [key: string]: Json }): Json => ({
   name: "envoy.filters.http.mcp_router",
   typed_config: {
     "@type": `${TYPE}.mcp_router.v3.McpRouter`,
     servers: [{ name: "one", mcp_cluster: { cluster: "upstream", path: "/mcp" } }],
+    ...identity,
   },
-};
+});
+const CLIENT = { identity: { header: { name: "x-tenant" } } };
 
 /** Edits of the check-only configurations that break each rule. */
 const BREAKS: readonly (readonly [string, string, string, Json])[] = [
@@ -34,7 +36,8 @@ const BREAKS: readonly (readonly [string, string, string, Json])[] = [
   ["mcp.duplicate-keys", "mcp", `${CHAIN}/0/typed_config/reject_duplicate_keys`, false],
   ["mcp.pass-through", "mcp", `${CHAIN}/0/typed_config/traffic_mode`, GONE],
   ["mcp.pass-through", "mcp", `${CHAIN}/0/typed_config/traffic_mode`, "NOOP"],
-  ["mcp.session-unbound", "mcp", `${CHAIN}/2`, UNBOUND],
+  ["mcp.session-unbound", "mcp", `${CHAIN}/2`, routerWith({})],
+  ["mcp.session-unbound", "mcp", `${CHAIN}/2`, routerWith({ session_identity: CLIENT })],
   ["model.by-metadata", "model", `${CHAIN}/0`, BY_METADATA],
   ["model.body-rewritten", "model", `${CHAIN}/0/typed_config/request_handling`, GONE],
 ];
@@ -53,6 +56,13 @@ for (const [id, config, path, value] of BREAKS) {
     assert.deepEqual(await found(bootstrap), [id]);
   });
 }
+
+Deno.test("lintEnvoyConfig() has nothing against sessions that belong to a client", async () => {
+  const bootstrap = structuredClone(bundledConfig("check/mcp").bootstrap);
+  const bound = { session_identity: { ...CLIENT, validation: { mode: "ENFORCE" } } };
+  setAt(bootstrap, `${CHAIN}/2`, routerWith(bound));
+  assert.deepEqual(await found(bootstrap), []);
+});
 
 for (const config of ["mcp", "model"]) {
   Deno.test(`lintEnvoyConfig() finds ${config}.after-authz where policy comes first`, async () => {

@@ -18,9 +18,12 @@ export interface Twins extends AsyncDisposable {
 const PEERS = Deno.env.get("LLMGATE_PEERS");
 
 /**
- * Builds and starts the twins that can be had (`only`: these of them); resolves when they listen.
+ * Builds and starts the twins that can be had (`only`: these of them); resolves when they listen. `rego` is a file of
+ * rules for the OPA engine in place of its own.
  */
-export async function findTwins(options: { only?: readonly string[] } = {}): Promise<Twins> {
+export async function findTwins(
+  options: { only?: readonly string[]; rego?: string } = {},
+): Promise<Twins> {
   const children: Deno.ChildProcess[] = [];
   const folder = await Deno.makeTempDir({ prefix: "llmgate-twins-" });
   const start = async (name: string, args: string[] = []): Promise<string | undefined> => {
@@ -32,7 +35,10 @@ export async function findTwins(options: { only?: readonly string[] } = {}): Pro
     return address;
   };
   const goAuthz = await start("go-authz");
-  const opaAuthz = await start("opa-authz", ["-policy", `${PEERS}/opa-authz/policy.rego`]);
+  const opaAuthz = await start("opa-authz", [
+    "-policy",
+    options.rego ?? `${PEERS}/opa-authz/policy.rego`,
+  ]);
   const goMock = await start("go-mock");
   return {
     goAuthz,
