@@ -117,7 +117,7 @@ Deno.test("mcp_router: policy hears prefixed names, and a session is of the clie
       concurrency: 1,
     }),
   );
-  const ask = async (key: string, method: string, params: object = {}, session?: string) => {
+  const ask = async (key: string, method: string, params: object, session?: string) => {
     const response = await fetch(`${gateway.url}/mcp`, {
       method: "POST",
       headers: {
