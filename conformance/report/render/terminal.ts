@@ -60,17 +60,32 @@ export function renderTerminal(
   for (const problem of report.problems) lines.push("", `problem: ${problem}`);
   lines.push(
     "",
-    `${summary.cases} cases: ${summary.passed} passed, ${summary.failed} failed, ` +
-      `${summary.warned} warned, ${summary.skipped} skipped, ${summary.unsupported} unsupported, ` +
-      `${summary.not_measured} not measured, in ${(report.duration_ms / 1000).toFixed(1)} s` +
-      (interrupted ? `, then ${interrupted.reason.replace(/^I/, "i")}` : ""),
+    `${summary.cases} cases: ${countsOf(summary)}, in ${(report.duration_ms / 1000).toFixed(1)} s${
+      interrupted ? `, then ${interrupted.reason.replace(/^I/, "i")}` : ""
+    }`,
     ...(report.conclusion === undefined ? [] : [report.conclusion]),
-    `target ${report.target.name} (${report.target.url}), control ${report.target.control}` +
+    `target ${report.target.name}`,
+    `at ${report.target.url}, control ${report.target.control}` +
       (report.target.envoy_version ? `, Envoy ${report.target.envoy_version}` : ""),
     `repeat with: ${report.reproduce}`,
     ...namesOf(report, options.colour ?? false),
   );
   return lines.join("\n") + "\n";
+}
+
+/** How many there are of each status; of the rarer ones only where there are some. */
+function countsOf(summary: Report["summary"]): string {
+  const rare: readonly (readonly [count: number, word: string])[] = [
+    [summary.warned, "warned"],
+    [summary.skipped, "skipped"],
+    [summary.unsupported, "unsupported"],
+    [summary.not_measured, "not measured"],
+  ];
+  return [
+    `${summary.passed} passed`,
+    `${summary.failed} failed`,
+    ...rare.flatMap(([count, word]) => count > 0 ? [`${count} ${word}`] : []),
+  ].join(", ");
 }
 
 /** The cases to look at, once more and last: what stood above may have scrolled away. */
