@@ -109,8 +109,6 @@ export {
 export {
   canonicalJson,
   deleteAt,
-  type Difference,
-  differences,
   isObject,
   type Json,
   type JsonObject,

@@ -34,9 +34,8 @@ async function change(gateway: Gateway, path: string, log: Log): Promise<void> {
   try {
     const file = await readEnvoyConfig(path, { again: true });
     places = [...new Set(await problemsOf(file))];
-    const { bootstrap } = gateway.envoy.launched;
     const done = await gateway.changeConfig(file);
-    const shown = describeDifferences(done.differences, bootstrap);
+    const shown = describeDifferences(done.from, done.to);
     for (const line of headline(path, done)) log(line);
     for (const line of shown.slice(0, SHOWN)) log(`  ${line}`);
     if (shown.length > SHOWN) log(`  and ${shown.length - SHOWN} more`);

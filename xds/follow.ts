@@ -1,8 +1,8 @@
 /** A configuration file that is served: read, judged by Envoy, and served anew when it changes. */
 import {
   assertAccepted,
+  canonicalJson,
   describeDifferences,
-  differences,
   type EnvoyConfigFile,
   messageEncoder,
   problemsOf,
@@ -69,7 +69,9 @@ export function followServed(options: FollowOptions): AsyncDisposable {
     });
   };
   // Files that are named no longer are watched on: they may be named again, and cost a look.
+  let isOver = false;
   const watch = () => {
+    if (isOver) return;
     for (const path of [options.path, ...served.files]) {
       if (!watches.has(path)) watches.set(path, watchFile(path, look));
     }
@@ -77,6 +79,7 @@ export function followServed(options: FollowOptions): AsyncDisposable {
   watch();
   return {
     async [Symbol.asyncDispose]() {
+      isOver = true;
       await Promise.all([...watches.values()].map((one) => one[Symbol.asyncDispose]()));
       await last;
     },
@@ -91,22 +94,20 @@ async function changed(
   const began = now();
   try {
     const next = await acceptedConfig(await readEnvoyConfig(path, { again: true }), judge);
-    const held = differences(served.kept, next.kept);
-    const all = held.length > 0 ? held : differences(served.config, next.config);
-    const secrets = held.length > 0 ? [] : secretsThatDiffer(served, next);
-    if (all.length === 0 && secrets.length === 0) return served;
+    const isHeld = canonicalJson(served.kept) !== canonicalJson(next.kept);
+    const shown = isHeld ? describeDifferences(served.kept, next.kept) : [
+      ...describeDifferences(served.config, next.config),
+      ...secretsThatDiffer(served, next).map((name) => `secrets/${name}: changed`),
+    ];
+    if (shown.length === 0) return served;
     log(
-      held.length > 0
+      isHeld
         ? restart(path)
         : `${path} is served, ${Math.round(now() - began)} ms after it changed:`,
     );
-    const shown = [
-      ...describeDifferences(all, held.length > 0 ? next.kept : next.config),
-      ...secrets.map((name) => `secrets/${name}: changed`),
-    ];
     for (const line of shown.slice(0, SHOWN)) log(`  ${line}`);
     if (shown.length > SHOWN) log(`  and ${shown.length - SHOWN} more`);
-    if (held.length > 0) return served;
+    if (isHeld) return served;
     onChange(next);
     return next;
   } catch (error) {

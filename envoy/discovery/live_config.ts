@@ -4,7 +4,7 @@ import { delay, now, startDeadline, UsageError } from "../../service/mod.ts";
 import type { AdminClient } from "../admin.ts";
 import { lastLines } from "../log_tail.ts";
 import type { LaunchedConfig } from "../overlay.ts";
-import { canonicalJson, type Difference, differences } from "../tree.ts";
+import { canonicalJson, type JsonObject } from "../tree.ts";
 import { assertAccepted } from "../validate.ts";
 import type { DiscoveryFolder } from "./folder.ts";
 import { type Resource, type SplitConfig, splitConfig } from "./split.ts";
@@ -16,8 +16,9 @@ export interface ConfigChange {
    * change, so that nothing was.
    */
   readonly outcome: "applied" | "unchanged" | "restart";
-  /** Every difference; for `restart`, those alone that need it. */
-  readonly differences: readonly Difference[];
+  /** Both configurations; for `restart`, of each the half that only a new listener can have. */
+  readonly from: JsonObject;
+  readonly to: JsonObject;
   /** Milliseconds from the first rename to Envoy's last word. */
   readonly ms: number;
 }
@@ -72,8 +73,8 @@ export class LiveConfig {
   }
 
   async #apply(next: LaunchedConfig): Promise<ConfigChange> {
-    const all = differences(this.#launched.bootstrap, next.bootstrap);
-    if (all.length === 0) return { outcome: "unchanged", differences: [], ms: 0 };
+    const [from, to] = [this.#launched.bootstrap, next.bootstrap];
+    if (canonicalJson(from) === canonicalJson(to)) return { outcome: "unchanged", from, to, ms: 0 };
     const split = splitConfig(next.bootstrap, this.#options.folder.sourceOf);
     const { envoyPath, concurrency, runDir } = this.#options;
     await assertAccepted(next.text, {
@@ -82,8 +83,12 @@ export class LiveConfig {
       candidate: join(runDir, "envoy.candidate.json"),
     });
     if (canonicalJson(split.bootstrap) !== canonicalJson(this.#split.bootstrap)) {
-      const held = differences(this.#split.bootstrap, split.bootstrap);
-      return { outcome: "restart", differences: held, ms: 0 };
+      return {
+        outcome: "restart",
+        from: this.#split.bootstrap,
+        to: split.bootstrap,
+        ms: 0,
+      };
     }
     const began = now();
     try {
@@ -97,7 +102,7 @@ export class LiveConfig {
     }
     this.#launched = next;
     this.#split = split;
-    return { outcome: "applied", differences: all, ms: Math.round(now() - began) };
+    return { outcome: "applied", from, to, ms: Math.round(now() - began) };
   }
 
   /** Writes resources and waits until Envoy has said something about each that changed. */
