@@ -9,7 +9,7 @@ import type { StateShown } from "../shown.ts";
 const LIMIT = 2_000;
 const DRAWN = 60;
 /** The page takes what came at most so often, milliseconds: drawing must not fall behind. */
-const TAKE_MS = 120;
+const TAKE_MS = 60;
 /** And so often while more comes than anybody reads: more rows at once than are drawn. */
 const FLOOD_MS = 600;
 
@@ -52,10 +52,12 @@ export const shown = computed(() => {
 /** Changes that are not taken yet. */
 let waiting: ConsoleRequest[] = [];
 let isFlood = false;
+let tookAt = -Infinity;
 let takes: ReturnType<typeof setTimeout> | undefined;
 
 function take(): void {
   takes = undefined;
+  tookAt = performance.now();
   if (paused.value || waiting.length === 0) {
     held.value = new Set(waiting.map(({ id }) => id)).size;
     return;
@@ -73,7 +75,9 @@ function take(): void {
 }
 
 function takeSoon(): void {
-  takes ??= setTimeout(take, isFlood ? FLOOD_MS : TAKE_MS);
+  // What comes after a rest is shown at once.
+  const rest = (isFlood ? FLOOD_MS : TAKE_MS) - (performance.now() - tookAt);
+  takes ??= setTimeout(take, Math.max(0, rest));
 }
 
 /** Holds the list, or lets it go on with what came meanwhile. */
