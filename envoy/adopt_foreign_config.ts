@@ -14,6 +14,7 @@ import { type ForeignPart, foreignParts } from "./adopt_parts.ts";
 import type { EnvoyConfigFile } from "./config_file.ts";
 import { filterOnRoute } from "./filter_on_route.ts";
 import { type Ingress, type LintModel, lintModel } from "./model.ts";
+import { isAskedLater, waysOn } from "./relays.ts";
 import { showsHeader } from "./shown_headers.ts";
 import { isObject, type JsonObject, valueAt } from "./tree.ts";
 
@@ -29,6 +30,8 @@ export interface AdoptedConfig {
   readonly upstreamCluster: string;
   /** Is policy shown this header, whatever the route? */
   readonly showsPolicy: (header: string) => boolean;
+  /** Do several filters ask policy about one request? Ours stands in for each of their engines. */
+  readonly asksAgain: boolean;
   /** Services that its filters ask beside. */
   readonly parts: readonly ForeignPart[];
   /** Changes beside addresses, one sentence each, for the report. */
@@ -57,7 +60,8 @@ export function adoptEnvoyConfig(
   const adjustments: string[] = [];
   nameListeners(bootstrap, adjustments);
   const model = lintModel(bootstrap, { trustedNames: [], modelRoutes: undefined });
-  const ingress = pickIngress(model.ingresses, file, options.listener);
+  const picked = pickIngress(model.ingresses, file, options.listener);
+  const ingress = options.listener === undefined ? behind(picked, model, adjustments) : picked;
   adoptListener(bootstrap, ingress, { adjustments, isHere });
   leaveControlPlane(bootstrap, adjustments);
   withoutDiscovery(ingress, adjustments);
@@ -110,10 +114,27 @@ export function adoptEnvoyConfig(
     listener: ingress.listener,
     policyCluster,
     upstreamCluster,
+    asksAgain:
+      ingress.filters.filter(({ type, disabled, conditional }) =>
+        type === "ExtAuthz" && !disabled && !conditional
+      ).length > 1,
     showsPolicy: (header) => shown.every((config) => showsHeader(config, header)),
     parts,
     adjustments,
   };
+}
+
+/** The way in that asks policy, where the first one only leads there. */
+function behind(picked: Ingress, model: LintModel, adjustments: string[]): Ingress {
+  const forwards = picked.routes.filter((route) => route.forwards);
+  if (forwards.length === 0 || !forwards.every((route) => isAskedLater(route, model))) {
+    return picked;
+  }
+  const [way = picked] = waysOn(forwards[0] as typeof forwards[number], model);
+  adjustments.push(
+    `The listener "${picked.listener}" leads to "${way.listener}", which asks policy and is judged`,
+  );
+  return way;
 }
 
 /** Files that cannot be looked at, such as devices, are left to Envoy. */

@@ -92,6 +92,7 @@ Deno.test("adoptEnvoyConfig() changes nothing in the bundled configuration", () 
     listener: "ingress",
     policyCluster: "policy_engine",
     upstreamCluster: "upstream",
+    asksAgain: false,
     parts: [],
     adjustments: [],
   });
@@ -333,3 +334,44 @@ function leavesAndAbove(value: Json, path = ""): string[] {
     : [];
   return path === "" ? below : [path, ...below];
 }
+
+Deno.test("adoptEnvoyConfig() judges the listener that asks policy, where the first one leads to it", async () => {
+  const { text, bootstrap } = bundledConfig("base");
+  const front = `  listeners:
+    - name: front
+      address: { socket_address: { address: 0.0.0.0, port_value: 8443 } }
+      filter_chains:
+        - filters:
+            - name: h
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: front
+                route_config:
+                  virtual_hosts:
+                    - name: all
+                      domains: ["*"]
+                      routes: [{ match: { prefix: / }, route: { cluster: inner } }]
+                http_filters:
+                  - name: envoy.filters.http.router
+                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
+`;
+  const leading = (port: number) =>
+    `  clusters:
+    - name: inner
+      load_assignment:
+        cluster_name: inner
+        endpoints:
+          - lb_endpoints:
+              - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: ${port} } } }
+`;
+  const at = (port: number) =>
+    text.replace(/^ {2}listeners:\n/m, front).replace(/^ {2}clusters:\n/m, leading(port));
+  const port = Number(
+    valueAt(bootstrap, "static_resources/listeners/0/address/socket_address/port_value"),
+  );
+  const judged = adoptEnvoyConfig(await parseEnvoyConfig(at(port), "two.yaml"));
+  assert.equal(judged.listener, "ingress");
+  assert.match(judged.adjustments.join("\n"), /"front" leads to "ingress", which asks policy/);
+  const past = adoptEnvoyConfig(await parseEnvoyConfig(at(1), "two.yaml"));
+  assert.equal(past.listener, "front");
+});

@@ -49,6 +49,7 @@ export {
 export { startRestartableEnvoy } from "./hot_restart.ts";
 export { type FilterOnRoute, filterOnRoute, mistypedSettings } from "./filter_on_route.ts";
 export { chainOf, type HttpFilter } from "./filters.ts";
+export { isAskedLater } from "./relays.ts";
 export { matchesText } from "./string_matcher.ts";
 export {
   filterOf,

@@ -6,11 +6,14 @@ import {
   flagOf,
   HTTP_OPTIONS,
   type Ingress,
+  isAskedLater,
   isObject,
   type Json,
   type JsonObject,
   type LintModel,
+  matchesText,
   messagesWithin,
+  objectsAt,
   type Placed,
   type Route,
   seconds,
@@ -22,7 +25,6 @@ import {
   filters,
   forwarding,
   type Hit,
-  isAskedLater,
   isProbe,
   type LintRule,
   serving,
@@ -314,7 +316,27 @@ function exemption(ingress: Ingress, route: Route): Hit[] {
     found: `route ${route.match} is forwarded to ${route.target} without policy${
       by === undefined ? ": nothing there switches the filter on" : ""
     }`,
+    ...(isTried(route) ? {} : { case: null }),
   }];
+}
+
+/** Paths of model servers that the suite tries without a credential. */
+const TRIED = [
+  ...["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models", "/v1/responses"],
+];
+
+/** Does the suite ask by a route, as far as path, method and conditions tell? */
+function isTried({ value, conditions }: Route): boolean {
+  const match = valueAt(value, "match");
+  const methods = objectsAt(match ?? null, "headers/*").filter(({ name }) => name === ":method")
+    .map((header) => String(valueAt(header, "string_match/exact") ?? "GET"));
+  if (conditions.length > 0 || methods.some((method) => !/^(GET|POST)$/.test(method))) return false;
+  const path = valueAt(match, "path");
+  const prefix = valueAt(match, "prefix") ?? valueAt(match, "path_separated_prefix");
+  const regex = valueAt(match, "safe_regex");
+  if (typeof path === "string") return TRIED.includes(path);
+  if (isObject(regex)) return TRIED.some((one) => matchesText({ safe_regex: regex }, one));
+  return typeof prefix !== "string" || TRIED.some((one) => one.startsWith(prefix));
 }
 
 function authzClusters(model: LintModel): Placed[] {

@@ -6,10 +6,8 @@ import {
   filtersInForce,
   type Ingress,
   type Json,
-  type JsonObject,
   type LintModel,
   objectsAt,
-  placedAt,
   type Route,
   valueAt,
 } from "../envoy/mod.ts";
@@ -58,36 +56,6 @@ export function serving(model: LintModel): Ingress[] {
   return model.ingresses.filter(({ routes, routesMissing }) =>
     routesMissing || routes.some((route) => route.forwards && !isProbe(route, model))
   );
-}
-
-/**
- * Is every request of a route asked about further on: does it lead to listeners of the same file alone, all of which
- * ask policy?
- */
-export function isAskedLater({ clusters }: Route, model: LintModel): boolean {
-  return clusters.length > 0 && clusters.every((name) => {
-    const endpoints = placedAt(
-      model.clusters.get(name) ?? { path: "", value: {} },
-      "load_assignment/endpoints/*/lb_endpoints/*/endpoint",
-    );
-    return endpoints.length > 0 && endpoints.every(({ value }) => {
-      const listener = model.listeners.find((one) => isAt(one.value, value.address));
-      const inside = model.ingresses.filter(({ listenerPlace }) => listenerPlace === listener);
-      return inside.length > 0 && inside.every(hasPolicy);
-    });
-  });
-}
-
-/** Does a listener of this machine listen at an endpoint's address? */
-function isAt(listener: JsonObject, address: Json | undefined): boolean {
-  const inner = valueAt(address, "envoy_internal_address/server_listener_name");
-  if (inner !== undefined) return inner === listener.name;
-  const pipe = valueAt(address, "pipe/path");
-  if (pipe !== undefined) return pipe === valueAt(listener, "address/pipe/path");
-  const port = valueAt(address, "socket_address/port_value");
-  const host = String(valueAt(address, "socket_address/address"));
-  return port !== undefined && /^(127\.|::1$|localhost$)/.test(host) &&
-    port === valueAt(listener, "address/socket_address/port_value");
 }
 
 /** Paths under which servers tell how they are: Kubernetes, gRPC gateways, model servers, Envoy Gateway, Istio. */

@@ -105,7 +105,11 @@ export async function ownConfig(
     protocols,
     control,
     ...(marksPath && { marksPath }),
-    exempt: { ...standIns.exempt, ...(routesAll && ROUTES_ALL_EXEMPT) },
+    exempt: {
+      ...standIns.exempt,
+      ...(routesAll && ROUTES_ALL_EXEMPT),
+      ...(adopted.asksAgain && ASKED_AGAIN_EXEMPT),
+    },
     // A gateway that waits for somebody else shows nothing of itself, refusals included.
     ...(standIns.needed !== undefined && !isPassed(status) && {
       unmeasured: { "*": standIns.needed },
@@ -166,6 +170,16 @@ function withToken(target: Target, { header, feature }: StandInTokens): Target {
     },
   };
 }
+
+const ASKED_AGAIN = "Several filters ask policy about each request: ours answers all of them";
+
+/** Cases that count the questions about one request, or hold one of them. */
+const ASKED_AGAIN_EXEMPT: Readonly<Record<string, string>> = {
+  "contract.check-once": ASKED_AGAIN,
+  "contract.check-before-upstream": ASKED_AGAIN,
+  "contract.non-utf8-header": ASKED_AGAIN,
+  "allow.independent-decisions": ASKED_AGAIN,
+};
 
 /** How long is waited for a gateway that a missing part keeps closed, milliseconds: it has found policy by then. */
 const NEEDED_MS = 3_000;
