@@ -1,5 +1,5 @@
 /** One way to start a gRPC server, whichever engine carries it. */
-import { hostPort, loadModule, type Log, silent } from "../service/mod.ts";
+import { assertPortFree, hostPort, loadModule, type Log, silent } from "../service/mod.ts";
 import { Health, type ServingStatus } from "./health.ts";
 import { reflectionServices } from "./reflection.ts";
 import type { ServerTls } from "./transport.ts";
@@ -50,7 +50,12 @@ export interface GrpcServer extends AsyncDisposable {
 /** Longest message taken unless told otherwise. */
 const MAX_RECEIVE_BYTES = 32 * 1024 * 1024;
 
-/** Starts a server and resolves when it listens. Rejects with the system's error when the address cannot be had. */
+/**
+ * Starts a server and resolves when it listens.
+ *
+ * @throws {UnavailableError} that names the holder, when the port is taken or not allowed
+ * @throws the system's error when the address cannot be had for another reason
+ */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const host = options.host ?? "127.0.0.1";
   const names = options.services.map(({ name }) => name);
@@ -68,7 +73,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     ? (await loadModule<typeof import("./grpc_js_transport.ts")>("grpc/grpc_js_transport.ts"))
       .startGrpcJs
     : startNative;
-  const engine = await start({
+  const starting = start({
     host,
     port: options.port ?? 0,
     services,
@@ -76,6 +81,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     maxReceiveBytes: options.maxReceiveBytes ?? MAX_RECEIVE_BYTES,
     onDeaf: (deaf) => health.setDeaf(deaf),
     log: options.log ?? silent,
+  });
+  const engine = await starting.catch(async (error) => {
+    // Who holds the port is looked up only when it is taken.
+    await assertPortFree({ host, port: options.port ?? 0, what: names[0] ?? "gRPC" });
+    throw error;
   });
   let stopping: Promise<void> | undefined;
   const stop = (graceMs = 0) => stopping ??= engine.stop(graceMs);

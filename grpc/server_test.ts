@@ -7,6 +7,7 @@ import {
   messageCodec,
   startGrpcServer,
 } from "./mod.ts";
+import { UnavailableError } from "../service/mod.ts";
 import { connectGrpcJs } from "./testing/grpc_js_client.ts";
 
 const text = new TextEncoder();
@@ -261,3 +262,12 @@ async function failure(client: GrpcClient, method: string): Promise<GrpcError> {
   assert.ok(error instanceof GrpcError);
   return error;
 }
+
+Deno.test("a taken port is said to be taken, and by whom", async () => {
+  await using first = await startGrpcServer({ services: [] });
+  await assert.rejects(
+    startGrpcServer({ services: [], port: first.port }),
+    (error: Error) =>
+      error instanceof UnavailableError && /the port is taken by .*pid/.test(error.message),
+  );
+});
