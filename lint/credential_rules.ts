@@ -27,8 +27,8 @@ export const CREDENTIAL_RULES: readonly LintRule[] = [
       const hits = model.ingresses.flatMap((ingress) => [
         ...echoed(ingress, "local_reply_config", {}),
         ...ingress.routes.flatMap((route) => [...route.levels, ...route.parents])
-          // A denial of policy does not get what routes add to answers.
-          .flatMap((level) => echoed(level, "response_headers_to_add", { case: null })),
+          // Envoy adds them to the denials of policy, too.
+          .flatMap((level) => echoed(level, "response_headers_to_add", {})),
         ...ingress.routes.flatMap((route) => echoed(route, "direct_response", { case: null })),
         ...filtersInForce(ingress, "HeaderMutation").flatMap(({ filter }) =>
           echoed(

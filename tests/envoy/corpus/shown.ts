@@ -94,6 +94,30 @@ export const SHOWN: readonly ShownCase[] = [
   },
   { rule: "policy.missing", case: "deny.no-credential", text: strict({ authz: "" }) },
   {
+    rule: "edge.credential-echoed",
+    case: "sec.credential-not-echoed",
+    text: strict({
+      host:
+        'response_headers_to_add: [ { header: { key: x-debug, value: "%REQ(AUTHORIZATION)%" } } ]',
+    }),
+  },
+  {
+    rule: "edge.credential-echoed",
+    case: "sec.credential-not-echoed",
+    text: edited(
+      "flags: [UAEX] } }",
+      'flags: [UAEX] } }, headers_to_add: [ { header: { key: x-k, value: "%REQ(x-api-key)%" } } ]',
+    ),
+  },
+  {
+    rule: "traffic.faults",
+    case: "allow.basic-200",
+    text: strict({
+      before:
+        `{ name: envoy.filters.http.fault, typed_config: { "@type": ${HTTP}.fault.v3.HTTPFault, abort: { http_status: 503, percentage: { numerator: 100 } } } }`,
+    }),
+  },
+  {
     rule: "policy.route-exempt",
     case: "deny.every-route",
     text: strict({
