@@ -13,6 +13,7 @@ import {
   detail,
   filterText,
   follow,
+  goTo,
   helping,
   link,
   pause,
@@ -166,7 +167,7 @@ addEventListener("keydown", (event) => {
   const page = went && Object.entries(PAGES).find(([, { key }]) => key === event.key);
   went = event.key === "g";
   if (page) {
-    location.hash = `#/${page[0]}`;
+    goTo(`#/${page[0]}`);
     return;
   }
   const action = Object.hasOwn(ACTIONS, event.key) ? ACTIONS[event.key] : undefined;

@@ -94,9 +94,16 @@ export function pin(id: string): void {
   pinned.value = next;
 }
 
+/** Goes to a page: `#/rules`. */
+export function goTo(hash: string): void {
+  location.hash = hash;
+  // The browser tells of it later: a key that is pressed meanwhile would mean something else.
+  route.value = routeOf();
+}
+
 /** Opens a request, or closes it with an empty id. */
 export function choose(id: string): void {
-  location.hash = id === "" ? "#/requests" : `#/requests/${encodeURIComponent(id)}`;
+  goTo(id === "" ? "#/requests" : `#/requests/${encodeURIComponent(id)}`);
 }
 
 /** Follows the changes; a lost connection comes back by itself, from the last cursor. */
