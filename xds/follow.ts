@@ -105,6 +105,7 @@ async function changed(
         ? restart(path)
         : `${path} is served, ${Math.round(now() - began)} ms after it changed:`,
     );
+    if (!isHeld && versionOf(served, TYPE.lds) !== versionOf(next, TYPE.lds)) log(DRAINS);
     for (const line of shown.slice(0, SHOWN)) log(`  ${line}`);
     if (shown.length > SHOWN) log(`  and ${shown.length - SHOWN} more`);
     if (isHeld) return served;
@@ -114,6 +115,14 @@ async function changed(
     log(`${path} is not served, the configuration before it stays:\n  ${messageOf(error)}`);
     return served;
   }
+}
+
+/** Envoy's default of --drain-time-s is 600. */
+const DRAINS =
+  "  a listener changes: its running streams end once Envoy has drained it, after 600 s unless --drain-time-s says less";
+
+function versionOf({ snapshot }: ServedConfig, typeUrl: string): string | undefined {
+  return snapshot.types.get(typeUrl)?.version;
 }
 
 /** Names of the secrets that one of them does not have, or has otherwise. */

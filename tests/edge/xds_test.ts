@@ -1,6 +1,7 @@
 /** `llmgate xds` and the Envoys that take their configuration from it: both variants, changes under streams, NACKs. */
 import assert from "node:assert/strict";
 import { connect } from "node:tls";
+import { connectGrpc } from "../../grpc/mod.ts";
 import { prepareTlsFolder } from "../../certs/mod.ts";
 import {
   type EnvoyConfigFile,
@@ -9,6 +10,7 @@ import {
   type RunningEnvoy,
   startEnvoy,
 } from "../../envoy/mod.ts";
+import { makePeerSecret, PEER_SECRET_ENV } from "../../service/mod.ts";
 import { startUpstream, type Upstream, type UpstreamStep } from "../../upstream/mod.ts";
 import {
   adsBootstrap,
@@ -90,16 +92,22 @@ async function served(written: Written): Promise<ServedConfig> {
 /** An Envoy of this server, on a free port. */
 async function startFollower(
   config: ServedConfig,
-  { xds, variant, folder, live = true }: {
+  { xds, variant, folder, secret }: {
     xds: { readonly host: string; readonly port: number };
     variant: Variant;
     folder: string;
-    live?: boolean;
+    /** The secret of the server, for the Envoy's environment. */
+    secret?: string;
   },
 ): Promise<RunningEnvoy & { readonly url: string }> {
   const runDir = `${folder}/${variant}`;
   await Deno.mkdir(runDir, { recursive: true });
-  const bootstrap = adsBootstrap(config, { ...xds, variant, node: variant, secret: false });
+  const bootstrap = adsBootstrap(config, {
+    ...xds,
+    variant,
+    node: variant,
+    secret: secret !== undefined,
+  });
   const file: EnvoyConfigFile = {
     name: "bootstrap.json",
     text: JSON.stringify(bootstrap),
@@ -113,7 +121,7 @@ async function startFollower(
     runDir,
     concurrency: 1,
     graceMs: 0,
-    ...(live ? {} : { readyMs: 30_000 }),
+    ...(secret === undefined ? {} : { env: { [PEER_SECRET_ENV]: secret } }),
   });
   return { ...envoy, url: `http://127.0.0.1:${envoy.listeners.get("ingress")?.port}` };
 }
@@ -277,6 +285,23 @@ Deno.test("an Envoy goes on without the server, and takes what it has missed whe
       word === "sent" && type === "CDS" && node === "delta"
     );
     assert.deepEqual(clusters.map(({ names }) => names), [[]]);
+  }));
+
+Deno.test("a server with a secret serves the Envoy that has it, and hears nothing of others", () =>
+  inFolder(async (folder) => {
+    await using upstream = await startUpstream({});
+    const config = await served({
+      ...{ cluster: "up", port: upstream.port, route: "one", closed: "/closed" },
+    });
+    const secret = makePeerSecret();
+    await using xds = await startXds({ port: 0, snapshot: config.snapshot, peerSecret: secret });
+    await using sotw = await startFollower(config, { xds, variant: "sotw", folder, secret });
+    assert.equal((await ask(sotw.url, { path: "/v1/models" })).route, "one");
+    using stranger = connectGrpc({ address: xds.address });
+    const service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
+    const stream = stranger.bidi(`${service}/DeltaAggregatedResources`, { deadlineMs: 60_000 });
+    await assert.rejects(Array.fromAsync(stream.messages), /UNAUTHENTICATED/);
+    assert.deepEqual(xds.journal.entries().filter(({ node }) => node !== "sotw"), []);
   }));
 
 Deno.test("a certificate in a file is served by SDS, and its renewal reaches Envoy", () =>
