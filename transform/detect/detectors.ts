@@ -43,9 +43,9 @@ const PATTERNS: readonly Pattern[] = [
   // RFC 5321, 4.5.3.1: a local part of 64 octets, labels of 63 (RFC 1035). `git@host:path` is a place in a repository.
   {
     kind: "email",
-    needs: /@/,
+    needs: /[@\uff20]/,
     pattern:
-      /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}][\p{L}\p{N}._%+'-]{0,63}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}]|:[\w~/]|\.[\p{L}\p{N}])/gu,
+      /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}][\p{L}\p{N}._%+'-]{0,63}[@\uff20](?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}]|:[\w~/]|\.[\p{L}\p{N}])/gu,
     lengthOf: (match) =>
       FILE_ENDINGS.has(match.slice(match.lastIndexOf(".") + 1)) ? 0 : match.length,
   },

@@ -9,6 +9,7 @@ const FINDERS = [patternFinder(DETECTOR_KINDS)];
 const FOUND: readonly (readonly [text: string, kind: string])[] = [
   ["jane.doe+x@example.co.uk", "EMAIL"],
   ["ünï@exämple.de", "EMAIL"],
+  ["jane.doe＠example.com", "EMAIL"],
   ["4111 1111 1111 1111", "CARD"],
   ["5500-0000-0000-0004", "CARD"],
   ["378282246310005", "CARD"],
