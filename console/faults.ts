@@ -151,7 +151,7 @@ export class Faults implements AsyncDisposable {
     const until = new Date(Date.now() + lasts).toISOString();
     this.#active.set(fault.plane, { fault, tenant, until, timer });
     const scope = tenant === "" ? {} : { tenant };
-    if ("answer" in fault) this.#policy?.setFault?.({ answer: fault.answer, ...scope });
+    if ("answer" in fault) await this.#policy?.setFault?.({ answer: fault.answer, ...scope });
     else if ("upstream" in fault) {
       for (const mock of this.#mocks) mock.setFault({ name: fault.upstream, ...scope });
     } else await Promise.all(this.#parts(fault.plane).map((part) => part.close()));
@@ -176,7 +176,7 @@ export class Faults implements AsyncDisposable {
     this.#active.delete(plane);
     if ("closes" in active.fault) {
       await Promise.all(this.#parts(plane).map((part) => part.reopen()));
-    } else if (plane === "policy") this.#policy?.setFault?.(undefined);
+    } else if (plane === "policy") await this.#policy?.setFault?.(undefined);
     else for (const mock of this.#mocks) mock.setFault(undefined);
   }
 

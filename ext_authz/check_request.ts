@@ -4,7 +4,7 @@
  * hand takes 2.1 against 3.8), and tested against it with random messages.
  */
 import { Buffer } from "node:buffer";
-import { LEN, messageCodec, VARINT, WireReader as Reader } from "../grpc/mod.ts";
+import { LEN, readStruct, VARINT, WireReader as Reader } from "../grpc/mod.ts";
 
 /** One end of the connection that the request came on. */
 export interface CheckPeer {
@@ -58,6 +58,32 @@ function within(reader: Reader): Reader {
   return new Reader(reader.bytes, reader.start, reader.end);
 }
 
+/** Reads `filter_metadata` of `envoy.config.core.v3.Metadata`: a Struct for each filter's name. */
+function readMetadata(bytes: Uint8Array): Record<string, unknown> {
+  const filters: Record<string, unknown> = {};
+  const reader = new Reader(bytes);
+  while (reader.next()) {
+    if (reader.field !== 1) continue;
+    const entry = within(reader);
+    let name = "";
+    let value: unknown = {};
+    while (entry.next()) {
+      if (entry.field === 1) name = decoder.decode(bytes.subarray(entry.start, entry.end));
+      else if (entry.field === 2) value = readStruct(within(entry));
+    }
+    // Not by assignment: a filter may be called __proto__.
+    Object.defineProperty(filters, name, {
+      value,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return filters;
+}
+
+const decoder = new TextDecoder();
+
 class Decoded implements CheckRequest {
   id = "";
   method = "";
@@ -90,10 +116,7 @@ class Decoded implements CheckRequest {
 
   get metadata(): Readonly<Record<string, unknown>> {
     if (this.#metadata === undefined) {
-      const decoded = this.#metadataBytes === undefined
-        ? {}
-        : messageCodec("envoy.config.core.v3.Metadata").decode(this.#metadataBytes);
-      this.#metadata = (decoded["filter_metadata"] ?? {}) as Record<string, unknown>;
+      this.#metadata = this.#metadataBytes === undefined ? {} : readMetadata(this.#metadataBytes);
     }
     return this.#metadata;
   }

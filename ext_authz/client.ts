@@ -4,9 +4,8 @@ import {
   connectGrpc,
   type GrpcClientOptions,
   type JsonObject,
-  messageCodec,
-  protoTypes,
 } from "../grpc/mod.ts";
+import { loadModule } from "../service/mod.ts";
 
 /** Meaning of an engine's answer for Envoy. */
 export interface Verdict {
@@ -39,16 +38,25 @@ const PATH = "/envoy.service.auth.v3.Authorization/Check";
  */
 export function checkClient(options: GrpcClientOptions, path = PATH): CheckClient {
   const client = connectGrpc(options);
-  const request = messageCodec("envoy.service.auth.v3.CheckRequest");
-  const response = messageCodec("envoy.service.auth.v3.CheckResponse");
-  const check = async (plain: JsonObject, call?: CallOptions) =>
-    response.decode(await client.unary(path, request.encode(plain), call));
+  const check = async (plain: JsonObject, call?: CallOptions) => {
+    const { messageCodec } = await messages();
+    const request = messageCodec("envoy.service.auth.v3.CheckRequest").encode(plain);
+    const response = await client.unary(path, request, call);
+    return messageCodec("envoy.service.auth.v3.CheckResponse").decode(response);
+  };
   return {
     check,
-    verdict: async (plain, call) => verdictOf(await check(plain, call)),
+    verdict: async (plain, call) => verdictOf(await check(plain, call), await messages()),
     checkBytes: (bytes, call) => client.unary(path, bytes, call),
     [Symbol.dispose]: () => client[Symbol.dispose](),
   };
+}
+
+type Messages = typeof import("../grpc/messages/mod.ts");
+
+/** Loads the codecs: a client that only passes bytes on needs none. */
+function messages(): Promise<Messages> {
+  return loadModule<Messages>("grpc/messages/mod.ts");
 }
 
 interface Refusal {
@@ -59,7 +67,7 @@ interface Refusal {
 }
 
 /** Reads a CheckResponse as Envoy does: status OK allows, whatever else it holds. */
-function verdictOf(response: JsonObject): Verdict {
+function verdictOf(response: JsonObject, { protoTypes }: Messages): Verdict {
   const { code = 0 } = (response["status"] ?? {}) as { code?: number };
   if (code === 0) return { decision: "allow", status: 200, code: "" };
   if (response["error_response"] !== undefined) return { decision: "error", status: 0, code: "" };

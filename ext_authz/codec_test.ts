@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { messageCodec } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import {
   APPEND_ACTIONS,
   type AppendAction,

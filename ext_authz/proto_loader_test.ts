@@ -8,7 +8,7 @@ import { decodeCheckRequest } from "./check_request.ts";
 /** The stock way to serve these protos with grpc-js: what our own codecs must agree with. */
 const { loadSync } = await npmModule("proto_loader.ts");
 const definitions = loadSync("ext_authz.proto", {
-  includeDirs: [fileURLToPath(import.meta.resolve("../grpc/protos"))],
+  includeDirs: [fileURLToPath(import.meta.resolve("../grpc/messages/protos"))],
   keepCase: true,
   longs: String,
   enums: String,

@@ -1,6 +1,6 @@
 /**
  * Between the bytes of ext_proc and the plain values of {@linkcode PhaseMessage} and {@linkcode Answer}: by hand, field
- * by field, since every request passes here several times. grpc/protos/ext_proc.proto has the numbers.
+ * by field, since every request passes here several times. grpc/messages/protos/ext_proc.proto has the numbers.
  */
 import { readStruct, WireReader, WireWriter, writeStruct } from "../grpc/mod.ts";
 import {

@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  connectGrpc,
-  GrpcError,
-  type JsonObject,
-  messageCodec,
-  startGrpcServer,
-} from "../grpc/mod.ts";
+import { connectGrpc, GrpcError, type JsonObject, startGrpcServer } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { encodeAnswer } from "./codec.ts";
 import type { Answer, PhaseMessage } from "./phase.ts";
 import {

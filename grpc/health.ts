@@ -1,5 +1,5 @@
 /** grpc.health.v1: https://github.com/grpc/grpc/blob/master/doc/health-checking.md */
-import { messageCodec } from "./schema.ts";
+import { loadModule } from "../service/mod.ts";
 import { echoOf, GRPC_STATUS, GrpcError } from "./status.ts";
 import type { BidiCall, GrpcService } from "./service.ts";
 
@@ -40,7 +40,8 @@ export class Health {
     };
   }
 
-  #check(request: Uint8Array): Uint8Array {
+  async #check(request: Uint8Array): Promise<Uint8Array> {
+    const { serviceOf, response } = await codecs();
     const name = serviceOf(request);
     const status = this.#statuses.get(name);
     if (status === undefined) {
@@ -51,6 +52,7 @@ export class Health {
 
   /** Sends the status now and after each change, until the client leaves. */
   async #watch(call: BidiCall): Promise<void> {
+    const { serviceOf, response } = await codecs();
     let name = "";
     for await (const message of call.messages) {
       name = serviceOf(message);
@@ -77,11 +79,18 @@ export class Health {
   }
 }
 
-function serviceOf(request: Uint8Array): string {
-  const { service } = messageCodec("grpc.health.v1.HealthCheckRequest").decode(request);
-  return typeof service === "string" ? service : "";
-}
-
-function response(status: string): Uint8Array {
-  return messageCodec("grpc.health.v1.HealthCheckResponse").encode({ status });
+/** Loads the codecs of the two messages: nobody asks for health while a server starts. */
+async function codecs() {
+  const { messageCodec } = await loadModule<typeof import("./messages/mod.ts")>(
+    "grpc/messages/mod.ts",
+  );
+  const request = messageCodec("grpc.health.v1.HealthCheckRequest");
+  const answer = messageCodec("grpc.health.v1.HealthCheckResponse");
+  return {
+    serviceOf(bytes: Uint8Array): string {
+      const { service } = request.decode(bytes);
+      return typeof service === "string" ? service : "";
+    },
+    response: (status: string) => answer.encode({ status }),
+  };
 }

@@ -1,11 +1,13 @@
 /**
- * gRPC in plain functions: servers, health, reflection, clients, and codecs of the messages in
- * `protos/`. The only room with @grpc/grpc-js in it.
+ * gRPC in plain functions: servers, health, reflection and clients. The only room with
+ * @grpc/grpc-js in it.
  *
- * A handler takes bytes and gives bytes; {@linkcode messageCodec} turns them into plain objects.
+ * A handler takes bytes and gives bytes; `messageCodec()` of `messages/` turns them into plain
+ * objects.
  *
  * ```ts
- * import { messageCodec, startGrpcServer } from "../grpc/mod.ts";
+ * import { messageCodec } from "../grpc/messages/mod.ts";
+ * import { startGrpcServer } from "../grpc/mod.ts";
  *
  * const request = messageCodec("envoy.service.auth.v3.CheckRequest");
  * const response = messageCodec("envoy.service.auth.v3.CheckResponse");
@@ -50,5 +52,4 @@ export { readStruct, writeStruct } from "./wire_struct.ts";
 export { observeCall } from "./observe.ts";
 export type { ObservedCall, ObservedFrame, ObserveOptions } from "./observe.ts";
 export { GRPC_STATUS, GrpcError, statusName } from "./status.ts";
-export { fileDescriptors, messageCodec, protoTypes } from "./schema.ts";
-export type { FileDescriptor, JsonObject, MessageCodec } from "./schema.ts";
+export type { FileDescriptor, JsonObject, MessageCodec } from "./messages/mod.ts";

@@ -1,16 +1,19 @@
 /** grpc.reflection v1 and v1alpha: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md */
-import {
-  type FileDescriptor,
-  fileDescriptors,
-  type JsonObject,
-  messageCodec,
-  protoTypes,
-} from "./schema.ts";
+import { loadModule } from "../service/mod.ts";
+import type { FileDescriptor, JsonObject } from "./messages/mod.ts";
 import { echoOf, GRPC_STATUS, GrpcError } from "./status.ts";
 import type { BidiCall, GrpcService } from "./service.ts";
 
 /** Both versions: their messages are the same, their package is not, and clients ask for either. */
 const VERSIONS = ["v1", "v1alpha"] as const;
+
+type Messages = typeof import("./messages/mod.ts");
+
+/** All that an answer is made of. */
+interface Known {
+  readonly messages: Messages;
+  readonly services: readonly string[];
+}
 
 /** Longest request that an answer repeats, bytes. */
 const MAX_REPEATED = 200;
@@ -26,6 +29,9 @@ export function reflectionServices(services: readonly string[]): GrpcService[] {
 }
 
 async function info(call: BidiCall, version: string, services: string[]): Promise<void> {
+  // Nobody asks while a server starts.
+  const messages = await loadModule<Messages>("grpc/messages/mod.ts");
+  const { messageCodec } = messages;
   const request = messageCodec(`grpc.reflection.${version}.ServerReflectionRequest`);
   const response = messageCodec(`grpc.reflection.${version}.ServerReflectionResponse`);
   for await (const message of call.messages) {
@@ -35,7 +41,7 @@ async function info(call: BidiCall, version: string, services: string[]): Promis
       ...(message.length > MAX_REPEATED
         ? {}
         : { valid_host: asked["host"] ?? "", original_request: asked }),
-      ...answer(asked, services),
+      ...answer(asked, { messages, services }),
     }));
   }
 }
@@ -48,21 +54,22 @@ function decoded<T>(decode: () => T): T {
   }
 }
 
-function answer(asked: JsonObject, services: string[]): JsonObject {
+function answer(asked: JsonObject, known: Known): JsonObject {
+  const { messages, services } = known;
   if (asked["list_services"] !== undefined) {
     return { list_services_response: { service: services.map((name) => ({ name })) } };
   }
   const symbol = asked["file_containing_symbol"];
   if (typeof symbol === "string") {
-    const home = fileOf(symbol);
+    const home = fileOf(messages, symbol);
     return home === undefined
       ? notFound(`symbol "${echoOf(symbol)}"`)
-      : files(({ name }) => name === home);
+      : files(messages, ({ name }) => name === home);
   }
   const file = asked["file_by_filename"];
   if (typeof file === "string") {
-    return fileDescriptors().some(({ name }) => name === file)
-      ? files(({ name }) => name === file)
+    return messages.fileDescriptors().some(({ name }) => name === file)
+      ? files(messages, ({ name }) => name === file)
       : notFound(`file "${echoOf(file)}"`);
   }
   const type = asked["all_extension_numbers_of_type"];
@@ -73,8 +80,8 @@ function answer(asked: JsonObject, services: string[]): JsonObject {
 }
 
 /** The file that declares a type, a service, or one of its methods. */
-function fileOf(symbol: string): string | undefined {
-  const types = protoTypes();
+function fileOf(messages: Messages, symbol: string): string | undefined {
+  const types = messages.protoTypes();
   const method = symbol.lastIndexOf(".");
   const service = types.getService(symbol.slice(0, method));
   const isMethod = service?.methods.some(({ name }) => name === symbol.slice(method + 1));
@@ -82,8 +89,8 @@ function fileOf(symbol: string): string | undefined {
 }
 
 /** The file asked for first, as clients expect, and all others behind it: that saves the round trips. */
-function files(wanted: (file: FileDescriptor) => boolean): JsonObject {
-  const all = fileDescriptors();
+function files(messages: Messages, wanted: (file: FileDescriptor) => boolean): JsonObject {
+  const all = messages.fileDescriptors();
   const sorted = [...all.filter(wanted), ...all.filter((file) => !wanted(file))];
   return { file_descriptor_response: { file_descriptor_proto: sorted.map(({ bytes }) => bytes) } };
 }

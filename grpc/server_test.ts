@@ -4,10 +4,10 @@ import {
   type GrpcClient,
   GrpcError,
   type GrpcService,
-  messageCodec,
   startGrpcServer,
 } from "./mod.ts";
 import { UnavailableError } from "../service/mod.ts";
+import { messageCodec } from "./messages/mod.ts";
 import { connectGrpcJs } from "./testing/grpc_js_client.ts";
 
 const text = new TextEncoder();

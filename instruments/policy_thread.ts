@@ -1,5 +1,5 @@
 /** The policy stub on a thread of its own, seen from here: the same door, and nothing that a busy thread here delays. */
-import { checkAnswers, type Policy, type PolicyCheck } from "../policy/mod.ts";
+import { loadScripts, type Policy, type PolicyCheck } from "../policy/mod.ts";
 import { Journal, type Log, SharedLog, signNonce, silent, withDeadline } from "../service/mod.ts";
 import { shareThread, type ThreadShare } from "./thread.ts";
 import type { PolicyCommand, PolicyEvent, PolicyThreadOptions } from "./worker.ts";
@@ -26,6 +26,7 @@ const ARRIVAL_MS = 30_000;
 export async function startPolicyThread(
   { log = silent, ...options }: PolicyThreadOptions & { readonly log?: Log },
 ): Promise<Policy> {
+  const { checkAnswers } = await loadScripts();
   const share = await shareThread();
   const lines = {
     commands: SharedLog.memory(COMMAND_BITS),
@@ -37,13 +38,15 @@ export async function startPolicyThread(
       options,
       lines: { ...lines, bell: port2 },
     }, [port2]);
-    return new PolicyThread({ there, options, share, bell, ...lines, log });
+    return new PolicyThread({ there, options, share, bell, checkAnswers, ...lines, log });
   } catch (error) {
     bell.close();
     share[Symbol.dispose]();
     throw error;
   }
 }
+
+type CheckAnswers = Awaited<ReturnType<typeof loadScripts>>["checkAnswers"];
 
 /** The thread's description of the stub that it has started. */
 type Started = Pick<Policy, "host" | "port" | "address" | "version"> & { readonly id: number };
@@ -84,11 +87,12 @@ class PolicyThread implements Policy {
   #version: string;
   #disposed: Promise<void> | undefined;
 
-  constructor({ there, options, share, bell, commands, events, log }: {
+  constructor({ there, options, share, bell, checkAnswers, commands, events, log }: {
     there: Started;
     options: PolicyThreadOptions;
     share: ThreadShare;
     bell: MessagePort;
+    checkAnswers: CheckAnswers;
     commands: SharedArrayBuffer;
     events: SharedArrayBuffer;
     log: Log;

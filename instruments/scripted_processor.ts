@@ -1,7 +1,8 @@
 /** An external processor under the control of a case. */
 import { Buffer } from "node:buffer";
 import type { ProcessorControl, ProcessorScript } from "../conformance/mod.ts";
-import { type BidiCall, GrpcError, messageCodec, startGrpcServer } from "../grpc/mod.ts";
+import { type BidiCall, GrpcError, startGrpcServer } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { nonceOf } from "../service/mod.ts";
 
 /** An external processor that does what a case says, and otherwise lets everything pass. */

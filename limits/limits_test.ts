@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { connectGrpc, messageCodec } from "../grpc/mod.ts";
+import { connectGrpc } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { redisMissing, startRedis } from "../redis/testing/redis_server.ts";
 import { type LimitsOptions, RATE_LIMIT_SERVICE, startLimits } from "./mod.ts";
 import { SqliteCounters } from "./counters/sqlite.ts";

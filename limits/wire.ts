@@ -1,6 +1,6 @@
 /**
  * Between the bytes of envoy.service.ratelimit.v3 and plain values: by hand, field by field, since every request
- * passes here twice. grpc/protos/ratelimit.proto has the numbers.
+ * passes here twice. grpc/messages/protos/ratelimit.proto has the numbers.
  */
 import { WireReader, WireWriter } from "../grpc/mod.ts";
 import type { Descriptor } from "./descriptor.ts";

@@ -1,7 +1,7 @@
-/** The codec by hand against the one that is made from grpc/protos/. */
+/** The codec by hand against the one that is made from grpc/messages/protos/. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { messageCodec } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { UNITS } from "./window.ts";
 import { decodeAsked, encodeAnswer } from "./wire.ts";
 

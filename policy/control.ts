@@ -9,6 +9,7 @@ import {
   waitOf,
 } from "../local_http/mod.ts";
 import { loadModule, NONCE_HEADER } from "../service/mod.ts";
+import { loadRulesFile } from "./late.ts";
 import type { Policy } from "./policy.ts";
 
 /** Where the control plane lives. */
@@ -45,7 +46,7 @@ async function putScript({ part: policy, request, params: { nonce = "" } }: Call
   // Loaded here: most runs read no YAML.
   const [{ parseData }, { SCRIPT_FILE }] = await Promise.all([
     loadModule<typeof import("../data_files/mod.ts")>("data_files/mod.ts"),
-    loadModule<typeof import("./rules_file.ts")>("policy/rules_file.ts"),
+    loadRulesFile(),
   ]);
   const answers = parseData(SCRIPT_FILE, text, "script");
   policy.scripts.set(nonce, answers);

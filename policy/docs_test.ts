@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { messageCodec, observeCall, WIRE_FAULTS } from "../grpc/mod.ts";
+import { observeCall, WIRE_FAULTS } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { checkClient } from "../ext_authz/mod.ts";
 import { signNonce } from "../service/mod.ts";
 import page from "../docs/policy.md" with { type: "text" };

@@ -4,7 +4,7 @@ import type { CheckRequest } from "../ext_authz/mod.ts";
 import { type Answer, compileAllow, compileDeny } from "./answer.ts";
 import { type Identity, KeyRing } from "./keys.ts";
 import { compileMatch, type Matches, metadataAt } from "./matching.ts";
-import { denySchema, type RulesFile } from "./rules_schema.ts";
+import type { Deny, RulesFile } from "./rules_schema.ts";
 import type { TemplateInput } from "./template.ts";
 
 /** A decision, and the answer to send. */
@@ -26,6 +26,9 @@ export interface Decision {
 
 /** The name under which a denial for want of a rule is reported. */
 export const DEFAULT_RULE = "default";
+
+/** Its answer. */
+const NO_RULE: Deny = { status: 403, code: "no_rule", message: "No rule allows this request" };
 
 interface CompiledRule {
   readonly name: string;
@@ -65,14 +68,13 @@ export function compileRules(
     status: deny?.status ?? 200,
     answer: deny === undefined ? compileAllow(allow ?? {}, provider) : compileDeny(deny),
   }));
-  const none = denySchema.parse({ code: "no_rule", message: "No rule allows this request" });
   rules.push({
     name: DEFAULT_RULE,
     matches: () => true,
     decision: "deny",
-    code: none.code,
-    status: none.status,
-    answer: compileDeny(none),
+    code: NO_RULE.code,
+    status: NO_RULE.status,
+    answer: compileDeny(NO_RULE),
   });
   const { version } = file;
   return {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type JsonObject, messageCodec } from "../grpc/mod.ts";
+import type { JsonObject } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { decodeCheckRequest } from "../ext_authz/mod.ts";
 import { compileRules, DEFAULT_RULE } from "./engine.ts";
 import { parseRules } from "./rules_file.ts";

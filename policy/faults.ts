@@ -1,5 +1,6 @@
 /** Answers that are whole gRPC messages and still wrong: what a broken policy engine would say. */
-import { type JsonObject, messageCodec } from "../grpc/mod.ts";
+import type { JsonObject } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 
 /** Size of a reply when a script does not say: above Envoy's buffers, far below what hurts. */
 const OVERSIZED_BYTES = 8 * 1024 * 1024;

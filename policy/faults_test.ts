@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { messageCodec, observeCall, type ObservedCall } from "../grpc/mod.ts";
+import { observeCall, type ObservedCall } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { signNonce } from "../service/mod.ts";
-import { FAULT_NAMES, type PolicyAnswer, startPolicy } from "./mod.ts";
+import { loadScripts, type PolicyAnswer, startPolicy } from "./mod.ts";
+
+const { FAULT_NAMES } = await loadScripts();
 
 const SECRET = "of this run";
 const REQUEST = messageCodec("envoy.service.auth.v3.CheckRequest");

@@ -32,15 +32,14 @@ export {
 } from "./explain.ts";
 export { formatCheck } from "./check_log.ts";
 export type { PolicyCheck } from "./check_log.ts";
-export { checkAnswers, FAULT_NAMES } from "./script.ts";
+export { loadReplay, loadRulesFile, loadScripts } from "./late.ts";
 export type { PolicyAnswer } from "./script.ts";
 export type { AllowInput, HeaderMutation } from "./rules_schema.ts";
 export { DEFAULT_RULES } from "./default_rules.ts";
 export { probePolicy } from "./probe.ts";
 export type { ProbeOptions } from "./probe.ts";
-export { formatReplay, readRecording, replay } from "./replay.ts";
 export type { Change, RecordingLine, ReplayReport, ReplayTarget } from "./replay.ts";
 export type { RecordedCheck } from "./record.ts";
 export { parseDefaultRules, readRules } from "./read_rules.ts";
-export { RULES_FILE, type RulesFile } from "./rules_schema.ts";
+export type { RulesFile } from "./rules_schema.ts";
 export { CONTROL_PREFIX, policyControlHandler } from "./control.ts";

@@ -32,11 +32,11 @@ import { entryOf, type PolicyCheck } from "./check_log.ts";
 import { compileRules, type RulesEngine } from "./engine.ts";
 import { PolicyMetrics } from "./metrics.ts";
 import { readRules } from "./read_rules.ts";
-import { type Recorder, startRecorder } from "./record.ts";
+import { loadRecorder, loadScripts } from "./late.ts";
+import type { Recorder } from "./record.ts";
 import { DEFAULT_RULES } from "./default_rules.ts";
 import type { RulesFile } from "./rules_schema.ts";
-import { checkAnswers, type CheckedAnswer, type PolicyAnswer, Scripts } from "./script.ts";
-import { aborted, answerScript } from "./scripted.ts";
+import type { CheckedAnswer, PolicyAnswer, Scripts } from "./script.ts";
 
 /** Options of {@linkcode startPolicy}. */
 export interface PolicyOptions {
@@ -86,7 +86,11 @@ export interface Policy extends AsyncDisposable {
   /** Every Check, newest last, without secrets. */
   readonly journal: Journal<PolicyCheck>;
   readonly scripts: {
-    /** Answers in sequence for requests with this nonce; the last one repeats. Throws `UsageError`. */
+    /**
+     * Answers in sequence for requests with this nonce; the last one repeats.
+     *
+     * @throws {UsageError} for what is no script, and when the stub has no script secret
+     */
     set(nonce: string, answers: readonly PolicyAnswer[]): void;
     /** False when there was none. */
     delete(nonce: string): boolean;
@@ -109,7 +113,9 @@ export interface Policy extends AsyncDisposable {
    *
    * @throws {UsageError} for what is no answer
    */
-  setFault?(fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined): void;
+  setFault?(
+    fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined,
+  ): Promise<void>;
   /** Closes the listener and every connection; scripts, journal and rules stay. */
   close(): Promise<void>;
   /** Listens again on the same port. */
@@ -131,9 +137,23 @@ export async function startPolicy(options: PolicyOptions = {}): Promise<Policy> 
   return stub;
 }
 
+/** Nobody could sign a nonce for them. */
+const NO_SCRIPTS: Policy["scripts"] = {
+  set() {
+    throw new UsageError("Cannot set the script: the stub was started without a script secret");
+  },
+  delete: () => false,
+};
+
+/** An answer in place of the rules. */
+interface Fault {
+  readonly answer: CheckedAnswer;
+  readonly tenant: string | undefined;
+}
+
 class PolicyStub implements Policy {
   readonly journal: Journal<PolicyCheck>;
-  readonly scripts = new Scripts();
+  scripts: Policy["scripts"] = NO_SCRIPTS;
   readonly barriers = new Barriers();
   readonly host: string;
   port: number;
@@ -144,7 +164,10 @@ class PolicyStub implements Policy {
   readonly #stack = new AsyncDisposableStack();
   #engine: RulesEngine | undefined;
   #inForce: RulesInForce | undefined;
-  #fault: { readonly answer: CheckedAnswer; readonly tenant: string | undefined } | undefined;
+  /** Scripts and faults, loaded with the first that may come. */
+  #scripted: Awaited<ReturnType<typeof loadScripts>> | undefined;
+  #scripts: Scripts | undefined;
+  #fault: Fault | undefined;
   #server: GrpcServer | undefined;
   #recorder: Recorder | undefined;
   #disposed: Promise<void> | undefined;
@@ -162,11 +185,16 @@ class PolicyStub implements Policy {
   }
 
   async start(): Promise<void> {
-    const { rulesFile, recordFile, signal } = this.#options;
+    const { rulesFile, recordFile, scriptSecret, signal } = this.#options;
     await this.reload(this.#options.rules);
+    if (scriptSecret !== undefined) {
+      this.#scripted = await loadScripts();
+      this.scripts = this.#scripts = new this.#scripted.Scripts();
+    }
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this[Symbol.asyncDispose]());
     if (recordFile !== undefined) {
+      const { startRecorder } = await loadRecorder();
       this.#recorder = this.#stack.use(await startRecorder(recordFile, this.#log));
     }
     if (this.port === 0) {
@@ -260,9 +288,16 @@ class PolicyStub implements Policy {
     return scriptSecret === undefined ? undefined : signNonce(nonce, scriptSecret);
   }
 
-  setFault(fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined): void {
-    const [answer] = fault === undefined ? [] : checkAnswers([fault.answer]);
-    this.#fault = answer && { answer, tenant: fault?.tenant };
+  async setFault(
+    fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined,
+  ): Promise<void> {
+    if (fault === undefined) {
+      this.#fault = undefined;
+      return;
+    }
+    this.#scripted ??= await loadScripts();
+    const [answer] = this.#scripted.checkAnswers([fault.answer]);
+    this.#fault = answer && { answer, tenant: fault.tenant };
   }
 
   metrics(): Promise<string> {
@@ -282,15 +317,15 @@ class PolicyStub implements Policy {
     const { scriptSecret } = this.#options;
     if (signed !== undefined && scriptSecret !== undefined) {
       const nonce = openNonce(signed, scriptSecret);
-      const answer = nonce === undefined ? undefined : this.scripts.take(nonce);
+      const answer = nonce === undefined ? undefined : this.#scripts?.take(nonce);
       if (nonce !== undefined && answer !== undefined) {
-        return this.#scripted({ request, bytes, call, receivedAt, nonce, answer });
+        return this.#answer({ request, bytes, call, receivedAt, nonce, answer });
       }
     }
     const fault = this.#fault;
     if (fault !== undefined && this.#isFor(fault.tenant, request)) {
       const about = { request, bytes, call, receivedAt, nonce: "fault", answer: fault.answer };
-      return this.#scripted(about);
+      return this.#answer(about);
     }
     return this.#decide(request, { bytes, grpcPath: call.path, receivedAt });
   }
@@ -338,7 +373,7 @@ class PolicyStub implements Policy {
     this.#options.onCheck?.(entry);
   }
 
-  async #scripted(
+  async #answer(
     { request, bytes, call, receivedAt, nonce, answer }: {
       request: CheckRequest;
       bytes: Uint8Array;
@@ -363,6 +398,7 @@ class PolicyStub implements Policy {
     if (answer.barrier !== undefined) {
       await this.barriers.arrive(`${nonce}/${answer.barrier}`, signal);
     }
+    const { aborted, answerScript } = this.#scripted ??= await loadScripts();
     if (answer.hang) return await aborted(signal);
     if (answer.rules) {
       return this.#decide(request, { bytes, grpcPath: call.path, receivedAt, entry });

@@ -255,7 +255,12 @@ Deno.test.each<{ why: string; options: PolicyOptions; header: string }>([
   { why: "the signature is empty", options: { scriptSecret: SECRET }, header: "case-0002." },
 ])("Policy.scripts is no bypass when $why", async ({ options, header }) => {
   await using policy = await startPolicy(options);
-  policy.scripts.set("case-0002", [{ allow: {} }]);
+  if (options.scriptSecret === undefined) {
+    assert.throws(
+      () => policy.scripts.set("case-0002", [{ allow: {} }]),
+      /without a script secret/,
+    );
+  } else policy.scripts.set("case-0002", [{ allow: {} }]);
   const reply = await check(policy, ask({ "x-harness-case": header }));
   assert.equal(reply.denied_response?.status.code, "Unauthorized");
 });

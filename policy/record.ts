@@ -1,5 +1,6 @@
 /** Recordings of Checks: one JSON object per line, reviewable, without secrets. */
-import { type JsonObject, messageCodec } from "../grpc/mod.ts";
+import type { JsonObject } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { type Log, messageOf, silent, UsageError } from "../service/mod.ts";
 import type { PolicyCheck } from "./check_log.ts";
 

@@ -1,6 +1,7 @@
 /** Replays recorded Checks against rules or against an engine, and says which decisions changed. */
 import { z } from "zod";
-import { type GrpcClientOptions, type JsonObject, messageCodec } from "../grpc/mod.ts";
+import type { GrpcClientOptions, JsonObject } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { checkClient, decodeCheckRequest, type Verdict } from "../ext_authz/mod.ts";
 import { messageOf, UsageError } from "../service/mod.ts";
 import { compileRules } from "./engine.ts";

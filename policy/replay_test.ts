@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { UsageError } from "../service/mod.ts";
 import { checkClient } from "../ext_authz/mod.ts";
-import { DEFAULT_RULES, formatReplay, readRecording, replay, startPolicy } from "./mod.ts";
+import { DEFAULT_RULES, loadReplay, startPolicy } from "./mod.ts";
+
+const { formatReplay, readRecording, replay } = await loadReplay();
 
 const RULES = { rules: DEFAULT_RULES, rulesFile: "rules.yaml" };
 

@@ -1,8 +1,10 @@
 /** Reads a rules file, and says where it is wrong: file, line, column, and what was expected. */
-import { type DataFileKind, parseData, readDocument } from "../data_files/mod.ts";
+import { type DataFileKind, parseData } from "../data_files/mod.ts";
 import { loadPatterns } from "../patterns/mod.ts";
 import { RULES_FILE, type RulesFile } from "./rules_schema.ts";
 import { scriptSchema } from "./script.ts";
+
+export { RULES_FILE };
 
 // The schema compiles expressions as it reads them; the engine of those that are not simple is loaded with the parser.
 await loadPatterns();
@@ -23,9 +25,4 @@ export const SCRIPT_FILE: DataFileKind<typeof scriptSchema> = {
  */
 export function parseRules(text: string, file: string): RulesFile {
   return parseData(RULES_FILE, text, file);
-}
-
-/** Parses YAML as it stands, without a schema. */
-export function parsePlain(text: string, file: string): unknown {
-  return readDocument(text, { what: "rules", file }).value;
 }

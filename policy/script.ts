@@ -1,6 +1,7 @@
 /** Scripted answers, as data: what a test makes the stub say to its own requests. */
 import { z } from "zod";
-import { messageCodec, WIRE_FAULTS } from "../grpc/mod.ts";
+import { WIRE_FAULTS } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { UsageError } from "../service/mod.ts";
 import { FAULT_ANSWERS } from "./faults.ts";
 import { allowSchema, denySchema } from "./rules_schema.ts";

@@ -1,17 +1,14 @@
 /** Makes the answer that a script asks for, and notes in the journal what it was. */
-import {
-  GrpcError,
-  messageCodec,
-  WIRE_FAULTS,
-  type WireFault,
-  type WireFaultName,
-} from "../grpc/mod.ts";
+import { GrpcError, WIRE_FAULTS, type WireFault, type WireFaultName } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 import { type CheckRequest } from "../ext_authz/mod.ts";
 import { compileAllow, compileDeny } from "./answer.ts";
 import type { PolicyCheck } from "./check_log.ts";
 import { type RulesEngine, templateInput } from "./engine.ts";
 import { FAULT_ANSWERS } from "./faults.ts";
 import type { CheckedAnswer } from "./script.ts";
+
+export { checkAnswers, FAULT_NAMES, Scripts } from "./script.ts";
 
 /** Answers with `allow`, `deny`, `grpc`, `response` or `fault`; throws `GrpcError` for `grpc`. */
 export function answerScript(

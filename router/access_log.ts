@@ -1,6 +1,7 @@
 /** Envoy's access log, sent to the router: how it hears what became of each request. */
 import { hostPort } from "../service/mod.ts";
-import { type GrpcService, type JsonObject, messageCodec } from "../grpc/mod.ts";
+import type { GrpcService, JsonObject } from "../grpc/mod.ts";
+import { messageCodec } from "../grpc/messages/mod.ts";
 
 /** Namespace of what `router.yaml` reads from answers that pass. */
 export const USAGE_NAMESPACE = "llmgate.usage";

@@ -8,9 +8,10 @@ import { dirname, join, normalize, relative } from "node:path";
 /** Which of the ground-floor rooms stand on which. */
 const GROUND: Readonly<Record<string, readonly string[]>> = {
   addresses: [],
-  ext_authz: ["grpc", "service"],
+  ext_authz: ["grpc", "grpc/messages", "service"],
   ext_proc: ["grpc", "service"],
-  grpc: ["http2", "service"],
+  grpc: ["grpc/messages", "http2", "service"],
+  "grpc/messages": ["grpc"],
   http2: ["service"],
   http1: ["service"],
   dialects: ["openai"],

@@ -6,11 +6,13 @@ import { ADAPTER_FILE } from "../adapters/mod.ts";
 import type { ZodType } from "zod";
 import { type DataFileKind, jsonSchemaOf } from "../data_files/mod.ts";
 import { LIMITS_FILE } from "../limits/mod.ts";
-import { RULES_FILE } from "../policy/mod.ts";
+import { loadRulesFile } from "../policy/mod.ts";
 import { RESPONSES_FILE } from "../responses/mod.ts";
 import { ROUTES_FILE } from "../router/mod.ts";
 import { TRANSFORM_FILE } from "../transform/mod.ts";
 import { SCENARIO_DOCUMENT } from "../upstream/mod.ts";
+
+const { RULES_FILE } = await loadRulesFile();
 
 /** Where each kind's JSON Schema lies. */
 export const SCHEMAS: Readonly<Record<string, DataFileKind<ZodType>>> = {

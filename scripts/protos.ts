@@ -1,13 +1,13 @@
 // deno-lint-ignore-file no-console -- a program of its own
 /**
- * Writes the code of the .proto subsets again, after a change of `grpc/protos/*.proto`: `deno task protos`. protoc comes
+ * Writes the code of the .proto subsets again, after a change of `grpc/messages/protos/*.proto`: `deno task protos`. protoc comes
  * with Python's grpcio-tools, its plugin from npm; both are pinned and none is needed to run anything. `--check` only
  * says what would change, and exits 1.
  */
 import { fileURLToPath } from "node:url";
 import { pythonOf } from "../tests/clients/python_venv.ts";
 
-const PROTOS = fileURLToPath(import.meta.resolve("../grpc/protos"));
+const PROTOS = fileURLToPath(import.meta.resolve("../grpc/messages/protos"));
 const GENERATED = `${PROTOS}/gen`;
 const PROJECT = fileURLToPath(import.meta.resolve("../tests/foreign/npm/deno.json"));
 
@@ -62,7 +62,7 @@ if (import.meta.main) {
   const [now, wanted] = await Promise.all([generated(), generate()]);
   const changed = [...new Set([...now.keys(), ...wanted.keys()])]
     .filter((name) => now.get(name) !== wanted.get(name));
-  for (const name of changed) console.log(`grpc/protos/gen/${name}`);
+  for (const name of changed) console.log(`grpc/messages/protos/gen/${name}`);
   if (Deno.args.includes("--check")) Deno.exit(changed.length === 0 ? 0 : 1);
   for (const name of changed) {
     const text = wanted.get(name);

@@ -3,9 +3,7 @@ import { GrpcError } from "../../grpc/mod.ts";
 import {
   DEFAULT_RULES,
   formatCheck,
-  formatReplay,
-  readRecording,
-  replay,
+  loadReplay,
   type ReplayReport,
   startPolicy,
 } from "../../policy/mod.ts";
@@ -93,6 +91,7 @@ export const command = defineCommand({
   extraPermissions: ({ record }) => record === undefined ? [] : ["write"],
   async run({ options, host, log, print, signal }) {
     if (options.replay !== undefined) {
+      const { formatReplay } = await loadReplay();
       const report = await replayFile(options.replay, { ...options, signal });
       print(options.json ? JSON.stringify(report) : formatReplay(report));
       return report.changed.length > 0 ? EXIT.failed : EXIT.ok;
@@ -157,6 +156,7 @@ async function replayFile(
     signal: AbortSignal;
   },
 ): Promise<ReplayReport> {
+  const { readRecording, replay } = await loadReplay();
   const recording = readRecording(await readText(path), path);
   try {
     return await replay(recording, {

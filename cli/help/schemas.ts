@@ -14,7 +14,9 @@ const KINDS: Readonly<Record<string, () => Promise<Kind>>> = {
   routes: async () =>
     (await loadModule<typeof import("../../router/mod.ts")>("router/mod.ts")).ROUTES_FILE,
   rules: async () =>
-    (await loadModule<typeof import("../../policy/mod.ts")>("policy/mod.ts")).RULES_FILE,
+    (await (await loadModule<typeof import("../../policy/mod.ts")>("policy/mod.ts"))
+      .loadRulesFile())
+      .RULES_FILE,
   scenario: async () =>
     (await loadModule<typeof import("../../upstream/mod.ts")>("upstream/mod.ts")).SCENARIO_DOCUMENT,
   transform: async () =>

@@ -1,5 +1,6 @@
 /** Cases on a policy engine that stands alone. */
-import { connectGrpc, messageCodec } from "../../grpc/mod.ts";
+import { connectGrpc } from "../../grpc/mod.ts";
+import { messageCodec } from "../../grpc/messages/mod.ts";
 import type { Case } from "../case.ts";
 import type { CaseContext } from "../context.ts";
 import type { HeaderList } from "../target.ts";

@@ -1,5 +1,6 @@
 /** Envoy's endpoint discovery (EDS), served by the router itself. */
-import { type BidiCall, type GrpcService, messageCodec } from "../../grpc/mod.ts";
+import type { BidiCall, GrpcService } from "../../grpc/mod.ts";
+import { messageCodec } from "../../grpc/messages/mod.ts";
 import { delay, type Log, silent } from "../../service/mod.ts";
 import type { BackendHost } from "../hosts.ts";
 import { ASSIGNMENT_TYPE, assignmentOf, type EndpointSink } from "./assignment.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { connectGrpc, type JsonObject, messageCodec, startGrpcServer } from "../../grpc/mod.ts";
+import { connectGrpc, type JsonObject, startGrpcServer } from "../../grpc/mod.ts";
+import { messageCodec } from "../../grpc/messages/mod.ts";
 import { parseHosts } from "../hosts.ts";
 import { ASSIGNMENT_TYPE, assignmentOf, ENDPOINT_KEY } from "./assignment.ts";
 import { ENDPOINT_DISCOVERY, EndpointService } from "./endpoint_service.ts";

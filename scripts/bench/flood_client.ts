@@ -3,7 +3,7 @@
  * Sends one flood (`NAME PORT`) to a policy stub, from a process of its own: what it costs to make one must not be the
  * other client's wait. Prints how it ended, as JSON.
  */
-import { messageCodec } from "../../grpc/mod.ts";
+import { messageCodec } from "../../grpc/messages/mod.ts";
 import { type Aim, flood, FLOODS } from "../../http2/testing/floods.ts";
 
 const CHECK = messageCodec("envoy.service.auth.v3.CheckRequest").encode({

@@ -1,8 +1,8 @@
 /** Runs the load generators. */
-import { messageCodec } from "../../grpc/mod.ts";
+import { messageCodec } from "../../grpc/messages/mod.ts";
 
 /** The subset that our own server speaks; a plain server needs no reflection then. */
-const PROTOS = new URL("../../grpc/protos", import.meta.url).pathname;
+const PROTOS = new URL("../../grpc/messages/protos", import.meta.url).pathname;
 
 /** A load generator that is missing, and how to get it. */
 export class MissingToolError extends Error {

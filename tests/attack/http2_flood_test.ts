@@ -1,7 +1,7 @@
 /** Floods of the known shapes end with ENHANCE_YOUR_CALM, cost at most 100 MiB, and leave the program serving. */
 import assert from "node:assert/strict";
 import { checkClient } from "../../ext_authz/mod.ts";
-import { messageCodec } from "../../grpc/mod.ts";
+import { messageCodec } from "../../grpc/messages/mod.ts";
 import { H2_ERROR } from "../../http2/mod.ts";
 import { type Aim, flood, FLOODS } from "../../http2/testing/floods.ts";
 import { startProgram } from "../testing/program.ts";

@@ -1,6 +1,6 @@
 /** Every fault of the policy stub through a real Envoy: what docs/policy.md says of it. */
 import assert from "node:assert/strict";
-import { FAULT_NAMES } from "../../policy/mod.ts";
+import { loadScripts } from "../../policy/mod.ts";
 import { chat, startTestGateway } from "../testing/stack.ts";
 
 /** Faults after which Envoy lets the request through: they are whole allowances. */
@@ -10,6 +10,7 @@ Deno.test("a policy engine at fault refuses the request, whatever the fault", as
   await using gateway = await startTestGateway({ scriptSecret: "of this run" });
   const { policy } = gateway;
   assert.ok(policy);
+  const { FAULT_NAMES } = await loadScripts();
   for (const fault of FAULT_NAMES) {
     const nonce = `fault-${fault.replaceAll("_", "-")}`;
     policy.scripts.set(nonce, [{ fault }]);

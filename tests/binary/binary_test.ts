@@ -16,7 +16,8 @@ import {
   currentPlatform,
   DEFAULT_ENVOY_VERSION,
 } from "../../envoy/mod.ts";
-import { connectGrpc, messageCodec } from "../../grpc/mod.ts";
+import { connectGrpc } from "../../grpc/mod.ts";
+import { messageCodec } from "../../grpc/messages/mod.ts";
 import { findPostgres, startPostgres } from "../../responses/testing/postgres_server.ts";
 import {
   FREE_PORT_FLAGS,

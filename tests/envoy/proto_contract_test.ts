@@ -13,7 +13,7 @@ import {
   FileDescriptorProtoSchema,
 } from "@bufbuild/protobuf/wkt";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { fileDescriptors } from "../../grpc/mod.ts";
+import { fileDescriptors } from "../../grpc/messages/mod.ts";
 import { envoyPath } from "../testing/stack.ts";
 
 /** The official files behind each subset. */

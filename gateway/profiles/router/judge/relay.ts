@@ -1,5 +1,6 @@
 /** Stands between Envoy and the router and edits their messages: how a broken router is made. */
-import { type BidiCall, connectGrpc, messageCodec, startGrpcServer } from "../../../../grpc/mod.ts";
+import { type BidiCall, connectGrpc, startGrpcServer } from "../../../../grpc/mod.ts";
+import { messageCodec } from "../../../../grpc/messages/mod.ts";
 
 /** A ProcessingRequest or ProcessingResponse, decoded. */
 // deno-lint-ignore no-explicit-any -- a message is edited at known places; the codec checks the rest
