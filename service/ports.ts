@@ -1,5 +1,5 @@
 /** Free ports, taken ports, and the process that holds one. */
-import { UnavailableError } from "./errors.ts";
+import { messageOf, UnavailableError, UsageError } from "./errors.ts";
 
 /** The state of a listening socket in /proc/net/tcp (Linux, include/net/tcp_states.h). */
 const TCP_LISTEN = "0A";
@@ -9,6 +9,7 @@ const TCP_LISTEN = "0A";
  * Port 0 is always free.
  *
  * @throws {UnavailableError} that names the holder, when the port is taken or not allowed
+ * @throws {UsageError} for a host that is no address of this machine
  */
 export async function assertPortFree(
   options: { host: string; port: number; what: string; remedy?: string },
@@ -31,10 +32,10 @@ export async function assertPortFree(
         `Cannot listen on ${host}:${port} for ${what}: permission denied: ports below 1024 need privileges`,
       );
     }
-    throw new UnavailableError(
-      `Cannot listen on ${host}:${port} for ${what}: ${
-        error instanceof Error ? error.message : error
-      }`,
+    throw new UsageError(
+      `Cannot listen on "${host}" for ${what}: it is no address of this machine (${
+        messageOf(error)
+      })`,
     );
   }
 }
