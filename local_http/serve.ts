@@ -40,13 +40,17 @@ export function serveLocal(
       port,
       signal: AbortSignal.any([stop.signal, ended.signal]),
       onListen: () => {},
-      onError(error) {
+    }, async (request) => {
+      // Not onError: with it, a server of Deno 2.6 that was told to stop never ends.
+      try {
+        return await serve(request);
+      } catch (error) {
         log(`A request could not be answered: ${messageOf(error)}`);
         return Response.json(errorBody(500, { message: "This is a fault of llmgate itself" }), {
           status: 500,
         });
-      },
-    }, (request) => serve(request));
+      }
+    });
     return { server, ended };
   };
   const first = open(options.port);
