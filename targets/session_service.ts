@@ -33,12 +33,11 @@ export function startSessionService(): SessionService {
       asked: (session) => asked.filter((one) => one.endsWith(`/${session}`)),
       broken: { lua: "/v1/broken/lua/chat/completions", wasm: "/v1/broken/wasm/chat/completions" },
     },
-    // Its end is not waited for: Deno 2.6 never reports it once somebody has left an answer.
-    [Symbol.asyncDispose]() {
+    // Silence ends first, since a server waits for every answer that it owes.
+    async [Symbol.asyncDispose]() {
       silence.resolve(new Response(null, { status: 503 }));
       over.abort();
-      server.unref();
-      return Promise.resolve();
+      await server.finished;
     },
   };
 }
