@@ -15,7 +15,7 @@ const BENT = [
   ...["0x7f000001", "localhost#x", "[::1", "localhost\\x"],
 ];
 
-Deno.test("serveLocal() is 421 for every name that is not its own, and 400 for two of them", async () => {
+Deno.test("serveLocal() is 421 for every name that is not its own, and answers nobody who says two", async () => {
   const said: string[] = [];
   await using server = serveLocal(() => new Response("journal"), {
     host: "127.0.0.1",
@@ -26,7 +26,8 @@ Deno.test("serveLocal() is 421 for every name that is not its own, and 400 for t
     assert.equal(await statusOf(server.port, `GET / HTTP/1.1\r\nhost: ${host}`), "421", host);
   }
   const two = "GET / HTTP/1.1\r\nhost: localhost\r\nhost: evil.test";
-  assert.equal(await statusOf(server.port, two), "400");
+  // The runtime refuses it by itself, or joins both to a name that is none.
+  assert.match(await statusOf(server.port, two), /^4(00|21)$/);
   const absolute = "GET http://evil.test/ HTTP/1.1\r\nhost: localhost";
   assert.equal(await statusOf(server.port, absolute), "421");
   assert.equal(await statusOf(server.port, "GET / HTTP/1.1\r\nhost: LOCALHOST:1"), "200");
