@@ -14,8 +14,15 @@ const REMEMBERED = 50_000;
  */
 export class Lateness implements Disposable {
   readonly #timer = setInterval(() => this.#look(), EVERY_MS);
-  #due = now() + EVERY_MS;
+  readonly #clock: () => number;
+  #due: number;
   #times: { readonly at: number; readonly ms: number }[] = [];
+
+  /** Begins to look; `clock` tells milliseconds and never goes back. */
+  constructor(clock: () => number = now) {
+    this.#clock = clock;
+    this.#due = clock() + EVERY_MS;
+  }
 
   /** Returns the longest time that the thread was late since `time`, milliseconds. */
   worstSince(time: number): number {
@@ -30,7 +37,7 @@ export class Lateness implements Disposable {
   }
 
   #look(): void {
-    const at = now();
+    const at = this.#clock();
     const ms = at - this.#due;
     this.#due = at + EVERY_MS;
     if (ms < SHORT_MS) return;
