@@ -56,9 +56,9 @@ async function run(url: string, rate: number, seconds: number): Promise<SteadyRe
   const began = performance.now();
   for (let sent = 0; sent < total;) {
     for (; sent < total && began + sent * 1_000 / rate <= performance.now(); sent++) {
-      const one = send(began + sent * 1_000 / rate, `${ID_PREFIX}${sent}`);
+      const one: Promise<void> = send(began + sent * 1_000 / rate, `${ID_PREFIX}${sent}`)
+        .finally(() => running.delete(one));
       running.add(one);
-      void one.then(() => running.delete(one));
     }
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }

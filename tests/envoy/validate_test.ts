@@ -25,10 +25,13 @@ const UNFINISHED = /ai_protocol_manager.* marked as work-in-progress/;
 const UNFINISHED_CONFIGS = ["model", "mcp"].map((name) =>
   fileURLToPath(new URL(`check/${name}.yaml`, CONFIGS))
 );
+/** The one filter that Envoy calls unfinished and has had since 1.25. */
+const CUSTOM_RESPONSE = /custom_response.* marked as work-in-progress/;
+const PROTOCOLS = fileURLToPath(new URL("check/protocols.yaml", CONFIGS));
 /** Whoever validates dials nobody: the issuer of tokens neither. */
 const NOT_DIALLED = /ur[il] ?= ?http:\/\/localhost\/jwks\.json/;
 
-Deno.test("every configuration is valid as it stands, without a warning, on both versions", async () => {
+Deno.test("every configuration is valid as it stands, without a warning of ours, on both versions", async () => {
   const files = (await configFiles(CONFIGS)).filter((file) =>
     file !== EDGE && !UNFINISHED_CONFIGS.includes(file)
   );
@@ -36,8 +39,11 @@ Deno.test("every configuration is valid as it stands, without a warning, on both
   for (const version of VERSIONS) {
     const envoy = await envoyPath(version);
     for (const file of files) {
-      const validation = await validateConfig(envoy, file);
-      assert.deepEqual(validation, { ok: true, messages: [] }, `${file} on ${version}`);
+      const { ok, messages } = await validateConfig(envoy, file);
+      const unknown = file === PROTOCOLS
+        ? messages.filter((message) => !CUSTOM_RESPONSE.test(message))
+        : messages;
+      assert.deepEqual({ ok, unknown }, { ok: true, unknown: [] }, `${file} on ${version}`);
     }
   }
 });
