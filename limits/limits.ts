@@ -116,7 +116,11 @@ class LimitsService implements Limits {
     const { limitsFile, limits, env = () => undefined } = this.#options;
     const file = await this.#read(limits);
     this.#counters = this.#stack.use(
-      await startCounters(file, { limitsFile: limits === undefined ? limitsFile : undefined, env }),
+      await startCounters(file, {
+        limitsFile: limits === undefined ? limitsFile : undefined,
+        env,
+        now: this.#now,
+      }),
     );
     this.#limiter = createLimiter(file, this.#counters);
     if (this.port === 0) {

@@ -17,9 +17,11 @@ const MEMORY = "memory";
  */
 export async function startCounters(
   { store, redis_env }: Pick<LimitsFile, "store" | "redis_env">,
-  { limitsFile, env }: {
+  { limitsFile, env, now }: {
     limitsFile: string | undefined;
     env: (name: string) => string | undefined;
+    /** The time of the limits, by which counters end, too. */
+    now: () => number;
   },
 ): Promise<CounterStore> {
   if (redis_env !== undefined) {
@@ -39,12 +41,12 @@ export async function startCounters(
     const { MemoryCounters } = await loadModule<typeof import("./memory.ts")>(
       "limits/counters/memory.ts",
     );
-    return new MemoryCounters();
+    return new MemoryCounters(now);
   }
   const { SqliteCounters } = await loadModule<typeof import("./sqlite.ts")>(
     "limits/counters/sqlite.ts",
   );
-  return new SqliteCounters(path);
+  return new SqliteCounters(path, now);
 }
 
 function pathOf(store: string | undefined, limitsFile: string | undefined): string | undefined {
