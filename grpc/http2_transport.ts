@@ -5,7 +5,7 @@
  */
 import net from "node:net";
 import tls from "node:tls";
-import { closeServer, keepListening, UnavailableError, UsageError } from "../service/mod.ts";
+import { closeServer, keepListening, UnavailableError } from "../service/mod.ts";
 import type { Engine, EngineOptions } from "./transport.ts";
 import type { Method } from "./service.ts";
 import { StreamCall } from "./server_call.ts";
@@ -52,10 +52,9 @@ export async function startNative(options: EngineOptions): Promise<Engine> {
     );
   }
   await new Promise<void>((resolve, reject) => {
-    const fail = (error: Error) => reject(listenError(error, options.host));
-    server.once("error", fail);
+    server.once("error", reject);
     server.listen(options.port, options.host, () => {
-      server.off("error", fail);
+      server.off("error", reject);
       resolve();
     });
   });
@@ -91,13 +90,4 @@ async function idle(connections: readonly H2Connection[], ms: number): Promise<v
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   for (const connection of connections) connection.flush();
-}
-
-/** Codes of the system for a host that no interface of this machine has, or that is no host at all. */
-const NOT_OURS = new Set(["ENOTFOUND", "EAI_AGAIN", "EADDRNOTAVAIL", "EINVAL"]);
-
-function listenError(error: Error & { readonly code?: unknown }, host: string): Error {
-  return NOT_OURS.has(String(error.code))
-    ? new UsageError(`Cannot listen on "${host}": it is no address of this machine (${error.code})`)
-    : error;
 }

@@ -54,7 +54,7 @@ const MAX_RECEIVE_BYTES = 32 * 1024 * 1024;
  * Starts a server and resolves when it listens.
  *
  * @throws {UnavailableError} that names the holder, when the port is taken or not allowed
- * @throws the system's error when the address cannot be had for another reason
+ * @throws {UsageError} for a host that is no address of this machine
  */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const host = options.host ?? "127.0.0.1";
@@ -83,7 +83,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     log: options.log ?? silent,
   });
   const engine = await starting.catch(async (error) => {
-    // Who holds the port is looked up only when it is taken.
+    // Looked up only now: a start that succeeds needs no second listener.
     await assertPortFree({ host, port: options.port ?? 0, what: names[0] ?? "gRPC" });
     throw error;
   });

@@ -1,12 +1,13 @@
 /** Free ports, taken ports, and the process that holds one. */
 import { messageOf, UnavailableError, UsageError } from "./errors.ts";
+import { isLoopback } from "./host_port.ts";
 
 /** The state of a listening socket in /proc/net/tcp (Linux, include/net/tcp_states.h). */
 const TCP_LISTEN = "0A";
 
 /**
  * Makes sure that nobody listens on a port, so that the error comes before anything is started.
- * Port 0 is always free.
+ * Port 0 is always free, on a host that is ours.
  *
  * @throws {UnavailableError} that names the holder, when the port is taken or not allowed
  * @throws {UsageError} for a host that is no address of this machine
@@ -15,7 +16,7 @@ export async function assertPortFree(
   options: { host: string; port: number; what: string; remedy?: string },
 ): Promise<void> {
   const { host, port, what } = options;
-  if (port === 0) return;
+  if (port === 0 && isLoopback(host)) return;
   try {
     Deno.listen({ hostname: host, port }).close();
   } catch (error) {
@@ -32,12 +33,21 @@ export async function assertPortFree(
         `Cannot listen on ${host}:${port} for ${what}: permission denied: ports below 1024 need privileges`,
       );
     }
-    throw new UsageError(
-      `Cannot listen on "${host}" for ${what}: it is no address of this machine (${
-        messageOf(error)
-      })`,
-    );
+    if (isNotOurs(error)) {
+      throw new UsageError(
+        `Cannot listen on "${host}" for ${what}: it is no address of this machine (${
+          messageOf(error)
+        })`,
+      );
+    }
+    throw new UnavailableError(`Cannot listen on ${host}:${port} for ${what}: ${messageOf(error)}`);
   }
+}
+
+/** Tells whether no interface has the address, or the name has none; of the latter Deno keeps only the words. */
+function isNotOurs(error: unknown): boolean {
+  return error instanceof Deno.errors.AddrNotAvailable ||
+    messageOf(error).startsWith("failed to lookup address");
 }
 
 /**

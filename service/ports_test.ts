@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { UnavailableError } from "./errors.ts";
+import { UnavailableError, UsageError } from "./errors.ts";
 import { assertPortFree, listenLasting, whoListens } from "./ports.ts";
 
 Deno.test("assertPortFree() names the process that holds the port", async () => {
@@ -51,4 +51,13 @@ Deno.test("listenLasting() tries another port when one was taken and is free aga
   });
   assert.equal(tried.length, 3);
   assert.equal(port, tried[2]);
+});
+
+Deno.test("assertPortFree() refuses a host that is no address of this machine, port 0 too", async () => {
+  // RFC 5737 and RFC 6761: addresses and names that nobody has.
+  for (const host of ["192.0.2.1", "nobody.invalid"]) {
+    for (const port of [0, 27_001]) {
+      await assert.rejects(assertPortFree({ host, port, what: "a test" }), UsageError);
+    }
+  }
 });
