@@ -11,17 +11,13 @@ import {
 import { type CheckRequest, decodeCheckRequest } from "../ext_authz/mod.ts";
 import {
   Barriers,
-  delay,
   hostPort,
   Journal,
   listenLasting,
   type Log,
-  markOf,
   messageOf,
   nextOrder,
-  NONCE_HEADER,
   now,
-  openNonce,
   readTextFile,
   signNonce,
   silent,
@@ -36,7 +32,8 @@ import { loadRecorder, loadScripts } from "./late.ts";
 import type { Recorder } from "./record.ts";
 import { DEFAULT_RULES } from "./default_rules.ts";
 import type { RulesFile } from "./rules_schema.ts";
-import type { CheckedAnswer, PolicyAnswer, Scripts } from "./script.ts";
+import type { PolicyAnswer } from "./script.ts";
+import type { Fault, PlannedAnswer, PlannedAnswers } from "./scripted.ts";
 
 /** Options of {@linkcode startPolicy}. */
 export interface PolicyOptions {
@@ -113,9 +110,7 @@ export interface Policy extends AsyncDisposable {
    *
    * @throws {UsageError} for what is no answer
    */
-  setFault?(
-    fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined,
-  ): Promise<void>;
+  setFault?(fault: Fault | undefined): Promise<void>;
   /** Closes the listener and every connection; scripts, journal and rules stay. */
   close(): Promise<void>;
   /** Listens again on the same port. */
@@ -145,15 +140,8 @@ const NO_SCRIPTS: Policy["scripts"] = {
   delete: () => false,
 };
 
-/** An answer in place of the rules. */
-interface Fault {
-  readonly answer: CheckedAnswer;
-  readonly tenant: string | undefined;
-}
-
 class PolicyStub implements Policy {
   readonly journal: Journal<PolicyCheck>;
-  scripts: Policy["scripts"] = NO_SCRIPTS;
   readonly barriers = new Barriers();
   readonly host: string;
   port: number;
@@ -164,10 +152,8 @@ class PolicyStub implements Policy {
   readonly #stack = new AsyncDisposableStack();
   #engine: RulesEngine | undefined;
   #inForce: RulesInForce | undefined;
-  /** Scripts and faults, loaded with the first that may come. */
-  #scripted: Awaited<ReturnType<typeof loadScripts>> | undefined;
-  #scripts: Scripts | undefined;
-  #fault: Fault | undefined;
+  /** Loaded with a script secret, or the first fault. */
+  #planned: PlannedAnswers | undefined;
   #server: GrpcServer | undefined;
   #recorder: Recorder | undefined;
   #disposed: Promise<void> | undefined;
@@ -187,10 +173,7 @@ class PolicyStub implements Policy {
   async start(): Promise<void> {
     const { rulesFile, recordFile, scriptSecret, signal } = this.#options;
     await this.reload(this.#options.rules);
-    if (scriptSecret !== undefined) {
-      this.#scripted = await loadScripts();
-      this.scripts = this.#scripts = new this.#scripted.Scripts();
-    }
+    if (scriptSecret !== undefined) await this.#plan();
     await using undo = new AsyncDisposableStack();
     undo.defer(() => this[Symbol.asyncDispose]());
     if (recordFile !== undefined) {
@@ -288,16 +271,18 @@ class PolicyStub implements Policy {
     return scriptSecret === undefined ? undefined : signNonce(nonce, scriptSecret);
   }
 
-  async setFault(
-    fault: { readonly answer: PolicyAnswer; readonly tenant?: string } | undefined,
-  ): Promise<void> {
-    if (fault === undefined) {
-      this.#fault = undefined;
-      return;
-    }
-    this.#scripted ??= await loadScripts();
-    const [answer] = this.#scripted.checkAnswers([fault.answer]);
-    this.#fault = answer && { answer, tenant: fault.tenant };
+  get scripts(): Policy["scripts"] {
+    const { scriptSecret } = this.#options;
+    return scriptSecret === undefined ? NO_SCRIPTS : this.#planned?.scripts ?? NO_SCRIPTS;
+  }
+
+  async setFault(fault: Fault | undefined): Promise<void> {
+    (await this.#plan()).setFault(fault);
+  }
+
+  async #plan(): Promise<PlannedAnswers> {
+    const room = await loadScripts();
+    return this.#planned ??= new room.PlannedAnswers(this.#options.scriptSecret);
   }
 
   metrics(): Promise<string> {
@@ -313,25 +298,9 @@ class PolicyStub implements Policy {
     const receivedAt = now();
     this.#options.beforeCheck?.();
     const request = this.#decode(bytes);
-    const signed = request.headers[NONCE_HEADER] ?? markOf(request.path);
-    const { scriptSecret } = this.#options;
-    if (signed !== undefined && scriptSecret !== undefined) {
-      const nonce = openNonce(signed, scriptSecret);
-      const answer = nonce === undefined ? undefined : this.#scripts?.take(nonce);
-      if (nonce !== undefined && answer !== undefined) {
-        return this.#answer({ request, bytes, call, receivedAt, nonce, answer });
-      }
-    }
-    const fault = this.#fault;
-    if (fault !== undefined && this.#isFor(fault.tenant, request)) {
-      const about = { request, bytes, call, receivedAt, nonce: "fault", answer: fault.answer };
-      return this.#answer(about);
-    }
+    const planned = this.#planned?.take(request, this.#rules);
+    if (planned !== undefined) return this.#answer({ request, bytes, call, receivedAt, planned });
     return this.#decide(request, { bytes, grpcPath: call.path, receivedAt });
-  }
-
-  #isFor(tenant: string | undefined, { headers }: CheckRequest): boolean {
-    return tenant === undefined || this.#rules.keys.identify(headers).tenant === tenant;
   }
 
   #decode(bytes: Uint8Array): CheckRequest {
@@ -374,13 +343,12 @@ class PolicyStub implements Policy {
   }
 
   async #answer(
-    { request, bytes, call, receivedAt, nonce, answer }: {
+    { request, bytes, call, receivedAt, planned }: {
       request: CheckRequest;
       bytes: Uint8Array;
       call: Call;
       receivedAt: number;
-      nonce: string;
-      answer: CheckedAnswer;
+      planned: PlannedAnswer;
     },
   ): Promise<Uint8Array | WireFault> {
     const engine = this.#rules;
@@ -394,19 +362,14 @@ class PolicyStub implements Policy {
       this.journal.notify();
       this.#options.onCheck?.(entry);
     }, { once: true });
-    if (answer.delay !== undefined) await delay(answer.delay, signal);
-    if (answer.barrier !== undefined) {
-      await this.barriers.arrive(`${nonce}/${answer.barrier}`, signal);
-    }
-    const { aborted, answerScript } = this.#scripted ??= await loadScripts();
-    if (answer.hang) return await aborted(signal);
-    if (answer.rules) {
+    await planned.wait(this.barriers, signal);
+    if (planned.isOfRules) {
       return this.#decide(request, { bytes, grpcPath: call.path, receivedAt, entry });
     }
     entry.rule = "script";
     entry.tenant = "";
     try {
-      return answerScript(answer, { request, entry, engine });
+      return planned.reply({ request, entry, engine });
     } finally {
       this.#answered(entry, false);
     }
