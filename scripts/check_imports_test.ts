@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { breachOf, cycleOf, importsOf } from "./check_imports.ts";
+import { breachOf, cycleOf, importsOf, ROOMS } from "./check_imports.ts";
 
 const breach = (from: string, statement: string) => {
   const [found] = importsOf(from, statement);
@@ -80,4 +80,12 @@ Deno.test("breachOf() refuses a literal import() of a module of ours, tests and 
     breach("policy/a.ts", `loadModule<typeof import("./b.ts")>("policy/b.ts")`),
     undefined,
   );
+});
+
+Deno.test("docs/architecture.md shows every room", async () => {
+  const text = await Deno.readTextFile(new URL("../docs/architecture.md", import.meta.url));
+  const [, house = ""] = /```text\n([^`]*)```/.exec(text) ?? [];
+  const outside = ["main.ts", "scripts", "tests"];
+  const missing = ROOMS.filter((room) => !outside.includes(room) && !house.includes(`${room}/`));
+  assert.deepEqual(missing, []);
 });
