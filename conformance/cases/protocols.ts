@@ -7,7 +7,6 @@ import type { CaseContext } from "../context.ts";
 import type { HeaderList, UpstreamStep } from "../target.ts";
 import {
   headerOf,
-  listenersOf,
   PARTNER,
   protocolCase,
   proxied,
@@ -235,9 +234,8 @@ export const PROTOCOL_CASES: readonly Case[] = [
       "Policy and upstream hear the client's address from the load balancer; who brings none is turned away",
     source: "PROXY protocol version 1, section 2.1; Envoy proxy_protocol listener filter",
     async run(t) {
-      const { http } = listenersOf(t);
       const known = t.fork("known");
-      await using connection = await proxied(t, http, PARTNER);
+      await using connection = await proxied(t, "http", PARTNER);
       const spec = known.chat({ headers: [["x-forwarded-for", "192.0.2.1"]] });
       t.equal("status", 200, (await (await known.send(spec, connection)).done()).head?.status);
       const { source } = await known.policy.check();
@@ -247,7 +245,7 @@ export const PROTOCOL_CASES: readonly Case[] = [
       t.equal("the nearest of x-forwarded-for", PARTNER, hops.at(-1));
 
       const bare = t.fork("bare");
-      await using plain = await proxied(t, http);
+      await using plain = await proxied(t, "http");
       const exchange = await bare.send(bare.chat(), plain);
       t.that(
         "without a header: end",
@@ -265,17 +263,16 @@ export const PROTOCOL_CASES: readonly Case[] = [
       "Bytes of a known network pass; those of another, or of a client that names none, do not",
     source: "Envoy tcp_proxy, network RBAC, proxy_protocol listener filter",
     async run(t) {
-      const { tcp } = listenersOf(t);
       for (const source of [STRANGER, undefined]) {
         const part = t.fork(source === undefined ? "bare" : "stranger");
-        await using connection = await proxied(t, tcp, source);
+        await using connection = await proxied(t, "tcp", source);
         connection.raw(plainRequest(part), []);
         await connection.closed;
         wentNowhere(part);
       }
       t.excuse("agree.allowed-before-upstream", "Bytes are put before no policy");
       t.upstream.script(...jsonAnswer('{"through":"bytes"}'));
-      await using connection = await proxied(t, tcp, PARTNER);
+      await using connection = await proxied(t, "tcp", PARTNER);
       const [exchange] = connection.raw(plainRequest(t), ["GET"]);
       if (exchange === undefined) return;
       await exchange.bytes('{"through":"bytes"}'.length);
