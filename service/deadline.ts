@@ -14,34 +14,53 @@ const LATE_MS = 50;
 /** A deadline lasts at most so many times as long as it says. */
 const MOST = 5;
 
+/** Milliseconds that never go back, and calls after some of them. */
+export interface Timers {
+  now(): number;
+  /** Calls back once, unless the returned function is called before. */
+  after(ms: number, call: () => void): () => void;
+}
+
+const OWN_TIMERS: Timers = {
+  now: () => performance.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
 /**
  * Calls `act` after `ms` milliseconds of this thread's own time, unless disposed before. On a machine that has more to do
  * than it can, a thread stands still for seconds; then a timer is due before what was waited for is read, although that
  * may have come long ago. The time is counted in pieces, and one whose timer comes late counts for nothing, until five
  * times `ms` are over.
  */
-export function startDeadline(ms: number, act: () => void): Disposable {
-  const latest = performance.now() + ms * MOST;
+export function startDeadline(
+  ms: number,
+  act: () => void,
+  timers: Timers = OWN_TIMERS,
+): Disposable {
+  const latest = timers.now() + ms * MOST;
   let left = ms;
-  let timer: ReturnType<typeof setTimeout>;
+  let cancel: () => void;
   let isOver = false;
   const next = () => {
     const piece = Math.min(left, PIECE_MS);
-    const due = performance.now() + piece;
-    timer = setTimeout(() => {
+    const due = timers.now() + piece;
+    cancel = timers.after(piece, () => {
       // Deno 2.6 runs a timer that was due before it was cleared.
       if (isOver) return;
-      const at = performance.now();
+      const at = timers.now();
       if (at - due < LATE_MS) left -= piece;
       if (left <= 0 || at >= latest) act();
       else next();
-    }, piece);
+    });
   };
   next();
   return {
     [Symbol.dispose]() {
       isOver = true;
-      clearTimeout(timer);
+      cancel();
     },
   };
 }

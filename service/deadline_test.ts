@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { delay, withDeadline } from "./deadline.ts";
+import { delay, startDeadline, type Timers, withDeadline } from "./deadline.ts";
 import { UnavailableError } from "./errors.ts";
 
 Deno.test("withDeadline() returns the value and leaves no timer", async () => {
@@ -20,12 +20,69 @@ Deno.test("withDeadline() and delay() reject with the signal's reason", async ()
   await assert.rejects(delay(60_000, signal), reason);
 });
 
-Deno.test("withDeadline() does not count time in which this thread could not run", async () => {
-  const come = Promise.withResolvers<string>();
-  const waiting = withDeadline(come.promise, 600, "Count");
-  setTimeout(() => come.resolve("in time"), 650);
-  // Both timers are due when the thread gets to look at them.
-  const until = performance.now() + 700;
-  while (performance.now() < until);
-  assert.equal(await waiting, "in time");
+/** Timers of a thread whose time goes on by hand; one that is due while it stands still comes late. */
+class HandTimers implements Timers {
+  #time = 0;
+  #due: { readonly at: number; readonly call: () => void } | undefined;
+
+  now(): number {
+    return this.#time;
+  }
+
+  after(ms: number, call: () => void): () => void {
+    this.#due = { at: this.#time + ms, call };
+    return () => this.#due = undefined;
+  }
+
+  /** The thread runs for `ms` milliseconds: each timer comes when it is due. */
+  run(ms: number): void {
+    const until = this.#time + ms;
+    while (this.#due !== undefined && this.#due.at <= until) this.#call(this.#due.at);
+    this.#time = until;
+  }
+
+  /** The thread stands still for `ms` milliseconds, and then finds the timer that was due meanwhile. */
+  standStill(ms: number): void {
+    this.#time += ms;
+    if (this.#due !== undefined && this.#due.at <= this.#time) this.#call(this.#time);
+  }
+
+  #call(at: number): void {
+    this.#time = at;
+    const call = this.#due?.call;
+    this.#due = undefined;
+    call?.();
+  }
+}
+
+Deno.test("startDeadline() does not count time in which this thread could not run", () => {
+  const timers = new HandTimers();
+  let calls = 0;
+  using _ = startDeadline(600, () => calls++, timers);
+  timers.standStill(700);
+  assert.equal(calls, 0);
+  timers.run(599);
+  assert.equal(calls, 0);
+  timers.run(1);
+  assert.equal(calls, 1);
+  timers.run(10_000);
+  assert.equal(calls, 1);
+});
+
+Deno.test("startDeadline() ends after five times as long, however the thread stood still", () => {
+  const timers = new HandTimers();
+  let calls = 0;
+  using _ = startDeadline(600, () => calls++, timers);
+  timers.standStill(2_999);
+  assert.equal(calls, 0);
+  timers.run(250);
+  assert.equal(calls, 1);
+});
+
+Deno.test("startDeadline() calls nobody once it is disposed", () => {
+  const timers = new HandTimers();
+  let calls = 0;
+  startDeadline(600, () => calls++, timers)[Symbol.dispose]();
+  timers.run(10_000);
+  assert.equal(calls, 0);
 });
