@@ -219,7 +219,7 @@ function rerouting({ filter, config }: FilterOnRoute): "headers" | "anything" | 
 
 function upgradesWithoutPolicy(ingress: Ingress): Hit[] {
   return ingress.upgrades.flatMap(({ path, type, ingress: own }): Hit[] => {
-    // Where policy is not asked about plain requests either, another rule says so.
+    // Routes whose plain requests are not put before policy, either, are another rule's.
     const asked = own.routes.filter((route) => route.forwards && asksPolicy(ingress, route));
     if (asked.every((route) => asksPolicy(own, route)) && hasPolicy(own)) return [];
     return [{

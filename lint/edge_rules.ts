@@ -287,18 +287,10 @@ function refusesEscapedSlashes(value: Json | undefined, { runtime }: LintModel):
 }
 
 /** Paths of the admin interface that read the configuration, or change something. */
-const POWERFUL_PATHS = [
-  ...["/config_dump", "/quitquitquit", "/drain_listeners", "/healthcheck/fail", "/logging"],
-  ...[
-    "/runtime_modify",
-    "/reset_counters",
-    "/certs",
-    "/clusters",
-    "/tap",
-    "/init_dump",
-    "/listeners",
-  ],
-];
+const POWERFUL_PATHS = `
+  /certs /clusters /config_dump /drain_listeners /healthcheck/fail /init_dump /listeners /logging
+  /quitquitquit /reset_counters /runtime_modify /tap
+`.trim().split(/\s+/);
 
 /** Does a list of allowed paths keep all that has power shut? */
 function showsLittle(admin: JsonObject | undefined): boolean {
@@ -335,7 +327,7 @@ function removedBeforePolicy(ingress: Ingress): Removals {
   const early = placedAt(ingress, "early_header_mutation_extensions/*/typed_config/mutations/*");
   for (const { value } of early) addRemoval(removals, value);
   if (ingress.value.use_remote_address === true) {
-    // What stands there is taken from whoever is not internal.
+    // Envoy removes these from requests that are not internal.
     for (const table of ingress.routes.map(({ parents }) => parents.at(-1)?.value)) {
       const internal = table?.internal_only_headers;
       if (!Array.isArray(internal)) continue;

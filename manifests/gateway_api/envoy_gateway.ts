@@ -220,7 +220,7 @@ function limitsOf(limits: readonly RequestLimit[]): object {
   return { type: "Global", global: { rules } };
 }
 
-/** How it goes on when an upstream cannot answer; nobody is asked twice where there is but one. */
+/** Retries on the next upstream when one cannot answer; none where there is but one. */
 function fallback(count: number): object {
   if (count < 2) return {};
   return {

@@ -30,7 +30,7 @@ for (const one of CORPUS) {
     if (one.note !== undefined) assert.match(notes.join("\n"), one.note);
     const lines = one.text.split("\n").length;
     for (const { line } of findings) assert.ok(line !== undefined && line > 0 && line <= lines);
-    // What lint says of the file itself is what Envoy says.
+    // Lint and Envoy agree on whether the file is valid.
     const refused = findings.some(({ id }) => id.startsWith("config."));
     if (one.envoy !== "other") assert.equal(refused, one.envoy === "refuses");
     if (one.reached?.denied) assert.ok(findings.some(({ id }) => id.startsWith("policy.")));

@@ -33,7 +33,7 @@ let regions: string[] = [];
 /** The region of each request that runs, for its answer. */
 const regionOf = new Map<u32, string>();
 
-// What the host hands over: a pointer and a length, in memory that proxy_on_memory_allocate gave out.
+// Out-parameters of host calls: a pointer and a length, in memory that proxy_on_memory_allocate gave out.
 const at = memory.data(4);
 const length = memory.data(4);
 
