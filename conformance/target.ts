@@ -164,9 +164,9 @@ export type SessionAnswer = { readonly status?: number; readonly body: string } 
 /** The feature `extensions`: a script asks a service of ours for the messages of a session (`x-session-id`). */
 export interface SessionsFeature {
   /** Sets the answer about a session, `TENANT/SESSION`. */
-  answer(session: string, answer: SessionAnswer): void;
+  answer(session: string, answer: SessionAnswer): Promise<void>;
   /** Returns each question about a session of any tenant, as `TENANT/SESSION`. */
-  asked(session: string): string[];
+  asked(session: string): Promise<string[]>;
   /** Paths whose script, or whose Wasm filter, fails. */
   readonly broken: { readonly lua: string; readonly wasm: string };
 }

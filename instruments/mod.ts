@@ -1,6 +1,6 @@
 /**
- * Parts that a gateway under test asks with a deadline, on a thread of their own: the policy stub and an external processor,
- * both obeying the scripts of cases. They answer in time however busy the thread of the suite is.
+ * Parts that a gateway under test asks with a deadline, on a thread of their own: the policy stub, an external processor
+ * and a service of sessions, all obeying the scripts of cases. They answer in time however busy the thread of the suite is.
  *
  * ```ts
  * await using policy = await startPolicyThread({ scriptSecret: "of this run" });
@@ -14,3 +14,4 @@ export { type KeyServer, startKeyServer } from "./key_server.ts";
 export { startPolicyThread } from "./policy_thread.ts";
 export { startProcessorThread } from "./processor_thread.ts";
 export type { ScriptedProcessor } from "./scripted_processor.ts";
+export { type SessionThread, startSessionThread } from "./session_thread.ts";

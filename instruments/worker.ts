@@ -10,8 +10,9 @@ import {
   startPolicy,
 } from "../policy/mod.ts";
 import { serveWorker, SharedLog } from "../service/mod.ts";
-import type { ProcessorScript } from "../conformance/mod.ts";
+import type { ProcessorScript, SessionAnswer } from "../conformance/mod.ts";
 import { type ScriptedProcessor, startScriptedProcessor } from "./scripted_processor.ts";
+import { type SessionService, startSessionService } from "./session_service.ts";
 
 /** The stub's options that can be sent to another thread. */
 export type PolicyThreadOptions = Pick<
@@ -50,7 +51,7 @@ export type ProcessorCommand =
 
 interface Instrument {
   readonly obey: () => void;
-  readonly part: Policy | ScriptedProcessor;
+  readonly part: Policy | ScriptedProcessor | SessionService;
 }
 
 const instruments = new Map<number, Instrument>();
@@ -59,6 +60,14 @@ let last = 0;
 function policyOf(id: number): Policy {
   const part = instruments.get(id)?.part;
   if (part === undefined || !("journal" in part)) throw new TypeError(`No policy stub ${id} here`);
+  return part;
+}
+
+function sessionsOf(id: number): SessionService {
+  const part = instruments.get(id)?.part;
+  if (part === undefined || !("asked" in part)) {
+    throw new TypeError(`No service of sessions ${id} here`);
+  }
   return part;
 }
 
@@ -121,6 +130,22 @@ const methods = {
     instruments.set(id, { obey: () => {}, part: processor });
     return { id, port: processor.port };
   },
+
+  startSessions() {
+    const sessions = startSessionService();
+    const id = ++last;
+    instruments.set(id, { obey: () => {}, part: sessions });
+    return { id, port: sessions.port };
+  },
+
+  answerSession(
+    { id, session, answer }: { id: number; session: string; answer: SessionAnswer },
+  ) {
+    sessionsOf(id).answer(session, answer);
+  },
+
+  askedSessions: ({ id, session }: { id: number; session: string }) =>
+    sessionsOf(id).asked(session),
 
   /** Does what was commanded, without waiting for a request. */
   obey: (id: number) => instruments.get(id)?.obey(),

@@ -12,10 +12,9 @@ import {
   parseEnvoyConfig,
   versionOf,
 } from "../envoy/mod.ts";
-import { startProcessorThread } from "../instruments/mod.ts";
+import { startProcessorThread, startSessionThread } from "../instruments/mod.ts";
 import extensions from "../envoy/configs/check/extensions.yaml" with { type: "text" };
 import { startOwnTarget } from "./own_target.ts";
-import { startSessionService } from "./session_service.ts";
 
 /** Where the check-only gateways run. */
 export interface VariantOptions {
@@ -35,6 +34,12 @@ const PROXIED = { http: "ingress_proxied", tcp: "tcp" };
 
 /** The configuration with extensions, which no start of a gateway reads: the suite alone asks for it. */
 const EXTENSIONS = "extensions";
+
+/** The routes of `check/extensions.yaml` whose script, or whose Wasm filter, fails. */
+const BROKEN_PATHS = {
+  lua: "/v1/broken/lua/chat/completions",
+  wasm: "/v1/broken/wasm/chat/completions",
+};
 
 /** Facts about each variant for the suite, beside the base profile's expectations. */
 const EXTRAS: Readonly<Record<string, Partial<Target>>> = {
@@ -75,8 +80,10 @@ export async function startCheckVariant(
   const file = onOneWorker(await configOf(feature));
   const bundled = edited(file, edit);
   const processor = feature === "ext_proc" ? stack.use(await startProcessorThread()) : undefined;
-  const sessions = feature === EXTENSIONS ? stack.use(startSessionService()) : undefined;
-  const peer = processor ? { name: "ext_proc", port: processor.port } : sessions;
+  const sessions = feature === EXTENSIONS ? stack.use(await startSessionThread()) : undefined;
+  const peer = processor
+    ? { name: "ext_proc", port: processor.port }
+    : sessions && { name: "context", port: sessions.port };
   const target = stack.use(
     await startOwnTarget({
       ...options,
@@ -98,7 +105,9 @@ export async function startCheckVariant(
     }),
     ...EXTRAS[feature],
     ...(processor && { processor }),
-    ...(sessions && { sessions: sessions.feature }),
+    ...(sessions && {
+      sessions: { answer: sessions.answer, asked: sessions.asked, broken: BROKEN_PATHS },
+    }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   });
 }

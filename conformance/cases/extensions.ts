@@ -42,7 +42,7 @@ const LUA_CASES: readonly Case[] = [
       for (const framing of ["length", "chunked"] as const) {
         const part = t.fork(framing);
         const { session, headers } = sessionOf(part);
-        sessionsOf(t).answer(`${TENANT}/${session}`, { body: ` [${EARLIER}] ` });
+        await sessionsOf(t).answer(`${TENANT}/${session}`, { body: ` [${EARLIER}] ` });
         const { head } = await part.ask({ headers, body: front + rest, framing });
         t.equal(`${framing}: status`, 200, head?.status);
         const { bodyText } = await part.upstream.request();
@@ -50,7 +50,7 @@ const LUA_CASES: readonly Case[] = [
       }
       const first = t.fork("first");
       const { session, headers } = sessionOf(first);
-      sessionsOf(t).answer(`${TENANT}/${session}`, { body: `[${EARLIER}]` });
+      await sessionsOf(t).answer(`${TENANT}/${session}`, { body: `[${EARLIER}]` });
       await first.ask({ headers, body: '{"messages":[ ],"model":"m"}' });
       const { bodyText } = await first.upstream.request();
       t.equal("no message of its own", `{"messages":[${EARLIER} ],"model":"m"}`, bodyText);
@@ -65,11 +65,11 @@ const LUA_CASES: readonly Case[] = [
     source: "Project: whoever guesses a session's name must not read it",
     async run(t) {
       const { session, headers } = sessionOf(t, "mine");
-      sessionsOf(t).answer(`theirs/${session}`, { body: `[${EARLIER}]` });
+      await sessionsOf(t).answer(`theirs/${session}`, { body: `[${EARLIER}]` });
       const body = '{"model":"m","messages":[{"role":"user","content":"now"}]}';
       const { head } = await t.ask({ headers: [...headers, ["x-tenant", "theirs"]], body });
       t.equal("status", 200, head?.status);
-      t.equal("asked", [`mine/${session}`], sessionsOf(t).asked(session));
+      t.equal("asked", [`mine/${session}`], await sessionsOf(t).asked(session));
       t.equal("body", body, (await t.upstream.request()).bodyText);
     },
   }),
@@ -82,7 +82,7 @@ const LUA_CASES: readonly Case[] = [
       const nested = '{"metadata":{"messages":[1]},"note":"\\"messages\\":[","messages":[2]}';
       const part = t.fork("nested");
       const { session, headers } = sessionOf(part);
-      sessionsOf(t).answer(`${TENANT}/${session}`, { body: "[0]" });
+      await sessionsOf(t).answer(`${TENANT}/${session}`, { body: "[0]" });
       await part.ask({ headers, body: nested });
       const { bodyText } = await part.upstream.request();
       t.equal("nested", nested.replace("[2]", "[0,2]"), bodyText);
@@ -117,7 +117,7 @@ const LUA_CASES: readonly Case[] = [
         Object.entries(answers).map(async ([name, answer]) => {
           const part = t.fork(name);
           const { session, headers } = sessionOf(part);
-          sessionsOf(t).answer(`${TENANT}/${session}`, answer);
+          await sessionsOf(t).answer(`${TENANT}/${session}`, answer);
           const transcript = await part.ask({ headers });
           t.equal(`${name}: status`, 503, transcript.head?.status);
           t.equal(`${name}: error.code`, "context_unavailable", jsonOf(transcript)?.error?.code);
@@ -133,7 +133,7 @@ const LUA_CASES: readonly Case[] = [
     async run(t) {
       const { head } = await t.ask({ as: "deny", headers: [["x-session-id", t.nonce]] });
       t.oneOf("status", [401, 403], head?.status);
-      t.equal("asked", [], sessionsOf(t).asked(t.nonce));
+      t.equal("asked", [], await sessionsOf(t).asked(t.nonce));
       wentNowhere(t);
     },
   }),
@@ -193,7 +193,7 @@ const WASM_CASES: readonly Case[] = [
     source: "Project: an extension holds no answer back",
     async run(t) {
       const { session, headers } = sessionOf(t);
-      sessionsOf(t).answer(`${TENANT}/${session}`, { body: `[${EARLIER}]` });
+      await sessionsOf(t).answer(`${TENANT}/${session}`, { body: `[${EARLIER}]` });
       await streamsUntouched(t, headers);
     },
   }),

@@ -1,15 +1,16 @@
 /** A service that knows the messages of sessions, as the cases tell it: a Lua script of Envoy's asks it. */
-import type { SessionAnswer, SessionsFeature } from "../conformance/mod.ts";
+import type { SessionAnswer } from "../conformance/mod.ts";
 
-/** The running service: its cluster and port, and how the cases steer it. */
+/** The running service. A session that nobody has told it about has no messages. */
 export interface SessionService extends AsyncDisposable {
-  /** The cluster that leads to it. */
-  readonly name: string;
   readonly port: number;
-  readonly feature: SessionsFeature;
+  /** Sets the answer about a session, `TENANT/SESSION`. */
+  answer(session: string, answer: SessionAnswer): void;
+  /** Returns each question about a session of any tenant, as `TENANT/SESSION`. */
+  asked(session: string): string[];
 }
 
-/** Starts the service on a free port of loopback. A session that nobody has told it about has no messages. */
+/** Starts the service on a free port of loopback. */
 export function startSessionService(): SessionService {
   const answers = new Map<string, SessionAnswer>();
   const asked: string[] = [];
@@ -26,13 +27,9 @@ export function startSessionService(): SessionService {
     },
   );
   return {
-    name: "context",
     port: server.addr.port,
-    feature: {
-      answer: (session, answer) => void answers.set(session, answer),
-      asked: (session) => asked.filter((one) => one.endsWith(`/${session}`)),
-      broken: { lua: "/v1/broken/lua/chat/completions", wasm: "/v1/broken/wasm/chat/completions" },
-    },
+    answer: (session, answer) => void answers.set(session, answer),
+    asked: (session) => asked.filter((one) => one.endsWith(`/${session}`)),
     // Silence ends first, since a server waits for every answer that it owes.
     async [Symbol.asyncDispose]() {
       silence.resolve(new Response(null, { status: 503 }));
