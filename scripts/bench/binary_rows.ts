@@ -18,7 +18,7 @@ interface Kind {
 
 /**
  * Start to ready, `--help`, peak memory and size, from source and of both kinds of binary. The compiled kind is made
- * where LLMGATE_COMPILER names a program to call in place of `deno compile`, as in tests/binary_test.ts.
+ * where LLMGATE_COMPILER names a program to call in place of `deno compile`, as in tests/binary/binary_test.ts.
  */
 export async function binaryRows(effort: Effort): Promise<Row[]> {
   const folder = await Deno.makeTempDir({ prefix: "llmgate-bench-" });

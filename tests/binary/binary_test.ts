@@ -10,149 +10,21 @@ import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OpenAI, type Wire } from "../../openai/testing/sdk.ts";
-import {
-  bundledConfig,
-  cachedEnvoyPath,
-  currentPlatform,
-  DEFAULT_ENVOY_VERSION,
-} from "../../envoy/mod.ts";
+import { bundledConfig, DEFAULT_ENVOY_VERSION } from "../../envoy/mod.ts";
 import { connectGrpc } from "../../grpc/mod.ts";
 import { messageCodec } from "../../grpc/messages/mod.ts";
 import { findPostgres, startPostgres } from "../../responses/testing/postgres_server.ts";
-import {
-  FREE_PORT_FLAGS,
-  type Program,
-  startProgram,
-  stillAccepts,
-  untilGone,
-} from "../testing/program.ts";
+import { FREE_PORT_FLAGS, stillAccepts, untilGone } from "../testing/program.ts";
 import { sha256 } from "../../scripts/build/self_extracting.ts";
 import { hostTarget } from "../../scripts/build/targets.ts";
 import { chat, envoyPath } from "../testing/stack.ts";
-
-interface Kind {
-  readonly name: "self-extracting" | "compiled";
-  readonly flags: readonly string[];
-}
+import { binary, compile, KINDS, type Machine, machine } from "./machine.ts";
 
 const POSTGRES = await findPostgres();
 const NO_POSTGRES = "reason" in POSTGRES ? ` (skipped: ${POSTGRES.reason})` : "";
 
-const COMPILER = Deno.env.get("LLMGATE_COMPILER");
-const KINDS: readonly Kind[] = [
-  { name: "self-extracting", flags: ["--self-extracting"] },
-  ...(COMPILER === undefined
-    ? []
-    : [{ name: "compiled", flags: ["--compiler", COMPILER] } as const]),
-];
-
-/** Programs that a shell script needs to unpack itself: no Deno, no Node, no Python, no curl. */
-const TOOLS = [
-  "sh",
-  "cat",
-  "chmod",
-  "cut",
-  "find",
-  "gzip",
-  "head",
-  "id",
-  "mkdir",
-  "mv",
-  "rm",
-  "sha256sum",
-]
-  .concat(["shasum", "tail"]);
-
-/** Where not even root can make a folder. */
+/** A folder that not even root can make. */
 const UNWRITABLE = Deno.build.os === "linux" ? "/proc/llmgate" : "/System/llmgate";
-
-/** A machine of its own: an empty working folder, a home, and a PATH of links. */
-interface Machine extends AsyncDisposable {
-  readonly folder: string;
-  readonly home: string;
-  readonly binary: string;
-  readonly env: Record<string, string>;
-  /** Runs the binary to its end. */
-  run(words: readonly string[], env?: Record<string, string>): Promise<Ended>;
-  start(words: readonly string[]): Program;
-  /** Puts an Envoy into the cache, as `envoy fetch` would have. */
-  fillCache(): Promise<void>;
-}
-
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-const folder = await Deno.makeTempDir({ prefix: "llmgate binaries " });
-globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-
-const built = new Map<string, Promise<string>>();
-
-/** Compiles a binary of this kind once. */
-function binary({ name, flags }: Kind, more: readonly string[] = []): Promise<string> {
-  const key = [name, ...more].join(" ");
-  let path = built.get(key);
-  if (path === undefined) {
-    path = compile(join(folder, key, "llmgate"), [...flags, ...more]);
-    built.set(key, path);
-  }
-  return path;
-}
-
-async function compile(output: string, flags: readonly string[]): Promise<string> {
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/compile.ts", "--output", output, ...flags],
-    cwd: fileURLToPath(import.meta.resolve("../..")),
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  return output;
-}
-
-async function machine(binary: string): Promise<Machine> {
-  const root = await Deno.makeTempDir({ prefix: "llmgate machine " });
-  const [work, home, bin] = ["work", "home", "bin"].map((name) => join(root, name));
-  assert.ok(work && home && bin);
-  for (const name of [work, home, bin]) await Deno.mkdir(name);
-  for (const tool of TOOLS) {
-    for (const directory of ["/usr/bin", "/bin"]) {
-      const path = join(directory, tool);
-      if (await Deno.stat(path).then(() => true, () => false)) {
-        await Deno.symlink(path, join(bin, tool));
-        break;
-      }
-    }
-  }
-  const env = { PATH: bin, HOME: home };
-  return {
-    folder: work,
-    home,
-    binary,
-    env,
-    async run(words, more = {}) {
-      const { code, stdout, stderr } = await new Deno.Command(binary, {
-        args: [...words],
-        cwd: work,
-        clearEnv: true,
-        env: { ...env, ...more },
-      }).output();
-      const decoder = new TextDecoder();
-      return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
-    },
-    start: (words) => startProgram(words, { command: binary, cwd: work, clearEnv: true, env }),
-    async fillCache() {
-      const cached = cachedEnvoyPath(
-        join(home, ".local/share/llmgate"),
-        DEFAULT_ENVOY_VERSION,
-        currentPlatform(),
-      );
-      await Deno.mkdir(join(cached, ".."), { recursive: true });
-      await Deno.symlink(await envoyPath(), cached);
-    },
-    [Symbol.asyncDispose]: () => Deno.remove(root, { recursive: true }),
-  };
-}
 
 const DEV = ["dev", "--json", "--offline", ...FREE_PORT_FLAGS];
 
