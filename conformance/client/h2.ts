@@ -6,30 +6,10 @@ import type { HeaderList, WaitOptions, WayIn } from "../target.ts";
 import { type Address, addressOf, openSocket } from "./address.ts";
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { Exchange, type ExchangeDriver, type RequestSpec } from "./exchange.ts";
+import { codeAt, FLAG, FRAME, uint32, unpad } from "./h2_frames.ts";
 import { encodeHeaders, HpackDecoder } from "./hpack.ts";
 import type { End } from "./transcript.ts";
 import { dressed } from "./way_in.ts";
-
-/** Frame types (RFC 9113 section 6). */
-const FRAME = {
-  data: 0,
-  headers: 1,
-  rstStream: 3,
-  settings: 4,
-  ping: 6,
-  goaway: 7,
-  windowUpdate: 8,
-  continuation: 9,
-} as const;
-
-const FLAG = { endStream: 1, ack: 1, endHeaders: 4, padded: 8, priority: 32 } as const;
-
-/** Error codes by number (RFC 9113 section 7). */
-const ERROR_NAMES: readonly string[] = (
-  "NO_ERROR PROTOCOL_ERROR INTERNAL_ERROR FLOW_CONTROL_ERROR SETTINGS_TIMEOUT STREAM_CLOSED " +
-  "FRAME_SIZE_ERROR REFUSED_STREAM CANCEL COMPRESSION_ERROR CONNECT_ERROR ENHANCE_YOUR_CALM " +
-  "INADEQUATE_SECURITY HTTP_1_1_REQUIRED"
-).split(" ");
 
 const CANCEL = 8;
 
@@ -411,20 +391,4 @@ export class H2Connection implements Connection {
       this.#close(id);
     }
   }
-}
-
-function unpad(payload: Buffer, flags: number): Buffer {
-  if (!(flags & FLAG.padded)) return payload;
-  return payload.subarray(1, payload.length - (payload[0] ?? 0));
-}
-
-function codeAt(payload: Buffer, offset: number): string {
-  const code = payload.readUInt32BE(offset);
-  return ERROR_NAMES[code] ?? String(code);
-}
-
-function uint32(value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
 }
