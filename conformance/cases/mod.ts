@@ -49,6 +49,7 @@ import { RESPONSE_STREAM_CASES } from "./responses_stream.ts";
 import { RETRY_CASES, ROUTING_CASES } from "./routing.ts";
 import { VECTOR_STORE_CASES } from "./responses_vector_stores.ts";
 import { SECURITY_CASES } from "./security.ts";
+import { SECURITY_PATH_CASES } from "./security_paths.ts";
 import { CONTEXT_CASES } from "./session_context.ts";
 import { SMALL_FILTER_CASES } from "./small_filters.ts";
 import { SMUGGLING_CASES } from "./smuggling.ts";
@@ -83,6 +84,7 @@ export const CASES: readonly Case[] = [
   ...JWT_CASES,
   ...RATE_LIMIT_CASES,
   ...SECURITY_CASES,
+  ...SECURITY_PATH_CASES,
   ...MODEL_POLICY_CASES,
   ...MCP_CASES,
   ...PROTOCOL_CASES,
