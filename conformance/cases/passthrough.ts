@@ -1,16 +1,11 @@
 /** Cases on what passes a gateway unchanged. */
+import { Buffer } from "node:buffer";
 import { BOTH, type Case } from "../case.ts";
 import { H1Connection } from "../client/h1.ts";
-import {
-  bodyHash,
-  sha256,
-  sha256InTurns,
-  textOf,
-  valueOf,
-  valuesOf,
-} from "../client/transcript.ts";
+import { bodyHash, sha256, sha256InTurns, valueOf, valuesOf } from "../client/transcript.ts";
 import type { HeaderList } from "../target.ts";
 import { bytes, filler, jsonAnswer } from "./shapes.ts";
+import { switches } from "./upgrade.ts";
 
 const SEED = "Project: headers untouched but for a published allow-list";
 
@@ -385,42 +380,10 @@ export const PASS_CASES: readonly Case[] = [
     requirement: "An upgrade is decided by policy before it is made; then bytes pass both ways",
     source: "RFC 9110 section 7.8; RFC 6455 section 4",
     async run(t) {
-      const denied = t.fork("denied");
-      const refused = await denied.ask({ as: "deny", method: "GET", headers: UPGRADE });
-      t.oneOf("denied: status", [401, 403], refused.head?.status);
-      t.equal("denied: requests at the upstream", 0, denied.upstream.requests().length);
-
-      t.policy.script({ allow: {}, barrier: "decide" });
-      t.upstream.script(
-        { headers: { status: 101, headers: { connection: "Upgrade", upgrade: "websocket" } } },
-        { write: "from upstream" },
-        { barrier: "heard" },
-        { write: ", and back" },
-        { end: true },
-      );
-      const connection = await t.connect("h1");
-      if (!(connection instanceof H1Connection)) return;
-      const exchange = await t.send(t.chat({ method: "GET", headers: UPGRADE }), connection);
-      await t.policy.arrival("decide");
-      t.equal("requests before policy decided", 0, t.upstream.requests().length);
-      t.policy.release("decide");
-      t.equal("status", 101, (await exchange.head()).status);
-      await exchange.bytes("from upstream".length);
-      connection.raw("from client", []);
-      await t.upstream.request(
-        "the client's bytes",
-        ({ bodyBytes }) => bodyBytes >= "from client".length,
-      );
-      t.upstream.release("heard");
-      t.equal("bytes at the client", "from upstream, and back", textOf(await exchange.done()));
+      await switches(t, {
+        fromUpstream: ["from upstream", ", and back"].map((text) => Buffer.from(text)),
+        fromClient: Buffer.from("from client"),
+      });
     },
   },
-];
-
-/** A request to speak WebSocket (RFC 6455 section 4.1). */
-const UPGRADE: HeaderList = [
-  ["connection", "Upgrade"],
-  ["upgrade", "websocket"],
-  ["sec-websocket-version", "13"],
-  ["sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="],
 ];

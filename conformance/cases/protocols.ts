@@ -1,10 +1,9 @@
 /** Cases on protocols around policy: gRPC, gRPC-Web, WebSocket (Realtime), the PROXY protocol, plain TCP. */
 import { Buffer } from "node:buffer";
 import type { Case } from "../case.ts";
-import { H1Connection } from "../client/h1.ts";
 import { bodyOf, textOf, type Transcript, valueOf } from "../client/transcript.ts";
 import type { CaseContext } from "../context.ts";
-import type { HeaderList, UpstreamStep } from "../target.ts";
+import type { UpstreamStep } from "../target.ts";
 import {
   headerOf,
   PARTNER,
@@ -14,6 +13,7 @@ import {
   wentNowhere,
 } from "./around_policy.ts";
 import { jsonAnswer } from "./shapes.ts";
+import { switches } from "./upgrade.ts";
 
 const GRPC_PATH = "/llm.v1.Completion/Chat";
 /** Codes of gRPC that a refusal is told by: PERMISSION_DENIED, UNAUTHENTICATED. */
@@ -41,15 +41,8 @@ function grpcStatusOf(transcript: Transcript): string | undefined {
   return valueOf(transcript.trailers, "grpc-status") ?? headerOf(transcript, "grpc-status");
 }
 
-/** A request to speak WebSocket (RFC 6455 section 4.1), as a browser asks for a Realtime session. */
+/** Subprotocols that a browser offers for a Realtime session. */
 const SUBPROTOCOLS = "realtime, openai-beta.realtime-v1";
-const REALTIME: HeaderList = [
-  ["connection", "Upgrade"],
-  ["upgrade", "websocket"],
-  ["sec-websocket-version", "13"],
-  ["sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="],
-  ["sec-websocket-protocol", SUBPROTOCOLS],
-];
 const REALTIME_PATH = "/v1/realtime?model=gpt-realtime";
 
 /** A request in bytes, as somebody behind a listener of bytes would send it. */
@@ -170,62 +163,17 @@ export const PROTOCOL_CASES: readonly Case[] = [
       "A Realtime session is decided by policy before the switch; then frames pass both ways at once",
     source: "OpenAI Realtime API, WebSocket; RFC 6455 section 4; RFC 9110 section 7.8",
     async run(t) {
-      const denied = t.fork("denied");
-      const refused = await denied.ask({
-        as: "deny",
-        method: "GET",
-        headers: REALTIME,
+      const head = await switches(t, {
         path: REALTIME_PATH,
+        headers: [["sec-websocket-protocol", SUBPROTOCOLS]],
+        answer: { "sec-websocket-protocol": "realtime" },
+        fromUpstream: ["session.created", "response.done"].map(frame),
+        fromClient: frame("response.create"),
       });
-      t.oneOf("denied: status", [401, 403], refused.head?.status);
-      wentNowhere(denied);
-
-      t.policy.script({ allow: {}, barrier: "decide" });
-      t.upstream.script(
-        {
-          headers: {
-            status: 101,
-            headers: {
-              connection: "Upgrade",
-              upgrade: "websocket",
-              "sec-websocket-protocol": "realtime",
-            },
-          },
-        },
-        { write_base64: frame("session.created") },
-        { barrier: "heard" },
-        { write_base64: frame("response.done") },
-        { end: true },
-      );
-      const connection = await t.connect("h1");
-      if (!(connection instanceof H1Connection)) return;
-      const asked = t.chat({ method: "GET", headers: REALTIME, path: REALTIME_PATH });
-      const exchange = await t.send(asked, connection);
-      await t.policy.arrival("decide");
-      t.equal("requests before policy decided", 0, t.upstream.requests().length);
-      t.policy.release("decide");
-      const head = await exchange.head();
-      t.equal("status", 101, head.status);
       t.equal("subprotocol", "realtime", valueOf(head.headers, "sec-websocket-protocol"));
-      await exchange.bytes(Buffer.from(frame("session.created"), "base64").length);
-      const said = Buffer.from(frame("response.create"), "base64");
-      connection.raw(said, []);
-      const { headers, target } = await t.upstream.request(
-        "the client's frame",
-        ({ bodyBytes }) => bodyBytes >= said.length,
-      );
+      const { headers, target } = await t.upstream.request();
       t.equal("subprotocols asked", SUBPROTOCOLS, valueOf(headers, "sec-websocket-protocol"));
       t.that("model", target.includes("model=gpt-realtime"), "?model=gpt-realtime", target);
-      t.upstream.release("heard");
-      const frames = ["session.created", "response.done"].map((type) =>
-        Buffer.from(frame(type), "base64")
-      );
-      const transcript = await exchange.done();
-      t.equal(
-        "frames",
-        Buffer.concat(frames).toString("hex"),
-        Buffer.from(bodyOf(transcript)).toString("hex"),
-      );
     },
   }),
   protocolCase({
@@ -283,8 +231,8 @@ export const PROTOCOL_CASES: readonly Case[] = [
   }),
 ];
 
-/** A text frame of a server or client with a JSON event, not masked (RFC 6455 section 5.2), as base64. */
-function frame(type: string): string {
+/** A text frame of a server or client with a JSON event, not masked (RFC 6455 section 5.2). */
+function frame(type: string): Uint8Array {
   const text = Buffer.from(JSON.stringify({ type }));
-  return Buffer.concat([Buffer.from([0x81, text.length]), text]).toString("base64");
+  return Buffer.concat([Buffer.from([0x81, text.length]), text]);
 }
