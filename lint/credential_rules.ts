@@ -10,7 +10,7 @@ import {
   placedAt,
   valueAt,
 } from "../envoy/mod.ts";
-import { hasPolicy, type Hit, type LintRule } from "./rule.ts";
+import { hasPolicy, type Hit, type LintRule, unique } from "./rule.ts";
 import { runsBeforePolicy } from "./bypass_rules.ts";
 import { printedSecrets, textsWithin } from "./secrets.ts";
 
@@ -23,23 +23,16 @@ export const CREDENTIAL_RULES: readonly LintRule[] = [
     fix: "take the operator out of the header or body that clients get",
     case: "sec.credential-not-echoed",
     source: "HeaderValueOption, LocalReplyConfig, command operators",
-    check: (model) => {
-      const hits = model.ingresses.flatMap((ingress) => [
+    check: (model) =>
+      unique(model.ingresses.flatMap((ingress) => [
         ...echoed(ingress, "local_reply_config", {}),
         ...ingress.routes.flatMap((route) => [...route.levels, ...route.parents])
           // Envoy adds them to the denials of policy, too.
           .flatMap((level) => echoed(level, "response_headers_to_add", {})),
         ...ingress.routes.flatMap((route) => echoed(route, "direct_response", { case: null })),
-        ...filtersInForce(ingress, "HeaderMutation").flatMap(({ filter }) =>
-          echoed(
-            { path: filter.configPath, value: filter.config },
-            "mutations/response_mutations",
-            {},
-          )
-        ),
-      ]);
-      return [...new Map(hits.map((hit) => [hit.path, hit])).values()];
-    },
+        ...filtersInForce(ingress, "HeaderMutation").flatMap(settingsOf)
+          .flatMap((settings) => echoed(settings, "mutations/response_mutations", {})),
+      ])),
   },
   {
     id: "policy.credential-supplied",
@@ -47,7 +40,7 @@ export const CREDENTIAL_RULES: readonly LintRule[] = [
     why: "policy sees the gateway's own key in place of the client's, or where the client has none",
     fix: "put the filter behind ext_authz, or into the filters of the upstream's cluster",
     source: "Credential injector and header mutation filters, HttpConnectionManager.http_filters",
-    check: (model) => model.ingresses.filter(hasPolicy).flatMap(supplied),
+    check: (model) => unique(model.ingresses.filter(hasPolicy).flatMap(supplied)),
   },
 ];
 
@@ -79,12 +72,20 @@ function supplied(ingress: Ingress): Hit[] {
 
 const SUPPLIES = new Set(["CredentialInjector", "HeaderMutation"]);
 
-function suppliedBy({ filter }: FilterOnRoute): Hit[] {
+function suppliedBy(acting: FilterOnRoute): Hit[] {
+  const { filter } = acting;
   if (filter.type === "CredentialInjector") {
     return [{ path: filter.path, found: `"${filter.name}" adds a credential before policy looks` }];
   }
-  const place = { path: filter.configPath, value: filter.config };
-  return setsCredential(place, "mutations/request_mutations/*");
+  return settingsOf(acting).flatMap((settings) =>
+    setsCredential(settings, "mutations/request_mutations/*")
+  );
+}
+
+/** Settings of a header mutation filter: Envoy applies those of the chain, and those of the route as well. */
+function settingsOf({ filter, by }: FilterOnRoute): Placed[] {
+  const own = { path: filter.configPath, value: filter.config };
+  return by === undefined ? [own] : [own, by];
 }
 
 /** Mutations that set a credential of the gateway's own; one that is copied from the request is the client's. */

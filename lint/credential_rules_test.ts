@@ -69,6 +69,32 @@ const EDITS: readonly (readonly [ids: readonly string[], path: string, value: Js
 
 const OWN = new Set(CREDENTIAL_RULES.map(({ id }) => id));
 
+/** A filter without mutations of its own, and those of a route. */
+const ON_A_ROUTE: readonly (readonly [string, Json])[] = [
+  ["edge.credential-echoed", {
+    response_mutations: [{ append: header("x-debug", "%REQ(Authorization)%") }],
+  }],
+  ["policy.credential-supplied", {
+    request_mutations: [{ append: header("authorization", "Bearer a") }],
+  }],
+];
+
+for (const [id, mutations] of ON_A_ROUTE) {
+  for (const level of [TABLE, `${TABLE}/virtual_hosts/0`, ROUTE]) {
+    Deno.test(`lintEnvoyConfig() finds ${id} in mutations at ${level}`, async () => {
+      const bootstrap = structuredClone(bundledConfig("base").bootstrap);
+      setAt(bootstrap, `${MANAGER}/http_filters/0`, mutation({}));
+      setAt(bootstrap, `${level}/typed_per_filter_config`, {
+        own: { "@type": `${HTTP}.header_mutation.v3.HeaderMutationPerRoute`, mutations },
+      });
+      const { findings } = await lintEnvoyConfig(JSON.stringify(bootstrap), { name: "own" });
+      const own = findings.filter((finding) => finding.id === id);
+      assert.equal(own.length, 1);
+      assert.ok(own[0]?.path.startsWith(`${level}/typed_per_filter_config/own/mutations/`));
+    });
+  }
+}
+
 EDITS.forEach(([ids, path, value], index) => {
   Deno.test(`lintEnvoyConfig() finds ${ids.join() || "nothing"} in credential edit ${index}`, async () => {
     const bootstrap = structuredClone(bundledConfig("base").bootstrap);

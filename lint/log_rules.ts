@@ -11,7 +11,7 @@ import {
   valueAt,
 } from "../envoy/mod.ts";
 import { EVERY_HEADER, loggedHeaders } from "./lua.ts";
-import { filters, type Hit, type LintRule } from "./rule.ts";
+import { filters, type Hit, type LintRule, unique } from "./rule.ts";
 import { holdsPath, printedSecrets, textsWithin } from "./secrets.ts";
 
 /** Rules about evidence that must not hold secrets. */
@@ -159,8 +159,4 @@ function traced(ingress: Ingress): Hit[] {
 function taggedHeader(path: string, name: Json | undefined): Hit[] {
   if (typeof name !== "string" || !(isCredentialHeader(name) || holdsPath(name))) return [];
   return [{ path: `${path}/request_header`, found: `each span holds the header ${name}` }];
-}
-
-function unique(hits: readonly Hit[]): Hit[] {
-  return [...new Map(hits.map((hit) => [`${hit.path} ${hit.found}`, hit])).values()];
 }

@@ -321,9 +321,8 @@ function exemption(ingress: Ingress, route: Route): Hit[] {
 }
 
 /** Paths of model servers that the suite tries without a credential. */
-const TRIED = [
-  ...["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models", "/v1/responses"],
-];
+const TRIED = ["chat/completions", "completions", "embeddings", "models", "responses"]
+  .map((name) => `/v1/${name}`);
 
 /** Does the suite ask by a route, as far as path, method and conditions tell? */
 function isTried({ value, conditions }: Route): boolean {

@@ -136,6 +136,11 @@ export function asksPolicy(ingress: Ingress, route: Route): boolean {
   );
 }
 
+/** Returns each hit once: what several routes share is looked at for each of them. */
+export function unique(hits: readonly Hit[]): Hit[] {
+  return [...new Map(hits.map((hit) => [`${hit.path} ${hit.found}`, hit])).values()];
+}
+
 /** One thing that is wrong, at one place. */
 export interface Finding {
   readonly id: string;

@@ -9,7 +9,7 @@ import {
   shareOf,
   valueAt,
 } from "../envoy/mod.ts";
-import { filters, forwarding, type Hit, type LintRule } from "./rule.ts";
+import { filters, forwarding, type Hit, type LintRule, unique } from "./rule.ts";
 
 /** Filters of a cluster that can give a copy another credential, or none. */
 const CREDENTIALS = /header_mutation|credential_injector|lua|ext_proc/;
@@ -138,29 +138,30 @@ function faults(model: LintModel): Hit[] {
 
 /** The mirrors of each route that get the client's own credential. */
 function mirrored(model: LintModel): Hit[] {
-  const hits = forwarding(model).flatMap(({ route }) => {
-    const places = [
-      { path: `${route.path}/route`, value: valueAt(route.value, "route") },
-      ...route.parents,
-    ];
-    // The nearest list is the one in force.
-    const place = places.find(({ value }) =>
-      Array.isArray(valueAt(value, "request_mirror_policies"))
-    );
-    const list = valueAt(place?.value, "request_mirror_policies");
-    if (place === undefined || !Array.isArray(list)) return [];
-    return list.flatMap((policy, index): Hit[] => {
-      if (!isObject(policy) || policy.request_headers_mutations !== undefined) return [];
-      // A cluster that is not in the file cannot be looked at.
-      const cluster = model.clusters.get(String(policy.cluster));
-      if (cluster === undefined || changesCredential(cluster.value)) return [];
-      return [{
-        path: `${place.path}/request_mirror_policies/${index}`,
-        found: `copies go to "${policy.cluster}" with the credential of the client`,
-      }];
-    });
-  });
-  return [...new Map(hits.map((hit) => [hit.path, hit])).values()];
+  return unique(
+    forwarding(model).flatMap(({ route }) => {
+      const places = [
+        { path: `${route.path}/route`, value: valueAt(route.value, "route") },
+        ...route.parents,
+      ];
+      // The nearest list is the one in force.
+      const place = places.find(({ value }) =>
+        Array.isArray(valueAt(value, "request_mirror_policies"))
+      );
+      const list = valueAt(place?.value, "request_mirror_policies");
+      if (place === undefined || !Array.isArray(list)) return [];
+      return list.flatMap((policy, index): Hit[] => {
+        if (!isObject(policy) || policy.request_headers_mutations !== undefined) return [];
+        // A cluster that is not in the file cannot be looked at.
+        const cluster = model.clusters.get(String(policy.cluster));
+        if (cluster === undefined || changesCredential(cluster.value)) return [];
+        return [{
+          path: `${place.path}/request_mirror_policies/${index}`,
+          found: `copies go to "${policy.cluster}" with the credential of the client`,
+        }];
+      });
+    }),
+  );
 }
 
 function changesCredential(cluster: JsonObject): boolean {
