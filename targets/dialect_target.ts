@@ -64,7 +64,7 @@ export async function dialectTarget(
   };
 }
 
-/** Whatever it answers will do: it is there. */
+/** Checks that somebody answers there, with whatever status. */
 async function assertAnswers(url: string): Promise<void> {
   try {
     const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(15_000) });

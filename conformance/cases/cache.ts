@@ -237,7 +237,7 @@ export const CACHE_CASES: readonly Case[] = [
       const following = await Promise.all(
         others.map((name) => t.fork(name).send(question(t, name))),
       );
-      // Who was allowed before another went all the way is in the gateway's hands.
+      // Once another request has gone all the way, those that policy allowed before it are past policy.
       if (t.target.policy) await Promise.all(others.map((name) => t.fork(name).policy.check()));
       await ask(t, "another", { body: { seed: 99 } });
       first.upstream.release("hold");

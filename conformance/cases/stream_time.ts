@@ -74,7 +74,7 @@ export const STREAM_TIME_CASES: readonly Case[] = [
     requirement: "Events keep the pace at which the upstream sent them: no bursts",
     source: "mccutchen/go-httpbin /sse: its trailer reports the sender's pace",
     axes: BOTH,
-    // What runs beside it would be measured, too.
+    // Cases beside it would be measured, too.
     exclusive: true,
     async run(t) {
       const events = 20;
@@ -95,7 +95,7 @@ export const STREAM_TIME_CASES: readonly Case[] = [
       const lags = received.map((at, n) => at - (sent[n] ?? at)).toSorted((a, b) => a - b);
       const median = lags[Math.floor(lags.length / 2)] ?? 0;
       const inPace = crowd(received) <= most && median <= gap;
-      // Who is late by half a gap cannot tell whose fault a burst is. An even stream is one on any machine.
+      // A suite that is late by half a gap cannot tell whose fault a burst is. An even stream is one on any machine.
       if (!inPace && late > gap / 2) {
         t.tooBusy(`sender and client were late by up to ${Math.round(late)} ms`);
       }

@@ -176,7 +176,7 @@ export class Exchange implements ResponseSink {
     return parts.join(", ");
   }
 
-  // What the connection tells.
+  // Events that the connection tells.
 
   onInformational(status: number, reason: string, headers: HeaderList): void {
     this.transcript.informational.push({ status, reason, headers, at: now() });

@@ -164,7 +164,7 @@ async function look(target: Target, protocol: Protocol): Promise<Found> {
   const { policy, upstream } = target;
   const plain = await ask(target, protocol, { carry: "header" });
   const { status, id } = plain;
-  // Who passes a request before it has asked is still asking; who refuses has done all that it does.
+  // A gateway that passed a request may still be asking; one that refused has done all that it does.
   const seenMs = status !== undefined && status < 400 ? SEEN_MS : SEEN_REFUSED_MS;
   const [isAsked, isReached] = await Promise.all([
     isSeen(plain.nonce, policy?.journal, seenMs),

@@ -119,7 +119,7 @@ async function runOnce(
   const nonce = nonceFor(one, options);
   const verdict = new Verdict();
   const over = new AbortController();
-  // What a case waits for does not get shorter: a shorter deadline would fail every gateway.
+  // Deadlines do not get shorter: the waits of a case stay, and a shorter one would fail every gateway.
   const stretch = one.waits ? Math.max(1, timeScale) : timeScale;
   const budget = (one.deadlineMs ?? CASE_MS) * stretch;
   const late = new AbortController();

@@ -17,7 +17,7 @@ Deno.test("the front refuses what cannot be an HTTP/1.1 line, unless it is blind
     "sec.h2-downgrade": "pass",
   });
   await using blind = await startSmallGateway("blind", { downgradesBlindly: true });
-  // What was smuggled leaves answers out, which are not waited for in full.
+  // Smuggled requests leave answers out, which are not waited for in full.
   const report = await runSuite(blind, { cases, timeScale: 0.1, case: ["sec.*"] });
   assert.deepEqual(statuses(report), { "sec.h2-downgrade": "fail" });
 });

@@ -129,7 +129,7 @@ Deno.test("running streams get their grace, and a second Ctrl-C ends it", async 
   // The listener closes first, while the stream still runs.
   const held = () => stillAccepts(ready.ingress, [ready.envoy.pid]);
   while (await held()) await new Promise((resolve) => setTimeout(resolve, 5));
-  // What comes at once may be a copy of the first: whoever means it presses on.
+  // A second signal that comes at once may be a copy of the first: a person presses on.
   const pressing = setInterval(() => program.kill("SIGINT"), 100);
   const { code, stderr } = await program.ended.finally(() => clearInterval(pressing));
   assert.equal(code, 130);

@@ -28,7 +28,7 @@ const UNFINISHED_CONFIGS = ["model", "mcp"].map((name) =>
 /** The one filter that Envoy calls unfinished and has had since 1.25. */
 const CUSTOM_RESPONSE = /custom_response.* marked as work-in-progress/;
 const PROTOCOLS = fileURLToPath(new URL("check/protocols.yaml", CONFIGS));
-/** Whoever validates dials nobody: the issuer of tokens neither. */
+/** Validation dials nobody, the issuer of tokens included. */
 const NOT_DIALLED = /ur[il] ?= ?http:\/\/localhost\/jwks\.json/;
 
 Deno.test("every configuration is valid as it stands, without a warning of ours, on both versions", async () => {

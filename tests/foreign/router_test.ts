@@ -7,7 +7,7 @@ import { foreignTarget } from "../../targets/mod.ts";
 import { profileKind } from "../../gateway/profiles/mod.ts";
 import { startRouterGateway } from "../testing/router_stack.ts";
 
-/** Whoever fails is asked again at once: the cases let backends fail on purpose. */
+/** Backends that fail are asked again at once: the cases let them fail on purpose. */
 const UNWATCHED = { limits: { failures: Infinity, ejectMs: 0, returnMs: 0 } };
 
 Deno.test("a router that is not ours to look into is judged by its clients and its backends", async () => {

@@ -38,7 +38,7 @@ async function startProgram(words, { command } = {}) {
     );
   });
   const ready = JSON.parse(await first);
-  // What comes later is not read, but must not fill the pipe.
+  // Later output is not read, but must not fill the pipe.
   lines.on("line", () => {});
   return {
     ready,

@@ -71,7 +71,7 @@ class _Running:
             listening.join()
             raise RuntimeError(f"llmgate {words[0]} ended with code {code}:\n{''.join(self._said)}")
         self.ready: dict[str, Any] = json.loads(first)
-        # What comes later is not read, but must not fill the pipe.
+        # Later output is not read, but must not fill the pipe.
         threading.Thread(
             target=lambda out: deque(out, maxlen=0), args=(self._child.stdout,), daemon=True
         ).start()

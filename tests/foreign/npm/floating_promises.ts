@@ -51,7 +51,7 @@ function look(node: ts.Expression, source: ts.SourceFile): void {
     return look(node.whenFalse, source);
   }
   if (ts.isBinaryExpression(node)) {
-    // What is assigned is somebody's.
+    // A value that is assigned is somebody's.
     const { kind } = node.operatorToken;
     const { FirstAssignment, LastAssignment } = ts.SyntaxKind;
     return kind >= FirstAssignment && kind <= LastAssignment ? undefined : look(node.right, source);
