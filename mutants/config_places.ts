@@ -3,6 +3,13 @@ import type { Config } from "./mutant.ts";
 
 const EXTENSION = "type.googleapis.com/envoy.extensions";
 
+/** Returns the one with a name; without it a mutant would edit nothing, or something else. */
+function named(list: readonly Config[], name: string): Config {
+  const found = list.find((one) => one.name === name);
+  if (found === undefined) throw new TypeError(`Cannot find "${name}" in the configuration`);
+  return found;
+}
+
 export function hcm(config: Config): Config {
   return config.static_resources.listeners[0].filter_chains[0].filters[0].typed_config;
 }
@@ -13,16 +20,25 @@ export function virtualHost(config: Config): Config {
 
 /** A route by its name; the one of the API when none is given. */
 export function routeOf(config: Config, name = "v1"): Config {
-  return virtualHost(config).routes.find((one: Config) => one.name === name);
+  return named(virtualHost(config).routes, name);
 }
 
 export function cluster(config: Config, name: string): Config {
-  return config.static_resources.clusters.find((one: Config) => one.name === name);
+  return named(config.static_resources.clusters, name);
+}
+
+export function listener(config: Config, name: string): Config {
+  return named(config.static_resources.listeners, name);
 }
 
 /** An HTTP filter, by the end of its name: `ext_authz`. */
 export function filter(config: Config, name: string): Config {
-  return hcm(config).http_filters.find((one: Config) => one.name === `envoy.filters.http.${name}`);
+  return filterNamed(config, `envoy.filters.http.${name}`);
+}
+
+/** An HTTP filter that does not bear its extension's name. */
+export function filterNamed(config: Config, name: string): Config {
+  return named(hcm(config).http_filters, name);
 }
 
 export function settingsOf(config: Config, name: string): Config {

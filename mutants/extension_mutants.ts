@@ -2,6 +2,7 @@
 import {
   addBefore,
   filter,
+  filterNamed,
   hcm,
   lua,
   removeFilter,
@@ -16,11 +17,6 @@ function rewrite(config: Config, from: string, to: string): void {
   const text: string = source.inline_string;
   if (!text.includes(from)) throw new TypeError(`Cannot find "${from}" in the script`);
   source.inline_string = text.replaceAll(from, to);
-}
-
-/** A filter that does not bear its extension's name. */
-function named(config: Config, name: string): Config {
-  return hcm(config).http_filters.find((one: Config) => one.name === name);
 }
 
 export const EXTENSION_MUTANTS: readonly Mutant[] = [
@@ -89,7 +85,7 @@ export const EXTENSION_MUTANTS: readonly Mutant[] = [
     kills: ["ext.wasm-region"],
     edit(config) {
       const { http_filters: filters } = hcm(config);
-      filters.splice(filters.indexOf(named(config, "region_guard")), 1);
+      filters.splice(filters.indexOf(filterNamed(config, "region_guard")), 1);
     },
   },
   {
@@ -97,7 +93,7 @@ export const EXTENSION_MUTANTS: readonly Mutant[] = [
     defect: "a Wasm filter that trapped lets requests pass",
     on: "extensions",
     kills: ["ext.wasm-fail-closed"],
-    edit: (config) => named(config, "trap").typed_config.config.failure_policy = "FAIL_OPEN",
+    edit: (config) => filterNamed(config, "trap").typed_config.config.failure_policy = "FAIL_OPEN",
   },
   {
     id: "extension-holds-streams",

@@ -3,6 +3,7 @@ import {
   addBefore,
   cluster,
   filter,
+  filterNamed,
   hcm,
   lua,
   removeFilter,
@@ -19,10 +20,6 @@ function extProc(config: Config): Config {
 }
 function routeTo(config: Config, prefix: string): Config {
   return virtualHost(config).routes.find(({ match }: Config) => match.prefix === prefix);
-}
-/** A filter that does not bear its extension's name. */
-function named(config: Config, name: string): Config {
-  return hcm(config).http_filters.find((one: Config) => one.name === name).typed_config;
 }
 
 /** The configuration with the listener for HTTP/3 as its first: what is edited there is edited. */
@@ -189,14 +186,15 @@ export const OPT_IN_MUTANTS: readonly Mutant[] = [
     defect: "an authorization filter that is switched off lets requests pass",
     on: "failure_modes",
     kills: ["fc.disabled-filter"],
-    edit: (config) => delete named(config, "ext_authz_disabled").deny_at_disable,
+    edit: (config) => delete filterNamed(config, "ext_authz_disabled").typed_config.deny_at_disable,
   },
   {
     id: "open-without-a-word",
     defect: "the upstream is not told that nobody was asked",
     on: "failure_modes",
     kills: ["fc.fail-open-marked"],
-    edit: (config) => delete named(config, "ext_authz_open").failure_mode_allow_header_add,
+    edit: (config) =>
+      delete filterNamed(config, "ext_authz_open").typed_config.failure_mode_allow_header_add,
   },
   {
     id: "large-bodies-cut",

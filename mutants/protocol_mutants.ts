@@ -3,6 +3,7 @@ import {
   cluster,
   filter,
   hcm,
+  listener,
   removeFilter,
   settingsOf,
   virtualHost,
@@ -10,17 +11,8 @@ import {
 } from "./config_places.ts";
 import type { Config, Mutant } from "./mutant.ts";
 
-function listener({ static_resources: { listeners } }: Config, name: string): Config {
-  return listeners.find((one: Config) => one.name === name);
-}
-
 function proxyProtocol(config: Config, name: string): Config {
   return listener(config, name).listener_filters[0].typed_config;
-}
-
-/** Everything that is put before policy, on every listener of HTTP. */
-function managers(config: Config): Config[] {
-  return [config, behindBalancer(config)].map(hcm);
 }
 
 /** The configuration with the listener behind a load balancer as its first: what is edited there is edited. */
@@ -139,11 +131,8 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
     on: "protocols",
     kills: ["ext.ip-tag"],
     edit(config) {
-      for (const { http_filters } of managers(config)) {
-        const { typed_config } = http_filters.find((one: Config) =>
-          one.name === "envoy.filters.http.ip_tagging"
-        );
-        typed_config.ip_tag_header.action = "APPEND_IF_EXISTS_OR_ADD";
+      for (const one of [config, behindBalancer(config)]) {
+        settingsOf(one, "ip_tagging").ip_tag_header.action = "APPEND_IF_EXISTS_OR_ADD";
       }
     },
   },
