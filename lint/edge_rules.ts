@@ -286,10 +286,11 @@ function refusesEscapedSlashes(value: Json | undefined, { runtime }: LintModel):
   return refuses && share >= 100;
 }
 
-/** Paths of the admin interface that read the configuration, or change something. */
+/** Paths of the admin interface that read the configuration, or change something (Envoy, Administration interface). */
 const POWERFUL_PATHS = `
-  /certs /clusters /config_dump /drain_listeners /healthcheck/fail /init_dump /listeners /logging
-  /quitquitquit /reset_counters /runtime_modify /tap
+  /allocprofiler /certs /clusters /config_dump /cpuprofiler /drain_listeners /healthcheck/fail
+  /healthcheck/ok /heap_dump /heapprofiler /init_dump /listeners /logging /quitquitquit /reopen_logs
+  /reset_counters /runtime /runtime_modify /tap
 `.trim().split(/\s+/);
 
 /** Does a list of allowed paths keep all that has power shut? */
