@@ -40,14 +40,17 @@ const UPLOADS = /^\/v1\/(files|uploads|audio\/(transcriptions|translations)|imag
 /** Answers of which the same is true. */
 const DOWNLOADS = /^\/v1\/(audio\/speech|images)(\/|$)/;
 
+/** Methods that have nothing generated: safe ones (RFC 9110, section 9.2.1) and DELETE. An answer read again was paid. */
+const FREE = new Set(["GET", "HEAD", "OPTIONS", "DELETE"]);
+
 /**
- * Returns what an answer is charged. Errors (4xx, 5xx) and requests other than POST are free. Without
+ * Returns what an answer is charged. Errors (4xx, 5xx) and requests that only read or delete are free. Without
  * usage, the bytes of request and answer are counted, by {@linkcode BYTES_PER_TOKEN}, but for those of
  * files, recordings and pictures.
  */
 export function chargeOf(facts: AnswerFacts, prices: LimitsFile["prices"]): Charge {
   const { status, method, usage } = facts;
-  if (status >= 400 || method !== "POST") return { tokens: 0, cost: 0, source: "free" };
+  if (status >= 400 || FREE.has(method)) return { tokens: 0, cost: 0, source: "free" };
   const { input, output, total } = usage ?? estimate(facts);
   const price = priceOf(facts.model, prices);
   // Dollars per million tokens are thousands of billionths per token.

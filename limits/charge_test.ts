@@ -42,5 +42,11 @@ Deno.test("errors, and requests that generate nothing, are free", () => {
   for (const status of [400, 401, 429, 500, 503]) {
     assert.equal(chargeOf({ ...ANSWER, status }, PRICES).tokens, 0, String(status));
   }
-  assert.equal(chargeOf({ ...ANSWER, method: "GET" }, PRICES).tokens, 0);
+  for (const method of ["GET", "HEAD", "OPTIONS", "DELETE"]) {
+    assert.equal(chargeOf({ ...ANSWER, method }, PRICES).tokens, 0, method);
+  }
+  // Whatever else an upstream generates for is charged as POST is.
+  for (const method of ["PUT", "PATCH", "QUERY", "post"]) {
+    assert.equal(chargeOf({ ...ANSWER, method }, PRICES).tokens, 30, method);
+  }
 });
