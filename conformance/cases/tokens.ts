@@ -148,12 +148,39 @@ export const TOKEN_CASES: readonly Case[] = [
         "/v1/./organization/users",
         "/v1/%6Frganization/users",
         "/v1/ORGANIZATION/users",
+        "/v1/organization;a=b/users",
       ];
       for (const [index, path] of paths.entries()) {
         const name = String(index);
         const { head } = await ask(t, { token, name, path });
         t.equal(`${path}: status`, 403, head?.status);
         t.equal(`${path}: at the upstream`, 0, t.fork(name).upstream.requests().length);
+      }
+    },
+  },
+  {
+    id: "jwt.unusable-claim",
+    level: "must",
+    control: "both",
+    feature: "tokens",
+    requirement:
+      "A claim that no header can hold is refused, in OpenAI's shape, before the upstream",
+    source: "RFC 9110 section 5.5",
+    async run(t) {
+      for (
+        const [name, claims] of Object.entries({
+          newline: { tenant: "a\nx-admin: 1" },
+          control: { tenant: "a\u0001" },
+          subject: { sub: "a\r\nb" },
+        })
+      ) {
+        const token = await featureOf(t).sign(claimsOf(t, claims));
+        const refused = await ask(t, { token, name });
+        const { status = 0 } = refused.head ?? {};
+        t.that(`${name}: status`, status === 401 || status === 403, "401 or 403", status);
+        const { code } = jsonOf(refused)?.error ?? {};
+        t.that(`${name}: error.code`, typeof code === "string", "a text", code);
+        t.equal(`${name}: at the upstream`, 0, t.fork(name).upstream.requests().length);
       }
     },
   },

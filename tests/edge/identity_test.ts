@@ -104,6 +104,7 @@ Deno.test("administration is for admins, by claim or certificate, however its pa
       "/v1/models/../organization/users",
       "/v1/ORGANIZATION/users",
       "/v1/%6frganization/users",
+      "/v1/organization;a=b/users",
     ]
   ) {
     assert.deepEqual(await get(path, await token()), FORBIDDEN, path);

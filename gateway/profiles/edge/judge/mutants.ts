@@ -275,6 +275,14 @@ export const EDGE_MUTANTS: readonly EdgeMutant[] = [
     },
   },
   {
+    id: "claims-as-they-come",
+    defect: "a claim goes into a header whatever is in it",
+    kills: ["jwt.unusable-claim"],
+    edit(config) {
+      for (const { rules } of filters(config, "rbac")) delete rules.policies.unusable_claims;
+    },
+  },
+  {
     id: "roles-by-one-spelling",
     defect: "the path is compared as the client wrote it",
     kills: ["jwt.rbac-path"],
