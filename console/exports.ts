@@ -36,7 +36,10 @@ function scenarioOf(row: Row): string {
     const message = said === "" ? [] : [`  message: ${quoted(said)}`];
     return [...lines, "error:", `  status: ${status}`, ...message, ""].join("\n");
   }
-  lines.push("reply:", `  text: ${quoted(said === "" ? "TODO: the answer's text" : said)}`);
+  lines.push(
+    "reply:",
+    `  text: ${quoted(said === "" ? "fill in the answer's text (dev --tap keeps it)" : said)}`,
+  );
   if (calls.length > 0) {
     lines.push(
       "  tool_calls:",
@@ -104,14 +107,16 @@ function caseOf(row: Row): string {
     '  level: "must",',
     '  control: "none",',
     `  requirement: ${quoted(`${method} ${bare} answers ${status}`)},`,
-    '  source: "TODO: where this is required",',
+    '  source: "fill in where this is required",',
     "  async run(t) {",
     ...(isDenied ? [`    // Denied because of ${reason}: no credential is sent.`] : []),
     "    const exchange = await t.send({",
     `      method: ${quoted(method)},`,
     `      path: ${quoted(bare)},`,
     isDenied ? "      headers: []," : "      headers: t.target.credentials.allow,",
-    ...(hasBody ? [`      body: ${quoted(body === "" ? "TODO: the body" : body)},`] : []),
+    ...(hasBody
+      ? [`      body: ${quoted(body === "" ? "fill in the body (dev --tap keeps it)" : body)},`]
+      : []),
     "    });",
     "    const transcript = await exchange.done();",
     `    t.equal("status", ${status}, transcript.head?.status);`,

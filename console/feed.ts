@@ -59,7 +59,7 @@ export class ConsoleFeed implements Disposable {
     this.#follow();
     const after = this.#seqOf(cursor);
     const changed = [...this.#rows.values()].filter(({ seq }) => seq > (after ?? 0))
-      // Who begins is told them as they arrived; whoever follows, as they changed.
+      // A first reader is told them as they arrived; a follower, as they changed.
       .sort(
         after === undefined ? byStart : (a, b) => a.seq - b.seq,
       );

@@ -47,7 +47,7 @@ export async function sendAgain(
 ): Promise<{ id: string; status: number }> {
   const { check, tapped } = row;
   if (check === undefined) throw new UsageError("Cannot send it again: policy never saw its head");
-  // Whoever reaches policy's port can have it note any path: `@elsewhere/` would make the ingress a name of somebody.
+  // A client of policy's port can have it note any path: `@elsewhere/` would make the ingress a name of somebody.
   if (!check.path.startsWith("/")) throw new UsageError("Cannot send it again: its path is none");
   const hasBody = check.method !== "GET" && check.method !== "HEAD";
   if (hasBody && (tapped === undefined || tapped.leftOut > 0)) {

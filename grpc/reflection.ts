@@ -29,7 +29,7 @@ export function reflectionServices(services: readonly string[]): GrpcService[] {
 }
 
 async function info(call: BidiCall, version: string, services: string[]): Promise<void> {
-  // Nobody asks while a server starts.
+  // Loaded with the first question: a server starts without one.
   const messages = await loadModule<Messages>("grpc/messages/mod.ts");
   const { messageCodec } = messages;
   const request = messageCodec(`grpc.reflection.${version}.ServerReflectionRequest`);

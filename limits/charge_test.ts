@@ -45,7 +45,7 @@ Deno.test("errors, and requests that generate nothing, are free", () => {
   for (const method of ["GET", "HEAD", "OPTIONS", "DELETE"]) {
     assert.equal(chargeOf({ ...ANSWER, method }, PRICES).tokens, 0, method);
   }
-  // Whatever else an upstream generates for is charged as POST is.
+  // Any other method is charged as POST is.
   for (const method of ["PUT", "PATCH", "QUERY", "post"]) {
     assert.equal(chargeOf({ ...ANSWER, method }, PRICES).tokens, 30, method);
   }

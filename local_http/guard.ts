@@ -59,7 +59,7 @@ const OF_BROWSERS = ["origin", "referer", "sec-fetch-site", "sec-fetch-mode", "s
  *   {@linkcode OWN_HEADER}: then no question (CORS preflight) came before it.
  */
 export function refusalOf(asked: Asked, surface: Surface): Refusal | undefined {
-  // What a page may not ask is worth a name of its own: somebody may have pointed that at this machine.
+  // A name in a page's request may be a stranger's, pointed at this machine (DNS rebinding).
   if (!surface.anyName || (surface.pages !== "preflighted" && isOfBrowser(asked))) {
     const foreign = asked.authorities.find((authority) => !isNameOf(authority, surface));
     if (foreign !== undefined || asked.authorities.length === 0) return misdirected(foreign);

@@ -83,7 +83,7 @@ export function isSimple(source: string, { whole = false }: PatternOptions): boo
       if (before === ")") return false;
       const [, from = "", comma = "", to = ""] = /^\{(\d+)(,?)(\d*)\}$/.exec(token) ?? [];
       if (token === "?") ways *= 2;
-      // What is counted is compared as often, whether it may vary or not.
+      // A counted part is compared as often, whether it may vary or not.
       else if (isCount && !(comma === "," && to === "")) ways *= Math.max(1, Number(to || from));
       else endless++;
     }

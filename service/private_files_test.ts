@@ -33,7 +33,7 @@ Deno.test({
     const folder = await Deno.makeTempDir();
     try {
       await Deno.writeTextFile(`${folder}/victim`, "kept");
-      // What somebody else may have put there, since both names can be guessed.
+      // A link or file of somebody else's may be there, since both names can be guessed.
       await Deno.symlink(`${folder}/victim`, `${folder}/key.pem.part`);
       await Deno.symlink(`${folder}/victim`, `${folder}/key.pem`);
       await replaceFile(`${folder}/key.pem`, "secret");

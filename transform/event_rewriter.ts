@@ -57,7 +57,7 @@ export class EventRewriter {
         if (item.start - this.#from <= 1) out.push(this.#aside(this.#take(item.end)));
         continue;
       }
-      // What stands in front of an event, such as a comment.
+      // Lines in front of an event, such as a comment.
       out.push(this.#aside(this.#take(item.start)));
       const raw = this.#take(this.#lineEnd(item.end));
       const event: StreamedEvent = {

@@ -48,7 +48,7 @@ export class RequestDraft {
     const text = isPacked || isForm(headers.get("content-type"))
       ? undefined
       : new TextDecoder().decode(bytes);
-    // What walks a body calls itself for each level.
+    // Walking a body recurses once for each level.
     this.#isTooDeep = text !== undefined && isTooDeep(text);
     this.json = text === undefined || this.#isTooDeep ? undefined : objectOf(text);
   }

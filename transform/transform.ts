@@ -232,7 +232,7 @@ export async function stepsOf(
   );
   const apis = apisOf(file);
   if (apis.length === 0) return made.flat();
-  // What is put into a prompt is a message before any other step looks: behind a guard it would pass it by.
+  // A prompt's input is a message before any other step looks: behind a guard it would pass it by.
   const isApi = (_: unknown, at: number) => file.steps[at]?.api !== undefined;
   const others = made.filter((step, at) => !isApi(step, at));
   return [apiListStep(apis), ...made.filter(isApi).flat(), ...others.flat()];

@@ -110,7 +110,7 @@ export class XdsStream {
     if (answer !== undefined) said.push(sentOf(answer));
     const before = word === "nack" && this.#isChanging ? this.#before.get(typeUrl) : undefined;
     if (before !== undefined) {
-      // What is left of the change would refer to what was refused, whose place the old takes again.
+      // The rest of the change would refer to what was refused, whose place the old takes again.
       this.#plan = [];
       this.#isChanging = false;
       this.#awaited = [];

@@ -75,7 +75,7 @@ function take(): void {
 }
 
 function takeSoon(): void {
-  // What comes after a rest is shown at once.
+  // A row after a rest is shown at once.
   const rest = (isFlood ? FLOOD_MS : TAKE_MS) - (performance.now() - tookAt);
   takes ??= setTimeout(take, Math.max(0, rest));
 }

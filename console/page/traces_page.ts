@@ -35,7 +35,7 @@ async function watch(): Promise<void> {
     } catch (error) {
       failure.value = messageOf(error);
     }
-    // What was asked meanwhile is read at once.
+    // Requests that came meanwhile are read at once.
     if (asked.value === now) await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
   watching = false;

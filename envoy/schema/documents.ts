@@ -295,7 +295,7 @@ const RESOURCES =
   /\.(Listener|RouteConfiguration|ScopedRouteConfiguration|VirtualHost|Cluster|ClusterLoadAssignment|Secret|Runtime|Resource|TypedExtensionConfig|HttpConnectionManager)$/;
 
 function isResource(type: string): boolean {
-  // What the v2 API calls its resources ends in their names alone.
+  // A type URL of the v2 API ends in the resource's name alone.
   return RESOURCES.test(`.${type}`);
 }
 

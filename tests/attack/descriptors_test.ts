@@ -176,7 +176,7 @@ Deno.test({
     const { upstream: url } = JSON.parse(await program.line());
     const port = Number(new URL(url).port);
     await using _silent = await openSilent(port, MANY_SILENT);
-    // Whoever connects now stands behind all of them: an answer says that they were taken.
+    // A new connection stands behind all of them: its answer says that they were taken.
     await assertAnswers(`${url}/v1/models`);
     const answers = await Promise.all(Array.from({ length: STREAMS }, () => streamed(port)));
     // All of them at once are more than there are files for; whoever got one keeps it to the end.
