@@ -29,6 +29,21 @@ export const LONGEST_MATCH = 2_800;
 /** Characters in front of a text that a pattern may look at: `Chrome/120.0.0.0` and `version 1.2.3.4` are no addresses. */
 export const LOOK_BEHIND = 16;
 
+/** Scripts that put no blank around a foreign word: their letters stand beside a hit without being part of it. */
+const GLUING = ["Han", "Hiragana", "Katakana", "Hangul", "Thai", "Lao", "Khmer", "Myanmar"]
+  .map((script) => `\\p{scx=${script}}`).join("");
+/** A letter of such a script, and one of any other, as classes of an expression (`v`). */
+export const GLUED = `[\\p{L}&&[${GLUING}]]`;
+const LETTER = `[\\p{L}--[${GLUING}]]`;
+
+/** A local part of 64 octets (RFC 5321, 4.5.3.1), all in letters of gluing scripts or in none (RFC 6531). */
+const LOCAL_PART =
+  `(?:(?<![${LETTER}\\p{N}._%+\\-])[${LETTER}\\p{N}][${LETTER}\\p{N}._%+'\\-]{0,63}|` +
+  `(?<![\\p{L}\\p{N}._%+\\-])${GLUED}[${GLUED}\\p{N}]{0,63})`;
+/** Labels of 63 (RFC 1035), and an ending. `git@host:path` is a place in a repository. */
+const DOMAIN = `(?:[\\p{L}\\p{N}](?:[\\p{L}\\p{N}\\-]{0,61}[\\p{L}\\p{N}])?\\.){1,8}` +
+  `(?:${LETTER}{2,24}(?![${LETTER}\\p{N}]|:[\\w~\\/]|\\.[\\p{L}\\p{N}])|${GLUED}{2,24}(?!${GLUED}))`;
+
 interface Pattern {
   readonly kind: Exclude<DetectorKind, "phone">;
   readonly pattern: RegExp;
@@ -40,12 +55,10 @@ interface Pattern {
 
 /** Every quantifier is bounded, so that a match is never longer than {@linkcode LONGEST_MATCH}. */
 const PATTERNS: readonly Pattern[] = [
-  // RFC 5321, 4.5.3.1: a local part of 64 octets, labels of 63 (RFC 1035). `git@host:path` is a place in a repository.
   {
     kind: "email",
     needs: /[@\uff20]/,
-    pattern:
-      /(?<![\p{L}\p{N}._%+-])[\p{L}\p{N}][\p{L}\p{N}._%+'-]{0,63}[@\uff20](?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}\p{L}{2,24}(?![\p{L}\p{N}]|:[\w~/]|\.[\p{L}\p{N}])/gu,
+    pattern: new RegExp(`${LOCAL_PART}[@\\uff20]${DOMAIN}`, "gv"),
     lengthOf: (match) =>
       FILE_ENDINGS.has(match.slice(match.lastIndexOf(".") + 1)) ? 0 : match.length,
   },
@@ -70,16 +83,22 @@ const PATTERNS: readonly Pattern[] = [
   {
     kind: "card",
     needs: /\d/,
-    pattern:
-      /(?<![\p{L}\d.,-])(?:\d{4}(?:[ -]?\d{4}){2}[ -]?\d{1,7}|3\d{3}[ -]\d{6}[ -]\d{4,5})(?![\d-])(?![.,]\d|\p{L})/gu,
+    pattern: new RegExp(
+      `(?<![${LETTER}\\d.,\\-])(?:\\d{4}(?:[ \\-]?\\d{4}){2}[ \\-]?\\d{1,7}|3\\d{3}[ \\-]\\d{6}[ \\-]\\d{4,5})` +
+        `(?![\\d\\-])(?![.,]\\d|${LETTER})`,
+      "gv",
+    ),
     lengthOf: (match) => isCard(match) ? match.length : 0,
   },
   // Social Security Administration: no area 000, 666 or 9xx, no group 00, no serial 0000.
   {
     kind: "ssn",
     needs: /\d/,
-    pattern:
-      /(?<![\p{L}\d./-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\p{L}\d-])(?!\.\d)/gu,
+    pattern: new RegExp(
+      `(?<![${LETTER}\\d.\\/\\-])(?!000|666|9)\\d{3}-(?!00)\\d{2}-(?!0000)\\d{4}` +
+        `(?![${LETTER}\\d\\-])(?!\\.\\d)`,
+      "gv",
+    ),
   },
   {
     kind: "ip",

@@ -1,5 +1,5 @@
 /** Redaction of texts, whole or in pieces; the result does not depend on where a stream was cut. */
-import { findAll, type Finder, LONGEST_MATCH, LOOK_BEHIND } from "./detectors.ts";
+import { findAll, type Finder, GLUED, LONGEST_MATCH, LOOK_BEHIND } from "./detectors.ts";
 
 /** Returns what stands in place of a hit. */
 export type Replace = (kind: string, found: string) => string;
@@ -28,7 +28,8 @@ export function redact(text: string, finders: readonly Finder[], replace: Replac
 
 /**
  * Redacts a text that comes in pieces. It holds back the last word, and words before it that one space joins to it when
- * both could be groups of a card number or an IBAN; in prose that is one word.
+ * both could be groups of a card number or an IBAN; in prose that is one word. Where words are written without blanks
+ * it is a clause, and 64 characters of one at most.
  */
 export class StreamRedactor implements StreamFilter {
   readonly #finders: readonly Finder[];
@@ -79,11 +80,19 @@ export class StreamRedactor implements StreamFilter {
   }
 }
 
+/** A character that a pattern may have inside: letters, numbers, signs of ASCII, and halves of what has two. */
+const INSIDE = /[\p{L}\p{N}\x21-\x7e\uff20\ud800-\udfff]/u;
+
+/** More letters without a blank than a part of an address has (RFC 5321: 64): none before them is part of one. */
+const UNSPACED = new RegExp(`${GLUED}{64}$`, "v");
+
 /** Returns where a text begins that a later piece may still make part of a match. */
 function openFrom(text: string): number {
+  const unspaced = UNSPACED.exec(text);
+  if (unspaced !== null) return unspaced.index;
   let at = text.length;
   for (;;) {
-    while (at > 0 && !/\s/.test(text.charAt(at - 1))) at--;
+    while (at > 0 && INSIDE.test(text.charAt(at - 1))) at--;
     const joins = at >= 2 && text.charAt(at - 1) === " " && /[0-9A-Z]/.test(text.charAt(at - 2)) &&
       (at === text.length || /[0-9A-Z]/.test(text.charAt(at)));
     if (!joins) return at;

@@ -59,6 +59,12 @@ const word = fc.oneof(
     "x\n\ny",
     "sk-",
     "1.",
+    "邮箱是",
+    "用户@例子",
+    "までお願い。",
+    "@例え.",
+    "東".repeat(62),
+    "𠮷",
   ),
   fc.string({ maxLength: 6 }),
 );
@@ -91,6 +97,50 @@ Deno.test("prose is held back by one word at most", () => {
     sent += token.length;
     got += stream.push(token).length;
     assert.ok(sent - got <= token.length + 1, token);
+  }
+});
+
+/** Texts of languages that write without blanks, or glue to a word what follows it; the hit stands in the middle. */
+const UNSPACED = [
+  ["我的邮箱是", "bob@example.com", "。谢谢"],
+  [
+    "請把所有的文件和資料以及其他的東西都寄給我們公司的負責人然後再打電話給他確認一下收到了沒有如果沒有收到的話請再寄一次給他們他的信箱就是",
+    "bob@example.com",
+    "",
+  ],
+  ["ご連絡は", "bob@example.com", "までお願い申し上げますようよろしくお願い申し上げます"],
+  ["메일은 ", "bob@example.com", "으로 보내 주세요"],
+  ["กรุณาส่งอีเมลไปที่", "bob@example.com", "ขอบคุณ"],
+  ["連絡先：", "用户@例子.广告", "。"],
+  ["卡号", "4111111111111111", "是我的"],
+  ["社会安全号码", "078-05-1120", "不要告诉别人"],
+] as const;
+
+Deno.test("a hit is found, and nothing but it, where words are written without blanks", () => {
+  for (const [before, hit, after] of UNSPACED) {
+    const hits = findAll(before + hit + after, FINDERS);
+    assert.deepEqual(hits.map(({ start, end }) => (before + hit + after).slice(start, end)), [hit]);
+    for (let cut = 0; cut <= before.length + hit.length + after.length; cut++) {
+      const stream = new StreamRedactor(FINDERS);
+      const whole = before + hit + after;
+      const out = stream.push(whole.slice(0, cut)) + stream.push(whole.slice(cut)) + stream.end();
+      assert.equal(out, redact(whole, FINDERS), `cut ${cut}`);
+    }
+  }
+});
+
+Deno.test("prose without blanks is held back by a clause, and by 64 characters where it has no signs", () => {
+  const clauses = "今天天气很好，我们去公园吧。你觉得怎么样？";
+  const endless = "東".repeat(2_000);
+  for (const [text, most] of [[clauses.repeat(20), 10], [endless, 64]] as const) {
+    const stream = new StreamRedactor(FINDERS);
+    let sent = 0;
+    let got = 0;
+    for (const character of text) {
+      sent++;
+      got += stream.push(character).length;
+      assert.ok(sent - got <= most, `${sent - got} of ${sent}`);
+    }
   }
 });
 
